@@ -1,0 +1,102 @@
+"""The rows a payload becomes: plain frozen dataclasses, the vocabulary between the normalizers and the store.
+
+Times are ISO 8601 UTC text ending in ``Z`` (``values.iso_time`` makes them) or None. Text holds neither lone
+surrogates, NUL nor private-use citation marks, so SQLite, FTS5 and a terminal can hold every field as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KINDS = (
+    "text",
+    "code",
+    "output",
+    "reasoning",
+    "canvas",
+    "quote",
+    "voice",
+    "image",
+    "file",
+    "context",
+    "error",
+    "other",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One cited or quoted page, in the order a reader meets it. ``kind``: citation, search, quote or widget."""
+
+    url: str
+    title: str | None = None
+    kind: str = "citation"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """One file a message carries. ``id`` is the service's file id without its scheme (API notes §7), size in bytes."""
+
+    id: str | None
+    name: str | None = None
+    mime_type: str | None = None
+    size: int | None = None
+    kind: str = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One node of a conversation's tree that holds a message.
+
+    ``id`` is the node's id, unique inside its conversation only (API notes §3.5); ``message_id`` is the message's
+    own id where it differs. ``is_lossy``: the text had to be mended for SQLite (the payload keeps the original).
+    """
+
+    id: str
+    parent_id: str | None
+    role: str | None
+    kind: str
+    content_type: str | None
+    text: str
+    author: str | None = None
+    recipient: str | None = None
+    channel: str | None = None
+    model: str | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+    status: str | None = None
+    message_id: str | None = None
+    position: int | None = None
+    is_hidden: bool = False
+    is_lossy: bool = False
+    removed_at: str | None = None
+    links: tuple[Link, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One conversation as a payload tells it; None where the payload does not say.
+
+    ``parents`` maps *every* node (also those without a message) to its parent or None, in document order; it is what
+    ``tree.visible_branch`` walks. ``stated`` names the fields whose key stood in the payload, so that an explicit
+    null (moved out of its project) is told from silence (an export that drops the key, API notes §9).
+    ``not_understood`` counts what only a general rule could read, by name (``content_type:…``, ``part:…``).
+    """
+
+    id: str
+    title: str | None
+    created_at: str | None
+    updated_at: str | None
+    current_node_id: str | None
+    account_id: str | None = None
+    project_id: str | None = None
+    gpt_id: str | None = None
+    model: str | None = None
+    is_archived: bool | None = None
+    is_starred: bool | None = None
+    is_generating: bool = False
+    messages: tuple[Message, ...] = ()
+    parents: dict[str, str | None] | None = None
+    stated: frozenset[str] = frozenset()
+    not_understood: dict[str, int] | None = None
