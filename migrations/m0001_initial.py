@@ -88,6 +88,23 @@ CREATE TABLE attachments (
   size INTEGER,                   -- bytes
   kind TEXT NOT NULL              -- image, audio, video, file
 );
+CREATE TABLE memories (           -- what the service remembers about the person; a changed one keeps its older text
+  rowid INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  account_id TEXT REFERENCES accounts(id),
+  content TEXT NOT NULL,
+  created_at TEXT,
+  updated_at TEXT,
+  first_seen_at TEXT NOT NULL,
+  replaced_at TEXT                -- when it was seen changed or gone; NULL: current
+);
+CREATE TABLE instructions (       -- custom instructions, the same way
+  rowid INTEGER PRIMARY KEY,
+  account_id TEXT REFERENCES accounts(id),
+  content TEXT NOT NULL,
+  first_seen_at TEXT NOT NULL,
+  replaced_at TEXT
+);
 CREATE TABLE sync_runs (
   id INTEGER PRIMARY KEY,
   started_at TEXT NOT NULL,
@@ -125,7 +142,8 @@ CREATE TABLE _payloads (          -- what came, as it came: layers of one conver
   lane TEXT NOT NULL,             -- batch, single, plural, export, capture
   source TEXT,                    -- the archive's member or the request's path
   fetched_at TEXT NOT NULL,
-  ranked_us INTEGER NOT NULL      -- microseconds; orders the layers: the payload's own update_time, or fetched_at
+  ranked_us INTEGER NOT NULL,     -- microseconds; orders the layers: the list's or the payload's own update time
+  proves_absence INTEGER NOT NULL -- a whole tree from the service: what it lacks is gone
 );
 CREATE TABLE _listed (            -- what the lists said last, and what of it is stored: unequal = still to fetch
   conversation_id TEXT PRIMARY KEY,
@@ -138,6 +156,7 @@ CREATE TABLE _listed (            -- what the lists said last, and what of it is
   gizmo_id TEXT,
   update_us INTEGER,              -- list update_time, microseconds since 1970
   stored_us INTEGER,              -- the list update_time that the stored payload answers
+  is_generating INTEGER NOT NULL DEFAULT 0,  -- an answer was being written when it was stored: read it again
   listed_at TEXT NOT NULL,
   attempts INTEGER NOT NULL DEFAULT 0,
   retry_at TEXT,
@@ -170,10 +189,12 @@ CREATE INDEX conversations_title ON conversations(title);
 CREATE INDEX links_message_rowid ON links(message_rowid);
 CREATE INDEX links_url ON links(url);
 CREATE INDEX attachments_message_rowid ON attachments(message_rowid);
+CREATE INDEX memories_id ON memories(account_id, id);
 CREATE INDEX changes_run_id ON changes(run_id);
 CREATE INDEX changes_conversation_id ON changes(conversation_id);
 CREATE INDEX _payloads_conversation_id ON _payloads(conversation_id, ranked_us);
 CREATE INDEX _listed_pending ON _listed(account_id) WHERE stored_us IS NOT update_us;
+CREATE INDEX _listed_gone ON _listed(account_id) WHERE gone_run_id IS NOT NULL;
 
 -- The double quotes round the table names matter: Datasette and sqlite-utils recognise an index only by them.
 CREATE VIRTUAL TABLE messages_fts USING fts5(

@@ -1,0 +1,112 @@
+"""Conversations that no list shows any more: missing, gone, or a list that lies (API notes §0.3, §0.9, §2.3).
+
+Absence proves nothing: lists collapse to a fraction with status 200 and recover the next day. So an absent conversation
+is asked for by itself, a few a night; only its own 404 ``conversation_deleted`` on two different runs sets the
+tombstone. And when more than a tenth and more than five of the known ones are absent unexplained, nothing is marked at
+all and the run says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mirror.errors import BrakeError
+from mirror.intake import Change
+from mirror.store import listings, runs
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from mirror.source import Source, Walk
+    from mirror.store.database import Writer
+    from mirror.store.listings import Known
+    from mirror.timing import Timing
+
+BRAKE_SHARE, BRAKE_COUNT = 0.10, 5
+CHECKS_A_NIGHT = 20  # single reads; they come out of the bucket that the person's own browser uses
+RECHECK_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """What is absent after the walks, and out of how many conversations that were looked for."""
+
+    looked_for: int
+    ids: dict[str, Known]
+
+    @property
+    def unexplained(self) -> list[Known]:
+        """Those neither proven deleted nor proven alive."""
+        return [k for k in self.ids.values() if k.gone_run_id is None and k.checked_at is None]
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether so many are absent that the list, not the person, is the likelier cause."""
+        count = len(self.unexplained)
+        return count > BRAKE_COUNT and count > BRAKE_SHARE * self.looked_for
+
+
+def absent(known: Collection[Known], walks: Sequence[Walk]) -> Absent:
+    """Return the conversations whose own list was walked to its end without showing them, here or elsewhere."""
+    seen = {key for walk in walks for key in walk.items}
+    ended = {walk.scope.name for walk in walks if walk.reached_end and not walk.scope.is_partial}
+    looked_for = [k for k in known if not k.is_deleted and _home(k) & ended == _home(k)]
+    return Absent(len(looked_for), {k.conversation_id: k for k in looked_for if k.conversation_id not in seen})
+
+
+def _home(k: Known) -> set[str]:
+    """The lists in which a conversation must stand; all of them have to end without it."""
+    if k.is_archived:
+        return {"archived"}
+    if k.gizmo_id and k.gizmo_id.startswith("g-p-"):
+        return {"main", f"project:{k.gizmo_id}"}
+    return {"main"}
+
+
+class Review:
+    """Looks after what is absent in one account on one run."""
+
+    def __init__(self, writer: Writer, source: Source, timing: Timing, run_id: int) -> None:
+        self.writer, self.source, self.timing, self.run_id = writer, source, timing, run_id
+        self.gone: list[str] = []
+
+    def run(self, account_id: str, walks: Sequence[Walk]) -> BrakeError | None:
+        """Mark, ask and conclude; return the brake if it was pulled."""
+        known = listings.known(self.writer.conn, self.source.provider, account_id)
+        found = absent(known.values(), walks)
+        seen = {key for walk in walks for key in walk.items}
+        doubted = {
+            k.conversation_id: k
+            for k in known.values()
+            if k.gone_run_id is not None and not k.is_deleted and k.conversation_id not in seen
+        }
+        brake = found.is_suspicious
+        if not brake:
+            with self.writer.transaction() as conn:
+                listings.set_missing(conn, found.ids, self.timing.iso())
+        for k in self._to_ask([*doubted.values(), *(k for key, k in found.ids.items() if key not in doubted)]):
+            self._ask(k, may_conclude=not brake)
+        if not brake:
+            return None
+        return BrakeError(
+            f"The service lists {found.looked_for - len(found.ids):,} of {found.looked_for:,} known conversations;"
+            " all are kept and none was marked gone. Look at https://chatgpt.com; if they are there, just run again later."
+        )
+
+    def _to_ask(self, candidates: Sequence[Known]) -> list[Known]:
+        horizon = self.timing.iso(-RECHECK_DAYS * 86_400)
+        due = [k for k in candidates if k.gone_run_id is not None or k.checked_at is None or k.checked_at < horizon]
+        return sorted(due, key=lambda k: (k.gone_run_id is None, k.checked_at or ""))[:CHECKS_A_NIGHT]
+
+    def _ask(self, k: Known, *, may_conclude: bool) -> None:
+        presence = self.source.presence(k.conversation_id)
+        now = self.timing.iso()
+        with self.writer.transaction() as conn:
+            if presence == "alive":
+                listings.save_check(conn, k.conversation_id, now, None)
+            elif presence == "gone" and k.gone_run_id in (None, self.run_id):
+                listings.save_check(conn, k.conversation_id, now, self.run_id)
+            elif presence == "gone" and may_conclude and listings.set_deleted(conn, k.conversation_id, now):
+                self.gone.append(k.conversation_id)
+                runs.record_changes(conn, self.run_id, k.conversation_id, [Change("gone")])

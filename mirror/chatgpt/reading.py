@@ -1,0 +1,235 @@
+"""Reading whole conversations by the lane that works (API notes §3).
+
+*batch* (ten trees a request, hardly limited) before *single* (one tree) before *plural* (the visible branch, page by
+page). No account has all three for sure; which ones answer is found out once and remembered. A batch can come back
+with trees cut short and status 200, so every tree is looked at before it is believed.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from mirror.chatgpt.client import Refused, Unwell
+from mirror.chatgpt.doubt import soft_doubt, structural_doubt
+from mirror.errors import ServiceError
+from mirror.source import Presence, Reading, Unread, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mirror.chatgpt.session import Session
+
+BATCH = 10  # ids a request; more are refused
+TURNS = 10  # what the web client asks of the plural lane; larger windows can fail
+MOST_WINDOWS = 2_000
+DEAD_AFTER = 3  # conversations in a row, just listed, that a per-id lane says do not exist
+OUTAGE_AFTER = 5  # conversations in a row that only 5xx answered: the service, not the conversations
+AUDITS = 10  # trees of batch that only look old are read again until this many in a row proved whole
+LANES = ("batch", "single", "plural")
+
+
+class Lanes:
+    """Which lanes answer for this account; lives in the source's memory from run to run."""
+
+    def __init__(self, memory: dict[str, Any]) -> None:
+        self.dead: dict[str, str] = memory.setdefault("dead_lanes", {})
+        self._misses = dict.fromkeys(LANES, 0)
+
+    def alive(self, lane: str) -> bool:
+        """Whether the lane is worth a request."""
+        return lane not in self.dead
+
+    def answered(self, lane: str) -> None:
+        """The lane gave a conversation."""
+        self._misses[lane] = 0
+
+    def missed(self, lane: str, why: str, *, at_once: bool = False) -> None:
+        """The lane denied a conversation that was just listed."""
+        self._misses[lane] += 1
+        if at_once or self._misses[lane] >= DEAD_AFTER:
+            self.dead[lane] = why
+
+    def revive(self) -> None:
+        """Try every lane again."""
+        self.dead.clear()
+
+
+class Reader:
+    """Reads for one account. ``memory`` keeps its lanes."""
+
+    def __init__(self, session: Session, memory: dict[str, Any]) -> None:
+        self.session, self.lanes = session, Lanes(memory)
+        self._clean_audits = 0
+        self._outages = 0
+
+    def read(self, wanted: Sequence[Wanted]) -> Iterator[Reading | Unread]:
+        """Read conversations in the order given, as they come."""
+        if not any(self.lanes.alive(lane) for lane in LANES):
+            self.lanes.revive()
+        for start in range(0, len(wanted), BATCH):
+            group = wanted[start : start + BATCH]
+            trees = self._batch([want.listed.conversation_id for want in group])
+            for want in group:
+                yield self._best(want, trees.get(want.listed.conversation_id))
+
+    def presence(self, conversation_id: str) -> Presence:
+        """Ask for one conversation by itself. Only its own 404 ``conversation_deleted`` proves its end."""
+        for lane in ("single", "plural"):
+            if not self.lanes.alive(lane):
+                continue
+            path = f"/conversation/{conversation_id}" if lane == "single" else f"/conversations/{conversation_id}"
+            try:
+                self.session.get(path, {"num_turns": TURNS} if lane == "plural" else None, lane="per-id")
+            except Refused as error:
+                if error.code == "conversation_deleted":
+                    return "gone"
+            else:
+                return "alive"
+        return "unknown"
+
+    def _best(self, want: Wanted, batched: Reading | None) -> Reading | Unread:
+        doubt = structural_doubt(batched.payload, want.known_messages) if batched else "not in the batch"
+        audit = batched is not None and doubt is None and self._audit_due(batched, want)
+        if batched and doubt is None and not audit:
+            return batched
+        single = self._per_id("single", want)
+        if isinstance(single, Reading):
+            if audit and batched is not None:
+                self._clean_audits = self._clean_audits + 1 if _nodes(single) <= _nodes(batched) else 0
+            return single
+        if audit and batched is not None:
+            return batched
+        if single.gone:
+            return single
+        plural = self._per_id("plural", want)
+        if isinstance(plural, Reading):
+            return plural
+        if batched and batched.payload.get("mapping"):
+            return Reading(**{**_fields(batched), "proves_absence": False, "doubt": doubt})
+        return plural if plural.gone else single
+
+    def _audit_due(self, batched: Reading, want: Wanted) -> bool:
+        if self._clean_audits >= AUDITS or not self.lanes.alive("single"):
+            return False
+        return soft_doubt(batched.payload, want.listed.update_us) is not None
+
+    # -- batch
+
+    def _batch(self, ids: Sequence[str]) -> dict[str, Reading]:
+        if not self.lanes.alive("batch"):
+            return {}
+        try:
+            answer = self.session.post("/conversations/batch", {"conversation_ids": list(ids)})
+        except Unwell:
+            # One conversation can poison a batch: halve it until the others come through.
+            half = len(ids) // 2
+            return self._batch(ids[:half]) | self._batch(ids[half:]) if half else {}
+        except Refused as error:
+            self.lanes.missed("batch", str(error), at_once=True)
+            return {}
+        data = answer.data.get("conversations") if isinstance(answer.data, dict) else answer.data
+        if not isinstance(data, list):
+            self.lanes.missed("batch", "an unknown form", at_once=True)
+            return {}
+        bodies = _slices(answer.body, data)
+        return {
+            tree["id"]: _reading(tree["id"], tree, body, "batch", "/conversations/batch")
+            for tree, body in zip(data, bodies, strict=True)
+            if isinstance(tree, dict) and tree.get("id") in ids
+        }
+
+    # -- per-id lanes
+
+    def _per_id(self, lane: str, want: Wanted) -> Reading | Unread:
+        conversation_id = want.listed.conversation_id
+        if not self.lanes.alive(lane):
+            return Unread(conversation_id, f"the {lane} lane is closed for this account ({self.lanes.dead[lane]})")
+        try:
+            reading = self._single(conversation_id) if lane == "single" else self._plural(conversation_id)
+        except Unwell as error:
+            self._outages += 1
+            if self._outages >= OUTAGE_AFTER:
+                raise ServiceError(f"The service is unwell ({error}); what is saved stays. Run again later.") from None
+            return Unread(conversation_id, str(error))
+        except Refused as error:
+            if error.code == "conversation_deleted":
+                return Unread(conversation_id, "deleted at the service", gone=True)
+            self.lanes.missed(lane, str(error))
+            return Unread(conversation_id, str(error))
+        self._outages = 0
+        if isinstance(reading, Reading):
+            self.lanes.answered(lane)
+        return reading
+
+    def _single(self, conversation_id: str) -> Reading | Unread:
+        path = f"/conversation/{conversation_id}"
+        answer = self.session.get(path, lane="per-id")
+        if not isinstance(answer.data, dict) or not isinstance(answer.data.get("mapping"), dict):
+            return Unread(conversation_id, "an answer with no tree in it")
+        reading = _reading(conversation_id, answer.data, answer.body, "single", path)
+        # Cut trees were never seen in this lane; one that does not hold together proves nothing about what it lacks.
+        sound = structural_doubt(answer.data, 0) is None
+        return reading if sound else Reading(**{**_fields(reading), "proves_absence": False})
+
+    def _plural(self, conversation_id: str) -> Reading | Unread:
+        path = f"/conversations/{conversation_id}"
+        params: dict[str, Any] = {"include_has_versions": "true", "num_turns": TURNS}
+        first = self.session.get(path, params, lane="per-id").data
+        if not isinstance(first, dict) or not isinstance(first.get("messages"), list):
+            return Unread(conversation_id, "an answer with neither tree nor messages")
+        messages, page, cursors = list(first["messages"]), first, set[str]()
+        while (cursor := _previous(page)) is not None and len(cursors) < MOST_WINDOWS:
+            if cursor in cursors:
+                return Unread(conversation_id, "its pages go round in circles")
+            cursors.add(cursor)
+            page = self.session.get(f"{path}/messages", {"before": cursor, **params}, lane="per-id").data
+            older = page.get("messages") if isinstance(page, dict) else None
+            if not isinstance(older, list):
+                return Unread(conversation_id, "a page of it without messages")
+            messages = _joined(older, messages)
+        whole = {**first, "messages": messages}
+        whole.pop("page_info", None)
+        body = json.dumps(whole, ensure_ascii=False).encode("utf-8", "surrogateescape")
+        return _reading(conversation_id, whole, body, "plural", path)
+
+
+def _reading(conversation_id: str, payload: Any, body: bytes, lane: str, source: str) -> Reading:
+    return Reading(conversation_id, payload, body, lane, source, proves_absence=lane != "plural")
+
+
+def _fields(reading: Reading) -> dict[str, Any]:
+    return {name: getattr(reading, name) for name in Reading.__dataclass_fields__}
+
+
+def _nodes(reading: Reading) -> int:
+    return len(reading.payload.get("mapping") or ())
+
+
+def _previous(page: dict[str, Any]) -> str | None:
+    """Return the cursor to older messages; ``has_previous_page`` decides, whatever the rest says (API notes §3.3)."""
+    info = page.get("page_info")
+    if not isinstance(info, dict) or not info.get("has_previous_page"):
+        return None
+    cursor = info.get("start_cursor")
+    return cursor if isinstance(cursor, str) and cursor else None
+
+
+def _joined(older: list[Any], newer: list[Any]) -> list[Any]:
+    """Put a window of older messages before the newer ones; windows can overlap."""
+    known = {message["id"] for message in newer if isinstance(message, dict) and message.get("id")}
+    return [m for m in older if not (isinstance(m, dict) and m.get("id") in known)] + newer
+
+
+def _slices(body: bytes, data: list[Any]) -> list[bytes]:
+    """Return each element's own bytes out of an array's, so that a tree is kept exactly as it came."""
+    text = body.decode("utf-8", "surrogateescape")
+    decoder, at = json.JSONDecoder(), text.index("[") + 1
+    found = []
+    for _ in data:
+        while text[at] in " \t\r\n,":
+            at += 1
+        _, end = decoder.raw_decode(text, at)
+        found.append(text[at:end].encode("utf-8", "surrogateescape"))
+        at = end
+    return found

@@ -1,0 +1,215 @@
+"""Open the database file: private, locked, durable, of a schema we know.
+
+One writer holds a kernel lock on ``<database>.lock`` for its whole life and writes in ``BEGIN IMMEDIATE`` transactions
+with WAL and ``synchronous=FULL`` (https://www.sqlite.org/wal.html): a committed conversation survives a power cut, and
+readers such as Datasette see whole conversations only. Readers open the file ``mode=ro`` and never lock anybody out.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from mirror.errors import BusyError, ChatmirrorError, DamagedError, ForeignDatabaseError, StorageError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another program's transaction
+FREE_SPACE = 64 * 1024 * 1024  # bytes below which a run does not start
+MINIMUM_SQLITE = (3, 35)
+_FULL, _IOERR, _READONLY, _CANTOPEN, _CORRUPT, _NOTADB, _BUSY, _LOCKED = 13, 10, 8, 14, 11, 26, 5, 6
+
+
+def storage_error(error: sqlite3.Error, path: Path) -> ChatmirrorError:
+    """Say what an error of SQLite means for the person whose file it is (https://www.sqlite.org/rescode.html)."""
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code == _FULL:
+        return StorageError(f"The disk is full; {path} is intact up to the last saved conversation. Free space, run again.")
+    if code in {_BUSY, _LOCKED}:
+        return BusyError(f"Another program has held {path} for {BUSY_TIMEOUT:.0f} s; nothing is lost. Run again later.")
+    if code in {_CORRUPT, _NOTADB}:
+        return DamagedError(f"{path} is damaged ({error}); it was not changed. Restore a backup, or move it away and sync.")
+    if code in {_IOERR, _READONLY, _CANTOPEN}:
+        return StorageError(f"Cannot write {path} ({error}); what was saved is safe. Check the disk and its permissions.")
+    return StorageError(f"SQLite refused on {path}: {error}; what was saved is safe. Run `chatmirror check`.")
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn SQLite's and the system's storage errors into ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise storage_error(error, path) from error
+
+
+class Writer:
+    """The one writing connection. Use as a context manager; ``conn`` is open inside it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.conn: sqlite3.Connection = None  # type: ignore[assignment] # set by __enter__, before anything can use it
+        self._lock = FileLock(f"{path}.lock", mode=0o600)
+        self._file_id: tuple[int, int] | None = None
+
+    def __enter__(self) -> Writer:
+        _check_sqlite()
+        _check_place(self.path)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise BusyError(f"Another chatmirror run is using {self.path}; nothing was done.") from None
+        except OSError as error:
+            raise StorageError(f"Cannot lock {self.path} ({error}); nothing was done.") from error
+        try:
+            self._open()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.conn is not None:
+            self.conn.close()
+        self._lock.release()
+
+    def _open(self) -> None:
+        _create_private(self.path)
+        with translated(self.path):
+            self.conn = _connect(f"file:{_uri(self.path)}?mode=rw")
+            _refuse_unknown(self.conn, self.path)
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
+                self.conn.execute(f"PRAGMA {pragma}")
+            _migrate(self.conn)
+        stat = self.path.stat()
+        self._file_id = (stat.st_dev, stat.st_ino)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One all-or-nothing change, durable when it returns."""
+        with translated(self.path):
+            self.conn.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.conn
+                self._same_file()
+                self.conn.execute("COMMIT")
+            except BaseException:
+                if self.conn.in_transaction:
+                    self.conn.execute("ROLLBACK")
+                raise
+
+    def _same_file(self) -> None:
+        # A database that was moved or replaced under us would take writes that nobody ever finds again.
+        try:
+            stat = self.path.stat()
+        except FileNotFoundError:
+            stat = None
+        if stat is None or (stat.st_dev, stat.st_ino) != self._file_id:
+            raise StorageError(f"{self.path} was moved or replaced during the run; nothing more is written. Run again.")
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead log into the file, so that a plain copy at rest is whole."""
+        with translated(self.path):
+            self.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open an existing database for reading; never writes, never blocks a sync."""
+    if not path.exists():
+        raise UsageError(f"There is no {path} yet. Run `chatmirror sync` or `chatmirror import` first, or give -d PATH.")
+    with translated(path):
+        try:
+            conn = _connect(f"file:{_uri(path)}?mode=ro")
+            _refuse_unknown(conn, path)
+        except sqlite3.OperationalError:
+            # A file at rest in WAL mode in a folder that we may not write: nobody else writes it then, either.
+            conn = _connect(f"file:{_uri(path)}?mode=ro&immutable=1")
+            _refuse_unknown(conn, path)
+    return conn
+
+
+def upsert(conn: sqlite3.Connection, table: str, keys: Sequence[str], row: Mapping[str, Any]) -> int:
+    """Insert or update one row, and only if a value differs; return how many rows were written (0 or 1).
+
+    Never ``INSERT OR REPLACE``: it does not fire the delete triggers that keep the full-text index whole.
+    """
+    columns = list(row)
+    others = [column for column in columns if column not in keys]
+    sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+    sql += f" ON CONFLICT ({', '.join(keys)}) DO "
+    if others:
+        sql += "UPDATE SET " + ", ".join(f"{column} = excluded.{column}" for column in others)
+        sql += " WHERE " + " OR ".join(f"{table}.{column} IS NOT excluded.{column}" for column in others)
+    else:
+        sql += "NOTHING"
+    return conn.execute(sql, list(row.values())).rowcount
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    conn = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
+    conn.row_factory = sqlite3.Row
+    return conn
+
+
+def _uri(path: Path) -> str:
+    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _check_sqlite() -> None:
+    if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
+        needed = ".".join(map(str, MINIMUM_SQLITE))
+        raise UsageError(f"This Python has SQLite {sqlite3.sqlite_version}; chatmirror needs {needed} or newer.")
+
+
+def _check_place(path: Path) -> None:
+    folder = path.absolute().parent
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder, not a database file.")
+    if not folder.is_dir():
+        raise UsageError(f"The folder {folder} does not exist; make it, or give another -d PATH.")
+    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise StorageError(f"Cannot write {path}; nothing was asked of the service. Check its permissions.")
+    if shutil.disk_usage(folder).free < FREE_SPACE:
+        raise StorageError(f"Less than {FREE_SPACE >> 20} MB free beside {path}; nothing was done. Free space, run again.")
+
+
+def _create_private(path: Path) -> None:
+    # Made 0600 before SQLite sees it: the -wal and -shm files inherit the mode.
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise StorageError(f"Cannot create {path} ({error}); nothing was done.") from error
+
+
+def _refuse_unknown(conn: sqlite3.Connection, path: Path) -> None:
+    from mirror.migrations import NAMES  # noqa: PLC0415 - imports sqlite_utils, which readers of errors do not need
+
+    tables = {row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables:
+        return
+    applied: set[str] = set()
+    if "_sqlite_migrations" in tables:
+        query = "SELECT name FROM _sqlite_migrations WHERE migration_set = 'chatmirror'"
+        applied = {row[0] for row in conn.execute(query)}
+    if not applied:
+        raise ForeignDatabaseError(f"{path} was not made by chatmirror; it was not changed. Give another -d PATH.")
+    if unknown := applied.difference(NAMES):
+        newest = max(unknown)
+        raise ForeignDatabaseError(f"{path} was made by a newer chatmirror (schema {newest}); update chatmirror.")
+
+
+def _migrate(conn: sqlite3.Connection) -> None:
+    from sqlite_utils import Database  # noqa: PLC0415 - see above
+
+    from mirror.migrations import migrations  # noqa: PLC0415 - see above
+
+    migrations.apply(Database(conn, execute_plugins=False))
