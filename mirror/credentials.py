@@ -93,7 +93,9 @@ def save(login: Login, environ: Mapping[str, str]) -> Path:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise StorageError(f"Cannot store the login in {folder} ({error.strerror}); the old one is as it was.") from None
+        raise StorageError(
+            f"Cannot store the login in {folder} ({error.strerror}); the old one is as it was."
+        ) from None
     return path
 
 

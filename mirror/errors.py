@@ -31,9 +31,9 @@ class ChatmirrorError(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the one line to stderr, safe for a terminal and for an ASCII locale."""
-        from mirror.terminal import complain  # noqa: PLC0415 - keeps --help free of it
+        from mirror.terminal import safe  # noqa: PLC0415 - keeps --help free of it
 
-        complain(self.format_message(), file)
+        click.echo(f"chatmirror: {safe(self.format_message())}", file=file, err=file is None)
 
 
 class UsageError(ChatmirrorError):
@@ -104,6 +104,10 @@ class BusyError(ChatmirrorError):
 
     exit_code = 11
     outcome = "busy"
+
+
+class Terminated(KeyboardInterrupt):  # noqa: N818 - not an error, a signal
+    """SIGTERM asked the run to stop; exit code 143."""
 
 
 # With several causes the most severe names the run (reliability: 9 > 8 > 10 > 7 > 4 > 6 > 5 > 3).

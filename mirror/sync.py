@@ -11,15 +11,14 @@ This module knows sources and stores, neither HTTP nor SQL.
 
 from __future__ import annotations
 
-import math
-from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mirror import absence
-from mirror.errors import BrakeError, ChatmirrorError, IncompleteError, RateLimitError, SignInError, most_severe
+from mirror import plan
+from mirror.absence import Review
+from mirror.errors import BrakeError, ChatmirrorError, RateLimitError, SignInError, most_severe
 from mirror.intake import Arrival, Change, refresh, take_in
-from mirror.normalize.values import epoch_us
 from mirror.source import Account, Listed, Reading, Unread, Wanted
 from mirror.store import listings, runs, side
 from mirror.store.conversations import message_total
@@ -28,14 +27,14 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from mirror.source import Identity, Scope, Source, Walk
+    from mirror.source import Identity, Source, Walk
     from mirror.store.database import Writer
     from mirror.store.listings import Known
     from mirror.timing import Timing
 
 FULL_EVERY = 7 * 86_400.0  # seconds between full runs
-_HOUR = 3600.0
-LONGEST_RETRY = 7 * 24 * _HOUR
+ROWS_A_TRANSACTION = 200  # list rows remembered at once
+_SHOWN = {"title", "is_archived", "is_starred", "gizmo_id", "account_id", "missing_since"}
 
 
 class Report(Protocol):
@@ -67,11 +66,19 @@ class Counts:
 class Outcome:
     """How a run ended. ``error`` None: current. ``changes``: kind -> how many conversations."""
 
-    counts: Counts
+    counts: Counts = field(default_factory=Counts)
     error: ChatmirrorError | None = None
     identity: Identity | None = None
     changes: dict[str, int] = field(default_factory=dict)
     is_full: bool = False
+
+    def count(self, changes: Sequence[Change]) -> None:
+        """Count what changed in one conversation."""
+        kinds = {change.kind for change in changes}
+        for kind in kinds:
+            self.changes[kind] = self.changes.get(kind, 0) + 1
+        self.counts.new += "new" in kinds
+        self.counts.changed += bool(kinds - {"new"})
 
 
 class Sync:
@@ -79,13 +86,8 @@ class Sync:
 
     def __init__(self, writer: Writer, source: Source, timing: Timing, report: Report, run_id: int) -> None:
         self.writer, self.source, self.timing, self.report, self.run_id = writer, source, timing, report, run_id
-        self.outcome = Outcome(Counts())
+        self.outcome = Outcome()
         self.errors: list[ChatmirrorError] = []
-
-    @property
-    def conn(self) -> sqlite3.Connection:
-        """The one writing connection."""
-        return self.writer.conn
 
     def run(self, *, full: bool = False, dry: bool = False) -> Outcome:
         """Bring the mirror up to date; errors end up in the outcome, interruptions go through."""
@@ -101,177 +103,172 @@ class Sync:
 
     def _refuse_stranger(self, identity: Identity) -> None:
         key = f"owner:{self.source.provider}"
-        owner = runs.setting(self.conn, key)
+        owner = runs.setting(self.writer.conn, key)
         if owner not in (None, identity.user_id):
             raise BrakeError(
-                f"This database belongs to another account (…{str(owner)[-4:]}, the login is …{identity.user_id[-4:]});"
+                f"This database belongs to another account (…{str(owner)[-4:]}; the login is …{identity.user_id[-4:]});"
                 " nothing was written. Use another -d PATH, or `chatmirror auth` with the right login."
             )
         if owner is None:
             with self.writer.transaction() as conn:
                 runs.remember(conn, key, identity.user_id)
 
+    def _conclude(self) -> None:
+        rows = listings.pending(self.writer.conn, self.source.provider)
+        counts = self.outcome.counts
+        counts.pending = len(rows)
+        error = most_severe([*self.errors, *([plan.incomplete(rows)] if rows else [])])
+        if isinstance(error, RateLimitError):
+            error = plan.with_forecast(error, len(rows), counts.new + counts.changed)
+        self.outcome.error = error
+
     # -- one workspace
 
     def _account(self, account: Account, *, full: bool, dry: bool) -> None:
         key = f"source:{account.id}"
-        memory: dict[str, Any] = runs.setting(self.conn, key, {})
+        memory: dict[str, Any] = runs.setting(self.writer.conn, key, {})
         full = full or self.timing.now() - memory.get("full_at", 0.0) >= FULL_EVERY
         self.outcome.is_full = self.outcome.is_full or full
         self.source.enter(account, memory)
-        self.report.note(f"{account.name or account.structure or 'personal'} workspace, {'full' if full else 'nightly'} run")
+        name = account.name or account.structure or "personal"
+        self.report.note(f"{name} workspace, {'full' if full else 'nightly'} run")
         troubles = len(self.errors)
         walks = self._list(account, full=full)
         if dry:
-            return self._compare_only(account, walks)
-        self._note(account, walks)
-        self._save_side(account)
-        whole = len(self.errors) == troubles
+            self._compare_only(account, walks)
+            return
         try:
-            fetched = self._fetch(account)
-            braked = absence.review(self, account, walks)
+            self._remember_lists(account, walks)
+            self._save_side(account)
+            whole = self._fetch(account)
+            brake = self._review(account, walks)
         finally:
-            memory["per_id_budget"] = self.source.next_budget()
-            with self.writer.transaction() as conn:
-                runs.remember(conn, key, memory)
-        if whole and fetched and not braked:
-            self._close(account, walks, memory, key, full=full)
-        return None
+            self._save_memory(key, memory)
+        if whole and not brake and len(self.errors) == troubles:
+            self._close(account, walks, key, memory, full=full)
 
     def _list(self, account: Account, *, full: bool) -> list[Walk]:
-        known = listings.known(self.conn, self.source.provider, account.id)
+        known = listings.known(self.writer.conn, self.source.provider, account.id)
+        walked = listings.last_walked(self.writer.conn, account.id)
         walks: list[Walk] = []
-        try:
-            for scope in self.source.scopes(full=full, last_walked=listings.last_walked(self.conn, account.id)):
-                walk = self.source.walk(scope, self._enough(account, scope, known, full=full), _expected(scope, known, full))
+        with self._collecting():
+            for scope in self.source.scopes(full=full, last_walked=walked):
+                mark = listings.watermark(self.writer.conn, account.id, scope)
+                enough = plan.stop_line(known, mark, scope, full=full)
+                walk = self.source.walk(scope, enough, plan.expected(scope, known.values(), full=full))
                 walks.append(walk)
                 if walk.trouble is not None:
                     self.errors.append(walk.trouble)
-                self.report.note(f"{scope.label}: {len(walk.items)} listed{'' if walk.reached_end else ' so far'}")
-        except (SignInError, BrakeError):
-            raise
-        except ChatmirrorError as error:
-            self.errors.append(error)
+                self.report.note(f"{scope.label}: {len(walk.items):,} listed{'' if walk.reached_end else ' so far'}")
         if not any(walk.items for walk in walks) and not self.errors and not self.source.is_signed_in():
             raise SignInError("The service lists nothing and does not know who asks; sign in again: `chatmirror auth`.")
-        self.outcome.counts.listed += len(_union(walks))
+        self.outcome.counts.listed += len(plan.union(walks))
         return walks
 
-    def _enough(self, account: Account, scope: Scope, known: dict[str, Known], *, full: bool) -> Any:
-        """Return the test after which a list need not be read further: all known, stored, and below the watermark."""
-        mark = listings.watermark(self.conn, account.id, scope)
+    def _collecting(self) -> _Collector:
+        return _Collector(self.errors)
 
-        def enough(items: Sequence[Listed]) -> bool:
-            if full or scope.to_the_end or mark is None or not items:
-                return False
-            settled = all(
-                (k := known.get(item.conversation_id)) is not None and k.is_current and k.update_us == item.update_us
-                for item in items
-            )
-            return settled and min(item.update_us or 0 for item in items) <= mark
-
-        return enough
-
-    def _note(self, account: Account, walks: Sequence[Walk]) -> None:
-        """Remember every listed row, and bring the rows of those that need no reading up to what the lists say."""
-        now = self.timing.iso()
-        imports = listings.unlisted_imports(self.conn, self.source.provider)
-        for item in _union(walks).values():
-            row = listings.listed_row(self.conn, item.conversation_id)
-            if row is not None and not _says_news(row, item, account.id):
-                continue
+    def _remember_lists(self, account: Account, walks: Sequence[Walk]) -> None:
+        """Remember every listed row, and bring the rows of conversations up to what the lists say of them."""
+        listed = plan.union(walks)
+        imports = listings.unlisted_imports(self.writer.conn, self.source.provider)
+        rows = iter(listed.values())
+        while chunk := list(islice(rows, ROWS_A_TRANSACTION)):
             with self.writer.transaction() as conn:
-                listings.note(conn, item, self.source.provider, account.id, now)
-                if item.conversation_id in imports and listings.adopt_import(conn, item):
-                    listings.mark_stored(conn, item.conversation_id, item.update_us)
-                self._welcome_back(conn, item.conversation_id)
-                facts = listings.facts(conn, item.conversation_id)
-                if facts is not None:
-                    self._count(refresh(conn, item.conversation_id, facts, self.run_id, now))
-        self._unstar(account, walks)
+                for item in chunk:
+                    self._remember(conn, account, item, is_import=item.conversation_id in imports)
+        known = listings.known(self.writer.conn, self.source.provider, account.id).values()
+        for k in plan.unstarred(known, walks, listed):
+            with self.writer.transaction() as conn:
+                self._remember(conn, account, Listed(k.conversation_id, k.update_us, is_starred=False), is_import=False)
 
-    def _welcome_back(self, conn: sqlite3.Connection, conversation_id: str) -> None:
-        listings.set_missing(conn, [conversation_id], None)
-        if listings.set_deleted(conn, conversation_id, None):
-            runs.record_changes(conn, self.run_id, conversation_id, [Change("back")])
-            self._count([Change("back")])
-
-    def _unstar(self, account: Account, walks: Sequence[Walk]) -> None:
-        """A star that is gone shows only by its absence from the list of starred ones."""
-        starred = next((walk for walk in walks if walk.scope.name == "starred" and walk.reached_end), None)
-        if starred is None or not all(item.is_starred for item in starred.items.values()):
+    def _remember(self, conn: sqlite3.Connection, account: Account, item: Listed, *, is_import: bool) -> None:
+        now = self.timing.iso()
+        news = listings.note(conn, item, self.source.provider, account.id, now)
+        if not news:
             return
-        listed = _union(walks)
-        for k in listings.known(self.conn, self.source.provider, account.id).values():
-            if k.is_starred and k.conversation_id not in starred.items and k.conversation_id not in listed:
-                with self.writer.transaction() as conn:
-                    listings.note(
-                        conn, Listed(k.conversation_id, k.update_us, is_starred=False), self.source.provider,
-                        account.id, self.timing.iso(),
-                    )
-                    if (facts := listings.facts(conn, k.conversation_id)) is not None:
-                        self._count(refresh(conn, k.conversation_id, facts, self.run_id, self.timing.iso()))
+        if is_import and listings.adopt_import(conn, item):
+            listings.mark_stored(conn, item.conversation_id, item.update_us)
+        listings.set_missing(conn, [item.conversation_id], None)
+        changes = [Change("back")] if listings.set_deleted(conn, item.conversation_id, None) else []
+        runs.record_changes(conn, self.run_id, item.conversation_id, changes)
+        facts = listings.facts(conn, item.conversation_id)
+        if facts is not None and news & _SHOWN:
+            changes += refresh(conn, item.conversation_id, facts, self.run_id, now)
+        self.outcome.count(changes)
 
     # -- reading
 
     def _fetch(self, account: Account) -> bool:
         """Read what is to do, newest first; return whether everything was at least tried."""
-        now = self.timing.iso()
-        known = listings.known(self.conn, self.source.provider, account.id)
-        todo = [k for k in known.values() if (not k.is_current or k.is_generating) and k.missing_since is None]
-        todo = [k for k in todo if k.retry_at is None or k.retry_at <= now]
-        todo.sort(key=lambda k: k.update_us or 0, reverse=True)
-        self.outcome.counts.unchanged += sum(1 for k in known.values() if k.is_current and not k.is_generating)
+        known = listings.known(self.writer.conn, self.source.provider, account.id)
+        self.outcome.counts.unchanged += sum(1 for k in known.values() if k.is_current)
+        todo = plan.to_read(known.values(), self.timing.iso())
         if not todo:
             return True
         self.report.fetching(len(todo))
-        wanted = [Wanted(_listed(k), message_total(self.conn, k.conversation_id)) for k in todo]
-        try:
+        wanted = [
+            Wanted(Listed(k.conversation_id, k.update_us, k.title), message_total(self.writer.conn, k.conversation_id))
+            for k in todo
+        ]
+        with self._collecting() as collected:
             for got in self.source.read(wanted):
                 k = known[got.conversation_id]
                 self._settle(k, got)
                 self.report.stored(k.title or "Untitled")
-        except (SignInError, BrakeError):
-            raise
-        except ChatmirrorError as error:
-            self.errors.append(error)
-            return False
-        return True
+        return collected.is_clean
 
     def _settle(self, k: Known, got: Reading | Unread) -> None:
         with self.writer.transaction() as conn:
             if isinstance(got, Unread):
                 self._settle_unread(conn, k, got)
                 return
-            row = listings.listed_row(conn, k.conversation_id)
-            if row is None:
-                raise BrakeError("A conversation came that was not asked for; nothing of it was written.")
-            facts = listings.facts_from(row, self.source.conversation_url(k.conversation_id))
+            facts = listings.facts_to_be(conn, k.conversation_id, self.source.conversation_url(k.conversation_id))
             arrival = Arrival(
-                got.conversation_id, got.payload, got.body, got.lane, got.source, self.timing.iso(), k.update_us,
-                proves_absence=got.proves_absence,
+                got.conversation_id,
+                got.payload,
+                got.body,
+                got.lane,
+                got.source,
+                self.timing.iso(),
+                k.update_us,
+                got.proves_absence,
             )
             taken = take_in(conn, arrival, facts, self.run_id)
             if got.doubt is None:
                 listings.mark_stored(conn, k.conversation_id, k.update_us, is_generating=taken.is_generating)
             else:
-                listings.mark_failed(conn, k.conversation_id, got.doubt, self._retry_at(k))
-                self.outcome.counts.failed += 1
-        self._count(taken.changes)
+                self._fail(conn, k, got.doubt)
+        self.outcome.count(taken.changes)
 
     def _settle_unread(self, conn: sqlite3.Connection, k: Known, got: Unread) -> None:
-        self.outcome.counts.failed += 1
         if got.gone and k.gone_run_id not in (None, self.run_id):
             # Listed, and twice proven deleted: the list is stale, and there is nothing to fetch any more.
             listings.mark_stored(conn, k.conversation_id, k.update_us)
             return
-        listings.mark_failed(conn, k.conversation_id, got.reason, self._retry_at(k))
+        self._fail(conn, k, got.reason)
         if got.gone:
             listings.save_check(conn, k.conversation_id, self.timing.iso(), self.run_id)
 
-    def _retry_at(self, k: Known) -> str:
-        # The next night, then every other, ... at most a week apart; an hour of slack for cron.
-        return self.timing.iso(min(LONGEST_RETRY, 24 * _HOUR * max(0, 2**k.attempts - 1)) - _HOUR)
+    def _fail(self, conn: sqlite3.Connection, k: Known, reason: str) -> None:
+        self.outcome.counts.failed += 1
+        self.report.note(f"not saved: {k.title or 'Untitled'} ({k.conversation_id}): {reason}")
+        listings.mark_failed(conn, k.conversation_id, reason, self.timing.iso(plan.retry_pause(k.attempts)))
+
+    def _review(self, account: Account, walks: Sequence[Walk]) -> bool:
+        """Look after what no list shows any more; return whether the brake was pulled."""
+        review = Review(self.writer, self.source, self.timing, self.run_id)
+        brake = None
+        try:
+            brake = review.run(account.id, walks)
+        except RateLimitError as error:
+            self.report.note(f"absent conversations are asked for another night: {error.message}")
+        finally:
+            for _ in review.gone:
+                self.outcome.count([Change("gone")])
+        if brake is not None:
+            self.errors.append(brake)
+        return brake is not None
 
     # -- the rest
 
@@ -280,27 +277,18 @@ class Sync:
         row = {"id": account.id, "name": account.name, "plan": account.plan, "structure": account.structure}
         with self.writer.transaction() as conn:
             side.save_named(conn, "accounts", {**row, "provider": self.source.provider}, now)
-        try:
-            items = list(self.source.side_items(unnamed_gpts=side.unnamed_gpts(self.conn)))
-        except (SignInError, BrakeError):
-            raise
-        except ChatmirrorError as error:
-            self.errors.append(error)
-            return
-        with self.writer.transaction() as conn:
-            for item in items:
-                if item.kind in {"project", "gpt"}:
-                    owner = {"account_id": account.id} if item.kind == "project" else {}
-                    side.save_named(conn, f"{item.kind}s", {"id": item.id, **owner, **item.row}, now)
-                elif item.kind == "memory":
-                    side.save_texts(conn, "memories", account.id, {"id": item.id, **item.row}, now)
-                else:
-                    side.save_texts(conn, "instructions", account.id, item.row, now)
-            if memories := {item.id for item in items if item.kind == "memory"}:
-                side.end_memories(conn, account.id, memories, now)
+        with self._collecting():
+            items = list(self.source.side_items(unnamed_gpts=side.unnamed_gpts(self.writer.conn)))
+            with self.writer.transaction() as conn:
+                side.save_items(conn, account.id, items, now)
 
-    def _close(self, account: Account, walks: Sequence[Walk], memory: dict[str, Any], key: str, *, full: bool) -> None:
-        """The run saw and tried everything: move the watermarks."""
+    def _save_memory(self, key: str, memory: dict[str, Any]) -> None:
+        memory["per_id_budget"] = self.source.next_budget()
+        with self.writer.transaction() as conn:
+            runs.remember(conn, key, memory)
+
+    def _close(self, account: Account, walks: Sequence[Walk], key: str, memory: dict[str, Any], *, full: bool) -> None:
+        """The run saw everything and tried everything: move the watermarks."""
         if full:
             memory["full_at"] = self.timing.now()
         with self.writer.transaction() as conn:
@@ -314,86 +302,26 @@ class Sync:
                     listings.save_scope(conn, account.id, walk.scope, **columns)
 
     def _compare_only(self, account: Account, walks: Sequence[Walk]) -> None:
-        known = listings.known(self.conn, self.source.provider, account.id)
-        for item in _union(walks).values():
+        known, counts = listings.known(self.writer.conn, self.source.provider, account.id), self.outcome.counts
+        for item in plan.union(walks).values():
             k = known.get(item.conversation_id)
-            if k is None:
-                self.outcome.counts.new += 1
-            elif not k.is_current or k.update_us != item.update_us:
-                self.outcome.counts.changed += 1
-            else:
-                self.outcome.counts.unchanged += 1
-
-    def _count(self, changes: Sequence[Change]) -> None:
-        kinds = {change.kind for change in changes}
-        for kind in kinds:
-            self.outcome.changes[kind] = self.outcome.changes.get(kind, 0) + 1
-        self.outcome.counts.new += "new" in kinds
-        self.outcome.counts.changed += bool(kinds - {"new"})
-
-    def _conclude(self) -> None:
-        rows = listings.pending(self.conn, self.source.provider)
-        self.outcome.counts.pending = len(rows)
-        if rows and not any(isinstance(error, RateLimitError) for error in self.errors):
-            self.errors.append(_incomplete(rows))
-        error = most_severe(self.errors)
-        if rows and isinstance(error, RateLimitError):
-            error = RateLimitError(f"{error.message} {self._forecast(len(rows))}")
-        self.outcome.error = error
-
-    def _forecast(self, left: int) -> str:
-        stored = self.outcome.counts.new + self.outcome.counts.changed
-        if not stored:
-            return f"{left:,} conversations left."
-        return f"About {left:,} left, {math.ceil(left / stored)} more nights at this pace."
+            counts.new += k is None
+            counts.changed += k is not None and not plan.is_settled(known, item)
+            counts.unchanged += k is not None and plan.is_settled(known, item)
 
 
-def _union(walks: Sequence[Walk]) -> dict[str, Listed]:
-    """What all lists say together: the newest row of each conversation, flags and times from wherever they stand."""
-    union: dict[str, Listed] = {}
-    for walk in walks:
-        for key, item in walk.items.items():
-            old = union.get(key)
-            if old is None or (item.update_us or 0) > (old.update_us or 0):
-                union[key] = item
-    return union
+class _Collector:
+    """Collects an error and goes on after it; what dooms the whole run goes through."""
 
+    def __init__(self, errors: list[ChatmirrorError]) -> None:
+        self.errors, self.is_clean = errors, True
 
-def _expected(scope: Scope, known: dict[str, Known], full: bool) -> int | None:  # noqa: FBT001 - an inner helper
-    if full:
-        return None
-    if scope.name == "archived":
-        return sum(1 for k in known.values() if k.is_archived and k.missing_since is None and not k.is_deleted)
-    if scope.name == "starred":
-        return sum(1 for k in known.values() if k.is_starred and k.missing_since is None and not k.is_deleted)
-    return sum(1 for k in known.values() if not k.is_archived and k.missing_since is None and not k.is_deleted)
+    def __enter__(self) -> _Collector:
+        return self
 
-
-def _says_news(row: sqlite3.Row, item: Listed, account_id: str) -> bool:
-    """Whether a list row says anything that is not remembered; spares a transaction for each that does not."""
-    said = {
-        "title": item.title,
-        "update_us": item.update_us,
-        "is_archived": None if item.is_archived is None else int(item.is_archived),
-        "is_starred": None if item.is_starred is None else int(item.is_starred),
-        "created_at": item.created_at,
-    }
-    if row["account_id"] != account_id or row["missing_since"] or row["gone_run_id"]:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if not isinstance(error, ChatmirrorError) or isinstance(error, SignInError | BrakeError):
+            return False
+        self.errors.append(error)
+        self.is_clean = False
         return True
-    if item.states_gizmo and row["gizmo_id"] != (item.gizmo_id or ""):
-        return True
-    return any(value is not None and row[name] != value for name, value in said.items())
-
-
-def _listed(k: Known) -> Listed:
-    return Listed(k.conversation_id, k.update_us, title=k.title)
-
-
-def _incomplete(rows: Sequence[sqlite3.Row]) -> IncompleteError:
-    first = rows[0]
-    more = f" and {len(rows) - 1:,} more" if len(rows) > 1 else ""
-    return IncompleteError(
-        f"{len(rows):,} conversation{'s' if len(rows) > 1 else ''} could not be saved: “{first['title'] or 'Untitled'}”"
-        f" ({first['conversation_id']}: {first['error'] or 'not read yet'}){more}. Everything else is current;"
-        " they are tried again on later nights."
-    )

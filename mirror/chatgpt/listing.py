@@ -275,7 +275,11 @@ class Lists:
         rows = data.get("items") if isinstance(data, dict) else None
         if not isinstance(rows, list):
             raise ServiceError("The shared list has an unknown form; what is saved stays. Update chatmirror.")
-        ours = [{"conversation_id": row["conversation_id"]} for row in rows if isinstance(row, dict) and row.get("conversation_id")]
+        ours = [
+            {"conversation_id": row["conversation_id"]}
+            for row in rows
+            if isinstance(row, dict) and row.get("conversation_id")
+        ]
         return Page(len(rows), page_of(ours, trust_time=False).items)
 
     def project(self, project_id: str, cursor: str) -> Page:

@@ -73,10 +73,14 @@ class Pacing:
             self.learned = max(1, int((self.per_id_used - 1) * FIRST_BUDGET_SHARE))
         asked = retry_after(reply, self.timing.now())
         if asked is not None and asked > LONGEST_PAUSE:
-            raise RateLimitError(f"The service asked to wait {asked / 60:.0f} minutes; stopped politely. Run again later.")
+            raise RateLimitError(
+                f"The service asked to wait {asked / 60:.0f} minutes; stopped politely. Run again later."
+            )
         pauses = LIGHT_PAUSES if lane == "light" else PER_ID_PAUSES
         if self._refusals[lane] >= len(pauses):
-            raise RateLimitError("The service asks for fewer requests; stopped politely. The next run goes on from here.")
+            raise RateLimitError(
+                "The service asks for fewer requests; stopped politely. The next run goes on from here."
+            )
         pause = pauses[self._refusals[lane]] * self.timing.chance.uniform(1.0, 1.5) if asked is None else asked
         self._refusals[lane] += 1
         self.slowness *= 2

@@ -71,7 +71,9 @@ class Session:
         self.data, self._token = {k: v for k, v in data.items() if k not in {"accessToken", "sessionToken"}}, token
         self._keep_rotation(answer)
         if previous and _user(previous) != _user(self.data):
-            raise BrakeError("The renewed session belongs to another account; nothing of it was written. Run `chatmirror auth`.")
+            raise BrakeError(
+                "The renewed session belongs to another account; nothing of it was written. Run `chatmirror auth`."
+            )
 
     def get(self, path: str, params: Mapping[str, Any] | None = None, lane: Lane = "light") -> Answer:
         """Read something of the account; raises Refused and what Client.request raises."""

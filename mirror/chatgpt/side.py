@@ -37,7 +37,8 @@ def workspaces(data: Any) -> tuple[Account, ...]:
         structure = _text(about.get("structure"))
         is_personal = structure in {None, "personal"}
         found.setdefault(
-            account_id, Account(account_id, _text(about.get("name")), _text(about.get("plan_type")), structure, is_personal)
+            account_id,
+            Account(account_id, _text(about.get("name")), _text(about.get("plan_type")), structure, is_personal),
         )
     return tuple(sorted(found.values(), key=lambda account: (not account.is_personal, account.id)))
 

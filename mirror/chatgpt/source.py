@@ -108,6 +108,7 @@ class ChatGPT:
     def enter(self, account: Account, memory: dict[str, Any]) -> None:
         """See Source."""
         self.session.account_id = None if account.is_personal else account.id
+        self.session.client.pacing.budget = memory.get("per_id_budget")
         self._use(memory)
 
     def conversation_url(self, conversation_id: str) -> str:
@@ -125,8 +126,10 @@ class ChatGPT:
         now = self.session.client.pacing.timing.now()
         spare = NIGHTLY_REQUESTS - 2 - 4 * self._accounts
         self._chores = _Chores(self.memory.setdefault("chores", {}), now, max(0, spare), full)
-        scopes = {f"project:{key}": Scope(f"project:{key}", f"project “{side.project_name(row)}”")
-                  for key, row in self._projects.items()}
+        scopes = {
+            f"project:{key}": Scope(f"project:{key}", f"project “{side.project_name(row)}”")
+            for key, row in self._projects.items()
+        }
         changed = {name for name in scopes if self._project_changed(name) or name not in last_walked}
         if self.memory.get("main_lacks_projects"):
             changed = set(scopes)  # then their own lists are the only place that shows them
@@ -230,7 +233,10 @@ class ChatGPT:
                 yield side.gpt_item(gpt_id, self.session.get(f"/gizmos/{gpt_id}").data)
             except Refused:
                 yield SideItem("gpt", gpt_id, {"name": gpt_id})  # deleted or private: the id stands for its name
-        for name, path in (("memories", "/memories?include_memory_entries=true"), ("instructions", "/user_system_messages")):
+        for name, path in (
+            ("memories", "/memories?include_memory_entries=true"),
+            ("instructions", "/user_system_messages"),
+        ):
             if name in self._due:
                 yield from self._account_items(name, path)
 

@@ -43,6 +43,8 @@ MESSAGE_COLUMNS = (
     "message_id",
 )
 _OTHERS = MESSAGE_COLUMNS[2:]
+_EXTRAS = {"links": ("url", "title", "kind"), "attachments": ("id", "name", "mime_type", "size", "kind")}
+_OF_CONVERSATION = "message_rowid IN (SELECT rowid FROM messages WHERE conversation_id = ?)"
 _UPSERT_MESSAGES = (
     f"INSERT INTO messages ({', '.join(MESSAGE_COLUMNS)}) VALUES ({', '.join('?' * len(MESSAGE_COLUMNS))})"
     " ON CONFLICT (conversation_id, id) DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in _OTHERS)
@@ -248,29 +250,40 @@ def save_messages(conn: sqlite3.Connection, merged: Conversation, stored: dict[s
 def _save_extras(conn: sqlite3.Connection, merged: Conversation, *, is_new: bool) -> int:
     if is_new and not any(m.links or m.attachments for m in merged.messages):
         return 0
+    written = 0
+    for table, rows in _extras(conn, merged).items():
+        if _stored_extras(conn, table, merged.id) == set(rows):
+            continue
+        names = ("message_rowid", "position", *_EXTRAS[table])
+        conn.execute(f"DELETE FROM {table} WHERE {_OF_CONVERSATION}", (merged.id,))
+        marks = ", ".join("?" * len(names))
+        conn.executemany(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})", rows)
+        written += len(rows) or 1
+    return written
+
+
+def extras_match(conn: sqlite3.Connection, merged: Conversation) -> bool:
+    """Whether the stored links and attachments are those of the messages."""
+    return all(_stored_extras(conn, table, merged.id) == set(rows) for table, rows in _extras(conn, merged).items())
+
+
+def _extras(conn: sqlite3.Connection, merged: Conversation) -> dict[str, list[tuple[Any, ...]]]:
+    """Return table -> rows (message_rowid, position, *columns) that the messages call for."""
     rowids = dict(conn.execute("SELECT id, rowid FROM messages WHERE conversation_id = ?", (merged.id,)).fetchall())
-    links = [(rowids[m.id], n, k.url, k.title, k.kind) for m in merged.messages for n, k in enumerate(m.links, 1)]
-    files = [
-        (rowids[m.id], n, a.id, a.name, a.mime_type, a.size, a.kind)
-        for m in merged.messages
-        for n, a in enumerate(m.attachments, 1)
-    ]
-    written = _replace(conn, "links", ("url", "title", "kind"), links, merged.id)
-    return written + _replace(conn, "attachments", ("id", "name", "mime_type", "size", "kind"), files, merged.id)
+    return {
+        table: [
+            (rowids.get(m.id), n, *(getattr(extra, column) for column in columns))
+            for m in merged.messages
+            for n, extra in enumerate(getattr(m, table), 1)
+        ]
+        for table, columns in _EXTRAS.items()
+    }
 
 
-def _replace(
-    conn: sqlite3.Connection, table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]], conversation_id: str
-) -> int:
-    names = ", ".join(("message_rowid", "position", *columns))
-    of_it = "message_rowid IN (SELECT rowid FROM messages WHERE conversation_id = ?)"
-    sql = f"SELECT {names} FROM {table} WHERE {of_it}"
-    stored = {tuple(row) for row in conn.execute(sql, (conversation_id,))}
-    if stored == set(rows):
-        return 0
-    conn.execute(f"DELETE FROM {table} WHERE {of_it}", (conversation_id,))
-    conn.executemany(f"INSERT INTO {table} ({names}) VALUES ({', '.join('?' * (len(columns) + 2))})", rows)
-    return len(rows) or 1
+def _stored_extras(conn: sqlite3.Connection, table: str, conversation_id: str) -> set[tuple[Any, ...]]:
+    names = ", ".join(("message_rowid", "position", *_EXTRAS[table]))
+    sql = f"SELECT {names} FROM {table} WHERE {_OF_CONVERSATION}"
+    return {tuple(row) for row in conn.execute(sql, (conversation_id,))}
 
 
 def conversation_ids(conn: sqlite3.Connection) -> Iterator[str]:

@@ -31,13 +31,19 @@ def storage_error(error: sqlite3.Error, path: Path) -> ChatmirrorError:
     """Say what an error of SQLite means for the person whose file it is (https://www.sqlite.org/rescode.html)."""
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     if code == _FULL:
-        return StorageError(f"The disk is full; {path} is intact up to the last saved conversation. Free space, run again.")
+        return StorageError(
+            f"The disk is full; {path} is intact up to the last saved conversation. Free space, run again."
+        )
     if code in {_BUSY, _LOCKED}:
         return BusyError(f"Another program has held {path} for {BUSY_TIMEOUT:.0f} s; nothing is lost. Run again later.")
     if code in {_CORRUPT, _NOTADB}:
-        return DamagedError(f"{path} is damaged ({error}); it was not changed. Restore a backup, or move it away and sync.")
+        return DamagedError(
+            f"{path} is damaged ({error}); it was not changed. Restore a backup, or move it away and sync."
+        )
     if code in {_IOERR, _READONLY, _CANTOPEN}:
-        return StorageError(f"Cannot write {path} ({error}); what was saved is safe. Check the disk and its permissions.")
+        return StorageError(
+            f"Cannot write {path} ({error}); what was saved is safe. Check the disk and its permissions."
+        )
     return StorageError(f"SQLite refused on {path}: {error}; what was saved is safe. Run `chatmirror check`.")
 
 
@@ -123,7 +129,9 @@ class Writer:
 def open_reader(path: Path) -> sqlite3.Connection:
     """Open an existing database for reading; never writes, never blocks a sync."""
     if not path.exists():
-        raise UsageError(f"There is no {path} yet. Run `chatmirror sync` or `chatmirror import` first, or give -d PATH.")
+        raise UsageError(
+            f"There is no {path} yet. Run `chatmirror sync` or `chatmirror import` first, or give -d PATH."
+        )
     with translated(path):
         try:
             conn = _connect(f"file:{_uri(path)}?mode=ro")
@@ -177,7 +185,9 @@ def _check_place(path: Path) -> None:
     if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise StorageError(f"Cannot write {path}; nothing was asked of the service. Check its permissions.")
     if shutil.disk_usage(folder).free < FREE_SPACE:
-        raise StorageError(f"Less than {FREE_SPACE >> 20} MB free beside {path}; nothing was done. Free space, run again.")
+        raise StorageError(
+            f"Less than {FREE_SPACE >> 20} MB free beside {path}; nothing was done. Free space, run again."
+        )
 
 
 def _create_private(path: Path) -> None:

@@ -156,6 +156,11 @@ def facts(conn: sqlite3.Connection, conversation_id: str) -> Facts | None:
     return facts_from(row, row["url"]) if row else None
 
 
+def facts_to_be(conn: sqlite3.Connection, conversation_id: str, url: str) -> Facts:
+    """Return what the lists say of a conversation that may not be stored yet."""
+    return facts_from(listed_row(conn, conversation_id), url)
+
+
 def facts_from(row: sqlite3.Row, url: str) -> Facts:
     """Return the facts that a row of ``_listed`` states."""
     gizmo = row["gizmo_id"]
@@ -175,11 +180,13 @@ def facts_from(row: sqlite3.Row, url: str) -> Facts:
     )
 
 
-def listed_row(conn: sqlite3.Connection, conversation_id: str) -> sqlite3.Row | None:
-    """Return the remembered list row."""
+def listed_row(conn: sqlite3.Connection, conversation_id: str) -> sqlite3.Row:
+    """Return the remembered list row; raises KeyError where no list ever showed the conversation."""
     row: sqlite3.Row | None = conn.execute(
         "SELECT * FROM _listed WHERE conversation_id = ?", (conversation_id,)
     ).fetchone()
+    if row is None:
+        raise KeyError(conversation_id)
     return row
 
 
@@ -233,5 +240,3 @@ def unlisted_imports(conn: sqlite3.Connection, provider: str) -> set[str]:
     """Return the stored conversations that no list has shown yet."""
     sql = "SELECT id FROM conversations WHERE provider = ? AND id NOT IN (SELECT conversation_id FROM _listed)"
     return {row[0] for row in conn.execute(sql, (provider,))}
-
-

@@ -8,7 +8,24 @@ from mirror.store.database import upsert
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
+
+    from mirror.source import SideItem
+
+
+def save_items(conn: sqlite3.Connection, account_id: str, items: Sequence[SideItem], now: str) -> None:
+    """Store what a source tells beside conversations."""
+    for item in items:
+        if item.kind == "project":
+            save_named(conn, "projects", {"id": item.id, "account_id": account_id, **item.row}, now)
+        elif item.kind == "gpt":
+            save_named(conn, "gpts", {"id": item.id, **item.row}, now)
+        elif item.kind == "memory":
+            save_texts(conn, "memories", account_id, {"id": item.id, **item.row}, now)
+        else:
+            save_texts(conn, "instructions", account_id, item.row, now)
+    if living := {item.id for item in items if item.kind == "memory"}:
+        _end_memories(conn, account_id, living, now)
 
 
 def save_named(conn: sqlite3.Connection, table: str, row: Mapping[str, Any], now: str) -> None:
@@ -38,7 +55,7 @@ def save_texts(conn: sqlite3.Connection, table: str, account_id: str, row: Mappi
     conn.execute(f"INSERT INTO {table} ({', '.join(full)}) VALUES ({', '.join('?' * len(full))})", list(full.values()))
 
 
-def end_memories(conn: sqlite3.Connection, account_id: str, living: Collection[str], now: str) -> None:
+def _end_memories(conn: sqlite3.Connection, account_id: str, living: Collection[str], now: str) -> None:
     """Date the end of memories that the service does not list any more."""
     rows = conn.execute("SELECT rowid, id FROM memories WHERE account_id = ? AND replaced_at IS NULL", (account_id,))
     gone = [(now, row["rowid"]) for row in rows.fetchall() if row["id"] not in living]

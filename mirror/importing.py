@@ -1,0 +1,96 @@
+"""Fill the database from archives: the official export, or captured answers of the service.
+
+One conversation, one transaction; one unusable conversation never costs the others. An export's copy takes its place
+by its own update time among the copies that are stored already, so that older never replaces newer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mirror.archive import Found, Problem, Skipped, open_archive
+from mirror.errors import ChatmirrorError, IncompleteError
+from mirror.intake import Arrival, facts_of, take_in
+from mirror.normalize import normalize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from mirror.store.database import Writer
+    from mirror.timing import Timing
+
+PROVIDER = "chatgpt"
+WORST_SHOWN = 5
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import did. ``problems``: sentences, each naming its file."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    problems: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    not_understood: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def error(self) -> ChatmirrorError | None:
+        """What the exit code says: some of it could not be used."""
+        if not self.problems:
+            return None
+        shown = "; ".join(self.problems[:WORST_SHOWN])
+        more = f"; and {len(self.problems) - WORST_SHOWN:,} more" if len(self.problems) > WORST_SHOWN else ""
+        return IncompleteError(f"Some of it could not be imported, all the rest is stored: {shown}{more}")
+
+
+def run_import(
+    writer: Writer, paths: Sequence[Path], run_id: int, timing: Timing, progress: Callable[[int, int], None]
+) -> Imported:
+    """Import archives in the order given; ``progress(position, total)`` in bytes. Raises UsageError for a hopeless one."""
+    archives = [open_archive(path) for path in paths]  # all of them can be opened before anything is written
+    total = sum(archive.total_bytes for archive in archives)
+    result, done = Imported(), 0
+    for archive in archives:
+        with archive:
+            for found in archive:
+                _take(writer, found, run_id, timing, result)
+                progress(done + archive.position, total)
+            done += archive.total_bytes
+    return result
+
+
+def _take(writer: Writer, found: Found | Problem | Skipped, run_id: int, timing: Timing, result: Imported) -> None:
+    if isinstance(found, Problem):
+        result.problems.append(f"{found.source}: {found.reason}")
+        return
+    if isinstance(found, Skipped):
+        result.skipped.append(f"{found.source}: {found.reason}")
+        return
+    conversation = normalize(PROVIDER, found.payload)
+    conversation_id = conversation.id or invented_id(found.payload)
+    for name, count in (conversation.not_understood or {}).items():
+        result.not_understood[name] = result.not_understood.get(name, 0) + count
+    arrival = Arrival(conversation_id, found.payload, found.raw, found.lane, found.source, timing.iso())
+    with writer.transaction() as conn:
+        url = f"https://chatgpt.com/c/{conversation_id}"
+        changes = take_in(conn, arrival, facts_of(conn, conversation_id, PROVIDER, url), run_id).changes
+    is_new = any(change.kind == "new" for change in changes)
+    result.new += is_new
+    result.changed += bool(changes) and not is_new
+    result.unchanged += not changes
+
+
+def invented_id(payload: dict[str, Any]) -> str:
+    """Return an id for a conversation that carries none: the same one whenever the same conversation comes again.
+
+    Made of when it began and its first words, which a longer later copy of it shares.
+    """
+    conversation = normalize(PROVIDER, payload)
+    first = next((m.text for m in conversation.messages if m.text), None)
+    seed = json.dumps([conversation.created_at, first] if first else payload, sort_keys=True, default=str)
+    return f"import-{hashlib.sha256(seed.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"

@@ -1,0 +1,107 @@
+"""What a run decides from what it knows: pure functions over list rows and memory, no I/O."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from mirror.errors import IncompleteError, RateLimitError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from mirror.source import Listed, Scope, Walk
+    from mirror.store.listings import Known
+
+_HOUR = 3600.0
+LONGEST_RETRY = 7 * 24 * _HOUR
+
+
+def union(walks: Sequence[Walk]) -> dict[str, Listed]:
+    """Return what all lists say together: of each conversation the row with the newest time."""
+    found: dict[str, Listed] = {}
+    for walk in walks:
+        for key, item in walk.items.items():
+            old = found.get(key)
+            if old is None or (item.update_us or 0) > (old.update_us or 0):
+                found[key] = item
+    return found
+
+
+def stop_line(
+    known: Mapping[str, Known], mark: int | None, scope: Scope, *, full: bool
+) -> Callable[[Sequence[Listed]], bool]:
+    """Return the test after which a list need not be read further: all known, stored, and below the watermark."""
+
+    def enough(items: Sequence[Listed]) -> bool:
+        if full or scope.to_the_end or mark is None or not items:
+            return False
+        return all(is_settled(known, item) for item in items) and min(item.update_us or 0 for item in items) <= mark
+
+    return enough
+
+
+def is_settled(known: Mapping[str, Known], item: Listed) -> bool:
+    """Whether a list row says nothing that is not stored."""
+    k = known.get(item.conversation_id)
+    return k is not None and k.is_current and k.update_us == item.update_us and not k.is_deleted
+
+
+def expected(scope: Scope, known: Collection[Known], *, full: bool) -> int | None:
+    """Return how many conversations are known to stand in a list; None in a full run, which believes no short page."""
+    if full:
+        return None
+    living = [k for k in known if k.missing_since is None and not k.is_deleted]
+    if scope.name == "archived":
+        return sum(1 for k in living if k.is_archived)
+    if scope.name == "starred":
+        return sum(1 for k in living if k.is_starred)
+    return sum(1 for k in living if not k.is_archived)
+
+
+def to_read(known: Collection[Known], now: str) -> list[Known]:
+    """Return what is to be read now, newest first: not stored as listed, or still being written when it was."""
+    todo = [k for k in known if (not k.is_current or k.is_generating) and k.missing_since is None]
+    due = [k for k in todo if k.retry_at is None or k.retry_at <= now]
+    return sorted(due, key=lambda k: k.update_us or 0, reverse=True)
+
+
+def retry_pause(attempts: int) -> float:
+    """Return the seconds until a failed conversation is tried again: the next night, then 2, 4, ... at most 7 days.
+
+    An hour less, because cron is not punctual.
+    """
+    return min(LONGEST_RETRY, 24 * _HOUR * 2 ** min(attempts, 10)) - _HOUR
+
+
+def unstarred(known: Collection[Known], walks: Sequence[Walk], listed: Mapping[str, Listed]) -> list[Known]:
+    """Return what lost its star: that shows only by absence from the list of starred ones."""
+    starred = next((walk for walk in walks if walk.scope.name == "starred" and walk.reached_end), None)
+    if starred is None or not all(item.is_starred for item in starred.items.values()):
+        return []  # a list that is not filtered says nothing
+    return [
+        k for k in known if k.is_starred and k.conversation_id not in starred.items and k.conversation_id not in listed
+    ]
+
+
+def incomplete(rows: Sequence[sqlite3.Row]) -> IncompleteError:
+    """Say what could not be saved."""
+    first = rows[0]
+    more = f" and {len(rows) - 1:,} more" if len(rows) > 1 else ""
+    return IncompleteError(
+        f"{len(rows):,} conversation{'s' if len(rows) > 1 else ''} could not be saved: “{first['title'] or 'Untitled'}”"
+        f" ({first['conversation_id']}: {first['error'] or 'not read yet'}){more}. Everything else is current;"
+        " later nights try again."
+    )
+
+
+def with_forecast(error: RateLimitError, left: int, pace: int) -> RateLimitError:
+    """Add how much is left and how many nights that is. ``pace``: conversations stored on this run."""
+    if not left:
+        return error
+    nights = math.ceil(left / pace) if pace else None
+    forecast = f"About {left:,} left" + (
+        f", {nights:,} more night{'s' if nights > 1 else ''} at this pace." if nights else "."
+    )
+    return RateLimitError(f"{error.message} {forecast}")
