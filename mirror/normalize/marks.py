@@ -1,0 +1,105 @@
+r"""The citation marks inside a text: where they are, and what they say by themselves.
+
+Two generations (API notes §4.1). The newer: U+E200 kind U+E202 field U+E202 field ... U+E201, all private use. The
+older: ``\u30103:1\u2020source\u3011``. Here a mark is only read; ``citations`` finds out what it refers to.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from mirror.normalize.leaves import is_readable, strings
+from mirror.normalize.links import markdown, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mirror.normalize.rows import Link
+
+# Closed marks, or what a cut answer left of one.
+_MARK = re.compile(
+    "\ue200(?P<closed>[^\ue200\ue201]*)\ue201"
+    "|\ue200(?P<open>[a-z_]+(?:\ue202[^\\s\ue200-\ue204]*)+)"
+)  # fmt: skip
+LEGACY = re.compile("\u3010(?P<ref>[\\w:]{1,40})\u2020(?P<label>[^\u3010\u3011\n]*)\u3011")
+_SOURCE_REF = re.compile(r"turn\d+[a-zA-Z_]+?\d+")
+_LINES = re.compile(r"L?\d+(?:-L?\d+)?")
+# Non-breaking and typographic blanks and dashes differ between a text and what its references quote from it.
+LOOKALIKES = str.maketrans(
+    dict.fromkeys("\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000", " ")
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-")
+)
+# Marks whose fields are references only; nothing in them is written for a reader.
+_BARE_KINDS = frozenset({"cite", "filecite", "i", "image"})
+_NAME_FIELD = 2
+
+
+class Mark(NamedTuple):
+    """One newer mark: its span in the text, its kind and its fields."""
+
+    start: int
+    end: int
+    kind: str
+    fields: list[str]
+
+
+def marks(text: str) -> Iterator[Mark]:
+    """Yield the newer marks of a text, in order."""
+    for found in _MARK.finditer(text):
+        kind, *fields = (found["closed"] or found["open"] or "").split("\ue202")
+        yield Mark(found.start(), found.end(), kind, fields)
+
+
+def source_refs(mark: Mark) -> list[str]:
+    """Return the sources that a mark names, such as ``turn0search1``."""
+    return [ref for field in mark.fields for ref in _SOURCE_REF.findall(field)]
+
+
+def words(mark: Mark) -> str:
+    """Return what a mark says to a reader by itself: a name, a title, the subject of pictures; "" for most."""
+    if mark.kind in _BARE_KINDS:
+        return ""
+    if not mark.fields:
+        # No known mark is without fields; several words between the signs are a person's own.
+        return mark.kind if " " in mark.kind.strip() else ""
+    said = [text for field in mark.fields for text in _field_words(field)]
+    if mark.kind == "image_group":
+        return f"[images: {', '.join(said)}]" if said else ""
+    return ", ".join(said)
+
+
+def _field_words(field: str) -> list[str]:
+    field = field.strip()
+    if field.startswith(("[", "{")):
+        try:
+            return _json_words(json.loads(field))
+        except (ValueError, RecursionError):
+            return []
+    return [] if not field or _SOURCE_REF.match(field) or _LINES.fullmatch(field) else [field]
+
+
+def _json_words(value: object) -> list[str]:
+    if isinstance(value, list) and len(value) >= _NAME_FIELD and isinstance(value[1], str):
+        # An entity or a product: [category or source, name, more...].
+        return [value[1]]
+    return [
+        text
+        for key, text in strings(value)
+        if not _SOURCE_REF.match(text) and key not in {"layout", "aspect_ratio", "render_as"} and is_readable(key, text)
+    ]
+
+
+def legacy_words(label: str) -> str:
+    """Return what an older mark says by itself: the name of a file, or "" for a mere ``source`` or lines."""
+    label = label.split("\u2020", maxsplit=1)[0].strip()
+    return f"[{label}]" if "." in label and not _LINES.fullmatch(label) else ""
+
+
+def linked(pages: Iterable[Link], said: str = "") -> str:
+    """Return pages as Markdown links; with ``said``, that is the title of the first."""
+    shown = list(pages)
+    if shown and said:
+        shown[0] = type(shown[0])(shown[0].url, one_line(said), shown[0].kind)
+    return ", ".join(markdown(page) for page in shown) or said

@@ -1,0 +1,83 @@
+"""A conversation is a tree; what a person sees is one branch of it, from the root to a leaf (API notes §3.5).
+
+Edits and regenerated answers leave siblings behind. The service says which leaf is shown (``current_node``); where it
+does not, or names a node that is not there, the newest leaf stands in. Trees out of the wild have cycles, gaps and
+several roots, and chains longer than any recursion: all walks here are loops, each node at most once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class Weight(NamedTuple):
+    """What speaks for a node's branch: when its message was written (microseconds since 1970), whether it says much."""
+
+    created_us: int | None = None
+    is_readable: bool = False
+
+
+_NOTHING = Weight()
+
+
+def visible_branch(
+    parents: Mapping[str, str | None], current_node_id: str | None, weight: Mapping[str, Weight]
+) -> list[str]:
+    """Return the ids of the nodes that a person sees, root first.
+
+    ``parents`` maps every node to its parent in document order; a parent that is no node ends the chain. ``weight``
+    knows the nodes that hold a message. Nodes without any structure are one branch, by time if all messages have one.
+    """
+    if len(parents) > 1 and not any(parent is not None for parent in parents.values()):
+        return _by_time(parents, weight)
+    leaf = current_node_id if current_node_id in parents else newest_leaf(parents, weight)
+    return chain(parents, leaf)
+
+
+def chain(parents: Mapping[str, str | None], leaf: str | None) -> list[str]:
+    """Return the nodes from the root to ``leaf``; a cycle ends where it closes."""
+    seen: dict[str, None] = {}
+    node = leaf
+    while node is not None and node in parents and node not in seen:
+        seen[node] = None
+        node = parents[node]
+    return list(reversed(seen))
+
+
+def _by_time(parents: Iterable[str], weight: Mapping[str, Weight]) -> list[str]:
+    nodes = list(parents)
+    times = {node: weight[node].created_us for node in nodes if node in weight}
+    if any(time is None for time in times.values()):
+        return nodes
+    return sorted(nodes, key=lambda node: times.get(node) or 0)
+
+
+def newest_leaf(parents: Mapping[str, str | None], weight: Mapping[str, Weight]) -> str | None:
+    """Return the leaf whose branch says something and ends last, by time and then by document order."""
+    inner = set(parents.values())
+    leaves = [node for node in parents if node not in inner] or list(parents)
+    if len(leaves) == 1:
+        return leaves[0]
+    branch = _branch_weights(parents, weight)
+    ranked = [(branch[node].is_readable, branch[node].created_us or 0, n) for n, node in enumerate(leaves)]
+    return leaves[max(ranked)[2]] if ranked else None
+
+
+def _branch_weights(parents: Mapping[str, str | None], weight: Mapping[str, Weight]) -> dict[str, Weight]:
+    """Return for each node whether its chain says anything, and the time of its last dated message."""
+    known: dict[str, Weight] = {}
+    for start in parents:
+        path: dict[str, None] = {}
+        node: str | None = start
+        while node is not None and node in parents and node not in known and node not in path:
+            path[node] = None
+            node = parents[node]
+        above = known.get(node, _NOTHING) if node is not None else _NOTHING
+        for step in reversed(path):
+            own = weight.get(step, _NOTHING)
+            time = above.created_us if own.created_us is None else own.created_us
+            above = known[step] = Weight(time, own.is_readable or above.is_readable)
+    return known

@@ -1,0 +1,135 @@
+"""Single values out of undocumented JSON: times, text that SQLite can hold, and safe looks into dicts and lists.
+
+Nothing here raises, whatever it is given: what makes no sense becomes None, "" or an empty container.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+# 1990-01-01 and 2200-01-01: outside, a number is no time of a chat but an accident.
+_OLDEST_US = 631_152_000_000_000
+_LATEST_US = 7_258_118_400_000_000
+_MILLISECONDS_FROM = 1e11
+_MICROSECONDS_FROM = 1e14
+_LONGEST_TIME = 40
+_INT64 = 2**63
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d{1,2})?", re.ASCII)
+_PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]")
+
+
+def epoch_us(value: object) -> int | None:
+    """Return a time as microseconds since 1970, or None where it is none between 1990 and 2200.
+
+    Takes epoch seconds, milliseconds (from 1e11) and microseconds (from 1e14) as numbers or numeric strings, and
+    ISO 8601 text with any offset; without one it is UTC (API notes §2.2).
+    """
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return _from_number(value)
+    if isinstance(value, str) and len(value) <= _LONGEST_TIME:
+        return _from_text(value.strip())
+    return None
+
+
+def _from_number(value: float | Decimal) -> int | None:
+    # Compared before it is scaled: an int may be far larger than a float can be.
+    if not math.isfinite(value) if isinstance(value, float) else not 0 < value < _LATEST_US:
+        return None
+    if value >= _MICROSECONDS_FROM:
+        us = round(value)
+    elif value >= _MILLISECONDS_FROM:
+        us = round(value * 1_000)
+    else:
+        us = round(value * 1_000_000)
+    return us if _OLDEST_US <= us < _LATEST_US else None
+
+
+def _from_text(text: str) -> int | None:
+    if _NUMBER.fullmatch(text):
+        return _from_number(Decimal(text))
+    try:
+        moment = datetime.fromisoformat(text.removesuffix("UTC").rstrip())
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        us = (moment - _EPOCH) // _MICROSECOND
+    except (ValueError, OverflowError):
+        return None
+    return us if _OLDEST_US <= us < _LATEST_US else None
+
+
+def iso_time(value: object) -> str | None:
+    """Return a time as ISO 8601 UTC text ending in ``Z``, or None; takes what ``epoch_us`` takes.
+
+    Milliseconds, or microseconds where the time is no whole millisecond: ``2025-07-10T14:53:58.103234Z``.
+    """
+    us = epoch_us(value)
+    if us is None:
+        return None
+    moment = (_EPOCH + timedelta(microseconds=us)).replace(tzinfo=None)
+    return moment.isoformat(timespec="microseconds" if us % 1_000 else "milliseconds") + "Z"
+
+
+def clean_text(value: str) -> tuple[str, bool]:
+    """Return text that SQLite and FTS5 hold whole, and whether it had to be mended.
+
+    NUL becomes U+2400. Surrogates make one UTF-16 round trip, which joins split pairs; the rest become U+FFFD.
+    """
+    mended = value.replace("\0", "\u2400")
+    try:
+        mended.encode()
+    except UnicodeEncodeError:
+        mended = mended.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return mended, mended != value
+
+
+def without_private(text: str) -> str:
+    """Return the text without private-use characters, which only the service's own pages can show."""
+    return text if text.isascii() else _PRIVATE.sub("", text)
+
+
+def plain(value: object) -> str | None:
+    """Return a string fit for any column (an id, a name, a title), or None for what is blank or no string."""
+    if not isinstance(value, str):
+        return None
+    text = without_private(clean_text(value)[0])
+    return text if text.strip() else None
+
+
+def as_dict(value: object) -> dict[str, Any]:
+    """Return the value if it is a dict, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[Any]:
+    """Return the value if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def as_text(value: object) -> str:
+    """Return the value if it is a string, else ""."""
+    return value if isinstance(value, str) else ""
+
+
+def as_dicts(value: object) -> list[dict[str, Any]]:
+    """Return the dicts of a list."""
+    return [item for item in as_list(value) if isinstance(item, dict)]
+
+
+def as_count(value: object) -> int | None:
+    """Return a whole number that is not negative and fits a column (63 bits), or None."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value < _INT64 else None
+
+
+def first_text(*values: object) -> str:
+    """Return the first string among the values that is not blank, else ""."""
+    return next((value for value in values if isinstance(value, str) and value.strip()), "")
