@@ -54,7 +54,7 @@ CREATE TABLE messages (
   parent_id TEXT,
   position INTEGER,               -- 1..n along the branch that the person sees; NULL off it
   role TEXT,                      -- user, assistant, system, tool
-  kind TEXT NOT NULL,             -- text, code, output, reasoning, canvas, quote, voice, image, file, context, error, other
+  kind TEXT NOT NULL,             -- text, code, output, reasoning, canvas, quote, voice, image, file, context, ...
   text TEXT NOT NULL,
   created_at TEXT,
   model TEXT,

@@ -91,7 +91,7 @@ class Review:
             return None
         return BrakeError(
             f"The service lists {found.looked_for - len(found.ids):,} of {found.looked_for:,} known conversations;"
-            " all are kept and none was marked gone. Look at https://chatgpt.com; if they are there, just run again later."
+            " all are kept and none was marked gone. Look at https://chatgpt.com: if they are there, run again later."
         )
 
     def _to_ask(self, candidates: Sequence[Known]) -> list[Known]:

@@ -12,18 +12,21 @@ import re
 import shlex
 import stat
 import tempfile
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mirror.errors import SignInError, StorageError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SESSION_COOKIE = "__Secure-next-auth.session-token"
 CHUNK = 3933  # characters a chunk, as the service cuts it (API notes §1.2)
 HOW_TO = (
-    "Open https://chatgpt.com signed in, developer tools, Application (Firefox, Safari: Storage), Cookies, copy the value"
-    f" of {SESSION_COOKIE} (or .0 and .1), and run `chatmirror auth`."
+    "Open https://chatgpt.com signed in, developer tools, Application (Firefox, Safari: Storage), Cookies, copy the"
+    f" value of {SESSION_COOKIE} (or .0 and .1), and run `chatmirror auth`."
 )
 _CHUNK_NAME = re.compile(re.escape(SESSION_COOKIE) + r"(?:\.(\d+))?$")
 
@@ -160,7 +163,7 @@ def _from_curl(text: str) -> Login:
         raise UsageError("That cURL line is cut off or has an open quote; copy it again, whole.") from None
     headers: dict[str, str] = {}
     cookies = ""
-    for flag, value in zip(words, words[1:], strict=False):
+    for flag, value in pairwise(words):
         if flag in {"-H", "--header"} and ":" in value:
             name, _, content = value.partition(":")
             headers[name.strip().lower()] = content.strip()

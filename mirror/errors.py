@@ -106,7 +106,7 @@ class BusyError(ChatmirrorError):
     outcome = "busy"
 
 
-class Terminated(KeyboardInterrupt):  # noqa: N818 - not an error, a signal
+class Terminated(KeyboardInterrupt):
     """SIGTERM asked the run to stop; exit code 143."""
 
 

@@ -51,7 +51,7 @@ class Imported:
 def run_import(
     writer: Writer, paths: Sequence[Path], run_id: int, timing: Timing, progress: Callable[[int, int], None]
 ) -> Imported:
-    """Import archives in the order given; ``progress(position, total)`` in bytes. Raises UsageError for a hopeless one."""
+    """Import archives in the order given; ``progress(done, total)`` in bytes. Raises UsageError for a hopeless one."""
     archives = [open_archive(path) for path in paths]  # all of them can be opened before anything is written
     total = sum(archive.total_bytes for archive in archives)
     result, done = Imported(), 0

@@ -14,7 +14,6 @@ from mirror import __version__, credentials
 from mirror.errors import ChatmirrorError, Terminated
 from mirror.store import runs
 from mirror.store.database import Writer
-from mirror.timing import Timing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from mirror.importing import Imported
     from mirror.source import Identity
     from mirror.sync import Outcome, Report
+    from mirror.timing import Timing
 
 
 @dataclass(slots=True)

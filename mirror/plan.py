@@ -72,7 +72,7 @@ def retry_pause(attempts: int) -> float:
 
     An hour less, because cron is not punctual.
     """
-    return min(LONGEST_RETRY, 24 * _HOUR * 2 ** min(attempts, 10)) - _HOUR
+    return min(LONGEST_RETRY, 24 * _HOUR * float(1 << min(attempts, 10))) - _HOUR
 
 
 def unstarred(known: Collection[Known], walks: Sequence[Walk], listed: Mapping[str, Listed]) -> list[Known]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -22,7 +22,7 @@ class ProgressReport:
         self.done = self.total = 0
         self._bar: Any = None
 
-    def __enter__(self) -> ProgressReport:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

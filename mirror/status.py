@@ -28,7 +28,8 @@ def lines(status: Status, now: float) -> Iterator[str]:
     if last is None:
         yield "last run      never; run `chatmirror sync`"
     elif last["id"] != (success or {}).get("id"):
-        yield f"last run      {_when(last['started_at'], now)}: {last['outcome'] or 'running, or stopped without a word'}"
+        ending = last["outcome"] or "running, or stopped without a word"
+        yield f"last run      {_when(last['started_at'], now)}: {ending}"
         if last["message"]:
             yield f"              {last['message']}"
     yield from _pending(status)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from mirror import plan
 from mirror.absence import Review
@@ -316,7 +316,7 @@ class _Collector:
     def __init__(self, errors: list[ChatmirrorError]) -> None:
         self.errors, self.is_clean = errors, True
 
-    def __enter__(self) -> _Collector:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:

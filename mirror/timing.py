@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Timing:
-    """``now``: wall clock in epoch seconds, for display only; ``monotonic``: for durations; ``waited``: seconds slept."""
+    """``now``: wall clock, epoch seconds, for display only; ``monotonic``: for durations; ``waited``: seconds slept."""
 
     now: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic

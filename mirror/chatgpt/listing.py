@@ -9,7 +9,7 @@ until it stands still.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mirror.chatgpt.client import Refused, Unwell
 from mirror.errors import ServiceError
@@ -31,9 +31,20 @@ BARREN_PAGES = 2  # pages in a row without anything new, after which a list is t
 MOST_PAGES = 5_000
 
 
+class HasCursor(Protocol):
+    """A page that names the next one."""
+
+    @property
+    def cursor(self) -> str | None:
+        """The cursor to the next page, if there is one."""
+
+
+P = TypeVar("P", bound=HasCursor)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: how many rows were sent and how many a whole page has, the conversations among them, the next cursor."""
+    """One page: how many rows came and how many a whole page has, the conversations among them, the next cursor."""
 
     rows: int
     items: list[Listed]
@@ -83,7 +94,7 @@ def page_of(data: Any, **how: Any) -> Page:
 
 @dataclass(slots=True)
 class _OffsetPass:
-    """One pass over a list by offset. ``doubtful``: rows came twice or a gap stayed, so others may have been skipped."""
+    """One pass over a list by offset. ``doubtful``: rows came twice or a gap stayed; others may have been skipped."""
 
     walk: Walk
     fetch: Callable[[int], Page]
@@ -196,7 +207,7 @@ def walk_cursors(scope: Scope, fetch: Callable[[str], Page], enough: Callable[[S
     """Walk a list that pages by opaque cursors; a cursor that comes back, or brings nothing new, ends it."""
     walk = Walk(scope)
     try:
-        for page in cursor_pages(fetch, "0"):
+        for page in pages(fetch, "0"):
             fresh = _add(walk, page.items)
             if enough(page.items) and page.items:
                 return walk
@@ -208,7 +219,7 @@ def walk_cursors(scope: Scope, fetch: Callable[[str], Page], enough: Callable[[S
     return walk
 
 
-def cursor_pages(fetch: Callable[[str], Page], first: str) -> Iterator[Page]:
+def pages(fetch: Callable[[str], P], first: str) -> Iterator[P]:
     """Yield pages until there is no next cursor, or one that was used before."""
     cursor: str | None = first
     used: set[str] = set()

@@ -74,7 +74,7 @@ class Pacing:
         asked = retry_after(reply, self.timing.now())
         if asked is not None and asked > LONGEST_PAUSE:
             raise RateLimitError(
-                f"The service asked to wait {asked / 60:.0f} minutes; stopped politely. Run again later."
+                f"The service asked to wait {asked / 60:.0f} minutes; stopped politely. Run again then."
             )
         pauses = LIGHT_PAUSES if lane == "light" else PER_ID_PAUSES
         if self._refusals[lane] >= len(pauses):
@@ -108,7 +108,7 @@ def refuse_lock(reply: Reply) -> None:
     """Stop at once when the service says that it has locked the person's own conversations (API notes §8)."""
     if LOCKED in reply.body[:20_000]:
         raise RateLimitError(
-            "The service has limited access to your conversations for some minutes; stopped at once. Run again tomorrow."
+            "The service has limited access to your conversations for some minutes; stopped at once. Go on tomorrow."
         )
 
 

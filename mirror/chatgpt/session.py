@@ -108,8 +108,8 @@ class Session:
             return error
         if error.code == "token_expired" or (token_expiry(self._token) or 1e12) < self.client.pacing.timing.now():
             return SignInError(
-                "The service hands out an access token that has already expired. Open https://chatgpt.com in the browser"
-                " that you are signed in with, then run again; the stored login is kept."
+                "The service hands out an access token that has already expired. Open https://chatgpt.com in the"
+                " browser that you are signed in with, then run again; the stored login is kept."
             )
         return SignInError(f"The service does not take the login any more. {HOW_TO}")
 

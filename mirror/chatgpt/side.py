@@ -1,4 +1,4 @@
-"""What the account has beside conversations: workspaces, projects, custom GPTs, memories, instructions (notes §1.6, §5, §6).
+"""What the account has beside conversations: workspaces, projects, GPTs, memories, instructions (notes §1.6, §5, §6).
 
 Pure readers of the service's JSON; every one is lenient, because none of these shapes is documented.
 """
@@ -122,7 +122,7 @@ def account_items(name: str, data: Any) -> Iterator[SideItem]:
 
 def _instructions(data: Mapping[str, Any]) -> str:
     """Return the instructions as readable text: one paragraph a field that has something."""
-    kept = {k: v for k, v in data.items() if k not in {"object"} and v not in (None, "", [], {})}
+    kept = {k: v for k, v in data.items() if k != "object" and v not in (None, "", [], {})}
     lines = [f"{key}: {value if isinstance(value, str) else json.dumps(value)}" for key, value in kept.items()]
     return clean_text("\n\n".join(lines))[0]
 

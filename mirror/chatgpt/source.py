@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.chatgpt import side
 from mirror.chatgpt.client import Refused, Unwell
-from mirror.chatgpt.listing import BrokenListError, Lists, cursor_pages, walk_cursors, walk_offsets
+from mirror.chatgpt.listing import BrokenListError, Lists, pages, walk_cursors, walk_offsets
 from mirror.chatgpt.reading import Reader
 from mirror.errors import ServiceError
 from mirror.normalize.values import iso_time
@@ -181,12 +181,12 @@ class ChatGPT:
     def _load_projects(self) -> None:
         params = {"conversations_per_gizmo": 0, "owned_only": "true", "limit": 20}
 
-        def fetch(cursor: str) -> Any:
+        def fetch(cursor: str) -> side.GizmoPage:
             query = params if cursor == "0" else {**params, "cursor": cursor}
             return side.gizmo_page(self.session.get("/gizmos/snorlax/sidebar", query).data)
 
         try:
-            for page in cursor_pages(fetch, "0"):
+            for page in pages(fetch, "0"):
                 new = {row["id"]: row for row in page.items if row["id"] not in self._projects}
                 self._projects |= new
                 if page.items and not new:

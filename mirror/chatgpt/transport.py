@@ -149,9 +149,7 @@ class RequestsWire:
 def _refuse_redirect(reply: Reply) -> None:
     if reply.status in {301, 302, 303, 307, 308}:
         host = urlsplit(reply.headers.get("location", "")).hostname or "another page"
-        raise BrakeError(
-            f"The service answered with an unexpected redirect to {host[:80]}; it was not followed and nothing was sent there."
-        )
+        raise BrakeError(f"The service answered with an unexpected redirect to {host[:80]}; it was not followed.")
 
 
 def _plain(error: BaseException) -> str:

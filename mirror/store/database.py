@@ -11,8 +11,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from filelock import FileLock, Timeout
 
@@ -20,6 +19,7 @@ from mirror.errors import BusyError, ChatmirrorError, DamagedError, ForeignDatab
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another program's transaction
 FREE_SPACE = 64 * 1024 * 1024  # bytes below which a run does not start
@@ -65,7 +65,7 @@ class Writer:
         self._lock = FileLock(f"{path}.lock", mode=0o600)
         self._file_id: tuple[int, int] | None = None
 
-    def __enter__(self) -> Writer:
+    def __enter__(self) -> Self:
         _check_sqlite()
         _check_place(self.path)
         try:

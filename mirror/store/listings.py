@@ -133,7 +133,8 @@ def mark_stored(
 def mark_failed(conn: sqlite3.Connection, conversation_id: str, error: str, retry_at: str) -> None:
     """Remember that it could not be read or believed; it stays work to do, not before ``retry_at``."""
     conn.execute(
-        "UPDATE _listed SET stored_us = NULL, attempts = attempts + 1, error = ?, retry_at = ? WHERE conversation_id = ?",
+        "UPDATE _listed SET stored_us = NULL, attempts = attempts + 1, error = ?, retry_at = ?"
+        " WHERE conversation_id = ?",
         (error, retry_at, conversation_id),
     )
 

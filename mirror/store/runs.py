@@ -38,7 +38,8 @@ def finish(conn: sqlite3.Connection, run_id: int, **columns: Any) -> None:
 def last(conn: sqlite3.Connection, *, successful: bool = False, command: str | None = None) -> sqlite3.Row | None:
     """Return the newest (successful) run's row."""
     row: sqlite3.Row | None = conn.execute(
-        "SELECT * FROM sync_runs WHERE (exit_code = 0 OR NOT ?) AND (command = ? OR ? IS NULL) ORDER BY id DESC LIMIT 1",
+        "SELECT * FROM sync_runs WHERE (exit_code = 0 OR NOT ?) AND (command = ? OR ? IS NULL)"
+        " ORDER BY id DESC LIMIT 1",
         (successful, command, command),
     ).fetchone()
     return row
