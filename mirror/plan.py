@@ -35,11 +35,19 @@ def stop_line(
     """Return the test after which a list need not be read further: all known, stored, and below the watermark."""
 
     def enough(items: Sequence[Listed]) -> bool:
+        if not _is_filtered(scope, items):
+            return True  # the service gave the whole list for a part of it: nothing to be learned further down
         if full or scope.to_the_end or mark is None or not items:
             return False
         return all(is_settled(known, item) for item in items) and min(item.update_us or 0 for item in items) <= mark
 
     return enough
+
+
+def _is_filtered(scope: Scope, items: Sequence[Listed]) -> bool:
+    if scope.name == "starred":
+        return all(item.is_starred for item in items)
+    return scope.name != "archived" or all(item.is_archived for item in items)
 
 
 def is_settled(known: Mapping[str, Known], item: Listed) -> bool:

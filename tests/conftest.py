@@ -1,0 +1,30 @@
+"""What every test shares: an environment without a login, a proxy or a home of its own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch, tmp_path):
+    """No test sees the login, proxy or configuration of whoever runs it."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name.startswith(("CHATMIRROR_", "CHATGPT_")):
+            if name not in {"CHATMIRROR_DATASETTE_PRE", "CHATMIRROR_REAL_DATA", "CHATMIRROR_CHROMIUM"}:
+                monkeypatch.delenv(name)
+    monkeypatch.setenv("CHATMIRROR_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real ChatGPT data, where it is present."""
+    folder = Path(os.environ.get("CHATMIRROR_REAL_DATA") or ROOT.parent / "shared" / "data" / "real")
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set CHATMIRROR_REAL_DATA")
+    return folder
