@@ -133,14 +133,16 @@ def _read_all(content: dict[str, Any], reading: Reading) -> None:
 
 
 def _read_thoughts(content: dict[str, Any], reading: Reading) -> None:
-    for thought in as_list(content.get("thoughts")):
+    thoughts = content.get("thoughts")
+    for thought in thoughts if isinstance(thoughts, list) else [thoughts]:
         record = thought if isinstance(thought, dict) else {"content": thought}
         said = [as_text(record.get(key)) for key in ("summary", "content")]
         chunks = "".join(as_text(chunk) for chunk in as_list(record.get("chunks")))
         if _squeezed(chunks) not in _squeezed("".join(said)):
             said.append(chunks)
         more = {key: value for key, value in record.items() if key not in {"summary", "content", "chunks"}}
-        reading.say("\n".join(text for text in [*said, *prose(more)] if text.strip()))
+        shown = "\n".join(text for text in [*said, *readable(more)] if text.strip())
+        reading.say_new([shown] if shown else [])
     _read_plain(content, reading)
 
 
@@ -161,14 +163,15 @@ def _read_screen(content: dict[str, Any], reading: Reading) -> None:
 
 def _read_widgets(content: dict[str, Any], reading: Reading) -> None:
     """Cards of links: each by title as a link, then what else its card says."""
+    titles: set[object] = set()
     for _, record in dicts(content):
         found = page(record, "widget")
         if found:
             reading.links.append(found)
             reading.say(markdown(found))
-    shown = "\n".join(reading.pieces)
+            titles |= {found.title, as_text(record.get("title"))}
     words = readable({key: value for key, value in content.items() if key != "content_type"})
-    reading.say_new(text for text in words if text not in shown)
+    reading.say_new(text for text in words if text not in titles)
 
 
 _COMMON_KEYS = frozenset(

@@ -170,5 +170,9 @@ def readable(value: object, key: str | None = None) -> list[str]:
 
 
 def prose(value: object) -> list[str]:
-    """Return what is written language beyond doubt: for the odd keys of a shape that is known otherwise."""
-    return list(dict.fromkeys(text for _, text in strings(value) if is_prose(text)))
+    """Return what is surely meant to be read: for the odd keys of a shape that is known otherwise."""
+    return list(dict.fromkeys(text for key, text in strings(value) if is_prose(text) or _is_told(key, text)))
+
+
+def _is_told(key: str | None, text: str) -> bool:
+    return key is not None and key.lower() in _READABLE_KEYS and is_readable("", text)

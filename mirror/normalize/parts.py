@@ -87,8 +87,9 @@ def _read_file(part: dict[str, Any], reading: Reading) -> None:
 
 def _read_rest(part: dict[str, Any], reading: Reading) -> None:
     # A known part may have learned to carry a caption since; the keys of the media itself are no reading.
-    for text in prose({key: value for key, value in part.items() if key not in _MEDIA_KEYS}):
-        reading.say(text)
+    shown = reading.pieces[-1] if reading.pieces else ""
+    words = prose({key: value for key, value in part.items() if key not in _MEDIA_KEYS})
+    reading.say_new(text for text in words if text not in shown)
 
 
 def _read_unknown(part: dict[str, Any], reading: Reading) -> None:

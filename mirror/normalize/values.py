@@ -48,7 +48,9 @@ def _from_number(value: float | Decimal) -> int | None:
     elif value >= _MILLISECONDS_FROM:
         us = round(value * 1_000)
     else:
-        us = round(value * 1_000_000)
+        # The fraction apart: a product as large as this would lose what the float still knows.
+        seconds = int(value)
+        us = seconds * 1_000_000 + round((value - seconds) * 1_000_000)
     return us if _OLDEST_US <= us < _LATEST_US else None
 
 

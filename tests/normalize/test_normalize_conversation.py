@@ -125,7 +125,9 @@ def test_a_flat_reading_follows_the_parents_it_knows():
 
 def test_every_node_is_kept_once_under_its_own_id():
     """Two messages under one id are both in the archive."""
-    conversation = normalize("chatgpt", {"mapping": [{"id": "a", **message("1")}, {"id": "a", **message("2")}, {}, None]})
+    conversation = normalize(
+        "chatgpt", {"mapping": [{"id": "a", **message("1")}, {"id": "a", **message("2")}, {}, None]}
+    )
     assert [m.text for m in conversation.messages] == ["1", "2"]
     assert len({m.id for m in conversation.messages}) == 2
     assert len(conversation.parents) == 4

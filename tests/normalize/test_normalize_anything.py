@@ -1,0 +1,261 @@
+"""No payload, however broken, stops a sync or leaves a row that SQLite, FTS5 or a terminal cannot hold."""
+
+import json
+import re
+import time
+from dataclasses import asdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mirror.normalize import Layer, merge, normalize
+from mirror.normalize.rows import KINDS
+
+FORBIDDEN = re.compile("[\0\ue000-\uf8ff\U000f0000-\U0010ffff]")
+TYPES = [
+    "text",
+    "multimodal_text",
+    "code",
+    "execution_output",
+    "citable_code_output",
+    "computer_output",
+    "tether_quote",
+    "sonic_webpage",
+    "tether_browsing_display",
+    "tether_browsing_code",
+    "system_error",
+    "user_editable_context",
+    "model_editable_context",
+    "system_message",
+    "thoughts",
+    "reasoning_recap",
+    "app_pairing_content",
+    "super_widget",
+    "image_asset_pointer",
+    "audio_transcription",
+    "audio_asset_pointer",
+    "real_time_user_audio_video_asset_pointer",
+    "video_container_asset_pointer",
+    "file",
+    "future",
+]
+KEYS = [
+    "id",
+    "conversation_id",
+    "title",
+    "mapping",
+    "messages",
+    "current_node",
+    "message",
+    "parent",
+    "children",
+    "author",
+    "role",
+    "name",
+    "content",
+    "parts",
+    "content_type",
+    "text",
+    "result",
+    "summary",
+    "thoughts",
+    "chunks",
+    "metadata",
+    "recipient",
+    "weight",
+    "status",
+    "create_time",
+    "update_time",
+    "asset_pointer",
+    "size_bytes",
+    "dalle",
+    "prompt",
+    "content_references",
+    "matched_text",
+    "alt",
+    "type",
+    "items",
+    "url",
+    "sources",
+    "entries",
+    "search_result_groups",
+    "ref_id",
+    "turn_index",
+    "ref_type",
+    "ref_index",
+    "citations",
+    "start_ix",
+    "end_ix",
+    "start_idx",
+    "attachments",
+    "mime_type",
+    "aggregate_result",
+    "image_url",
+    "chatgpt_sdk",
+    "widget_state",
+    "report_message",
+    "widgets",
+    "async_status",
+    "gizmo_id",
+    "workspace_id",
+    "default_model_slug",
+    "model_slug",
+    "parent_id",
+    "is_visually_hidden_from_conversation",
+    "state",
+    "screenshot",
+    "is_archived",
+    "extra",
+    "cited_message_idx",
+    "_cite_metadata",
+    "metadata_list",
+    "supporting_websites",
+    "images",
+    "updates",
+    "comments",
+]
+WORDS = [
+    *("a", "b", "n1", "user", "assistant", "tool", "system", "all", "canmore.create_textdoc", "in_progress", "3"),
+    *("\ue200cite\ue202turn0search1\ue201", "x \ue200entity\ue202[1]\ue201", "\u30101\u2020source\u3011", " ", ""),
+    *("https://a.test/(b) c", "http://[", "javascript:x", "file-service://file-1", "\ud83d", "\0", "\udbff\udfff"),
+    *('{"content": "x", "name": [1]}', '{"report_message": {"content": "r"}}', "[" * 2000, "2025-01-01", "\ue200"),
+]
+LEAVES = st.one_of(
+    st.sampled_from([*WORDS, *TYPES]),
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 9),
+    st.sampled_from([2**63, -(2**70), 10**400, 1.7e9, 1.7e12, float("nan"), float("inf"), -0.0]),
+    st.text(st.characters(categories=None), max_size=5),
+)
+ANYTHING = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from([*KEYS, *WORDS[:4]]), inner, max_size=6)
+    ),
+    max_leaves=25,
+)
+
+
+def object_of(**fields):
+    return st.fixed_dictionaries({}, optional={**fields, "odd": ANYTHING})
+
+
+CONTENT = object_of(
+    content_type=st.sampled_from(TYPES) | ANYTHING,
+    parts=st.lists(
+        object_of(content_type=st.sampled_from(TYPES), text=ANYTHING, metadata=ANYTHING) | ANYTHING, max_size=3
+    )
+    | ANYTHING,
+    text=ANYTHING,
+    thoughts=ANYTHING,
+    widgets=ANYTHING,
+    url=ANYTHING,
+)
+REFERENCE = object_of(matched_text=st.sampled_from(WORDS), alt=ANYTHING, type=ANYTHING, items=ANYTHING, url=ANYTHING)
+METADATA = object_of(
+    content_references=st.lists(REFERENCE, max_size=3) | ANYTHING,
+    search_result_groups=ANYTHING,
+    citations=st.lists(object_of(start_ix=ANYTHING, end_ix=ANYTHING, metadata=ANYTHING), max_size=2) | ANYTHING,
+    attachments=ANYTHING,
+    aggregate_result=ANYTHING,
+    chatgpt_sdk=ANYTHING,
+)
+AUTHOR = object_of(role=st.sampled_from(WORDS[3:7]) | ANYTHING, name=ANYTHING)
+MESSAGE = object_of(
+    id=ANYTHING, author=AUTHOR | ANYTHING, content=CONTENT | ANYTHING, metadata=METADATA | ANYTHING, recipient=ANYTHING
+)
+NAMES = st.sampled_from(["a", "b", "c", "", "\ud800", "\ud801"])
+NODE = object_of(id=NAMES, parent=NAMES | ANYTHING, children=st.lists(NAMES) | ANYTHING, message=MESSAGE | ANYTHING)
+MAPPING = st.dictionaries(NAMES, NODE | ANYTHING, max_size=4) | st.lists(NODE, max_size=4) | ANYTHING
+PAYLOAD = object_of(
+    id=ANYTHING,
+    title=ANYTHING,
+    mapping=MAPPING,
+    messages=st.lists(MESSAGE, max_size=3) | ANYTHING,
+    current_node=NAMES | ANYTHING,
+    create_time=ANYTHING,
+    async_status=ANYTHING,
+)
+
+
+def assert_storable(conversation):
+    rows = conversation.messages
+    assert len({row.id for row in rows}) == len(rows)
+    assert {row.id for row in rows} <= conversation.parents.keys()
+    positions = sorted(row.position for row in rows if row.position is not None)
+    assert positions == list(range(1, len(positions) + 1))
+    assert {row.kind for row in rows} <= set(KINDS)
+    stack = [asdict(conversation)]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, dict):
+            stack += [*value, *value.values()]
+        elif isinstance(value, list | tuple | frozenset):
+            stack += value
+        elif isinstance(value, str):
+            value.encode()
+            assert not FORBIDDEN.search(value)
+        else:
+            assert value is None or (isinstance(value, int) and abs(value) < 2**63)
+    for row in rows:
+        assert all(link.url.startswith(("http://", "https://")) for link in row.links)
+
+
+@settings(max_examples=250, deadline=None)
+@given(PAYLOAD | ANYTHING)
+def test_any_json_becomes_rows_that_can_be_stored(payload):
+    """One damaged chat never ends a run, and its row is a sound row."""
+    conversation = normalize("chatgpt", payload)
+    assert_storable(conversation)
+    assert normalize("chatgpt", payload) == conversation
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.tuples(PAYLOAD, st.booleans()), max_size=3))
+def test_any_payloads_can_be_merged(payloads):
+    """However the readings of a chat differ, together they make sound rows and no message is lost."""
+    layers = [Layer(normalize("chatgpt", payload), "2025-01-01T00:00:00.000Z", whole) for payload, whole in payloads]
+    merged = merge(layers)
+    assert_storable(merged)
+    assert {m.id for m in merged.messages} == {m.id for layer in layers for m in layer.conversation.messages}
+    if layers:
+        assert merge([*layers, layers[-1]]) == merged
+
+
+def nested(depth, wrap):
+    value = "the innermost words"
+    for _ in range(depth):
+        value = wrap(value)
+    return value
+
+
+@pytest.mark.parametrize("wrap", [lambda v: [v], lambda v: {"text": v}, lambda v: {"message": v, "id": "x"}])
+@pytest.mark.parametrize("depth", [10, 100_000])
+def test_depth_is_no_danger(wrap, depth):
+    """JSON nested beyond any recursion limit is read like any other, wherever it stands."""
+    deep = nested(depth, wrap)
+    for content in ({"content_type": "future", "body": deep}, {"content_type": "multimodal_text", "parts": [deep]}):
+        message = {"author": deep, "content": content, "recipient": deep, "create_time": deep, "weight": deep}
+        payload = {"mapping": {"n": {"message": message}}, "title": deep, "id": deep}
+        if '"id"' not in json.dumps(wrap(1)):
+            assert "the innermost words" in normalize("chatgpt", payload).messages[0].text
+    message = {"content": deep, "metadata": {"content_references": deep, "attachments": deep, "chatgpt_sdk": deep}}
+    for payload in (deep, {"mapping": deep}, {"messages": [message, message]}):
+        assert_storable(normalize("chatgpt", payload))
+
+
+def test_a_conversation_of_thirty_thousand_messages_is_read_in_seconds():
+    """The longest chat anybody has is no reason to wait."""
+    mapping = {
+        str(n): {
+            "parent": str(n - 1) if n else None,
+            "message": {"author": {"role": "user"}, "content": {"parts": ["x"]}},
+        }
+        for n in range(30_000)
+    }
+    began = time.perf_counter()
+    conversation = normalize("chatgpt", {"mapping": mapping})
+    assert conversation.messages[-1].position == 30_000
+    assert time.perf_counter() - began < 20
