@@ -1,0 +1,49 @@
+"""Text in whatever encoding a tool saved it, as UTF-8 bytes.
+
+UTF-8 passes untouched, also where it is invalid. Windows tools save JSON as UTF-16; that is recoded on the way.
+"""
+
+from __future__ import annotations
+
+import codecs
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# The marks of UTF-32 begin like those of UTF-16, so they are tried first.
+_MARKS = (
+    (codecs.BOM_UTF8, ""),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_BARE = {b"[\0": "utf-16-le", b"{\0": "utf-16-le", b"\0[": "utf-16-be", b"\0{": "utf-16-be"}
+
+
+def encoding_of(head: bytes) -> tuple[int, str]:
+    """Return the length of the byte order mark and the encoding, "" for UTF-8."""
+    for mark, encoding in _MARKS:
+        if head.startswith(mark):
+            return len(mark), encoding
+    return 0, _BARE.get(head[:2], "")
+
+
+def as_utf8(read: Callable[[int], bytes], head_size: int) -> Callable[[int], bytes]:
+    """Return a reader of the same text in UTF-8 without a byte order mark."""
+    head = read(head_size)
+    skipped, encoding = encoding_of(head)
+    left = [head[skipped:]]
+    if not encoding:
+        return lambda count: left.pop() if left and left[0] else read(count)
+    # Lone surrogates survive; half a character at the end of a cut file is dropped with what it belonged to.
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass" if encoding.startswith("utf-16") else "replace")
+
+    def recoded(count: int) -> bytes:
+        while chunk := (left.pop() if left else read(count)):
+            if text := decoder.decode(chunk):
+                return text.encode("utf-8", "surrogatepass")
+        return b""
+
+    return recoded

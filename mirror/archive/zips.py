@@ -1,0 +1,93 @@
+"""ZIP files that nobody vouches for: nothing is unpacked to disk by name, nothing is read without a cap.
+
+A member is read twice: once to its end, to see that its checksum holds and that it is no bomb, and then for its
+conversations. A flipped bit may otherwise change a word in a conversation long before the checksum tells.
+"""
+
+from __future__ import annotations
+
+import lzma
+import stat
+import zipfile
+import zlib
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from mirror.archive.items import MB, Limits, Unusable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+READ_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    NotImplementedError,
+    ValueError,
+)
+_ENCRYPTED = 0x1
+
+
+@dataclass(slots=True)
+class Budget:
+    """Bytes that may still be inflated from one archive, ZIPs within ZIPs included."""
+
+    left: int
+
+
+def open_zip(file: Path | IO[bytes], limits: Limits) -> zipfile.ZipFile:
+    """Open a ZIP; raises Unusable with the reason in a person's words."""
+    try:
+        opened = zipfile.ZipFile(file)
+    except zipfile.BadZipFile as error:
+        reason = "the list of files at its end is missing or damaged; it may have been cut off, download it again"
+        raise Unusable(f"is not a complete ZIP: {reason}") from error
+    except READ_ERRORS as error:
+        raise Unusable(f"is not a ZIP that can be read ({error})") from error
+    if len(opened.filelist) > limits.members:
+        opened.close()
+        raise Unusable(f"lists more than {limits.members:,} files")
+    return opened
+
+
+def overlapping(opened: zipfile.ZipFile) -> set[int]:
+    """Return the offsets of members whose packed bytes run into those of another, as only bombs' do."""
+    bad: set[int] = set()
+    widest, end = -1, -1
+    for info in sorted(opened.filelist, key=lambda info: info.header_offset):
+        start = info.header_offset
+        if start < end or start == widest:
+            bad |= {start, widest}
+        if start + info.compress_size >= end:
+            widest, end = start, start + info.compress_size
+    return bad
+
+
+def is_encrypted(info: zipfile.ZipInfo) -> bool:
+    """Whether reading it takes a password."""
+    return bool(info.flag_bits & _ENCRYPTED)
+
+
+def is_link(info: zipfile.ZipInfo) -> bool:
+    """Whether it is a symbolic link, whose content is a path."""
+    return stat.S_ISLNK(info.external_attr >> 16)
+
+
+def verify(opened: zipfile.ZipFile, info: zipfile.ZipInfo, budget: Budget, limits: Limits) -> None:
+    """Read a member to its end; raises Unusable where it is damaged or inflates beyond the caps."""
+    inflated = 0
+    try:
+        with opened.open(info) as member:
+            while chunk := member.read(limits.chunk):
+                inflated += len(chunk)
+                budget.left -= len(chunk)
+                if budget.left < 0:
+                    raise Unusable(f"not read: the ZIP inflates to more than {limits.inflated / MB:,.0f} MB")
+                if inflated > limits.ratio_from and inflated > limits.ratio * max(info.compress_size, 1):
+                    raise Unusable(f"not read: it inflates more than {limits.ratio:,} times, as no export does")
+    except READ_ERRORS as error:
+        told = "it ends too early" if isinstance(error, EOFError) else str(error)
+        raise Unusable(f"is damaged in the ZIP ({told}); nothing of it was read, download the export again") from error
