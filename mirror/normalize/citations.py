@@ -54,6 +54,8 @@ def resolve(text: str, metadata: dict[str, Any], *, legacy: bool) -> Resolved:
     if legacy:
         spans += _legacy_spans(text, cited)
     spans += _mark_spans(text, metadata, cited, spans)
+    # A record that explains no mark still names a page that the answer rests on.
+    loose += [page for record in as_dicts(metadata.get("citations")) for page in _citation_shown(record)[1]]
     shown, found = _put_together(text, spans)
     return Resolved(shown, unique([*found, *loose, *search_pages(metadata)]))
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mirror.normalize.citations import resolve
 from mirror.normalize.message import to_row
 from mirror.normalize.nodes import read_nodes
 from mirror.normalize.rows import Conversation, Message
 from mirror.normalize.tree import Weight, visible_branch
-from mirror.normalize.values import as_dict, epoch_us, first_text, iso_time, plain
+from mirror.normalize.values import as_dict, as_text, epoch_us, first_text, iso_time, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,7 +51,7 @@ def from_payload(payload: object) -> Conversation:
     project_id, gpt_id = _gizmo(record)
     return Conversation(
         id=plain(record.get("conversation_id")) or plain(record.get("id")) or "",
-        title=plain(record.get("title")),
+        title=_title(record.get("title")),
         created_at=iso_time(record.get("create_time")),
         updated_at=iso_time(record.get("update_time")),
         current_node_id=current,
@@ -99,6 +100,11 @@ def last_model(rows: Iterable[Message], branch: list[str]) -> str | None:
     """Return the model that wrote last on the branch, or None."""
     models = {row.id: row.model for row in rows}
     return next((models[node] for node in reversed(branch) if models.get(node)), None)
+
+
+def _title(value: object) -> str | None:
+    # A title made from an answer may carry the answer's citation marks.
+    return plain(resolve(as_text(value), {}, legacy=False).text)
 
 
 def _gizmo(record: dict[str, Any]) -> tuple[str | None, str | None]:

@@ -99,10 +99,12 @@ def _is_hidden(raw: dict[str, Any], role: str | None, recipient: str | None, kin
         return True
     if isinstance(weight, int | float) and weight == 0:
         return True
+    if content_of(raw).get("content_type") == "tether_browsing_display":
+        return True
     if role in _UNSEEN_ROLES:
         return metadata.get("is_user_system_message") is not True
     if role == "assistant":
         return kind != "canvas" and recipient not in _EVERYONE
     if role == "tool":
         return kind != "image" and not {"report", "chart"} & reading.traits
-    return content_of(raw).get("content_type") == "tether_browsing_display"
+    return False

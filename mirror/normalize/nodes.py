@@ -39,8 +39,9 @@ class Nodes:
 def read_nodes(payload: dict[str, Any]) -> Nodes:
     """Return the nodes of a conversation with their parents resolved."""
     mapping = payload.get("mapping")
-    is_flat = not mapping and bool(payload.get("messages"))
-    held = payload.get("messages") if is_flat else mapping
+    messages = payload.get("messages") or payload.get("linear_conversation")
+    is_flat = not mapping and bool(messages)
+    held = messages if is_flat else mapping
     entries = list(held.items()) if isinstance(held, dict) else [(None, item) for item in as_list(held)]
     nodes = _collected(entries)
     if is_flat:

@@ -144,6 +144,15 @@ def test_times_authors_and_ids_of_a_message_come_over():
     assert row.created_at == "2025-07-10T14:53:58.000Z"
 
 
+def test_a_title_carries_no_marks():
+    """A title is one that a list can print; a blank one is none."""
+    assert (
+        normalize("chatgpt", {"title": "Oslo \ue200cite\ue202turn0search1\ue201, Norway\0"}).title
+        == "Oslo, Norway\u2400"
+    )
+    assert normalize("chatgpt", {"title": " "}).title is None
+
+
 def test_an_unknown_provider_is_a_mistake_of_the_program():
     """Only a provider nobody wrote a normalizer for is refused."""
     with pytest.raises(ValueError, match="chatgpt"):
