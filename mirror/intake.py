@@ -154,15 +154,14 @@ def needed(layers: Sequence[Layer]) -> list[int]:
 
     The first whole tree after a kept layer stays too: it dates what vanished.
     """
-    nodes: set[str] = set()
-    texts: set[str] = set()
+    newer: dict[str, str] = {}
     kept: set[int] = set()
     for n in range(len(layers) - 1, -1, -1):
         messages = layers[n].conversation.messages
-        if n == len(layers) - 1 or any(m.id not in nodes or (m.text and m.id not in texts) for m in messages):
+        if n == len(layers) - 1 or any(m.id not in newer or m.text not in newer[m.id] for m in messages):
             kept.add(n)
-        nodes.update(m.id for m in messages)
-        texts.update(m.id for m in messages if m.text)
+        for m in messages:
+            newer[m.id] = newer.get(m.id) or m.text
     for n in sorted(kept):
         kept.update(next(([k] for k in range(n + 1, len(layers)) if layers[k].proves_absence), []))
     return sorted(kept)

@@ -79,10 +79,14 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A conversation to read: what the list said of it, and how many messages of it are stored already."""
+    """A conversation to read: what the list said of it, and how many messages of it are stored already.
+
+    ``explained``: the list's new time has a reason that adds no message (a new title, another project).
+    """
 
     listed: Listed
     known_messages: int = 0
+    explained: bool = False
 
 
 @dataclass(frozen=True, slots=True)

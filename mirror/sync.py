@@ -88,6 +88,7 @@ class Sync:
         self.writer, self.source, self.timing, self.report, self.run_id = writer, source, timing, report, run_id
         self.outcome = Outcome()
         self.errors: list[ChatmirrorError] = []
+        self._explained: set[str] = set()  # what has another title or project tonight: reason enough for a new time
 
     def run(self, *, full: bool = False, dry: bool = False) -> Outcome:
         """Bring the mirror up to date; errors end up in the outcome, interruptions go through."""
@@ -187,6 +188,8 @@ class Sync:
         news = listings.note(conn, item, self.source.provider, account.id, now)
         if not news:
             return
+        if news & {"title", "gizmo_id"} and "update_us" in news:
+            self._explained.add(item.conversation_id)
         if is_import and listings.adopt_import(conn, item):
             listings.mark_stored(conn, item.conversation_id, item.update_us)
         listings.set_missing(conn, [item.conversation_id], None)
@@ -207,16 +210,18 @@ class Sync:
         if not todo:
             return True
         self.report.fetching(len(todo))
-        wanted = [
-            Wanted(Listed(k.conversation_id, k.update_us, k.title), message_total(self.writer.conn, k.conversation_id))
-            for k in todo
-        ]
+        wanted = [self._wanted(k) for k in todo]
         with self._collecting() as collected:
             for got in self.source.read(wanted):
                 k = known[got.conversation_id]
                 self._settle(k, got)
                 self.report.stored(k.title or "Untitled")
         return collected.is_clean
+
+    def _wanted(self, k: Known) -> Wanted:
+        listed = Listed(k.conversation_id, k.update_us, k.title)
+        known_messages = message_total(self.writer.conn, k.conversation_id)
+        return Wanted(listed, known_messages, explained=known_messages > 0 and k.conversation_id in self._explained)
 
     def _settle(self, k: Known, got: Reading | Unread) -> None:
         with self.writer.transaction() as conn:

@@ -106,43 +106,32 @@ class _OffsetPass:
     pages: int = 0
     barren: int = 0
     doubtful: bool = False
-    stepped_back: bool = False
 
     def run(self, enough: Callable[[Sequence[Listed]], bool]) -> None:
         """Walk until the end or until the caller has seen enough."""
         while self.pages < MOST_PAGES:
             page = self.fetch(self.offset)
             self.pages += 1
-            if self._gap_before(page):
-                continue
             is_barren = self._take(page)
             if self._is_end(page, is_barren=is_barren):
                 self.walk.reached_end = True
                 return
-            if enough(page.items):
-                return
-            self._advance(page, is_barren=is_barren)
-
-    def _gap_before(self, page: Page) -> bool:
-        """Whether neighbours do not hang together (rows vanished in between): step back over the gap, once."""
-        torn = bool(self.tail and page.items and not self.tail.intersection(page.ids))
-        if torn and not self.stepped_back:
-            self.offset, self.stepped_back = max(0, self.offset - page.size // 2), True
-            return True
-        self.doubtful = self.doubtful or torn
-        self.stepped_back = False
-        return False
+            if page.rows >= page.size and enough(page.items):
+                return  # (a short page is nearly the end: one more request tells who is absent)
+            self.tail = set(page.ids[-self.overlap :])
+            self.offset += max(1, page.rows - self.overlap)
 
     def _take(self, page: Page) -> bool:
         """Take a page in; return whether it brought nothing at all."""
         known = self.seen.intersection(page.ids)
         repeats = len(page.ids) - len(set(page.ids)) + len(known - self.tail)
-        fresh = _add(self.walk, page.items)
+        torn = bool(self.tail and page.items and not self.tail & known)
+        _add(self.walk, page.items)
+        is_barren = self.seen.issuperset(page.ids)
         self.seen.update(page.ids)
-        is_barren = not fresh and known.issuperset(page.ids)
         self.barren = self.barren + 1 if is_barren else 0
-        if not is_barren and repeats:
-            self.doubtful = True
+        # Neighbours that do not share their edge had rows vanish in between; ones that share more had rows come.
+        self.doubtful = self.doubtful or torn or (repeats > 0 and page.rows >= page.size)
         return is_barren
 
     def _is_end(self, page: Page, *, is_barren: bool) -> bool:
@@ -151,13 +140,6 @@ class _OffsetPass:
         is_short = page.rows < page.size
         believed = self.expected is not None and len(self.seen) >= self.expected
         return is_short and (is_barren or believed)
-
-    def _advance(self, page: Page, *, is_barren: bool) -> None:
-        if is_barren and self.barren == 1:
-            return  # a page that was seen before: ask for it once more
-        self.doubtful = self.doubtful or is_barren
-        self.tail = set(page.ids[-self.overlap :])
-        self.offset += max(1, page.rows - self.overlap)
 
 
 def walk_offsets(

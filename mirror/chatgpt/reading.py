@@ -25,6 +25,7 @@ TURNS = 10  # what the web client asks of the plural lane; larger windows can fa
 MOST_WINDOWS = 2_000
 DEAD_AFTER = 3  # conversations in a row, just listed, that a per-id lane says do not exist
 OUTAGE_AFTER = 5  # conversations in a row that only 5xx answered: the service, not the conversations
+AUDITS_AGAIN = 3
 AUDITS = 10  # trees of batch that only look old are read again until this many in a row proved whole
 LANES = ("batch", "single", "plural")
 
@@ -59,8 +60,7 @@ class Reader:
     """Reads for one account. ``memory`` keeps its lanes."""
 
     def __init__(self, session: Session, memory: dict[str, Any]) -> None:
-        self.session, self.lanes = session, Lanes(memory)
-        self._clean_audits = 0
+        self.session, self.lanes, self.memory = session, Lanes(memory), memory
         self._outages = 0
 
     def read(self, wanted: Sequence[Wanted]) -> Iterator[Reading | Unread]:
@@ -72,6 +72,11 @@ class Reader:
             trees = self._batch([want.listed.conversation_id for want in group])
             for want in group:
                 yield self._best(want, trees.get(want.listed.conversation_id))
+
+    def doubt_again(self) -> None:
+        """Take trust in batches back a little and try closed lanes again, so that neither is believed for ever."""
+        self.memory["clean_audits"] = min(self.memory.get("clean_audits", 0), AUDITS - AUDITS_AGAIN)
+        self.lanes.revive()
 
     def presence(self, conversation_id: str) -> Presence:
         """Ask for one conversation by itself. Only its own 404 ``conversation_deleted`` proves its end."""
@@ -96,7 +101,7 @@ class Reader:
         single = self._per_id("single", want)
         if isinstance(single, Reading):
             if audit and batched is not None:
-                self._clean_audits = self._clean_audits + 1 if _nodes(single) <= _nodes(batched) else 0
+                self._audited(is_clean=_nodes(single) <= _nodes(batched))
             return single
         if audit and batched is not None:
             return batched
@@ -110,9 +115,13 @@ class Reader:
         return plural if plural.gone else single
 
     def _audit_due(self, batched: Reading, want: Wanted) -> bool:
-        if self._clean_audits >= AUDITS or not self.lanes.alive("single"):
+        trusted = self.memory.get("clean_audits", 0) >= AUDITS
+        if trusted or want.explained or not self.lanes.alive("single"):
             return False
         return soft_doubt(batched.payload, want.listed.update_us) is not None
+
+    def _audited(self, *, is_clean: bool) -> None:
+        self.memory["clean_audits"] = self.memory.get("clean_audits", 0) + 1 if is_clean else 0
 
     # -- batch
 

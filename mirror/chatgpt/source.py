@@ -119,6 +119,8 @@ class ChatGPT:
 
     def scopes(self, *, full: bool, last_walked: Mapping[str, str]) -> Iterator[Scope]:
         """See Source. The projects come last: rows of the other lists may name some that the sidebar leaves out."""
+        if full:
+            self.reader.doubt_again()
         yield MAIN
         yield ARCHIVED
         yield STARRED
@@ -243,11 +245,11 @@ class ChatGPT:
     def _account_items(self, name: str, path: str) -> Iterator[SideItem]:
         path, _, query = path.partition("?")
         params = dict([query.split("=")]) if query else None
+        if self._chores is not None:
+            self._chores.done[name] = self._chores.now
         try:
             data = self.session.get(path, params).data
         except Refused as error:
             self.session.client.log(f"{name} not read: {error}")
             return
-        if self._chores is not None:
-            self._chores.done[name] = self._chores.now
         yield from side.account_items(name, data)

@@ -87,6 +87,19 @@ def test_a_conversation_that_jumps_to_the_top_while_paging_is_seen():
     assert len(found.items) == 450
 
 
+def test_a_move_that_a_deletion_hides_is_seen():
+    """A row that jumps to the top while another is deleted shifts nothing, and is found all the same."""
+
+    def bend(service, offset, page):
+        if len(service.offsets) == 3:
+            moved = service.data.pop(290)
+            del service.data[10]
+            service.data.insert(0, {**moved, "update_time": 1_700_000_500})
+        return service.data[offset : offset + PAGE]
+
+    assert walk(Service(rows(450), bend)).items["c290"].update_us == 1_700_000_500_000_000
+
+
 def test_a_page_that_comes_twice_hides_nothing():
     """A server that repeats an earlier page in place of the one asked for does not cost that one."""
     found = walk(Service(rows(600), lambda s, offset, page: s.data[:PAGE] if offset == 96 else page))
@@ -97,7 +110,7 @@ def test_rows_repeated_and_skipped_are_found_by_another_pass():
     """Two rows shown twice and two not at all on a page boundary: the list is read again, cut elsewhere."""
 
     def bend(service, offset, page):
-        return service.data[offset - 2 : offset + PAGE - 4] if offset == 96 else page
+        return [*service.data[offset - 2 : offset], *page[:40], *page[42:]] if offset == 96 else page
 
     assert len(walk(Service(rows(400), bend)).items) == 400
 

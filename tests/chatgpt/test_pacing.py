@@ -50,7 +50,17 @@ def test_requests_are_spaced(pacing, clock):
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("1", 1), ("120", 120), ("1.5", 1.5), ("-5", None), ("abc", None), ("", None), ("0", None), ("inf", None), ("nan", None)],
+    [
+        ("1", 1),
+        ("120", 120),
+        ("1.5", 1.5),
+        ("-5", None),
+        ("abc", None),
+        ("", None),
+        ("0", None),
+        ("inf", None),
+        ("nan", None),
+    ],
 )
 def test_retry_after_in_every_form(header, seconds, clock):
     """A number of seconds counts, nonsense does not, and nothing of it raises."""

@@ -63,7 +63,9 @@ def send(url):
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("form", ["{other}/take", "//localhost:{port}/take", "http://user@127.0.0.1:{port}/take", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "form", ["{other}/take", "//localhost:{port}/take", "http://user@127.0.0.1:{port}/take", "file:///etc/passwd"]
+)
 def test_no_redirect_is_followed(serve, status, form):
     """Another host, port or scheme never sees a request, let alone a credential."""
     other, other_url = serve(reply())
@@ -133,7 +135,10 @@ def test_errors_say_nothing_of_the_request(serve):
     assert "127.0.0.1" not in str(caught.value)
 
 
-@pytest.mark.parametrize("address", ["http://chatgpt.com", "ftp://x", "https://u:p@chatgpt.com", "chatgpt.com", "http://127.0.0.1.example.org"])
+@pytest.mark.parametrize(
+    "address",
+    ["http://chatgpt.com", "ftp://x", "https://u:p@chatgpt.com", "chatgpt.com", "http://127.0.0.1.example.org"],
+)
 def test_only_https_or_this_machine(address):
     """Plain http is for loopback addresses only."""
     with pytest.raises(UsageError):

@@ -1,0 +1,136 @@
+"""The file: private, locked, whole, of a schema we know."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from mirror.errors import BusyError, DamagedError, ForeignDatabaseError, StorageError, UsageError
+from mirror.store.database import Writer, open_reader, upsert
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "chats.db"
+
+
+def test_only_the_owner_can_read_it(path):
+    """Database, log and lock are 0600 whatever the umask."""
+    before = os.umask(0)
+    try:
+        with Writer(path) as writer, writer.transaction() as conn:
+            conn.execute("INSERT INTO _settings VALUES ('a', '1')")
+            modes = {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == {0o600}
+
+
+def test_a_second_run_is_refused_at_once(path):
+    """Two runs never write together."""
+    with Writer(path), pytest.raises(BusyError), Writer(path):
+        pass
+
+
+def test_a_killed_run_leaves_no_lock(path):
+    """After SIGKILL the next run starts at once."""
+    code = (
+        "import os, signal, sys; from pathlib import Path; from mirror.store.database import Writer\n"
+        "w = Writer(Path(sys.argv[1])).__enter__(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    with Writer(path) as writer:
+        assert writer.conn.execute("SELECT count(*) FROM conversations").fetchone()[0] == 0
+
+
+def test_a_newer_database_is_refused_and_not_touched(path):
+    """A schema that this program does not know is left byte for byte."""
+    with Writer(path) as writer:
+        writer.conn.execute(
+            "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('chatmirror', 'm9999_future', '')"
+        )
+        writer.checkpoint()
+    before = path.read_bytes()
+    with pytest.raises(ForeignDatabaseError, match="newer"), Writer(path):
+        pass
+    with pytest.raises(ForeignDatabaseError):
+        open_reader(path)
+    assert path.read_bytes() == before
+
+
+def test_somebody_elses_database_is_refused_and_not_touched(path):
+    """A database of another program gets no table of ours."""
+    conn = sqlite3.connect(path)
+    conn.execute("CREATE TABLE theirs (x)")
+    conn.commit()
+    conn.close()
+    before = path.read_bytes()
+    with pytest.raises(ForeignDatabaseError, match="not made by chatmirror"), Writer(path):
+        pass
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a database at all, but a letter to my aunt" * 50, b"SQLite format 3\x00" + b"\xff" * 4000]
+)
+def test_a_damaged_file_is_refused_and_not_touched(path, content):
+    """What is no database is said to be damaged, and stays as it is."""
+    path.write_bytes(content)
+    with pytest.raises(DamagedError), Writer(path):
+        pass
+    assert path.read_bytes() == content
+
+
+def test_a_moved_database_takes_no_more_writes(path):
+    """Writes to a file that was replaced under the run are not counted as saved."""
+    with Writer(path) as writer:
+        path.rename(path.with_name("moved.db"))
+        with pytest.raises(StorageError, match="moved or replaced"), writer.transaction() as conn:
+            conn.execute("INSERT INTO _settings VALUES ('a', '1')")
+
+
+def test_a_failed_transaction_leaves_nothing(path):
+    """An exception in the middle rolls everything back."""
+    with Writer(path) as writer:
+        with pytest.raises(ZeroDivisionError), writer.transaction() as conn:
+            conn.execute("INSERT INTO _settings VALUES ('a', '1')")
+            raise ZeroDivisionError
+        assert writer.conn.execute("SELECT count(*) FROM _settings").fetchone()[0] == 0
+
+
+def test_a_full_disk_is_said_and_what_was_saved_is_whole(path):
+    """SQLITE_FULL becomes exit 8, and earlier rows are there."""
+    with Writer(path) as writer:
+        with writer.transaction() as conn:
+            conn.execute("INSERT INTO _settings VALUES ('kept', '1')")
+        pages = writer.conn.execute("PRAGMA page_count").fetchone()[0]
+        writer.conn.execute(f"PRAGMA max_page_count = {pages + 1}")
+        with pytest.raises(StorageError, match="full"), writer.transaction() as conn:
+            conn.execute("INSERT INTO _settings VALUES ('big', ?)", ("x" * 100_000,))
+        assert [row[0] for row in writer.conn.execute("SELECT key FROM _settings")] == ["kept"]
+
+
+@pytest.mark.parametrize("name", ["missing/chats.db", "."])
+def test_impossible_places_are_refused(tmp_path, name):
+    """A folder that is not there, or that is the database, is a usage error."""
+    with pytest.raises(UsageError), Writer(tmp_path / name):
+        pass
+
+
+def test_reading_needs_a_database(path):
+    """A reading command on nothing says what to do first."""
+    with pytest.raises(UsageError, match="sync"):
+        open_reader(path)
+
+
+def test_upserts_write_only_what_differs(path):
+    """The same row again is no write."""
+    with Writer(path) as writer, writer.transaction() as conn:
+        assert upsert(conn, "_settings", ("key",), {"key": "a", "value": "1"}) == 1
+        assert upsert(conn, "_settings", ("key",), {"key": "a", "value": "1"}) == 0
+        assert upsert(conn, "_settings", ("key",), {"key": "a", "value": "2"}) == 1

@@ -1,0 +1,56 @@
+"""Small conversations for tests: trees as the service sends them."""
+
+from __future__ import annotations
+
+import json
+
+from mirror.intake import Arrival
+
+T0 = 1_750_000_000.0
+
+
+def tree(*turns, conversation_id="c1", title="A title", at=T0, current=None, **fields):
+    """A chain of messages: each turn is text, or (id, parent, text); roles alternate beginning with the person."""
+    mapping = {"root": {"id": "root", "parent": None, "children": [], "message": None}}
+    last = "root"
+    for n, turn in enumerate(turns, 1):
+        node, parent, text = turn if isinstance(turn, tuple) else (f"n{n}", last, turn)
+        mapping[node] = {
+            "id": node,
+            "parent": parent,
+            "children": [],
+            "message": {
+                "id": node,
+                "author": {"role": "user" if n % 2 else "assistant"},
+                "create_time": at + n,
+                "content": {"content_type": "text", "parts": [text]},
+                "status": "finished_successfully",
+                "recipient": "all",
+                "metadata": {},
+            },
+        }
+        mapping[parent]["children"].append(node)
+        last = node
+    return {
+        "conversation_id": conversation_id,
+        "title": title,
+        "create_time": at,
+        "update_time": at + len(turns),
+        "mapping": mapping,
+        "current_node": current or last,
+        **fields,
+    }
+
+
+def arrival(payload, *, lane="single", at="2026-01-01T00:00:00.000Z", listed_us=None, proves_absence=None):
+    """The payload on its way in."""
+    return Arrival(
+        payload["conversation_id"],
+        payload,
+        json.dumps(payload).encode(),
+        lane,
+        "test",
+        at,
+        listed_us,
+        lane in {"single", "batch"} if proves_absence is None else proves_absence,
+    )
