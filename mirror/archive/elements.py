@@ -32,7 +32,9 @@ _FIRST = rb'\{\s*+"(?:id|conversation_id|title)"\s*+:\s*+(?:null|"(?:[^"\\]|\\.)
 _SECOND = rb'"(?:id|conversation_id|title|create_time|update_time|current_node|mapping)"\s*+:'
 _CONVERSATION = re.compile(_FIRST + _SECOND, re.DOTALL)
 _LINE = re.compile(rb"\{[^\n]*\S")
-_SOUND_NEXT = re.compile(rb"\s*+(?:,\s*+(?=" + _FIRST + _SECOND + rb")|\][\s}]*+\Z)", re.DOTALL)
+# What may follow an element that is damaged: if its brackets pair, or if not even those do.
+_NEXT = re.compile(rb"\s*+(?:,\s*+[{\[]|\]\s*+(?:[,}\]]|\Z))", re.DOTALL)
+_SURE_NEXT = re.compile(rb"\s*+(?:,\s*+(?=" + _FIRST + _SECOND + rb")|\][\s}]*+\Z)", re.DOTALL)
 _SEARCH_FACTOR = 8  # how many times a damaged value may be gone through for a conversation inside it
 _OBJECT, _ARRAY, _END_OBJECT, _END_ARRAY = b"{[}]"
 
@@ -146,7 +148,10 @@ class Elements:
                 self._window.advance(1)
                 n -= 1
             else:
-                yield self._scalar(here, shelf)
+                piece = self._scalar(here, shelf)
+                yield piece
+                if isinstance(piece, Fault):
+                    self._go_on(_NEXT, here)
         self._window.advance(1)
 
     def _begins_with_message(self) -> bool:
@@ -194,8 +199,13 @@ class Elements:
         if fault.is_torn and self._resume(scan.at, is_open=True):
             return
         window.advance(scan.at)
-        if scan.is_damaged and not window.match(_SOUND_NEXT) and not window.seek(_CONVERSATION):
-            raise CutError
+        if fault.is_torn and shelf != "alone":
+            self._go_on(_SURE_NEXT if scan.is_damaged else _NEXT, at)
+
+    def _go_on(self, expected: re.Pattern[bytes], at: str) -> None:
+        """Stand at what is expected behind a damaged element, or else at the next conversation."""
+        if not self._window.match(expected) and not self._window.seek(_CONVERSATION):
+            raise Unusable(f"cannot be read further behind {at}")
 
     def _resume(self, size: int, *, is_open: bool = False) -> bool:
         """Stand at a conversation inside the first ``size`` bytes, which are damaged; False if there is none.

@@ -30,13 +30,16 @@ def encoding_of(head: bytes) -> tuple[int, str]:
     return 0, _BARE.get(head[:2], "")
 
 
-def as_utf8(read: Callable[[int], bytes], head_size: int) -> Callable[[int], bytes]:
+_LONGEST_MARK = 4
+
+
+def as_utf8(read: Callable[[int], bytes]) -> Callable[[int], bytes]:
     """Return a reader of the same text in UTF-8 without a byte order mark."""
-    head = read(head_size)
+    head = read(_LONGEST_MARK)
     skipped, encoding = encoding_of(head)
-    left = [head[skipped:]]
+    left = [head[skipped:]] if head[skipped:] else []
     if not encoding:
-        return lambda count: left.pop() if left and left[0] else read(count)
+        return lambda count: left.pop() if left else read(count)
     # Lone surrogates survive; half a character at the end of a cut file is dropped with what it belonged to.
     decoder = codecs.getincrementaldecoder(encoding)("surrogatepass" if encoding.startswith("utf-16") else "replace")
 

@@ -26,7 +26,7 @@ def read_json(
 
     Raises what ``read`` raises.
     """
-    window = Window(as_utf8(read, limits.chunk), limits)
+    window = Window(as_utf8(read), limits)
     tally = Tally(source, limits, is_expected=is_expected)
     for piece in Elements(window, limits, in_lines=is_lines(source)):
         yield from tally.take(piece)
