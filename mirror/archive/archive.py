@@ -126,17 +126,21 @@ def open_archive(path: Path, limits: Limits | None = None) -> Archive:
     """
     limits = limits or Limits()
     budget = zips.Budget(limits.inflated)
-    with ExitStack() as held:
-        try:
-            entries = _entries(path, held, budget, limits)
-        except Unusable as error:
-            raise UsageError(f"{path}: {error}") from error
-        except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error
-        except ValueError as error:  # a NUL in the path
-            raise UsageError(f"{path!r} is not the name of a file") from error
-        return Archive(entries, held.pop_all(), budget, limits)
-    raise AssertionError  # pragma: no cover - an ExitStack without callbacks that swallow never gets here
+    held = ExitStack()
+    try:
+        entries = _entries(path, held, budget, limits)
+    except (Unusable, OSError, ValueError) as error:
+        held.close()
+        raise UsageError(_hopeless(path, error)) from error
+    return Archive(entries, held, budget, limits)
+
+
+def _hopeless(path: Path, error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{path} cannot be read: {error.strerror or error}"
+    if isinstance(error, ValueError):  # a NUL in the path
+        return f"{str(path)!r} is not the name of a file"
+    return f"{path}: {error}"
 
 
 def _entries(path: Path, held: ExitStack, budget: zips.Budget, limits: Limits) -> list[Entry]:

@@ -79,6 +79,8 @@ def is_link(info: zipfile.ZipInfo) -> bool:
 def verify(opened: zipfile.ZipFile, info: zipfile.ZipInfo, budget: Budget, limits: Limits) -> None:
     """Read a member to its end; raises Unusable where it is damaged or inflates beyond the caps."""
     inflated = 0
+    if info.file_size > budget.left:  # told before it uses up what the others need
+        raise Unusable(f"not read: the ZIP inflates to more than {limits.inflated / MB:,.0f} MB")
     try:
         with opened.open(info) as member:
             while chunk := member.read(limits.chunk):

@@ -251,7 +251,11 @@ def test_bombs_are_not_inflated(tmp_path):
     read = Read(path, ratio=500, ratio_from=1_000_000)
     assert read.titles == ["Title 1"]
     assert ["inflates" in problem.reason for problem in read.problems] == [True]
-    assert ["inflates" in problem.reason for problem in Read(path, inflated=2_000_000).problems] == [True]
+    capped = Read(
+        zipped(tmp_path / "e.zip", {"a.json": b"[" + blanks, "b.json": [conversation(1)]}), inflated=2_000_000
+    )
+    assert capped.titles == ["Title 1"]
+    assert ["inflates" in problem.reason for problem in capped.problems] == [True]
 
 
 def test_zips_in_zips_without_end(tmp_path):
