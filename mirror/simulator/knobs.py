@@ -1,0 +1,73 @@
+"""Everything the service can do wrong, one knob each; as it stands, a service in good health (API notes §12).
+
+``Knobs`` is mutable: a test turns a knob between two runs, or even between two requests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mirror.simulator.server import Request
+
+
+@dataclass
+class Knobs:
+    """How the service behaves."""
+
+    # Signing in (§1.1, §1.3)
+    session: str = "normal"  # normal, empty, banner, refresh_error, stale_token, html
+    other_account_from: int | None = None  # the n-th sign-in (from 1) and later ones belong to somebody else
+    rotate_chunks: int | None = None  # sign-ins hand out a new cookie in that many parts
+    session_days: float = 90.0  # until the session ends
+    token_requests: int | None = None  # a bearer expires after so many requests
+    has_workspaces_road: bool = True  # accounts/check answers
+
+    # The way in between (§1.7, §8)
+    challenge_probability: float = 0.0  # by connection
+    latency: float = 0.0  # seconds before every answer
+    break_request: Callable[[Request], str | None] | None = None  # names a breakage of server.BREAKAGES, or None
+    redirect_to: str | None = None  # every backend answer redirects there
+
+    # Lists (§2)
+    total: str = "hint"  # hint, true, null, zero, absent, wrong
+    collapse_to: float | None = None  # lists show only this share of their rows
+    collapse_scopes: frozenset[str] = frozenset({"main", "archived", "project"})
+    end_early_at: int | None = None  # no row from this offset on
+    repeat_and_skip: bool = False  # every second page repeats two rows and leaves two out
+    repeated_page_at: int | None = None  # this page of the list shows the first one again (from 1)
+    endless: bool = False  # past the end the first page comes again
+    page_cap: int | None = None  # rows a page, whatever was asked for
+    deep_offset_error_from: int | None = None
+    between_pages: Callable[[str, int], None] | None = None  # called before page n (from 0) of a scope
+    hide_snorlax_rejected: bool = False
+    main_excludes_projects: bool = False
+    ignores_filters: bool = False  # is_starred is not known
+    omitted: frozenset[str] = frozenset()  # conversations that no list shows although they live
+    mixed_times: bool = False  # rows with +00:00, without a zone, or with a create_time only
+    has_projects_road: bool = True
+    project_limit_default: int = 5
+    sidebar_nesting: int = 0  # 0: gizmo.gizmo, 1: gizmo, 2: resource.gizmo
+    cursors_never_end: bool = False
+    shared_repeats: bool = False
+
+    # Reading (§3)
+    batch: str = "normal"  # normal, missing (404), wrapped, shuffled
+    single: str = "normal"  # normal, missing (404), broken (500)
+    plural: str = "normal"  # normal, missing (404), broken (500)
+    truncated: dict[str, str] = field(default_factory=dict)  # batch only: id -> tail, head, empty, consistent
+    batch_omits: frozenset[str] = frozenset()
+    stale_batch_times: bool = False
+    poisoned: frozenset[str] = frozenset()  # ids that answer 500 in every lane, and poison their batch
+    shapeless: frozenset[str] = frozenset()  # 200 with neither mapping nor messages
+    plural_overlap: int = 0
+    plural_repeats_cursor: bool = False
+
+    # Limits (§8)
+    bucket: int | None = None  # single and plural reads, refilled once a minute; None: no limit
+    retry_after: str | None = None
+    locks_out: bool = False  # a refused read answers with the words of the account lock
+    list_limited: int = 0  # the next so many list requests answer 429

@@ -1,0 +1,180 @@
+"""The person whose account it is: what somebody does at chatgpt.com between two nights.
+
+Each act moves ``update_time`` as the service does (API notes §2.3): messages and renames do, archiving and starring do
+not, moves usually do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mirror.simulator import trees
+from mirror.simulator.clock import iso
+
+if TYPE_CHECKING:
+    from mirror.simulator.account import Account
+
+
+class Person:
+    """Acts on an account, at the account's own clock."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    def _id(self) -> str:
+        return trees.new_id(self.account.chance)
+
+    def _touch(self, conversation: dict[str, Any]) -> float:
+        # Two acts never carry the very same microsecond.
+        at: float = round(max(self.account.clock(), conversation["update_time"] + 1e-6), 6)
+        conversation["update_time"] = at
+        return at
+
+    def new_conversation(
+        self, title: str | None = None, *texts: str, project: str | None = None, workspace: str | None = None
+    ) -> str:
+        """Begin a conversation; texts alternate between person and assistant. Return its id."""
+        at = round(self.account.clock(), 6)
+        conversation = trees.empty_conversation(self._id(), title, at, self._id())
+        key = self.account.add(conversation, workspace)
+        for n, text in enumerate(texts or ("Hello there.", "Hello! What shall we do?")):
+            self._say(conversation, conversation["current_node"], "assistant" if n % 2 else "user", text)
+        if project:
+            self._place(conversation, project)
+        return key
+
+    def _say(self, conversation: dict[str, Any], parent: str, role: str, text: str) -> str:
+        at = self._touch(conversation)
+        metadata = {"model_slug": "gpt-5-2"} if role == "assistant" else {}
+        return trees.add(conversation, parent, trees.message(self._id(), role, text, at, **metadata))
+
+    def new_message(self, key: str, text: str | None = None) -> str:
+        """Ask something more and get an answer; return the answer's node id."""
+        conversation = self.account.tree(key)
+        said = text or trees.sentence(self.account.chance)
+        asked = self._say(conversation, conversation["current_node"], "user", said)
+        return self._say(conversation, asked, "assistant", f"About that: {trees.sentence(self.account.chance)}")
+
+    def edit_prompt(self, key: str, text: str) -> str:
+        """Edit the newest prompt: a new branch beside the old one. Return the new answer's node id."""
+        conversation = self.account.tree(key)
+        prompt = next(n for n in reversed(trees.branch(conversation)) if self._role(conversation, n) == "user")
+        asked = self._say(conversation, conversation["mapping"][prompt]["parent"], "user", text)
+        return self._say(conversation, asked, "assistant", f"Then: {trees.sentence(self.account.chance)}")
+
+    def regenerate(self, key: str) -> str:
+        """Ask for another answer; return its node id."""
+        conversation = self.account.tree(key)
+        answer = next(n for n in reversed(trees.branch(conversation)) if self._role(conversation, n) == "assistant")
+        parent = conversation["mapping"][answer]["parent"]
+        return self._say(conversation, parent, "assistant", f"Otherwise: {trees.sentence(self.account.chance)}")
+
+    def switch_branch(self, key: str) -> str:
+        """Look at another leaf; return it."""
+        conversation = self.account.tree(key)
+        leaves = [n for n, node in conversation["mapping"].items() if not node["children"]]
+        other = [leaf for leaf in leaves if leaf != conversation["current_node"]]
+        if other:
+            conversation["current_node"] = self.account.chance.choice(other)
+            self._touch(conversation)
+        return str(conversation["current_node"])
+
+    def _role(self, conversation: dict[str, Any], node: str) -> str | None:
+        content = conversation["mapping"][node]["message"]
+        return content["author"]["role"] if content else None
+
+    def rename(self, key: str, title: str, *, legacy: bool = False) -> None:
+        """Give another title. ``legacy``: an old chat, of which only the lists show it."""
+        conversation = self.account.tree(key)
+        if legacy:
+            self.account.old_titles.setdefault(key, conversation["title"])
+        conversation["title"] = title
+        self._touch(conversation)
+
+    def archive(self, key: str, *, on: bool = True) -> None:
+        """Put a conversation into the archive, or take it out."""
+        self.account.conversations[key]["is_archived"] = on
+
+    def star(self, key: str, *, on: bool = True) -> None:
+        """Give or take a star."""
+        self.account.conversations[key]["is_starred"] = on
+
+    def new_project(self, name: str, **fields: Any) -> str:
+        """Make a project; return its id."""
+        key = f"g-p-{self.account.chance.getrandbits(128):032x}"
+        at = iso(self.account.clock())
+        self.account.projects[key] = {
+            "id": key,
+            "short_url": f"{key}-{name.lower().replace(' ', '-')}",
+            "gizmo_type": "snorlax",
+            "display": {"name": name, "description": "", "emoji": "folder", "theme": "#7f7f7f"},
+            "instructions": "",
+            "memory_scope": "unset",
+            "created_at": at,
+            "updated_at": at,
+            "last_interacted_at": at,
+            "num_interactions": 0,
+            "files": [],
+            **fields,
+        }
+        return key
+
+    def move(self, key: str, project: str | None, *, bump: bool = True) -> None:
+        """Move a conversation into a project, or out of any."""
+        conversation = self.account.tree(key)
+        self._place(conversation, project)
+        if bump:
+            self._touch(conversation)
+
+    def _place(self, conversation: dict[str, Any], project: str | None) -> None:
+        conversation["gizmo_id"] = conversation["conversation_template_id"] = project
+        conversation["gizmo_type"] = "snorlax" if project else None
+        if project in self.account.projects:
+            row = self.account.projects[project]
+            row["last_interacted_at"] = iso(self.account.clock())
+            row["num_interactions"] += 1
+
+    def delete(self, key: str) -> None:
+        """Delete a conversation for good."""
+        self.account.deleted[key] = self.account.conversations.pop(key)
+
+    def undelete(self, key: str) -> None:
+        """Support brings a conversation back."""
+        self.account.conversations[key] = self.account.deleted.pop(key)
+
+    def start_reply(self, key: str) -> str:
+        """An answer begins to be written and is not finished; return its node id."""
+        conversation = self.account.tree(key)
+        asked = self._say(conversation, conversation["current_node"], "user", "Tell me slowly.")
+        answer = self._say(conversation, asked, "assistant", "It begins")
+        conversation["mapping"][answer]["message"]["status"] = "in_progress"
+        conversation["async_status"] = 3
+        return answer
+
+    def finish_reply(self, key: str, *, bump: bool = True) -> None:
+        """The answer that is being written comes to its end."""
+        conversation = self.account.tree(key)
+        content = conversation["mapping"][conversation["current_node"]]["message"]
+        content["content"]["parts"] = ["It begins, and here it ends."]
+        content["status"] = "finished_successfully"
+        conversation["async_status"] = None
+        if bump:
+            self._touch(conversation)
+
+    def share(self, key: str) -> str:
+        """Share a conversation; return the share's id, which is not the conversation's."""
+        share = self._id()
+        self.account.shares.insert(0, {"id": share, "conversation_id": key, "at": self.account.clock()})
+        return share
+
+    def remember(self, text: str) -> str:
+        """The service takes note of something; return the memory's id."""
+        key = self._id()
+        self.account.memories.append({"id": key, "content": text, "updated_at": iso(self.account.clock())})
+        return key
+
+    def change_memory(self, key: str, text: str) -> None:
+        """A memory gets another text."""
+        for memory in self.account.memories:
+            if memory["id"] == key:
+                memory |= {"content": text, "updated_at": iso(self.account.clock())}

@@ -1,0 +1,143 @@
+"""The three forms of one conversation, and of everything else that the service answers (API notes §2.2, §3, §5)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mirror.simulator.clock import iso
+from mirror.simulator.trees import branch
+
+if TYPE_CHECKING:
+    from mirror.simulator.knobs import Knobs
+
+
+def list_row(conversation: dict[str, Any], knobs: Knobs, position: int) -> dict[str, Any]:
+    """Return a row of a list: ``id``, ISO times, no tree."""
+    row = {
+        "id": conversation["conversation_id"],
+        "title": conversation["title"],
+        "create_time": iso(conversation["create_time"]),
+        "update_time": iso(conversation["update_time"]),
+        "mapping": None,
+        "current_node": None,
+        "conversation_template_id": conversation["conversation_template_id"],
+        "gizmo_id": conversation["gizmo_id"],
+        "is_archived": conversation["is_archived"],
+        "is_starred": conversation["is_starred"],
+        "is_temporary_chat": False,
+        "is_do_not_remember": False,
+        "memory_scope": "project_v2" if conversation["gizmo_type"] == "snorlax" else "global_enabled",
+        "context_scopes": None,
+        "context_scopes_v2": {"context_scopes": []},
+        "workspace_id": None,
+        "async_status": conversation["async_status"],
+        "safe_urls": [],
+        "blocked_urls": [],
+        "conversation_origin": None,
+        "snippet": None,
+        "sugar_item_id": None,
+        "sugar_item_visible": False,
+        "is_automation_conversation": conversation.get("is_automation_conversation", False),
+        "latest_assistant_turn_created_at": None,
+        "pinned_time": None if conversation["pinned_time"] is None else iso(conversation["pinned_time"]),
+    }
+    return _with_mixed_times(row, position) if knobs.mixed_times else row
+
+
+def _with_mixed_times(row: dict[str, Any], position: int) -> dict[str, Any]:
+    form = position % 3
+    if form == 1:
+        row["update_time"] = row["update_time"].replace("Z", "+00:00")
+    elif form == 2:  # noqa: PLR2004 - the third of three forms
+        row["update_time"] = row["update_time"].removesuffix("Z")
+    return row
+
+
+def single(conversation: dict[str, Any], old_title: str | None) -> dict[str, Any]:
+    """Return the single read: ``conversation_id`` and no ``id``, float times."""
+    return {**conversation, "title": old_title or conversation["title"]}
+
+
+def batched(conversation: dict[str, Any], old_title: str | None, knobs: Knobs) -> dict[str, Any]:
+    """Return a tree of a batch: ``id``, ISO times, no default model; cut short where a knob says so."""
+    found = {**conversation, "id": conversation["conversation_id"], "title": old_title or conversation["title"]}
+    del found["conversation_id"]
+    found.pop("default_model_slug", None)
+    updated = float(int(found["update_time"])) - 3600 if knobs.stale_batch_times else found["update_time"]
+    found |= {"create_time": iso(found["create_time"]), "update_time": iso(updated)}
+    how = knobs.truncated.get(found["id"])
+    return _truncated(found, how) if how else found
+
+
+def _truncated(found: dict[str, Any], how: str) -> dict[str, Any]:
+    """Cut a tree as batches were seen cut (§3.4)."""
+    mapping, line = found["mapping"], branch(found)
+    if how == "empty":
+        return {**found, "mapping": {line[0]: {**mapping[line[0]], "children": []}}, "current_node": None}
+    count = max(2, len(line) // 3)
+    kept = set(line[-count:] if how == "head" else line[:count])
+    cut = {
+        key: {**node, "children": [c for c in node["children"] if c in kept]}
+        for key, node in mapping.items()
+        if key in kept
+    }
+    current = line[count - 1] if how == "consistent" else found["current_node"]
+    return {**found, "mapping": cut, "current_node": current}
+
+
+def flat_messages(conversation: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the visible branch as the plural read shows it, oldest first."""
+    mapping = conversation["mapping"]
+    found = []
+    for key in branch(conversation):
+        node = mapping[key]
+        if node["message"] is None:
+            continue
+        siblings = len(mapping[node["parent"]]["children"]) if node["parent"] else 1
+        metadata = {**node["message"]["metadata"], "parent_id": node["parent"], "has_versions": siblings > 1}
+        found.append({**node["message"], "metadata": metadata})
+    return found
+
+
+def plural(conversation: dict[str, Any], old_title: str | None) -> dict[str, Any]:
+    """Return the top-level fields of a plural read."""
+    found = single(conversation, old_title)
+    return {key: value for key, value in found.items() if key != "mapping"}
+
+
+def sidebar_item(gizmo: dict[str, Any], nesting: int) -> dict[str, Any]:
+    """Return a project's row of the sidebar, in one of the nestings seen."""
+    inner = {"gizmo": gizmo, "files": [], "tools": []}
+    empty: dict[str, Any] = {"items": [], "cursor": None}
+    if nesting == 1:
+        return {"gizmo": gizmo, "conversations": empty}
+    if nesting == 2:  # noqa: PLR2004 - the third of three nestings
+        return {"resource": {"gizmo": gizmo}, "conversations": empty}
+    return {"gizmo": inner, "conversations": empty}
+
+
+def account_check(workspaces: list[Any]) -> dict[str, Any]:
+    """Return ``accounts/check``."""
+    found = {
+        workspace.id: {
+            "account": {
+                "account_id": workspace.id,
+                "account_user_role": "account-owner",
+                "name": workspace.name,
+                "plan_type": workspace.plan,
+                "structure": workspace.structure,
+                "is_deactivated": False,
+                "organization_id": None,
+            },
+            "features": [],
+            "entitlement": {"subscription_plan": workspace.plan, "has_active_subscription": True},
+        }
+        for workspace in workspaces
+    }
+    return {"accounts": found, "account_ordering": list(found)}
+
+
+def http_date(seconds: float) -> str:
+    """Return a time as HTTP headers carry it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")

@@ -1,0 +1,142 @@
+"""Conversations as the service holds them: a dict in the single-read shape (API notes §3.2, §3.5) and its tree."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from typing import Any
+
+WORDS = [
+    "oven",
+    "crust",
+    "crumb",
+    "starter",
+    "flour",
+    "water",
+    "salt",
+    "hydration",
+    "window",
+    "planet",
+    "lens",
+    "orbit",
+    "meteor",
+    "dawn",
+    "river",
+    "stone",
+    "bridge",
+    "map",
+    "train",
+    "ticket",
+    "garden",
+    "seed",
+    "tomato",
+    "trellis",
+    "python",
+    "list",
+    "loop",
+    "index",
+    "query",
+    "table",
+    "column",
+    "answer",
+    "question",
+    "reason",
+]
+
+
+def new_id(chance: random.Random) -> str:
+    """Return a uuid out of the given chance."""
+    return str(uuid.UUID(int=chance.getrandbits(128), version=4))
+
+
+def sentence(chance: random.Random, words: int = 9) -> str:
+    """Return some words that read like a sentence."""
+    return " ".join(chance.choices(WORDS, k=words)).capitalize() + "."
+
+
+def message(node_id: str, role: str, text: str, at: float | None, **metadata: Any) -> dict[str, Any]:
+    """Return a message object with plain text."""
+    return {
+        "id": node_id,
+        "author": {"role": role, "name": None, "metadata": {}},
+        "create_time": at,
+        "update_time": None,
+        "content": {"content_type": "text", "parts": [text]},
+        "status": "finished_successfully",
+        "end_turn": role == "assistant" or None,
+        "weight": 1.0,
+        "metadata": metadata,
+        "recipient": "all",
+        "channel": "final" if role == "assistant" else None,
+    }
+
+
+def empty_conversation(conversation_id: str, title: str | None, at: float, root_id: str) -> dict[str, Any]:
+    """Return a conversation with nothing but its root."""
+    return {
+        "title": title,
+        "create_time": at,
+        "update_time": at,
+        "mapping": {root_id: {"id": root_id, "message": None, "parent": None, "children": []}},
+        "moderation_results": [],
+        "current_node": root_id,
+        "plugin_ids": None,
+        "conversation_id": conversation_id,
+        "conversation_template_id": None,
+        "gizmo_id": None,
+        "gizmo_type": None,
+        "is_archived": False,
+        "is_starred": None,
+        "safe_urls": [],
+        "blocked_urls": [],
+        "default_model_slug": "gpt-5-2",
+        "conversation_origin": None,
+        "is_read_only": None,
+        "voice": None,
+        "async_status": None,
+        "disabled_tool_ids": [],
+        "is_do_not_remember": False,
+        "memory_scope": "global_enabled",
+        "sugar_item_id": None,
+        "sugar_item_visible": False,
+        "is_temporary_chat": False,
+        "is_study_mode": False,
+        "context_scopes": None,
+        "owner": None,
+        "pinned_time": None,
+    }
+
+
+def add(conversation: dict[str, Any], parent: str, content: dict[str, Any]) -> str:
+    """Hang a message under a node and make it the current one; return its node id."""
+    mapping = conversation["mapping"]
+    node_id = content["id"]
+    mapping[node_id] = {"id": node_id, "message": content, "parent": parent, "children": []}
+    mapping[parent]["children"].append(node_id)
+    conversation["current_node"] = node_id
+    return str(node_id)
+
+
+def branch(conversation: dict[str, Any]) -> list[str]:
+    """Return the visible branch's node ids, root first."""
+    mapping, node, found = conversation["mapping"], conversation["current_node"], []
+    while node is not None:
+        found.append(node)
+        node = mapping[node]["parent"]
+    return found[::-1]
+
+
+def generated_conversation(conversation_id: str, at: float, messages: int, seed: int) -> dict[str, Any]:
+    """Return a conversation of so many messages that ends at ``at``, made of the seed alone."""
+    chance = random.Random(seed)
+    begin = at - messages * 60
+    root = new_id(chance)
+    conversation = empty_conversation(conversation_id, sentence(chance, 4)[:-1], begin, root)
+    parent = root
+    for n in range(messages):
+        role = "assistant" if n % 2 else "user"
+        text = " ".join(sentence(chance) for _ in range(8 if n % 2 else 2))
+        meta = {"model_slug": "gpt-5-2"} if n % 2 else {}
+        parent = add(conversation, parent, message(new_id(chance), role, text, at - (messages - 1 - n) * 60, **meta))
+    conversation["update_time"] = at
+    return conversation
