@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mirror.errors import BrakeError
-from mirror.intake import Change
+from mirror.intake import Change, refresh
+from mirror.normalize import normalize
+from mirror.source import Listed, Unread, Wanted
 from mirror.store import listings, runs
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 BRAKE_SHARE, BRAKE_COUNT = 0.10, 5
 CHECKS_A_NIGHT = 20  # single reads; they come out of the bucket that the person's own browser uses
+LOOKS_A_NIGHT = 50  # at chats that left the archive's list; five batches
 RECHECK_DAYS = 7
 
 
@@ -47,9 +50,8 @@ class Absent:
         return count > BRAKE_COUNT and count > BRAKE_SHARE * self.looked_for
 
 
-def absent(known: Collection[Known], walks: Sequence[Walk]) -> Absent:
+def absent(known: Collection[Known], walks: Sequence[Walk], seen: Collection[str]) -> Absent:
     """Return the conversations whose own list was walked to its end without showing them, here or elsewhere."""
-    seen = {key for walk in walks for key in walk.items}
     ended = {walk.scope.name for walk in walks if walk.reached_end and not walk.scope.is_partial}
     looked_for = [k for k in known if not k.is_deleted and _home(k) & ended == _home(k)]
     return Absent(len(looked_for), {k.conversation_id: k for k in looked_for if k.conversation_id not in seen})
@@ -69,13 +71,17 @@ class Review:
 
     def __init__(self, writer: Writer, source: Source, timing: Timing, run_id: int) -> None:
         self.writer, self.source, self.timing, self.run_id = writer, source, timing, run_id
-        self.gone: list[str] = []
+        self.changes: list[list[Change]] = []
 
     def run(self, account_id: str, walks: Sequence[Walk]) -> BrakeError | None:
         """Mark, ask and conclude; return the brake if it was pulled."""
         known = listings.known(self.writer.conn, self.source.provider, account_id)
-        found = absent(known.values(), walks)
         seen = {key for walk in walks for key in walk.items}
+        if any(walk.scope.name == "archived" and walk.reached_end for walk in walks):
+            seen |= self._taken_out(
+                account_id, [k for k in known.values() if k.is_archived and k.conversation_id not in seen]
+            )
+        found = absent(known.values(), walks, seen)
         doubted = {
             k.conversation_id: k
             for k in known.values()
@@ -94,6 +100,24 @@ class Review:
             " all are kept and none was marked gone. Look at https://chatgpt.com: if they are there, run again later."
         )
 
+    def _taken_out(self, account_id: str, vanished: Sequence[Known]) -> set[str]:
+        """Return those that were taken out of the archive: far down the main list nobody would see them come.
+
+        They are read again, for what they say of themselves: that moves no time, and a batch shows it ten at once.
+        """
+        due = [k for k in vanished if not k.is_deleted and k.checked_at is None][:LOOKS_A_NIGHT]
+        found = set()
+        for got in self.source.read([Wanted(Listed(k.conversation_id, k.update_us), explained=True) for k in due]):
+            if isinstance(got, Unread) or normalize(self.source.provider, got.payload).is_archived is not False:
+                continue
+            found.add(got.conversation_id)
+            with self.writer.transaction() as conn:
+                item = Listed(got.conversation_id, None, is_archived=False)
+                listings.note(conn, item, self.source.provider, account_id, self.timing.iso())
+                if (facts := listings.facts(conn, got.conversation_id)) is not None:
+                    self.changes.append(refresh(conn, got.conversation_id, facts, self.run_id, self.timing.iso()))
+        return found
+
     def _to_ask(self, candidates: Sequence[Known]) -> list[Known]:
         horizon = self.timing.iso(-RECHECK_DAYS * 86_400)
         due = [k for k in candidates if k.gone_run_id is not None or k.checked_at is None or k.checked_at < horizon]
@@ -108,5 +132,5 @@ class Review:
             elif presence == "gone" and k.gone_run_id in (None, self.run_id):
                 listings.save_check(conn, k.conversation_id, now, self.run_id)
             elif presence == "gone" and may_conclude and listings.set_deleted(conn, k.conversation_id, now):
-                self.gone.append(k.conversation_id)
+                self.changes.append([Change("gone")])
                 runs.record_changes(conn, self.run_id, k.conversation_id, [Change("gone")])

@@ -269,8 +269,8 @@ class Sync:
         except RateLimitError as error:
             self.report.note(f"absent conversations are asked for another night: {error.message}")
         finally:
-            for _ in review.gone:
-                self.outcome.count([Change("gone")])
+            for changes in review.changes:
+                self.outcome.count(changes)
         if brake is not None:
             self.errors.append(brake)
         return brake is not None

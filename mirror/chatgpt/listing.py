@@ -94,7 +94,11 @@ def page_of(data: Any, **how: Any) -> Page:
 
 @dataclass(slots=True)
 class _OffsetPass:
-    """One pass over a list by offset. ``doubtful``: rows came twice or a gap stayed; others may have been skipped."""
+    """One pass over a list by offset.
+
+    ``torn``: two neighbouring pages do not hang together; ``doubtful``: that, or rows came twice, so that others may
+    have been skipped.
+    """
 
     walk: Walk
     fetch: Callable[[int], Page]
@@ -105,6 +109,7 @@ class _OffsetPass:
     offset: int = 0
     pages: int = 0
     barren: int = 0
+    torn: bool = False
     doubtful: bool = False
 
     def run(self, enough: Callable[[Sequence[Listed]], bool]) -> None:
@@ -125,13 +130,13 @@ class _OffsetPass:
         """Take a page in; return whether it brought nothing at all."""
         known = self.seen.intersection(page.ids)
         repeats = len(page.ids) - len(set(page.ids)) + len(known - self.tail)
-        torn = bool(self.tail and page.items and not self.tail & known)
+        self.torn = self.torn or bool(self.tail and page.items and not self.tail & known)
         _add(self.walk, page.items)
         is_barren = self.seen.issuperset(page.ids)
         self.seen.update(page.ids)
         self.barren = self.barren + 1 if is_barren else 0
         # Neighbours that do not share their edge had rows vanish in between; ones that share more had rows come.
-        self.doubtful = self.doubtful or torn or (repeats > 0 and page.rows >= page.size)
+        self.doubtful = self.doubtful or self.torn or (repeats > 0 and page.rows >= page.size)
         return is_barren
 
     def _is_end(self, page: Page, *, is_barren: bool) -> bool:
@@ -164,6 +169,10 @@ def walk_offsets(
             done.run(enough)
         if done.pages > 1:
             _look_again(walk, fetch)
+        if done.torn:
+            raise ServiceError(
+                f"The {scope.label} list does not hang together; what was listed is kept. Run again later."
+            )
     except (Refused, ServiceError) as error:
         walk.reached_end = False
         walk.trouble = _trouble(scope, error)

@@ -112,7 +112,7 @@ class Reader:
             return plural
         if batched and batched.payload.get("mapping"):
             return Reading(**{**_fields(batched), "proves_absence": False, "doubt": doubt})
-        return plural if plural.gone else single
+        return plural if plural.gone or self.lanes.alive("plural") else single
 
     def _audit_due(self, batched: Reading, want: Wanted) -> bool:
         trusted = self.memory.get("clean_audits", 0) >= AUDITS

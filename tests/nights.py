@@ -1,0 +1,148 @@
+"""Run the program against a simulated service: whole nights, over real HTTP, without waiting."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from mirror import checking, jobs
+from mirror.simulator import Account, Knobs, ManualClock, Simulator, generated_account
+from mirror.store.database import Writer
+from mirror.timing import Timing
+
+DAY = 86_400.0
+
+
+class Silent:
+    """A report that keeps what it was told."""
+
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def fetching(self, total):
+        pass
+
+    def stored(self, title):
+        pass
+
+
+class Night:
+    """A service and a mirror of it; ``night()`` lets a day pass and syncs."""
+
+    def __init__(self, folder: Path, account: Account | None = None, knobs: Knobs | None = None, *, conversations=12):
+        self.clock = account.clock if account else ManualClock()
+        self.account = account or generated_account(self.clock, conversations, 4)
+        self.service = Simulator(self.account, knobs)
+        self.knobs, self.person = self.service.knobs, self.service.person
+        self.path = folder / "chats.db"
+        self.environ = {"CHATMIRROR_CONFIG_DIR": str(folder / "config")}
+        self.notes: list[str] = []
+
+    def __enter__(self):
+        self.service.__enter__()
+        self.environ |= {"CHATMIRROR_BASE_URL": self.service.url, "CHATGPT_SESSION_TOKEN": self.service.session_cookie}
+        return self
+
+    def __exit__(self, *error):
+        self.service.__exit__(*error)
+
+    def timing(self):
+        return Timing(self.clock, self.clock, self.clock.advance, random.Random(1))
+
+    def sync(self, **how):
+        """One run; returns its outcome."""
+        self.service.requests.clear()
+        report = Silent()
+        outcome = jobs.sync(self.path, self.environ, self.timing(), report, **how)
+        self.notes = report.notes
+        return outcome
+
+    def night(self, **how):
+        """A day later, one run; returns its exit code."""
+        self.clock.advance(DAY)
+        outcome = self.sync(**how)
+        return outcome.error.exit_code if outcome.error else 0
+
+    def rows(self, sql, *values):
+        with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as conn:
+            return conn.execute(sql, values).fetchall()
+
+    def value(self, sql, *values):
+        found = self.rows(sql, *values)
+        return found[0][0] if found else None
+
+    def changes(self):
+        """What the newest run saw change: conversation id -> kinds."""
+        found: dict[str, set[str]] = {}
+        sql = "SELECT conversation_id, kind FROM changes WHERE run_id = (SELECT max(id) FROM sync_runs)"
+        for key, kind in self.rows(sql):
+            found.setdefault(key, set()).add(kind)
+        return found
+
+    def ids(self):
+        return list(self.account.conversations)
+
+    def asked(self, path):
+        return self.service.asked(path)
+
+    def reads(self):
+        """How many requests asked for conversations' contents."""
+        return sum(
+            1
+            for r in self.service.requests
+            if r.path.startswith(("/backend-api/conversation/", "/backend-api/conversations/"))
+        )
+
+
+def content(night):
+    """Every content row of the mirror."""
+    tables = (
+        "conversations",
+        "messages",
+        "links",
+        "attachments",
+        "projects",
+        "gpts",
+        "accounts",
+        "_payloads",
+        "changes",
+    )
+    return {table: night.rows(f"SELECT * FROM {table} ORDER BY rowid") for table in tables}
+
+
+def differences(night):
+    """How the mirror differs from the account: sentences, empty when it is equal."""
+    account, found = night.account, []
+    rows = {
+        row[0]: row[1:]
+        for row in night.rows(
+            "SELECT id, title, is_archived, is_starred, project_id, current_node_id, deleted_at FROM conversations"
+        )
+    }
+    for key in account.conversations:
+        tree = account.tree(key)
+        if key not in rows:
+            found.append(f"{key} is not there")
+            continue
+        title, archived, starred, project, current, deleted = rows[key]
+        gizmo = tree["gizmo_id"] if (tree["gizmo_id"] or "").startswith("g-p-") else None
+        expected = (tree["title"] or title, tree["is_archived"], bool(tree["is_starred"]), gizmo, tree["current_node"])
+        if (title, bool(archived), bool(starred), project, current) != expected or deleted:
+            found.append(f"{key}: {(title, archived, starred, project, current, deleted)} is not {expected}")
+        texts = {n: node["message"]["content"]["parts"][0] for n, node in tree["mapping"].items() if node["message"]}
+        stored = dict(night.rows("SELECT id, text FROM messages WHERE conversation_id = ? AND removed_at IS NULL", key))
+        if texts != stored:
+            found.append(f"{key}: {len(stored)} messages are not the {len(texts)} of the service")
+    found += [f"{key} is deleted and not marked" for key in account.deleted if key in rows and rows[key][-1] is None]
+    return found
+
+
+def findings(night):
+    """What ``chatmirror check`` finds."""
+    with Writer(night.path) as writer:
+        return checking.check(writer.conn, lambda *_: None).all
