@@ -4,10 +4,21 @@ It is no part of the program and shares no code with it, so that a misunderstand
 behaviour are those of the API notes; every fault is a knob.
 """
 
-from mirror.simulator.account import Account, generated_account
+from mirror.simulator.account import Account, Workspace, account_of, demo_account, generated_account
 from mirror.simulator.clock import ManualClock
 from mirror.simulator.knobs import Knobs
 from mirror.simulator.person import Person
 from mirror.simulator.server import Request, Simulator
 
-__all__ = ["Account", "Knobs", "ManualClock", "Person", "Request", "Simulator", "generated_account"]
+__all__ = [
+    "Account",
+    "Knobs",
+    "ManualClock",
+    "Person",
+    "Request",
+    "Simulator",
+    "Workspace",
+    "account_of",
+    "demo_account",
+    "generated_account",
+]

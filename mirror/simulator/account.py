@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from importlib import import_module
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from mirror.simulator.trees import generated_conversation, new_id
+from mirror.simulator.trees import empty_conversation, generated_conversation, new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 PERSONAL = "00000000-aaaa-4000-8000-000000000001"
 
@@ -46,30 +48,36 @@ class Account:
     maker: Callable[[str], dict[str, Any]] | None = None  # builds a tree when it is first asked for
 
     def tree(self, conversation_id: str) -> dict[str, Any]:
-        """Return a living conversation with its tree; KeyError if there is none."""
+        """Return a living conversation with its tree, to look at or to change; KeyError if there is none."""
         found = self.conversations[conversation_id]
-        if "mapping" not in found and self.maker is not None:
-            made = self.maker(conversation_id)
-            found.update({key: value for key, value in made.items() if key not in found})
+        found.update({key: value for key, value in self._made(found).items() if key not in found})
         return found
+
+    def shown(self, conversation_id: str) -> dict[str, Any]:
+        """Return a conversation, living or deleted, to be read only: a generated tree is not kept in memory."""
+        found = self.deleted.get(conversation_id) or self.conversations[conversation_id]
+        return {**self._made(found), **found}
+
+    def _made(self, row: dict[str, Any]) -> dict[str, Any]:
+        return {} if "mapping" in row or self.maker is None else self.maker(row["conversation_id"])
+
+    def home(self, conversation_id: str) -> str:
+        """Return the id of the workspace that a conversation is in."""
+        return self.homes.get(conversation_id, self.workspaces[0].id)
 
     def listed(
         self, workspace: str, *, archived: bool | None = None, starred: bool | None = None, project: str | None = None
     ) -> list[dict[str, Any]]:
         """Return the conversations of a list, newest update first."""
-        rows = [
-            c
-            for c in self._of(workspace)
-            if (archived is None or bool(c["is_archived"]) == archived)
-            and (starred is None or bool(c["is_starred"]) == starred)
-            and (project is None or c["gizmo_id"] == project)
-        ]
-        return sorted(rows, key=lambda c: (-c["update_time"], c["conversation_id"]))
-
-    def _of(self, workspace: str) -> Iterator[dict[str, Any]]:
-        for key, conversation in self.conversations.items():
-            if self.homes.get(key, self.workspaces[0].id) == workspace:
-                yield conversation
+        home, personal = self.homes.get, self.workspaces[0].id
+        rows = [c for key, c in self.conversations.items() if home(key, personal) == workspace]
+        if archived is not None:
+            rows = [c for c in rows if bool(c["is_archived"]) == archived]
+        if starred is not None:
+            rows = [c for c in rows if bool(c["is_starred"]) == starred]
+        if project is not None:
+            rows = [c for c in rows if c["gizmo_id"] == project]
+        return sorted(rows, key=itemgetter("update_time"), reverse=True)
 
     def add(self, conversation: dict[str, Any], workspace: str | None = None) -> str:
         """Put a conversation into the account; return its id."""
@@ -78,6 +86,12 @@ class Account:
         if workspace is not None and workspace != self.workspaces[0].id:
             self.homes[key] = workspace
         return str(key)
+
+    def add_workspace(self, name: str, *, plan: str = "team") -> str:
+        """Join a workspace of others; return its id."""
+        key = new_id(self.chance)
+        self.workspaces.append(Workspace(key, name, "workspace", plan))
+        return key
 
 
 def generated_account(
@@ -96,3 +110,28 @@ def generated_account(
         account.conversations[key] = row
     account.maker = lambda key: generated_conversation(key, seeds[key][0], messages, seeds[key][1])
     return account
+
+
+def account_of(data: dict[str, Any], clock: Callable[[], float], chance: random.Random) -> Account:
+    """Return an account out of plain data.
+
+    ``data``: ``conversations`` (single-read shape; what a conversation does not say is filled in), ``projects`` and
+    ``gpts`` (gizmo objects), ``memories`` (rows), ``instructions`` (fields of ``user_system_messages``).
+    """
+    account = Account(clock, chance)
+    for given in data["conversations"]:
+        updated = given.get("update_time") or given.get("create_time") or clock()
+        blank = empty_conversation(given["conversation_id"], None, given.get("create_time") or updated, "root")
+        del blank["mapping"], blank["current_node"]  # a tree may well lack its current node
+        account.add({**blank, **given, "create_time": blank["create_time"], "update_time": updated})
+    account.projects = {gizmo["id"]: gizmo for gizmo in data.get("projects", ())}
+    account.gpts = {gizmo["id"]: gizmo for gizmo in data.get("gpts", ())}
+    account.memories = list(data.get("memories", ()))
+    account.instructions = dict(data.get("instructions", {}))
+    return account
+
+
+def demo_account(clock: Callable[[], float], chance: random.Random) -> Account:
+    """Return the account of the demo: a year of somebody's conversations, of every kind of content."""
+    corpus = import_module("mirror.simulator.corpus")  # its texts are large and seldom wanted
+    return account_of(corpus.demo_account_data(clock(), chance), clock, chance)

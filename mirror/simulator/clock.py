@@ -15,6 +15,10 @@ class ManualClock:
         """Return the time, epoch seconds."""
         return self.seconds
 
+    def time(self) -> float:
+        """Return the time, epoch seconds; so the clock can stand where a ``time`` module is wanted."""
+        return self.seconds
+
     def advance(self, seconds: float) -> None:
         """Let time pass; also what a test gives as ``sleep``."""
         self.seconds += max(0.0, seconds)

@@ -88,6 +88,8 @@ class Person:
         conversation = self.account.tree(key)
         if legacy:
             self.account.old_titles.setdefault(key, conversation["title"])
+        else:
+            self.account.old_titles.pop(key, None)
         conversation["title"] = title
         self._touch(conversation)
 
@@ -95,9 +97,21 @@ class Person:
         """Put a conversation into the archive, or take it out."""
         self.account.conversations[key]["is_archived"] = on
 
+    def unarchive(self, key: str) -> None:
+        """Take a conversation out of the archive."""
+        self.archive(key, on=False)
+
     def star(self, key: str, *, on: bool = True) -> None:
         """Give or take a star."""
         self.account.conversations[key]["is_starred"] = on
+
+    def unstar(self, key: str) -> None:
+        """Take the star away."""
+        self.star(key, on=False)
+
+    def pin(self, key: str, *, on: bool = True) -> None:
+        """Pin a conversation to the sidebar, or loosen it."""
+        self.account.conversations[key]["pinned_time"] = self.account.clock() if on else None
 
     def new_project(self, name: str, **fields: Any) -> str:
         """Make a project; return its id."""
@@ -107,6 +121,7 @@ class Person:
             "id": key,
             "short_url": f"{key}-{name.lower().replace(' ', '-')}",
             "gizmo_type": "snorlax",
+            "workspace_id": None,
             "display": {"name": name, "description": "", "emoji": "folder", "theme": "#7f7f7f"},
             "instructions": "",
             "memory_scope": "unset",
@@ -151,6 +166,13 @@ class Person:
         conversation["async_status"] = 3
         return answer
 
+    def grow_reply(self, key: str, text: str = " and goes on") -> None:
+        """The answer that is being written becomes longer."""
+        conversation = self.account.tree(key)
+        parts = conversation["mapping"][conversation["current_node"]]["message"]["content"]["parts"]
+        parts[0] += text
+        self._touch(conversation)
+
     def finish_reply(self, key: str, *, bump: bool = True) -> None:
         """The answer that is being written comes to its end."""
         conversation = self.account.tree(key)
@@ -169,8 +191,19 @@ class Person:
 
     def remember(self, text: str) -> str:
         """The service takes note of something; return the memory's id."""
-        key = self._id()
-        self.account.memories.append({"id": key, "content": text, "updated_at": iso(self.account.clock())})
+        key, now = self._id(), self.account.clock()
+        self.account.memories.append(
+            {
+                "id": key,
+                "content": text,
+                "updated_at": iso(now),
+                "created_timestamp": iso(now),
+                "gizmo_id": None,
+                "status": "warm",
+                "conversation_id": None,
+                "labels": [],
+            }
+        )
         return key
 
     def change_memory(self, key: str, text: str) -> None:
@@ -178,3 +211,11 @@ class Person:
         for memory in self.account.memories:
             if memory["id"] == key:
                 memory |= {"content": text, "updated_at": iso(self.account.clock())}
+
+    def forget(self, key: str) -> None:
+        """A memory is deleted."""
+        self.account.memories[:] = [memory for memory in self.account.memories if memory["id"] != key]
+
+    def set_instructions(self, **fields: Any) -> None:
+        """Write the custom instructions, by the names of ``user_system_messages`` (API notes §6)."""
+        self.account.instructions.update(fields)

@@ -118,25 +118,39 @@ def add(conversation: dict[str, Any], parent: str, content: dict[str, Any]) -> s
 
 
 def branch(conversation: dict[str, Any]) -> list[str]:
-    """Return the visible branch's node ids, root first."""
-    mapping, node, found = conversation["mapping"], conversation["current_node"], []
-    while node is not None:
-        found.append(node)
-        node = mapping[node]["parent"]
-    return found[::-1]
+    """Return the visible branch's node ids, oldest first.
+
+    A missing or dangling ``current_node`` gives way to the newest leaf, a dangling parent or a circle ends the branch.
+    """
+    mapping, node = conversation["mapping"], conversation.get("current_node")
+    if node not in mapping:
+        node = next((key for key in reversed(mapping) if not mapping[key].get("children")), None)
+    found: dict[str, None] = {}
+    while isinstance(node, str) and node in mapping and node not in found:
+        found[node] = None
+        node = mapping[node].get("parent")
+    return list(found)[::-1]
 
 
 def generated_conversation(conversation_id: str, at: float, messages: int, seed: int) -> dict[str, Any]:
-    """Return a conversation of so many messages that ends at ``at``, made of the seed alone."""
+    """Return a conversation of so many messages that ends at ``at``, made of the seed alone.
+
+    Cheap, because a benchmark reads tens of thousands: node ids count up from the seed, texts are cut out of one pool.
+    """
     chance = random.Random(seed)
-    begin = at - messages * 60
-    root = new_id(chance)
+    begin, head = at - messages * 60, f"{chance.getrandbits(32):08x}-5eed-4000-8000-"
+    root = f"{head}{0:012x}"
     conversation = empty_conversation(conversation_id, sentence(chance, 4)[:-1], begin, root)
     parent = root
     for n in range(messages):
-        role = "assistant" if n % 2 else "user"
-        text = " ".join(sentence(chance) for _ in range(8 if n % 2 else 2))
+        role, pool = ("assistant", _POOL) if n % 2 else ("user", _POOL[: len(_POOL) // 2])
+        start = int(chance.random() * (len(pool) - 8))
+        text = " ".join(pool[start : start + (8 if n % 2 else 2)])
         meta = {"model_slug": "gpt-5-2"} if n % 2 else {}
-        parent = add(conversation, parent, message(new_id(chance), role, text, at - (messages - 1 - n) * 60, **meta))
+        sent = at - (messages - 1 - n) * 60
+        parent = add(conversation, parent, message(f"{head}{n + 1:012x}", role, text, sent, **meta))
     conversation["update_time"] = at
     return conversation
+
+
+_POOL = [sentence(random.Random(n)) for n in range(600)]
