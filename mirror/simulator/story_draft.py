@@ -1,0 +1,151 @@
+"""How a conversation of the story is written down: line after line, as somebody would tell it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from mirror.simulator import trees
+
+if TYPE_CHECKING:
+    import random
+
+DAY = 86400.0
+
+
+@dataclass
+class Desk:
+    """What the writing needs: the time of now, epoch seconds, and the chance that ids and pauses come from."""
+
+    now: float
+    chance: random.Random
+
+    def draft(self, title: str | None, days_ago: float, model: str = "gpt-5-2", **fields: Any) -> Draft:
+        """Begin a conversation so many days before now; ``fields`` are fields of the conversation."""
+        at = round(self.now - days_ago * DAY - self.chance.uniform(0, 3600), 6)
+        conversation = trees.empty_conversation(trees.new_id(self.chance), title, at, trees.new_id(self.chance))
+        return Draft(conversation | {"default_model_slug": model} | fields, at, self.chance)
+
+    def file_id(self) -> str:
+        """Return a new id of a file."""
+        return f"file_{self.chance.getrandbits(128):032x}"
+
+
+class Draft:
+    """A conversation being written. Each message hangs under the one before, some seconds later."""
+
+    def __init__(self, conversation: dict[str, Any], at: float, chance: random.Random) -> None:
+        self.conversation = conversation
+        self.at = at
+        self.chance = chance
+        self.tip: str = conversation["current_node"]
+        self.marks: dict[str, str] = {}
+
+    def put(
+        self, role: str, content: str | dict[str, Any], *, name: str | None = None, to: str = "all", **metadata: Any
+    ) -> Self:
+        """Hang a message under the last one; a text is freed from the indentation of the source."""
+        self.at = round(self.at + self.chance.uniform(4, 70), 6)
+        said = trees.message(trees.new_id(self.chance), role, "", self.at, **metadata)
+        if isinstance(content, str):
+            said["content"]["parts"] = [inspect.cleandoc(content)]
+        else:
+            said["content"] = content
+        said["author"]["name"] = name
+        said["recipient"] = to
+        self.tip = trees.add(self.conversation, self.tip, said)
+        self.conversation["update_time"] = self.at
+        return self
+
+    def user(self, content: str | dict[str, Any], **metadata: Any) -> Self:
+        """The person says something."""
+        return self.put("user", content, **metadata)
+
+    def assistant(self, content: str | dict[str, Any], *, to: str = "all", **metadata: Any) -> Self:
+        """The assistant answers, or (``to`` a tool's name) calls a tool."""
+        model = {"model_slug": self.conversation["default_model_slug"]}
+        self.put("assistant", content, to=to, **model, **metadata)
+        return self if to == "all" else self.amend(channel="commentary", end_turn=False)
+
+    def call(self, tool: str, text: str, language: str = "unknown") -> Self:
+        """The assistant calls a tool with code."""
+        return self.assistant(code(inspect.cleandoc(text), language), to=tool)
+
+    def tool(self, name: str, content: str | dict[str, Any], **metadata: Any) -> Self:
+        """A tool answers."""
+        return self.put("tool", content, name=name, **metadata)
+
+    def system(self, content: str | dict[str, Any] = "", role: str = "system", **metadata: Any) -> Self:
+        """A node that the pages hide and that has no time."""
+        self.put(role, content, is_visually_hidden_from_conversation=True, **metadata)
+        return self.amend(create_time=None, weight=0.0)
+
+    def thinking(self, seconds: int, *thoughts: tuple[str, str]) -> Self:
+        """The assistant thinks: pairs of a summary and its text, then the recap."""
+        told = [{"summary": s, "content": c, "chunks": [c], "finished": True} for s, c in thoughts]
+        source = trees.new_id(self.chance)
+        self.assistant({"content_type": "thoughts", "thoughts": told, "source_analysis_msg_id": source})
+        self.amend(channel=None, end_turn=False)
+        recap = {"content_type": "reasoning_recap", "content": f"Thought for {seconds}s"}
+        self.assistant(recap, reasoning_status="reasoning_ended", finished_duration_sec=seconds)
+        return self.amend(channel=None, end_turn=False)
+
+    def amend(self, **fields: Any) -> Self:
+        """Change fields of the last message."""
+        self.conversation["mapping"][self.tip]["message"].update(fields)
+        return self
+
+    def mark(self, name: str) -> Self:
+        """Remember the last node by a name."""
+        self.marks[name] = self.tip
+        return self
+
+    def branch_at(self, name: str) -> Self:
+        """Go on under a remembered node: what follows is another branch."""
+        self.tip = self.marks[name]
+        return self
+
+    def show(self, name: str) -> dict[str, Any]:
+        """Return the conversation with a remembered leaf as the current one."""
+        self.conversation["current_node"] = self.marks[name]
+        return self.conversation
+
+
+def code(text: str, language: str = "unknown") -> dict[str, Any]:
+    """Return the content of a tool call."""
+    return {"content_type": "code", "language": language, "response_format_name": None, "text": text}
+
+
+def multimodal(*parts: str | dict[str, Any]) -> dict[str, Any]:
+    """Return a content of several parts."""
+    return {"content_type": "multimodal_text", "parts": list(parts)}
+
+
+def image(file_id: str, width: int = 1024, height: int = 768, **metadata: Any) -> dict[str, Any]:
+    """Return a part that is a picture."""
+    return {
+        "content_type": "image_asset_pointer",
+        "asset_pointer": f"sediment://{file_id}",
+        "size_bytes": width * height // 5,
+        "width": width,
+        "height": height,
+        "fovea": None,
+        "metadata": {"dalle": None, "gizmo": None, "generation": None, "sanitized": True, **metadata},
+    }
+
+
+def attachment(file_id: str, name: str, mime_type: str | None, size: int, **fields: Any) -> dict[str, Any]:
+    """Return an attachment of a message, size in bytes."""
+    return {"id": file_id, "name": name, "size": size, "mime_type": mime_type, **fields}
+
+
+def as_json(value: Any) -> str:
+    """Return JSON as a model writes it into a tool call."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def cite(*refs: str, kind: str = "cite") -> str:
+    """Return a citation mark (API notes §4.1)."""
+    return "\ue200" + "\ue202".join([kind, *refs]) + "\ue201"
