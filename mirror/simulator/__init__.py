@@ -8,7 +8,8 @@ from mirror.simulator.account import Account, Workspace, account_of, demo_accoun
 from mirror.simulator.clock import ManualClock
 from mirror.simulator.knobs import Knobs
 from mirror.simulator.person import Person
-from mirror.simulator.server import Request, Simulator
+from mirror.simulator.server import Simulator
+from mirror.simulator.wire import Request
 
 __all__ = [
     "Account",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mirror.simulator.server import Request
+    from mirror.simulator.wire import Request
 
 
 @dataclass
@@ -21,15 +21,22 @@ class Knobs:
     # Signing in (§1.1, §1.3)
     session: str = "normal"  # normal, empty, banner, refresh_error, stale_token, html
     other_account_from: int | None = None  # the n-th sign-in (from 1) and later ones belong to somebody else
-    rotate_chunks: int | None = None  # sign-ins hand out a new cookie in that many parts
+    rotate_chunks: int | None = 2  # sign-ins hand out a new cookie in that many parts; None: the old one stays
     session_days: float = 90.0  # until the session ends
     token_requests: int | None = None  # a bearer expires after so many requests
+    old_session_shape: bool = False  # no account, sessionToken or WARNING_BANNER
+    flat_error_code: bool = False  # the code of a 401 stands beside ``detail``, not in it
     has_workspaces_road: bool = True  # accounts/check answers
+    personal_header_forbidden: bool = False  # naming the personal workspace is refused on project chats
 
     # The way in between (§1.7, §8)
-    challenge_probability: float = 0.0  # by connection
+    challenge_probability: float = 0.0  # by connection: all of its requests meet a browser check
+    challenge_spares_session: bool = False  # signing in does not
     latency: float = 0.0  # seconds before every answer
-    break_request: Callable[[Request], str | None] | None = None  # names a breakage of server.BREAKAGES, or None
+    latency_of: dict[str, float] = field(default_factory=dict)  # and more where the path contains this
+    break_request: Callable[[Request], str | None] | None = None  # a name of faults.BREAKAGES or STUBBORN, or None
+    drip_seconds: float = 0.5  # from byte to byte of a dripping answer
+    error_every: int | None = None  # every n-th request answers 500
     redirect_to: str | None = None  # every backend answer redirects there
 
     # Lists (§2)
@@ -68,6 +75,8 @@ class Knobs:
 
     # Limits (§8)
     bucket: int | None = None  # single and plural reads, refilled once a minute; None: no limit
-    retry_after: str | None = None
+    refill_per_minute: float = 1.0
+    retry_after: str | None = None  # seconds, ``date`` for a minute from now as a date, or any nonsense
     locks_out: bool = False  # a refused read answers with the words of the account lock
     list_limited: int = 0  # the next so many list requests answer 429
+    batch_limited: int = 0  # the next so many batches do

@@ -82,10 +82,11 @@ class Lists:
         """Return what a list shows to nobody in particular: an empty account (§1.3)."""
         return 200, {"items": [], "total": 0, "limit": 28, "offset": 0}
 
-    def shared(self, query: dict[str, str]) -> Answer:
+    def shared(self, workspace: str, query: dict[str, str]) -> Answer:
         """``GET /shared_conversations``: rows are shares."""
         offset, limit = int(query.get("offset", "0")), int(query.get("limit", "50"))
-        shares = self.account.shares
+        home = self.account.workspaces[0].id
+        shares = [s for s in self.account.shares if self.account.homes.get(s["conversation_id"], home) == workspace]
         page = shares[offset : offset + limit]
         if self.knobs.shared_repeats and not page:
             page = shares[:limit]
@@ -124,11 +125,12 @@ class Lists:
 
     # -- projects
 
-    def sidebar(self, query: dict[str, str]) -> Answer:
+    def sidebar(self, workspace: str, query: dict[str, str]) -> Answer:
         """``GET /gizmos/snorlax/sidebar``: projects, five a page unless asked for more, with long opaque cursors."""
         limit = min(int(query.get("limit", str(self.knobs.project_limit_default))), 32)
         start = _position(query.get("cursor"), "sidebar")
-        projects = list(self.account.projects.values())
+        home = self.account.workspaces[0].id
+        projects = [p for p in self.account.projects.values() if (p.get("workspace_id") or home) == workspace]
         page = projects[start : start + limit]
         more = start + limit < len(projects) or (self.knobs.cursors_never_end and projects)
         if self.knobs.cursors_never_end and not page:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 COOKIE = "__Secure-next-auth.session-token"
 TOKEN_DAYS = 10
+BANNER = "Do not share this: whoever holds it can act as you."
+CHUNK = 3933  # characters that fit into one part of the cookie (§1.2)
 
 
 class Logins:
@@ -22,9 +24,9 @@ class Logins:
 
     def __init__(self, account: Account, knobs: Knobs) -> None:
         self.account, self.knobs = account, knobs
-        self.cookie = f"session-{account.user_id}-0-" + "x" * 200
-        self.cookies = {self.cookie}
         self.sign_ins = 0
+        self.cookie = self._new_cookie(2)
+        self.cookies = {self.cookie}
         self.bearers: dict[str, tuple[float, int]] = {}  # token -> (exp, requests made)
 
     @staticmethod
@@ -52,7 +54,7 @@ class Logins:
         if not self.knows(header) or self.knobs.session == "empty":
             return {}, []
         if self.knobs.session == "banner":
-            return {"WARNING_BANNER": "Do not share this."}, []
+            return {"WARNING_BANNER": BANNER}, []
         body = self._body()
         if self.knobs.session == "refresh_error":
             body = {**body, "error": "RefreshAccessTokenError"}
@@ -65,54 +67,70 @@ class Logins:
         expires = now - 86_400 if self.knobs.session == "stale_token" else now + TOKEN_DAYS * 86_400
         token = self._token(user, expires)
         self.bearers[token] = (expires, 0)
-        return {
-            "WARNING_BANNER": "Do not share this.",
+        body = {
             "user": {
                 "id": user,
                 "name": self.account.user_name,
                 "email": self.account.user_email,
+                "image": None,
+                "picture": None,
                 "idp": "auth0",
                 "iat": int(now),
                 "mfa": False,
+                "groups": [],
             },
             "expires": iso(now + self.knobs.session_days * 86_400),
-            "account": {"id": self.account.workspaces[0].id, "planType": "plus", "structure": "personal"},
             "accessToken": token,
             "authProvider": "auth0",
-            "sessionToken": self.cookie,
         }
+        if self.knobs.old_session_shape:
+            return body
+        home = self.account.workspaces[0]
+        account = {"id": home.id, "planType": home.plan, "structure": home.structure}
+        return {"WARNING_BANNER": BANNER, **body, "account": account, "sessionToken": self.cookie}
 
     def _token(self, user: str, expires: float) -> str:
         def part(value: dict[str, Any]) -> str:
             return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
-        claims = {"exp": int(expires), "sub": user, "jti": self.sign_ins}
+        claims = {"exp": int(expires), "sub": user, "jti": self.sign_ins, "pad": "p" * 1400}
         return f"{part({'alg': 'none'})}.{part(claims)}.signature"
+
+    def _new_cookie(self, chunks: int) -> str:
+        # As long as it must be to need that many parts, and never twice the same.
+        begin = f"session-{self.account.user_id}-{self.sign_ins}-"
+        return begin + "x" * (CHUNK * (chunks - 1) + 600 - len(begin))
+
+    @staticmethod
+    def parts(cookie: str, size: int = CHUNK) -> dict[str, str]:
+        """Return a logical cookie under the names that it travels by."""
+        if len(cookie) <= size:
+            return {COOKIE: cookie}
+        return {f"{COOKIE}.{n}": cookie[at : at + size] for n, at in enumerate(range(0, len(cookie), size))}
 
     def _rotation(self) -> list[str]:
         if self.knobs.rotate_chunks is None:
             return []
-        count = self.knobs.rotate_chunks
-        self.cookie = f"session-{self.account.user_id}-{self.sign_ins}-" + "y" * 100 * count
+        self.cookie = self._new_cookie(self.knobs.rotate_chunks)
         self.cookies.add(self.cookie)
-        size = -(-len(self.cookie) // count)
-        parts = (
-            {f"{COOKIE}.{n}": self.cookie[n * size : (n + 1) * size] for n in range(count)}
-            if count > 1
-            else {COOKIE: self.cookie}
-        )
-        tail = "; Path=/; Max-Age=7776000; Secure; HttpOnly; SameSite=Lax"
-        return [f"{name}={value}{tail}" for name, value in parts.items()] + [
-            f"_account=personal{tail}",
-            f"epoch=1{tail}",
-        ]
+        others = {"_account": "personal", "oai-sc-epoch": "0", "__Secure-next-auth.callback-url": "%2F"}
+        tail = "; Domain=.chatgpt.com; Path=/; Max-Age=7776000; Secure; HttpOnly; SameSite=Lax"
+        return [f"{name}={value}{tail}" for name, value in {**self.parts(self.cookie), **others}.items()]
+
+    def expired(self) -> tuple[int, Any]:
+        """Return the 401 of a bearer that has ended (§1.3)."""
+        text = "Provided authentication token is expired. Please try signing in again."
+        told = {"message": text, "code": "token_expired"}
+        return 401, {"detail": None, **told} if self.knobs.flat_error_code else {"detail": told}
 
     def bearer(self, header: str | None) -> str:
-        """Return good, expired or none for an Authorization header; counts its use."""
+        """Return good, expired, unknown or none for an Authorization header; counts its use."""
         token = (header or "").removeprefix("Bearer ").strip()
         if not token:
             return "none"
-        expires, used = self.bearers.get(token, (0.0, 0))
+        if token not in self.bearers:
+            return "unknown"
+        expires, used = self.bearers[token]
         limit = self.knobs.token_requests
         self.bearers[token] = (expires, used + 1)
         return "expired" if expires <= self.account.clock() or (limit is not None and used >= limit) else "good"

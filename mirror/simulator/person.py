@@ -150,8 +150,9 @@ class Person:
             row["num_interactions"] += 1
 
     def delete(self, key: str) -> None:
-        """Delete a conversation for good."""
-        self.account.deleted[key] = self.account.conversations.pop(key)
+        """Delete a conversation for good; a second time changes nothing."""
+        if key not in self.account.deleted:
+            self.account.deleted[key] = self.account.conversations.pop(key)
 
     def undelete(self, key: str) -> None:
         """Support brings a conversation back."""
@@ -176,9 +177,10 @@ class Person:
     def finish_reply(self, key: str, *, bump: bool = True) -> None:
         """The answer that is being written comes to its end."""
         conversation = self.account.tree(key)
-        content = conversation["mapping"][conversation["current_node"]]["message"]
-        content["content"]["parts"] = ["It begins, and here it ends."]
-        content["status"] = "finished_successfully"
+        for node in conversation["mapping"].values():
+            if node["message"] and node["message"]["status"] == "in_progress":
+                node["message"]["content"]["parts"] = ["It begins, and here it ends."]
+                node["message"]["status"] = "finished_successfully"
         conversation["async_status"] = None
         if bump:
             self._touch(conversation)

@@ -27,10 +27,10 @@ class Bucket:
     def __init__(self, account: Account) -> None:
         self.account, self.used, self.since = account, 0.0, account.clock()
 
-    def take(self, capacity: int) -> bool:
+    def take(self, capacity: int, per_minute: float) -> bool:
         """Take one read; False when none is left."""
         now = self.account.clock()
-        self.used, self.since = max(0.0, self.used - (now - self.since) / 60), now
+        self.used, self.since = max(0.0, self.used - (now - self.since) * per_minute / 60), now
         if self.used + 1 > capacity:
             return False
         self.used += 1
@@ -49,11 +49,18 @@ class Reads:
 
     def limited(self) -> bool:
         """Whether the bucket refuses this read."""
-        return self.knobs.bucket is not None and not self.bucket.take(self.knobs.bucket)
+        return self.knobs.bucket is not None and not self.bucket.take(self.knobs.bucket, self.knobs.refill_per_minute)
 
     def refusal(self) -> Answer:
         """Return the 429."""
         return 429, {"detail": LOCK if self.knobs.locks_out else "Too many requests"}
+
+    def retry_after(self) -> dict[str, list[str]]:
+        """Return the header that may come with a 429; usually none does."""
+        text = self.knobs.retry_after
+        if text is None:
+            return {}
+        return {"Retry-After": [shapes.http_date(self.account.clock() + 60) if text == "date" else text]}
 
     def _find(self, workspace: str, key: str) -> dict[str, Any] | Answer:
         if key in self.knobs.poisoned:

@@ -135,7 +135,8 @@ def account_check(workspaces: list[Any]) -> dict[str, Any]:
         }
         for workspace in workspaces
     }
-    return {"accounts": found, "account_ordering": list(found)}
+    default = found[workspaces[0].id]
+    return {"accounts": {**found, "default": default}, "account_ordering": list(found)}
 
 
 def http_date(seconds: float) -> str:
