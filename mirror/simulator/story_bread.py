@@ -206,6 +206,7 @@ def oven_offer(desk: Desk) -> dict[str, Any]:
     """A PDF is uploaded; its pages are quoted and cited as files."""
     offer = desk.file_id()
     mark = "\ue200filecite\ue202turn0file0\ue202L12-L18\ue201"
+    text = f"The hearth is covered for **ten years** {mark} but the seals only for two.\n\nAsk them for five."
     quoted = "Delivery takes eleven weeks. The stone hearth is covered for ten years, the seals for two."
     draft = desk.draft("Comparing the deck oven offer", 150, "gpt-5").system()
     draft.user(
@@ -226,8 +227,8 @@ def oven_offer(desk: Desk) -> dict[str, Any]:
     )
     reference = {
         "matched_text": mark,
-        "start_idx": 46,
-        "end_idx": 46 + len(mark),
+        "start_idx": text.find(mark),
+        "end_idx": text.find(mark) + len(mark),
         "type": "file",
         "id": offer,
         "name": "deck-oven-offer.pdf",
@@ -243,9 +244,7 @@ def oven_offer(desk: Desk) -> dict[str, Any]:
             "line_range_end": 18,
         },
     }
-    draft.assistant(f"The hearth is covered for **ten years** {mark} but the seals only for two.\n\nAsk them for five.")
-    draft.amend(metadata={"model_slug": "gpt-5", "content_references": [reference]})
-    return draft.conversation
+    return draft.assistant(text, content_references=[reference]).conversation
 
 
 def poster(desk: Desk) -> dict[str, Any]:

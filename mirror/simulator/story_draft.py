@@ -61,13 +61,29 @@ class Draft:
 
     def user(self, content: str | dict[str, Any], **metadata: Any) -> Self:
         """The person says something."""
-        return self.put("user", content, **metadata)
+        usual: dict[str, Any] = {"message_source": None, "serialization_metadata": {"custom_symbol_offsets": []}}
+        return self.put("user", content, **(usual | metadata))
 
     def assistant(self, content: str | dict[str, Any], *, to: str = "all", **metadata: Any) -> Self:
         """The assistant answers, or (``to`` a tool's name) calls a tool."""
-        model = {"model_slug": self.conversation["default_model_slug"]}
-        self.put("assistant", content, to=to, **model, **metadata)
+        self.put("assistant", content, to=to, **(self._turn() | metadata))
         return self if to == "all" else self.amend(channel="commentary", end_turn=False)
+
+    def _turn(self) -> dict[str, Any]:
+        """Return the metadata that every message of the assistant carries."""
+        model = self.conversation["default_model_slug"]
+        return {
+            "model_slug": model,
+            "default_model_slug": model,
+            "resolved_model_slug": model,
+            "parent_id": self.tip,
+            "request_id": trees.new_id(self.chance),
+            "turn_exchange_id": trees.new_id(self.chance),
+            "message_type": "next",
+            "timestamp_": "absolute",
+            "is_complete": True,
+            "finish_details": {"type": "stop", "stop_tokens": [200_002]},
+        }
 
     def call(self, tool: str, text: str, language: str = "unknown") -> Self:
         """The assistant calls a tool with code."""
@@ -85,9 +101,20 @@ class Draft:
     def thinking(self, seconds: int, *thoughts: tuple[str, str]) -> Self:
         """The assistant thinks: pairs of a summary and its text, then the recap."""
         told = [{"summary": s, "content": c, "chunks": [c], "finished": True} for s, c in thoughts]
-        source = trees.new_id(self.chance)
-        self.assistant({"content_type": "thoughts", "thoughts": told, "source_analysis_msg_id": source})
-        self.amend(channel=None, end_turn=False)
+        content = {"content_type": "thoughts", "thoughts": told, "source_analysis_msg_id": trees.new_id(self.chance)}
+        about: dict[str, Any] = {
+            "reasoning_start_time": self.at,
+            "reasoning_end_time": self.at + seconds,
+            "reasoning_title": thoughts[0][0],
+            "reasoning_titles": [thoughts[0][0]],
+            "reasoning_status": "is_reasoning",
+            "cot_version": "v3",
+            "thinking_effort": "extended",
+            "summary_type": "detailed",
+            "working_turn_id": trees.new_id(self.chance),
+        }
+        self.assistant(content, **about)
+        self.amend(channel="analysis", end_turn=False)
         recap = {"content_type": "reasoning_recap", "content": f"Thought for {seconds}s"}
         self.assistant(recap, reasoning_status="reasoning_ended", finished_duration_sec=seconds)
         return self.amend(channel=None, end_turn=False)

@@ -45,8 +45,8 @@ _SHOWER = {
     "film": "\ue200video\ue202How to photograph meteors\ue202turn0search2\ue201",
     "plain": "\ue200url\ue202Meteor calendar\ue202turn0search0\ue201",
 }
-_SHOWER_TEXT = """The {moment} peak on the night of **12 to 13 August**; expect 60 to 90 an hour {grouped}. The Moon sets before
-midnight {guess}, so the hours from 1:00 to 4:00 are the best {page}.
+_SHOWER_TEXT = """The {moment} peak on the night of **12 to 13 August**; expect 60 to 90 an hour {grouped}. The Moon
+sets before midnight {guess}, so the hours from 1:00 to 4:00 are the best {page}.
 
 {pictures}{hidden}
 
@@ -56,8 +56,8 @@ midnight {guess}, so the hours from 1:00 to 4:00 are the best {page}.
 | 01:00 | 42\u00b0 | 45 |
 | 03:30 | 60\u00b0 | 70 |
 
-Look about 45\u00b0 away from the radiant, not into it {extended}. A reclining chair helps more than any lens. There is a
-film {film} and a calendar {plain}.
+Look about 45\u00b0 away from the radiant, not into it {extended}. A reclining chair helps more than any lens. There
+is a film {film} and a calendar {plain}.
 
 {list}"""
 
@@ -128,6 +128,11 @@ def perseids(desk: Desk) -> dict[str, Any]:
     ).conversation
 
 
+_COMET_STEPS = """1. Find the Pleiades, a small smudge of stars.
+2. Move one field of view down.
+3. Look *beside* the comet: averted vision shows the tail."""
+
+
 def comet_pages(desk: Desk) -> dict[str, Any]:
     """A whole page is read, and thoughts go before the answer."""
     page = {
@@ -143,7 +148,7 @@ def comet_pages(desk: Desk) -> dict[str, Any]:
         "ref_id": {"turn_index": 0, "ref_type": "search", "ref_index": 0},
     }
     draft = desk.draft("Can I see the comet from town?", 214, "gpt-5-thinking").system()
-    draft.user("Can I see the comet from town with 10x50 binoculars?")
+    draft.user("Can I see the comet from town with 10x50 binoculars?", thinking_effort="extended")
     draft.thinking(
         14,
         ("Judging the sky", "The town sky is about magnitude 4. A lamplighter rule of thumb: subtract two for haze."),
@@ -152,14 +157,8 @@ def comet_pages(desk: Desk) -> dict[str, Any]:
     draft.call("web.run", as_json({"open": [{"ref_id": "turn0search0"}]}), "json").tool("web.run", page)
     mark = cite("turn0search0")
     item = _page(0, "Comet finder chart", "comets/finder")
-    text = f"""
-        **Yes, just.** Look west 40 minutes after sunset {mark}.
-
-        1. Find the Pleiades, a small smudge of stars.
-        2. Move one field of view down.
-        3. Look *beside* the comet: averted vision shows the tail.
-    """
-    reference = _reference(text, mark, "grouped_webpages", alt=_markdown(item), items=[item]) | {"start_idx": 55}
+    text = f"**Yes, just.** Look west 40 minutes after sunset {mark}.\n\n{_COMET_STEPS}"
+    reference = _reference(text, mark, "grouped_webpages", alt=_markdown(item), items=[item])
     return draft.assistant(text, content_references=[reference]).conversation
 
 
@@ -208,7 +207,9 @@ def eyepiece_report(desk: Desk) -> dict[str, Any]:
 
 def old_browsing(desk: Desk) -> dict[str, Any]:
     """Browsing as it was three years ago, with the older marks."""
-    text = """The shadow leaves the Moon at 03:47\u30103\u2020source\u3011, and the sky is clear until four\u30105\u2020source\u3011."""
+    chart = "Follow it on the [Moon map](https://example.com/moon-map)."
+    time, weather = "\u30103\u2020source\u3011", "\u30105\u2020source\u3011"
+    text = f"The shadow leaves the Moon at 03:47{time}, and the sky is clear until four{weather}. {chart}"
     cited = [
         {
             "start_ix": text.find(mark),
@@ -225,8 +226,9 @@ def old_browsing(desk: Desk) -> dict[str, Any]:
             },
         }
         for n, mark, form, title, url in (
-            (3, "\u30103\u2020source\u3011", "tether_og", "Lunar eclipse times", "https://example.org/eclipse"),
-            (5, "\u30105\u2020source\u3011", "tether_v4", "Weather tonight", "https://example.net/weather"),
+            (3, time, "tether_og", "Lunar eclipse times", "https://example.org/eclipse"),
+            (5, weather, "tether_v4", "Weather tonight", "https://example.net/weather"),
+            (6, chart[17:-1], "tether_markdown", "Moon map", "https://example.com/moon-map"),
         )
     ]
     display = {"content_type": "tether_browsing_display", "result": "# Lunar eclipse times", "summary": ""}
@@ -260,7 +262,7 @@ def news_cards(desk: Desk) -> dict[str, Any]:
         "news": [{"title": "A storm from the Sun", "url": "https://example.net/storm", "source": "example.net"}],
         "videos": [],
     }
-    draft = desk.draft("Aurora tonight?", 97).system().user("Any chance of aurora tonight?")
+    draft = desk.draft("Aurora beyond the weathervane", 97).system().user("Any chance of aurora tonight?")
     draft.tool("super_widget", {"content_type": "super_widget", "widgets": widgets})
     return draft.assistant(
         "A fair chance: the index is forecast at **Kp 6**. Look north between 22:00 and 1:00, away from lamps."
