@@ -243,7 +243,7 @@ def unfinished(desk: Desk) -> dict[str, Any]:
 
 def connected(desk: Desk) -> dict[str, Any]:
     """A connector and a skill are used, and an answer is cut twice: by the person, and by its length."""
-    draft = desk.draft("Plan the week from my calendar", 12, "gpt-5-2-thinking").system()
+    draft = desk.draft("Plan the week from my calendar", 0.3, "gpt-5-2-thinking").system()
     draft.user("Plan my week from my calendar.", system_hints=["connector:calendar"], selected_sources=["calendar"])
     payload = {"tool_name": "calendar.search", "result": {"events": 4}}
     draft.call("calendar.search", as_json({"from": "Monday", "to": "Sunday"}), "json")

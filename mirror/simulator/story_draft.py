@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     import random
 
 DAY = 86400.0
+_SPREAD = 0.4 * DAY
+_NEW_ROOTS = 100
+# A line of prose as long as this goes on in the next one, for the source's sake only.
+_WRAPPED = 85
+_BLOCK = re.compile(r"\d+\. |[-*] |[#|`$]|>$")
 
 
 @dataclass
@@ -24,8 +30,11 @@ class Desk:
 
     def draft(self, title: str | None, days_ago: float, model: str = "gpt-5-2", **fields: Any) -> Draft:
         """Begin a conversation so many days before now; ``fields`` are fields of the conversation."""
-        at = round(self.now - days_ago * DAY - self.chance.uniform(0, 3600), 6)
-        conversation = trees.empty_conversation(trees.new_id(self.chance), title, at, trees.new_id(self.chance))
+        at = round(self.now - days_ago * DAY - self.chance.uniform(0, _SPREAD), 6)
+        key, root = trees.new_id(self.chance), trees.new_id(self.chance)
+        # The root's id is the same in all newer conversations.
+        root = "client-created-root" if days_ago < _NEW_ROOTS else root
+        conversation = trees.empty_conversation(key, title, at, root)
         return Draft(conversation | {"default_model_slug": model} | fields, at, self.chance)
 
     def file_id(self) -> str:
@@ -50,7 +59,7 @@ class Draft:
         self.at = round(self.at + self.chance.uniform(4, 70), 6)
         said = trees.message(trees.new_id(self.chance), role, "", self.at, **metadata)
         if isinstance(content, str):
-            said["content"]["parts"] = [inspect.cleandoc(content)]
+            said["content"]["parts"] = [flowing(inspect.cleandoc(content))]
         else:
             said["content"] = content
         said["author"]["name"] = name
@@ -140,6 +149,21 @@ class Draft:
         return self.conversation
 
 
+def flowing(text: str) -> str:
+    """Return a text whose paragraphs are lines, as the service writes them; code and tables stay."""
+    lines: list[str] = []
+    in_fence, goes_on = False, False
+    for line in text.split("\n"):
+        fence = line.startswith("```")
+        in_fence ^= fence
+        if goes_on and line.strip() and not _BLOCK.match(line):
+            lines[-1] += f" {line.removeprefix('> ').lstrip()}"
+        else:
+            lines.append(line)
+        goes_on = len(line) >= _WRAPPED and not (in_fence or fence or line.startswith("|"))
+    return "\n".join(lines)
+
+
 def code(text: str, language: str = "unknown") -> dict[str, Any]:
     """Return the content of a tool call."""
     return {"content_type": "code", "language": language, "response_format_name": None, "text": text}
@@ -165,7 +189,7 @@ def image(file_id: str, width: int = 1024, height: int = 768, **metadata: Any) -
 
 def attachment(file_id: str, name: str, mime_type: str | None, size: int, **fields: Any) -> dict[str, Any]:
     """Return an attachment of a message, size in bytes."""
-    return {"id": file_id, "name": name, "size": size, "mime_type": mime_type, **fields}
+    return {"id": file_id, "name": name, "size": size, "mime_type": mime_type, "source": "local", **fields}
 
 
 def as_json(value: Any) -> str:

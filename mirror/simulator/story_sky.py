@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mirror.simulator.story_draft import as_json, cite, image
+from mirror.simulator.story_draft import as_json, cite, flowing, image
 
 if TYPE_CHECKING:
     from mirror.simulator.story_draft import Desk
@@ -191,7 +191,7 @@ def eyepiece_report(desk: Desk) -> dict[str, Any]:
     report = {
         "id": "report-1",
         "author": {"role": "assistant", "name": None, "metadata": {}},
-        "content": {"content_type": "text", "parts": [_REPORT]},
+        "content": {"content_type": "text", "parts": [flowing(_REPORT)]},
         "status": "finished_successfully",
         "metadata": {"content_references": []},
     }

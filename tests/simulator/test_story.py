@@ -253,6 +253,22 @@ def test_every_state_of_a_chat_is_there(story, chats):
     assert stopped["mapping"][stopped["current_node"]]["message"]["status"] == "in_progress"
 
 
+def test_roots_have_both_forms(chats):
+    """Newer chats all name their root alike, older ones by an id of its own."""
+    roots = [next(iter(chat["mapping"])) for chat in chats]
+    assert roots.count("client-created-root") > 1
+    assert len(set(roots)) > 10
+
+
+def test_paragraphs_are_lines(messages):
+    """A reader's page wraps prose itself; a code block keeps its lines."""
+    texts = [text_of(message) for message in messages]
+    mould = next(text for text in texts if text.startswith("That looks like **kahm yeast**"))
+    assert "*fuzzy*, in round spots" in mould
+    assert any("cut off.\n2. `" in text for text in texts)
+    assert any("import csv\nfrom decimal import Decimal\n" in text for text in texts)
+
+
 def test_branches_are_there(chats):
     """A prompt was edited and an answer given again; one chat begins with another chat's messages."""
     edited = titled(chats, "Croissant lamination schedule")
