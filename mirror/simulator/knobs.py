@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,9 @@ class Knobs:
     collapse_scopes: frozenset[str] = frozenset({"main", "archived", "project"})
     end_early_at: int | None = None  # no row from this offset on
     repeat_and_skip: bool = False  # every second page repeats two rows and leaves two out
-    repeated_page_at: int | None = None  # this page of the list shows the first one again (from 1)
+    repeated_page_at: int | None = None  # this page of a walk, counted from 0, shows the first one again
+    empty_page_at: int | None = None  # this one is empty although more follow
+    full_last_page: bool = False  # a short page calls itself full, so that only an empty one is the end
     endless: bool = False  # past the end the first page comes again
     page_cap: int | None = None  # rows a page, whatever was asked for
     deep_offset_error_from: int | None = None
@@ -54,10 +56,12 @@ class Knobs:
     main_excludes_projects: bool = False
     ignores_filters: bool = False  # is_starred is not known
     omitted: frozenset[str] = frozenset()  # conversations that no list shows although they live
-    mixed_times: bool = False  # rows with +00:00, without a zone, or with a create_time only
+    mixed_times: bool = False  # rows with +00:00 or without a zone; those of 2023 with a create_time only
+    null_titles: bool = False  # two thirds of the rows have null or an empty text for a title
     has_projects_road: bool = True
     project_limit_default: int = 5
     sidebar_nesting: int = 0  # 0: gizmo.gizmo, 1: gizmo, 2: resource.gizmo
+    sidebar_duplicates: bool = False  # a page begins with the last row of the one before
     cursors_never_end: bool = False
     shared_repeats: bool = False
 
@@ -67,10 +71,18 @@ class Knobs:
     plural: str = "normal"  # normal, missing (404), broken (500)
     truncated: dict[str, str] = field(default_factory=dict)  # batch only: id -> tail, head, empty, consistent
     batch_omits: frozenset[str] = frozenset()
+    batch_shows_deleted: bool = True  # for some time after
     stale_batch_times: bool = False
+    batch_iso_messages: bool = False  # the messages' times are ISO too, not only the conversation's
+    detail_later: float = 0.0  # seconds by which single and plural reads show a later time than the list
+    huge: frozenset[str] = frozenset()  # single reads answer 500, batches omit, windows of 100 turns answer 500
+    all_huge: bool = False
     poisoned: frozenset[str] = frozenset()  # ids that answer 500 in every lane, and poison their batch
     shapeless: frozenset[str] = frozenset()  # 200 with neither mapping nor messages
+    messages_a_turn: int = 1  # a window's turns are a hint only
     plural_overlap: int = 0
+    plural_blank_windows: bool = False  # an empty window stands before every older one
+    plural_lies_about_next: bool = False
     plural_repeats_cursor: bool = False
 
     # Limits (§8)
@@ -80,3 +92,13 @@ class Knobs:
     locks_out: bool = False  # a refused read answers with the words of the account lock
     list_limited: int = 0  # the next so many list requests answer 429
     batch_limited: int = 0  # the next so many batches do
+
+    @classmethod
+    def cohort(cls, name: str, **others: Any) -> Knobs:
+        """Return the knobs of an account whose conversations only some roads read (§12.5): legacy, business or huge."""
+        roads: dict[str, dict[str, Any]] = {
+            "legacy": {"plural": "missing"},
+            "business": {"single": "missing", "batch": "missing"},
+            "huge": {"all_huge": True},
+        }
+        return cls(**roads[name], **others)

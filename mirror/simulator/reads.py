@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import TYPE_CHECKING, Any
 
 from mirror.simulator import shapes
+from mirror.simulator.asking import number, unprocessable
 
 if TYPE_CHECKING:
     from mirror.simulator.account import Account
+    from mirror.simulator.asking import Answer
     from mirror.simulator.knobs import Knobs
-    from mirror.simulator.lists import Answer
 
 MOST_IDS = 10
+TOO_MANY_TURNS = 100  # on a huge conversation
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 LOCK = "Too many requests. We've temporarily limited access to your conversations to protect your data."
 
 
@@ -67,23 +71,27 @@ class Reads:
             return 500, {"detail": "Something went wrong, please try reloading the conversation."}
         if key in self.account.deleted:
             return missing("conversation_deleted", "This conversation has been deleted.")
-        at_home = self.account.homes.get(key, self.account.workspaces[0].id) == workspace
-        if key not in self.account.conversations or not at_home:
+        if key not in self.account.conversations:
+            if not UUID.fullmatch(key):
+                return unprocessable("conversation_id", "Input should be a valid UUID", key, where="path")
             return missing("conversation_not_found", "Conversation not found")
-        return self.account.tree(key)
+        if self.account.home(key) != workspace:
+            return self.anonymous()
+        return {"status": "ok"} if key in self.knobs.shapeless else self.account.shown(key)
+
+    def _is_huge(self, key: str) -> bool:
+        return self.knobs.all_huge or key in self.knobs.huge
 
     def single(self, workspace: str, key: str) -> Answer:
         """``GET /conversation/{id}``."""
         if self.knobs.single == "missing":
             return 404, {"detail": "Not Found"}
-        if self.knobs.single == "broken":
+        if self.knobs.single == "broken" or self._is_huge(key):
             return 500, {"detail": "Internal Server Error"}
         found = self._find(workspace, key)
         if isinstance(found, tuple):
             return found
-        if key in self.knobs.shapeless:
-            return 200, {"status": "ok"}
-        return 200, shapes.single(found, self.account.old_titles.get(key))
+        return 200, shapes.single(found, self.account.old_titles.get(key), self.knobs)
 
     def batch(self, workspace: str, body: Any) -> Answer:
         """``POST /conversations/batch``: at most ten ids; what is unknown is left out."""
@@ -95,51 +103,66 @@ class Reads:
             return 422, {"detail": [{"type": "value_error", "loc": ["body"], "msg": text}]}
         if self.knobs.poisoned.intersection(ids):
             return 500, {"detail": "Internal Server Error"}
-        found = [
-            c for key in ids if key not in self.knobs.batch_omits and isinstance(c := self._alive(workspace, key), dict)
-        ]
+        found = [c for key in ids if isinstance(c := self._batched(workspace, key), dict)]
         trees = [shapes.batched(c, self.account.old_titles.get(c["conversation_id"]), self.knobs) for c in found]
         if self.knobs.batch == "shuffled":
             self.account.chance.shuffle(trees)
         return 200, {"conversations": trees} if self.knobs.batch == "wrapped" else trees
 
-    def _alive(self, workspace: str, key: str) -> Any:
+    def _batched(self, workspace: str, key: Any) -> Any:
+        if not isinstance(key, str) or key in self.knobs.batch_omits or self._is_huge(key):
+            return None
         # A batch goes on showing what was deleted: a hit is no proof of life.
-        return self.account.deleted.get(key) or self._find(workspace, key)
+        if key in self.account.deleted:
+            return self.account.shown(key) if self.knobs.batch_shows_deleted else None
+        return self._find(workspace, key)
 
     def plural(self, workspace: str, key: str, query: dict[str, str], *, older: bool) -> Answer:
-        """``GET /conversations/{id}`` and its ``/messages?before=``."""
+        """``GET /conversations/{id}`` and its ``/messages?before=`` or ``after=``."""
+        turns = number(query, "num_turns", 0)
         if self.knobs.plural == "missing":
             return 404, {"detail": "Not Found"}
-        turns = int(query.get("num_turns", "10"))
-        if self.knobs.plural == "broken" or turns >= 100:  # noqa: PLR2004 - the size that fails
+        if self.knobs.plural == "broken" or (turns >= TOO_MANY_TURNS and self._is_huge(key)):
             return 500, {"detail": "Internal Server Error"}
+        if turns < 1:
+            return unprocessable("num_turns", "Field required", query.get("num_turns"))
         found = self._find(workspace, key)
-        if isinstance(found, tuple):
-            return found
-        if key in self.knobs.shapeless:
-            return 200, {"status": "ok"}
-        messages = shapes.flat_messages(found)
-        end = _place(query.get("before")) if older else len(messages)
-        end = len(messages) if end is None else end
-        start = max(0, end - turns)
-        page = messages[start : min(len(messages), end + (self.knobs.plural_overlap if older else 0))]
-        info = {
-            "start_cursor": _cursor(end if self.knobs.plural_repeats_cursor else start),
-            "end_cursor": _cursor(end),
-            "has_previous_page": start > 0 or self.knobs.plural_repeats_cursor,
-            "has_next_page": False,
+        if isinstance(found, tuple) or "mapping" not in found:
+            return found if isinstance(found, tuple) else (200, found)
+        answer = self._window(shapes.flat_messages(found), query, turns * self.knobs.messages_a_turn)
+        return 200, answer if older else {
+            **shapes.plural(found, self.account.old_titles.get(key), self.knobs),
+            **answer,
         }
-        answer = {"messages": page, "page_info": info, "safe_urls": [], "blocked_urls": []}
-        return 200, answer if older else {**shapes.plural(found, self.account.old_titles.get(key)), **answer}
+
+    def _window(self, messages: list[dict[str, Any]], query: dict[str, str], size: int) -> dict[str, Any]:
+        whole, knobs = len(messages), self.knobs
+        before, after = _place(query.get("before")), _place(query.get("after"))
+        if after is not None:
+            start, end = after, min(whole, after + size)
+        else:
+            end = whole if before is None else before
+            start = max(0, end - size)
+        overlap = 0 if before is None else knobs.plural_overlap
+        is_blank = knobs.plural_blank_windows and before is not None and not query["before"].endswith("=.")
+        upon = f"{_cursor(end)}." if is_blank else _cursor(end if knobs.plural_repeats_cursor else start)
+        info = {
+            "start_cursor": upon,
+            "end_cursor": _cursor(end),
+            "has_previous_page": start > 0 or is_blank or knobs.plural_repeats_cursor,
+            "has_next_page": end < whole or knobs.plural_lies_about_next,
+        }
+        page = [] if is_blank else messages[start : min(whole, end + overlap)]
+        return {"messages": page, "page_info": info, "safe_urls": [], "blocked_urls": []}
 
 
 def _cursor(position: int) -> str:
-    return base64.urlsafe_b64encode(f"message:{position}".encode()).decode()
+    # Fourteen bytes, so that it always ends in "=" and must be encoded to travel.
+    return base64.urlsafe_b64encode(f"messg:{position:08}".encode()).decode()
 
 
 def _place(cursor: str | None) -> int | None:
     try:
-        return int(base64.urlsafe_b64decode(cursor or "").decode().removeprefix("message:"))
+        return int(base64.urlsafe_b64decode((cursor or "").removesuffix(".")).decode().removeprefix("messg:"))
     except ValueError:
         return None

@@ -8,8 +8,9 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from mirror.simulator import faults, side
+from mirror.simulator.asking import BadQueryError
 from mirror.simulator.knobs import Knobs
-from mirror.simulator.lists import Answer, Lists
+from mirror.simulator.lists import Lists
 from mirror.simulator.login import COOKIE, Logins
 from mirror.simulator.person import Person
 from mirror.simulator.reads import Reads
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mirror.simulator.account import Account
+    from mirror.simulator.asking import Answer
     from mirror.simulator.faults import Reply
     from mirror.simulator.wire import Request
 
@@ -123,7 +125,10 @@ class Simulator:
             return 404, {"detail": "Not Found"}, {}
         if request.method not in {"GET", "POST"}:
             return 405, {"detail": "Method Not Allowed"}, {}
-        status, found = self._backend(request, headers, body)
+        try:
+            status, found = self._backend(request, headers, body)
+        except BadQueryError as error:
+            return *error.answer, {}
         return status, found, self.reads.retry_after() if status == TOO_MANY else {}
 
     def _backend(self, request: Request, headers: dict[str, str], body: Any) -> Answer:

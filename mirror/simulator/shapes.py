@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -42,10 +43,17 @@ def list_row(conversation: dict[str, Any], knobs: Knobs, position: int) -> dict[
         "latest_assistant_turn_created_at": None,
         "pinned_time": None if conversation["pinned_time"] is None else iso(conversation["pinned_time"]),
     }
+    if knobs.null_titles:
+        row["title"] = (None, "", row["title"])[zlib.crc32(row["id"].encode()) % 3]
     return _with_mixed_times(row, position) if knobs.mixed_times else row
 
 
 def _with_mixed_times(row: dict[str, Any], position: int) -> dict[str, Any]:
+    if row["update_time"] < "2024":
+        # What rows of 2023 looked like.
+        row["create_time"] = row["create_time"].removesuffix("Z")
+        del row["update_time"]
+        return row
     form = position % 3
     if form == 1:
         row["update_time"] = row["update_time"].replace("Z", "+00:00")
@@ -54,20 +62,35 @@ def _with_mixed_times(row: dict[str, Any], position: int) -> dict[str, Any]:
     return row
 
 
-def single(conversation: dict[str, Any], old_title: str | None) -> dict[str, Any]:
+def single(conversation: dict[str, Any], old_title: str | None, knobs: Knobs) -> dict[str, Any]:
     """Return the single read: ``conversation_id`` and no ``id``, float times."""
-    return {**conversation, "title": old_title or conversation["title"]}
+    if "conversation_id" not in conversation:
+        return conversation
+    updated = conversation["update_time"] + knobs.detail_later
+    return {**conversation, "title": old_title or conversation["title"], "update_time": updated}
 
 
 def batched(conversation: dict[str, Any], old_title: str | None, knobs: Knobs) -> dict[str, Any]:
     """Return a tree of a batch: ``id``, ISO times, no default model; cut short where a knob says so."""
+    if "conversation_id" not in conversation:
+        return conversation
     found = {**conversation, "id": conversation["conversation_id"], "title": old_title or conversation["title"]}
     del found["conversation_id"]
     found.pop("default_model_slug", None)
     updated = float(int(found["update_time"])) - 3600 if knobs.stale_batch_times else found["update_time"]
     found |= {"create_time": iso(found["create_time"]), "update_time": iso(updated)}
+    if knobs.batch_iso_messages:
+        found["mapping"] = {key: _with_iso_times(node) for key, node in found["mapping"].items()}
     how = knobs.truncated.get(found["id"])
     return _truncated(found, how) if how else found
+
+
+def _with_iso_times(node: dict[str, Any]) -> dict[str, Any]:
+    content = node.get("message")
+    if not content:
+        return node
+    times = {name: content.get(name) for name in ("create_time", "update_time")}
+    return {**node, "message": {**content, **{k: None if v is None else iso(v) for k, v in times.items()}}}
 
 
 def _truncated(found: dict[str, Any], how: str) -> dict[str, Any]:
@@ -94,27 +117,26 @@ def flat_messages(conversation: dict[str, Any]) -> list[dict[str, Any]]:
         node = mapping[key]
         if node["message"] is None:
             continue
-        siblings = len(mapping[node["parent"]]["children"]) if node["parent"] else 1
+        siblings = len(mapping[node["parent"]]["children"]) if node["parent"] in mapping else 1
         metadata = {**node["message"]["metadata"], "parent_id": node["parent"], "has_versions": siblings > 1}
         found.append({**node["message"], "metadata": metadata})
     return found
 
 
-def plural(conversation: dict[str, Any], old_title: str | None) -> dict[str, Any]:
+def plural(conversation: dict[str, Any], old_title: str | None, knobs: Knobs) -> dict[str, Any]:
     """Return the top-level fields of a plural read."""
-    found = single(conversation, old_title)
-    return {key: value for key, value in found.items() if key != "mapping"}
+    found = {**single(conversation, old_title, knobs), "sectioned_conversation": None}
+    del found["mapping"]
+    return found
 
 
-def sidebar_item(gizmo: dict[str, Any], nesting: int) -> dict[str, Any]:
-    """Return a project's row of the sidebar, in one of the nestings seen."""
-    inner = {"gizmo": gizmo, "files": [], "tools": []}
-    empty: dict[str, Any] = {"items": [], "cursor": None}
+def sidebar_item(gizmo: dict[str, Any], nesting: int, inside: dict[str, Any]) -> dict[str, Any]:
+    """Return a project's row of the sidebar, in one of the nestings seen. ``inside``: its newest conversations."""
     if nesting == 1:
-        return {"gizmo": gizmo, "conversations": empty}
+        return {"gizmo": gizmo, "conversations": inside}
     if nesting == 2:  # noqa: PLR2004 - the third of three nestings
-        return {"resource": {"gizmo": gizmo}, "conversations": empty}
-    return {"gizmo": inner, "conversations": empty}
+        return {"resource": {"gizmo": gizmo}, "conversations": inside}
+    return {"gizmo": {"gizmo": gizmo, "files": gizmo.get("files", []), "tools": []}, "conversations": inside}
 
 
 def account_check(workspaces: list[Any]) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from mirror.simulator import shapes
 
 if TYPE_CHECKING:
     from mirror.simulator.account import Account
+    from mirror.simulator.asking import Answer
     from mirror.simulator.knobs import Knobs
-    from mirror.simulator.lists import Answer
 
 INSTRUCTIONS: dict[str, Any] = {
     "object": "user_system_message_detail",
