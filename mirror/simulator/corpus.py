@@ -1,20 +1,22 @@
 """The demonstration's account as plain data: the story of one invented baker, in the service's full shapes.
 
-The conversations are told in ``story``. Here they get every field that a single read has (API notes §3.2), and the
-projects, memories and instructions around them those of §5 and §6.
+The conversations are told in ``story`` and, where the service has older or odder forms than a story needs, in
+``corpus_extras``. Here they get every field that a single read has (API notes §3.2), and the projects, memories and
+instructions around them those of §5 and §6.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mirror.simulator import story
+from mirror.simulator import corpus_extras, story
+from mirror.simulator.draft import Desk
 
 if TYPE_CHECKING:
     import random
 
 # Kind of content -> a word that stands in exactly one message or title of the account.
-RECALL: dict[str, str] = {**story.RECALL}
+RECALL: dict[str, str] = {**story.RECALL, **corpus_extras.RECALL}
 
 # Fields of a single read that a conversation has even when they say nothing (API notes §3.2).
 _BLANK: dict[str, Any] = {"context_truncation_continuation": None, "atlas_mode_enabled": None, "workspace_id": None}
@@ -44,6 +46,7 @@ def demo_account_data(now: float, random: random.Random) -> dict[str, Any]:
     """
     account = story.story_account(lambda: now, random)
     conversations = list(account.conversations.values())
+    conversations += corpus_extras.conversations(Desk(now, random), conversations)
     return {
         "conversations": [_whole(conversation) for conversation in conversations],
         "projects": [_furnished(project) for project in account.projects.values()],
