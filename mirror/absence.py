@@ -73,10 +73,10 @@ class Review:
         self.writer, self.source, self.timing, self.run_id = writer, source, timing, run_id
         self.changes: list[list[Change]] = []
 
-    def run(self, account_id: str, walks: Sequence[Walk]) -> BrakeError | None:
-        """Mark, ask and conclude; return the brake if it was pulled."""
+    def run(self, account_id: str, walks: Sequence[Walk], listed: set[str]) -> BrakeError | None:
+        """Mark, ask and conclude; return the brake if it was pulled. ``listed``: the conversations that were shown."""
         known = listings.known(self.writer.conn, self.source.provider, account_id)
-        seen = {key for walk in walks for key in walk.items}
+        seen = set(listed)
         if any(walk.scope.name == "archived" and walk.reached_end for walk in walks):
             seen |= self._taken_out(
                 account_id, [k for k in known.values() if k.is_archived and k.conversation_id not in seen]

@@ -18,12 +18,19 @@ _HOUR = 3600.0
 LONGEST_RETRY = 7 * 24 * _HOUR
 
 
-def union(walks: Sequence[Walk]) -> dict[str, Listed]:
-    """Return what all lists say together: of each conversation the row with the newest time."""
+def union(walks: Sequence[Walk], known: Mapping[str, Known], account_id: str) -> dict[str, Listed]:
+    """Return what the lists of an account say together: of each conversation the row with the newest time.
+
+    A mere selection (shared, pinned) can show what is not this account's, and a share outlives its conversation: where
+    a known conversation stands in nothing else, such a row says nothing.
+    """
+    whole = {key for walk in walks if not walk.scope.is_partial for key in walk.items}
     found: dict[str, Listed] = {}
     for walk in walks:
         for key, item in walk.items.items():
-            old = found.get(key)
+            k, old = known.get(key), found.get(key)
+            if key not in whole and k is not None and (k.account_id != account_id or item.update_us is None):
+                continue
             if old is None or (item.update_us or 0) > (old.update_us or 0):
                 found[key] = item
     return found

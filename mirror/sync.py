@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 FULL_EVERY = 7 * 86_400.0  # seconds between full runs
 ROWS_A_TRANSACTION = 200  # list rows remembered at once
-_SHOWN = {"title", "is_archived", "is_starred", "gizmo_id", "account_id", "missing_since"}
 
 
 class Report(Protocol):
@@ -139,10 +138,10 @@ class Sync:
             self._compare_only(account, walks)
             return
         try:
-            self._remember_lists(account, walks)
+            listed = self._remember_lists(account, walks)
             self._save_side(account)
             whole = self._fetch(account)
-            brake = self._review(account, walks)
+            brake = self._review(account, walks, listed)
         finally:
             self._save_memory(key, memory)
         if whole and not brake and len(self.errors) == troubles:
@@ -163,15 +162,16 @@ class Sync:
                 self.report.note(f"{scope.label}: {len(walk.items):,} listed{'' if walk.reached_end else ' so far'}")
         if not any(walk.items for walk in walks) and not self.errors and not self.source.is_signed_in():
             raise SignInError("The service lists nothing and does not know who asks; sign in again: `chatmirror auth`.")
-        self.outcome.counts.listed += len(plan.union(walks))
+        self.outcome.counts.listed += len({key for walk in walks for key in walk.items})
         return walks
 
     def _collecting(self) -> _Collector:
         return _Collector(self.errors)
 
-    def _remember_lists(self, account: Account, walks: Sequence[Walk]) -> None:
-        """Remember every listed row, and bring the rows of conversations up to what the lists say of them."""
-        listed = plan.union(walks)
+    def _remember_lists(self, account: Account, walks: Sequence[Walk]) -> set[str]:
+        """Remember every listed row, bring the rows of conversations up to what the lists say; return who was listed."""
+        everywhere = listings.known(self.writer.conn, self.source.provider)
+        listed = plan.union(walks, everywhere, account.id)
         imports = listings.unlisted_imports(self.writer.conn, self.source.provider)
         rows = iter(listed.values())
         while chunk := list(islice(rows, ROWS_A_TRANSACTION)):
@@ -182,6 +182,7 @@ class Sync:
         for k in plan.unstarred(known, walks, listed):
             with self.writer.transaction() as conn:
                 self._remember(conn, account, Listed(k.conversation_id, k.update_us, is_starred=False), is_import=False)
+        return set(listed)
 
     def _remember(self, conn: sqlite3.Connection, account: Account, item: Listed, *, is_import: bool) -> None:
         now = self.timing.iso()
@@ -196,7 +197,7 @@ class Sync:
         changes = [Change("back")] if listings.set_deleted(conn, item.conversation_id, None) else []
         runs.record_changes(conn, self.run_id, item.conversation_id, changes)
         facts = listings.facts(conn, item.conversation_id)
-        if facts is not None and news & _SHOWN:
+        if facts is not None:
             changes += refresh(conn, item.conversation_id, facts, self.run_id, now)
         self.outcome.count(changes)
 
@@ -260,12 +261,12 @@ class Sync:
         self.report.note(f"not saved: {k.title or 'Untitled'} ({k.conversation_id}): {reason}")
         listings.mark_failed(conn, k.conversation_id, reason, self.timing.iso(plan.retry_pause(k.attempts)))
 
-    def _review(self, account: Account, walks: Sequence[Walk]) -> bool:
+    def _review(self, account: Account, walks: Sequence[Walk], listed: set[str]) -> bool:
         """Look after what no list shows any more; return whether the brake was pulled."""
         review = Review(self.writer, self.source, self.timing, self.run_id)
         brake = None
         try:
-            brake = review.run(account.id, walks)
+            brake = review.run(account.id, walks, listed)
         except RateLimitError as error:
             self.report.note(f"absent conversations are asked for another night: {error.message}")
         finally:
@@ -308,7 +309,7 @@ class Sync:
 
     def _compare_only(self, account: Account, walks: Sequence[Walk]) -> None:
         known, counts = listings.known(self.writer.conn, self.source.provider, account.id), self.outcome.counts
-        for item in plan.union(walks).values():
+        for item in plan.union(walks, known, account.id).values():
             k = known.get(item.conversation_id)
             counts.new += k is None
             counts.changed += k is not None and not plan.is_settled(known, item)

@@ -34,7 +34,7 @@ PER_ID_PAUSES = (60.0,)
 BACKOFF_BASE, BACKOFF_CAP = 1.0, 60.0
 LOCKED = b"temporarily limited access"
 FIRST_BUDGET_SHARE = 0.95
-BUDGET_GROWTH = 10
+BUDGET_GROWTH = 1.05  # a week
 
 
 @dataclass(slots=True)
@@ -96,12 +96,13 @@ class Pacing:
         self.timing.sleep(self.timing.chance.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2**attempt)))
 
     def next_budget(self) -> int | None:
-        """Return what a later run may use: what was granted before a refusal, a little more after a clean run."""
-        if self.learned is not None:
-            return self.learned
-        if self.budget is not None and self.per_id_used >= self.budget:
-            return self.budget + BUDGET_GROWTH
-        return self.budget
+        """Return what a later run may use: what was granted before a refusal."""
+        return self.budget if self.learned is None else self.learned
+
+    def try_more(self) -> None:
+        """Once in a while, see whether the service grants a little more than it did."""
+        if self.budget is not None:
+            self.budget = int(self.budget * BUDGET_GROWTH) + 1
 
 
 def refuse_lock(reply: Reply) -> None:

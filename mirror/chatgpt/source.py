@@ -121,6 +121,7 @@ class ChatGPT:
         """See Source. The projects come last: rows of the other lists may name some that the sidebar leaves out."""
         if full:
             self.reader.doubt_again()
+            self.session.client.pacing.try_more()
         yield MAIN
         yield ARCHIVED
         yield STARRED

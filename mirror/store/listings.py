@@ -95,7 +95,7 @@ def note(conn: sqlite3.Connection, item: Listed, provider: str, account_id: str,
     row |= {name: value for name, value in stated.items() if value is not None}
     if item.states_gizmo:
         row["gizmo_id"] = item.gizmo_id or ""  # empty: the list says that it is in none
-    row["missing_since"] = None
+    row |= {"missing_since": None, "checked_at": None}
     old = conn.execute("SELECT * FROM _listed WHERE conversation_id = ?", (item.conversation_id,)).fetchone()
     if old is None:
         row.setdefault("update_us", 0)  # a list without times: it must be read once
