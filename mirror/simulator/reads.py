@@ -104,10 +104,14 @@ class Reads:
         if self.knobs.poisoned.intersection(ids):
             return 500, {"detail": "Internal Server Error"}
         found = [c for key in ids if isinstance(c := self._batched(workspace, key), dict)]
-        trees = [shapes.batched(c, self.account.old_titles.get(c["conversation_id"]), self.knobs) for c in found]
+        trees = [self._tree(c) for c in found]
         if self.knobs.batch == "shuffled":
             self.account.chance.shuffle(trees)
         return 200, {"conversations": trees} if self.knobs.batch == "wrapped" else trees
+
+    def _tree(self, found: dict[str, Any]) -> dict[str, Any]:
+        key = found.get("conversation_id")
+        return shapes.batched(found, self.account.old_titles.get(key), self.knobs) if key else found
 
     def _batched(self, workspace: str, key: Any) -> Any:
         if not isinstance(key, str) or key in self.knobs.batch_omits or self._is_huge(key):
@@ -115,7 +119,7 @@ class Reads:
         # A batch goes on showing what was deleted: a hit is no proof of life.
         if key in self.account.deleted:
             return self.account.shown(key) if self.knobs.batch_shows_deleted else None
-        return self._find(workspace, key)
+        return {"id": key, "status": "ok"} if key in self.knobs.shapeless else self._find(workspace, key)
 
     def plural(self, workspace: str, key: str, query: dict[str, str], *, older: bool) -> Answer:
         """``GET /conversations/{id}`` and its ``/messages?before=`` or ``after=``."""
