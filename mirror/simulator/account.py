@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from importlib import import_module
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -98,8 +97,8 @@ def generated_account(
     clock: Callable[[], float], conversations: int, messages: int = 30, *, seed: int = 1, archived: int = 0
 ) -> Account:
     """Return an account of any size, whose trees are made only when they are read. Ten minutes apart, newest now."""
-    account = Account(clock, random.Random(seed))
-    chance = random.Random(seed)
+    # Two chances: out of one, the person's first new conversation would get the id of a generated one.
+    account, chance = Account(clock, random.Random(f"person {seed}")), random.Random(seed)
     seeds: dict[str, tuple[float, int]] = {}
     for n in range(conversations + archived):
         key, at = new_id(chance), round(clock() - 600.0 * (n + 1) - chance.random(), 6)
@@ -133,5 +132,6 @@ def account_of(data: dict[str, Any], clock: Callable[[], float], chance: random.
 
 def demo_account(clock: Callable[[], float], chance: random.Random) -> Account:
     """Return the account of the demo: a year of somebody's conversations, of every kind of content."""
-    corpus = import_module("mirror.simulator.corpus")  # its texts are large and seldom wanted
-    return account_of(corpus.demo_account_data(clock(), chance), clock, chance)
+    from mirror.simulator.corpus import demo_account_data  # noqa: PLC0415 - it is told with the help of this module
+
+    return account_of(demo_account_data(clock(), chance), clock, chance)

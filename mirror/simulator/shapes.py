@@ -72,8 +72,6 @@ def single(conversation: dict[str, Any], old_title: str | None, knobs: Knobs) ->
 
 def batched(conversation: dict[str, Any], old_title: str | None, knobs: Knobs) -> dict[str, Any]:
     """Return a tree of a batch: ``id``, ISO times, no default model; cut short where a knob says so."""
-    if "conversation_id" not in conversation:
-        return conversation
     found = {**conversation, "id": conversation["conversation_id"], "title": old_title or conversation["title"]}
     del found["conversation_id"]
     found.pop("default_model_slug", None)
