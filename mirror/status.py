@@ -36,7 +36,8 @@ def lines(status: Status, now: float) -> Iterator[str]:
     for scope in status.scopes:
         listed = "?" if scope.listed is None else f"{scope.listed:,}"
         at = f", listed {_when(scope.walked_at, now)}" if scope.walked_at else ""
-        yield f"{scope.account:<13} {scope.scope}: {listed} listed, {scope.stored:,} stored{at}"
+        stored = "" if scope.stored is None else f", {scope.stored:,} stored"
+        yield f"{scope.account:<13} {scope.scope}: {listed} listed{stored}{at}"
     if status.session_expires:
         yield f"login ends    {status.session_expires[:10]}" + (expiry_warning(status.session_expires, now) or "")
 

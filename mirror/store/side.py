@@ -38,8 +38,12 @@ def save_named(conn: sqlite3.Connection, table: str, row: Mapping[str, Any], now
 
 
 def unnamed_gpts(conn: sqlite3.Connection) -> list[str]:
-    """Return the custom GPTs whose name is not known yet."""
-    return [row[0] for row in conn.execute("SELECT id FROM gpts WHERE name IS NULL ORDER BY id")]
+    """Return the custom GPTs whose name is not known yet, also those that only a list has shown so far."""
+    rows = conn.execute(
+        "SELECT id FROM gpts WHERE name IS NULL UNION SELECT gizmo_id FROM _listed"
+        " WHERE gizmo_id LIKE 'g-%' AND gizmo_id NOT LIKE 'g-p-%' AND gizmo_id NOT IN (SELECT id FROM gpts) ORDER BY 1"
+    )
+    return [row[0] for row in rows]
 
 
 def save_texts(conn: sqlite3.Connection, table: str, account_id: str, row: Mapping[str, Any], now: str) -> None:

@@ -13,13 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ScopeCount:
-    """One list: how many conversations the service listed at its last walk to the end, and how many are stored."""
+    """One list: how many conversations the service listed at its last walk to the end, and how many are stored.
+
+    ``stored`` None: a mere selection (shared, pinned), which the mirror does not tell apart.
+    """
 
     account: str
     scope: str
     listed: int | None
     walked_at: str | None
-    stored: int
+    stored: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def _label(conn: sqlite3.Connection, scope: str) -> str:
     return f"project {(row and row[0]) or project_id}" if project_id else kind
 
 
-def _stored(conn: sqlite3.Connection, account_id: str, scope: str) -> int:
+def _stored(conn: sqlite3.Connection, account_id: str, scope: str) -> int | None:
     living = "deleted_at IS NULL AND missing_since IS NULL AND account_id = ?"
     conditions = {
         "main": ("is_archived = 0", ()),
@@ -90,7 +93,9 @@ def _stored(conn: sqlite3.Connection, account_id: str, scope: str) -> int:
         "starred": ("is_starred = 1", ()),
     }
     kind, _, project_id = scope.partition(":")
-    where, values = conditions.get(kind, ("project_id = ?", (project_id,)) if project_id else ("1", ()))
+    if kind not in conditions and not project_id:
+        return None
+    where, values = conditions.get(kind, ("project_id = ?", (project_id,)))
     row = conn.execute(f"SELECT count(*) FROM conversations WHERE {living} AND {where}", (account_id, *values))
     return int(row.fetchone()[0])
 

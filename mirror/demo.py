@@ -1,0 +1,128 @@
+"""``chatmirror demo``: a simulated account on this machine, mirrored twice by the very code of ``chatmirror sync``."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+from mirror import jobs
+from mirror.errors import UsageError
+from mirror.simulator import Simulator, demo_account
+from mirror.store.database import open_reader
+from mirror.timing import Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from mirror.sync import Outcome
+
+
+class Quiet:
+    """Says nothing while it runs."""
+
+    def note(self, text: str) -> None:
+        """See Report."""
+
+    def fetching(self, total: int) -> None:
+        """See Report."""
+
+    def stored(self, title: str) -> None:
+        """See Report."""
+
+
+def run_demo(path: Path, echo: Callable[[str], None]) -> None:
+    """Mirror a simulated account into ``path``, let its person act, mirror it again; say what happened.
+
+    Raises UsageError where the database is somebody's own.
+    """
+    _refuse_own(path)
+    account = demo_account(time.time, random.Random(20))  # noqa: S311 - the same story every time
+    with Simulator(account) as service:
+        environ = {
+            "CHATMIRROR_BASE_URL": service.url,
+            "CHATGPT_SESSION_TOKEN": service.session_cookie,
+            "CHATMIRROR_WAIT_SCALE": "0",
+        }
+        echo(f"A simulated ChatGPT listens on {service.url}; {account.user_name} has an account there.\n")
+        first = _sync(path, environ)
+        echo(f"First sync:  {first.counts.new} conversations stored, {len(service.requests)} requests.")
+        asked = len(service.requests)
+        done = _live(service)
+        second = _sync(path, environ)
+        echo(f"\nMeanwhile {account.user_name.split()[0]}")
+        for line in done:
+            echo(f"  - {line}")
+        seen = ", ".join(f"{count} {kind}" for kind, count in sorted(second.changes.items()))
+        fetched = sum(len(request.ids) for request in service.requests[asked:])
+        echo(
+            f"\nSecond sync: {len(service.requests) - asked} requests, {fetched} conversations fetched; it saw: {seen}."
+        )
+    for line in _contents(path):
+        echo(line)
+
+
+def _refuse_own(path: Path) -> None:
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    conn = open_reader(path)
+    try:
+        owner = conn.execute("SELECT value FROM _settings WHERE key = 'owner:chatgpt'").fetchone()
+        rows = conn.execute("SELECT count(*) FROM conversations").fetchone()[0]
+    finally:
+        conn.close()
+    if rows and (owner is None or "Simulated" not in owner[0]):
+        raise UsageError(f"{path} holds your own chats; the demo leaves it alone. Give it another -d PATH.")
+
+
+def _sync(path: Path, environ: dict[str, str]) -> Outcome:
+    outcome = jobs.sync(path, environ, Timing(), Quiet(), full=True)
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome
+
+
+def _live(service: Simulator) -> list[str]:
+    """Let the person act; return what was done, in words."""
+    person, account = service.person, service.account
+    rows = sorted(account.conversations.values(), key=lambda c: c["update_time"], reverse=True)
+    open_ones = [row for row in rows if row["title"] and not row["is_archived"]]
+    asked, edited, renamed, archived, starred, deleted = open_ones[:6]
+    person.new_message(asked["conversation_id"], "And if the kitchen is only 17 degrees?")
+    person.edit_prompt(edited["conversation_id"], "The same question, but for a small kitchen, please.")
+    old = renamed["title"]
+    person.rename(renamed["conversation_id"], f"{old} (keep)")
+    person.archive(archived["conversation_id"])
+    person.star(starred["conversation_id"])
+    person.delete(deleted["conversation_id"])
+    person.new_conversation("Rain on the observing night", "Will a dew shield do?", "For an hour or two, yes.")
+    return [
+        f"asked something more in “{asked['title']}”,",
+        f"edited a question in “{edited['title']}”, which began a new branch,",
+        f"renamed “{old}”,",
+        f"archived “{archived['title']}” and starred “{starred['title']}”,",
+        f"deleted “{deleted['title']}”, and began “Rain on the observing night”.",
+    ]
+
+
+def _contents(path: Path) -> list[str]:
+    conn = open_reader(path)
+    try:
+        chats, messages, off, missing = conn.execute(
+            "SELECT (SELECT count(*) FROM conversations), count(*), sum(position IS NULL),"
+            " (SELECT count(*) FROM conversations WHERE missing_since IS NOT NULL) FROM messages"
+        ).fetchone()
+    finally:
+        conn.close()
+    return [
+        f"\n{path} now holds {chats} conversations and {messages} messages, {off} of them on other branches.",
+        f"What was deleted is kept: {missing} is missing from the lists, and a later run will prove it gone.",
+        "\nNow look at it:",
+        f"  datasette {path}",
+        f"  chatmirror search sourdough -d {path}",
+        f'  sqlite3 {path} "select title, position, role, text from thread limit 5"',
+        "Then mirror your own account:",
+        "  chatmirror auth",
+        "  chatmirror sync -d my-chats.db",
+    ]
