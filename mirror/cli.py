@@ -325,7 +325,7 @@ def _run() -> int:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort) as stop:
-        return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
+        return TERMINATED if Terminated in {type(stop), type(stop.__cause__)} else INTERRUPTED  # click wraps it
     except BrokenPipeError:
         # The reader went away (`| head`): nothing is wrong, and Python must not complain of it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

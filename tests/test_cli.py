@@ -1,0 +1,319 @@
+"""The command line as cron and a person meet it: a real process, its exit code, and every byte it prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import zipfile
+from contextlib import closing
+from pathlib import Path
+
+import pexpect
+import pytest
+from nights import Night
+from trees import tree
+
+from mirror.simulator import Knobs
+
+CHATMIRROR = str(Path(sys.executable).with_name("chatmirror"))
+
+
+def run(night, *arguments, given=None, **environ):
+    """One command in an environment as bare as cron's."""
+    found = subprocess.run(
+        [CHATMIRROR, *arguments],
+        capture_output=True,
+        check=False,
+        cwd=night.path.parent,
+        env={**night.environ, "CHATMIRROR_WAIT_SCALE": "0", **environ},
+        input=given,
+        timeout=60,
+    )
+    return found.returncode, found.stdout.decode(), found.stderr.decode()
+
+
+@pytest.fixture
+def night(tmp_path):
+    with Night(tmp_path) as opened:
+        opened.account.clock.seconds = time.time()
+        yield opened
+
+
+def test_success_without_a_terminal_says_nothing(night):
+    """Cron mails any output: a night that is current has none, in an empty environment and an ASCII locale."""
+    assert run(night, "sync", LANG="C", PYTHONUTF8="0") == (0, "", "")
+    assert run(night, "sync", HOME="/nonexistent") == (0, "", "")
+
+
+def test_a_failure_is_one_line_on_stderr(night):
+    """What happened, what is safe, what to do; and the exit code of the table."""
+    night.knobs.session = "empty"
+    code, out, err = run(night, "sync")
+    assert (code, out, err.count("\n")) == (4, "", 1)
+    assert err.startswith("chatmirror: ")
+    assert "chatmirror auth" in err
+
+
+def test_no_login_at_all(tmp_path, night):
+    """Without a login nothing is asked of the service."""
+    del night.environ["CHATGPT_SESSION_TOKEN"]
+    code, _, err = run(night, "sync")
+    assert code == 4
+    assert "No login yet" in err
+    assert night.service.requests == []
+
+
+def test_auth_reads_a_pipe_tries_and_stores(night):
+    """A login piped in is tried first; the next sync uses it, and no secret is printed."""
+    cookie = night.environ.pop("CHATGPT_SESSION_TOKEN")
+    code, out, err = run(night, "auth", given=night.service.cookie_header(2).encode())
+    assert (code, err) == (0, "")
+    assert night.account.user_name in out
+    assert cookie not in out
+    assert run(night, "sync")[0] == 0
+    code, out, _ = run(night, "auth", "--check")
+    assert code == 0
+    assert night.account.user_name in out
+
+
+def test_a_wrong_login_is_not_stored(night):
+    """What the service does not take leaves the old login as it was."""
+    night.environ.pop("CHATGPT_SESSION_TOKEN")
+    assert run(night, "auth", given=b"wrong-cookie")[0] == 4
+    assert not (night.path.parent / "config" / "login.json").exists()
+
+
+def test_a_login_can_be_pasted_at_a_terminal(night):
+    """Longer than a terminal's line, hidden while it is pasted."""
+    night.environ.pop("CHATGPT_SESSION_TOKEN")
+    night.service.logins.cookies.add("z" * 7000)
+    child = pexpect.spawn(CHATMIRROR, ["auth"], env={**os.environ, **night.environ}, timeout=30)
+    child.expect("Paste")
+    child.sendline("z" * 3933)
+    child.sendline("z" * (7000 - 3933))
+    child.sendline("")
+    child.expect("Signed in as")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert b"zzzz" not in child.before
+
+
+def test_two_runs_at_once(night):
+    """The second one ends with 11 and touches nothing."""
+    night.knobs.latency = 0.3
+    first = subprocess.Popen(
+        [CHATMIRROR, "sync"], cwd=night.path.parent, env={**night.environ, "CHATMIRROR_WAIT_SCALE": "0"}
+    )
+    while not night.service.requests:
+        time.sleep(0.01)
+    code, _, err = run(night, "sync")
+    assert code == 11
+    assert "Another chatmirror run" in err
+    assert first.wait(60) == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_within_two_seconds_and_says_what_is_saved(night, number, code):
+    """Ctrl-C in the middle of an answer: saved conversations stay, the next run completes."""
+    process = subprocess.Popen(
+        [CHATMIRROR, "sync"],
+        cwd=night.path.parent,
+        stderr=subprocess.PIPE,
+        env={**night.environ, "CHATMIRROR_WAIT_SCALE": "0"},
+    )
+    while len(night.service.requests) < 4:
+        time.sleep(0.01)
+    night.knobs.latency = 30
+    before = time.monotonic()
+    process.send_signal(number)
+    assert process.wait(10) == code
+    assert time.monotonic() - before < 2
+    assert b"conversations saved" in process.stderr.read()
+    process.stderr.close()
+    night.knobs.latency = 0
+    assert run(night, "sync")[0] == 0
+
+
+def test_a_killed_run_is_caught_up(night):
+    """SIGKILL in the middle: no lock is left, the file is whole, and the next run completes."""
+    night.knobs.latency = 0.05
+    process = subprocess.Popen(
+        [CHATMIRROR, "sync"], cwd=night.path.parent, env={**night.environ, "CHATMIRROR_WAIT_SCALE": "0"}
+    )
+    while len(night.service.requests) < 9:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    night.knobs.latency = 0
+    assert run(night, "sync") == (0, "", "")
+    assert run(night, "check") == (0, "", "")
+    assert night.rows("SELECT outcome FROM sync_runs ORDER BY id") == [("interrupted",), ("current",)]
+
+
+def test_importing_an_export_and_syncing_fetches_only_what_changed_since(night):
+    """First the ZIP, then the service: unchanged chats are not asked for again."""
+    chats = [night.account.tree(key) for key in night.ids()]
+    export = [{**chat, "id": chat["conversation_id"]} for chat in chats]
+    with zipfile.ZipFile(night.path.parent / "export.zip", "w") as archive:
+        archive.writestr("conversations.json", json.dumps(export))
+    assert run(night, "import", "export.zip") == (0, "", "")
+    assert night.value("SELECT count(*) FROM conversations") == 12
+    changed = night.ids()[2]
+    night.person.new_message(changed)
+    assert run(night, "sync") == (0, "", "")
+    assert {i for r in night.asked("/batch") for i in r.ids} == {changed}
+    assert run(night, "import", "export.zip") == (0, "", "")
+    assert night.value("SELECT count(*) FROM messages WHERE removed_at IS NOT NULL") == 0
+    assert run(night, "check") == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("gone.zip", None, "gone.zip"),
+        ("empty.json", b"", "empty.json"),
+        ("broken.zip", b"PK\x03\x04 not really", "broken.zip"),
+        ("letter.json", b"Dear aunt,", "letter.json"),
+    ],
+)
+def test_a_hopeless_import_names_the_file(night, name, content, words):
+    """What cannot be used at all is a usage error with the file's name, and nothing is imported."""
+    if content is not None:
+        (night.path.parent / name).write_bytes(content)
+    code, out, err = run(night, "import", name)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_one_unusable_conversation_costs_no_other(night):
+    """The rest is imported, the bad one is named, exit 3."""
+    good = [
+        {**tree("hello", "hi", conversation_id=f"00000000-0000-4000-8000-00000000000{n}"), "id": "x"} for n in range(3)
+    ]
+    (night.path.parent / "c.json").write_text(
+        json.dumps([good[0], {"id": "y", "title": "no tree"}, good[1], None, good[2]])
+    )
+    code, _, err = run(night, "import", "c.json")
+    assert code == 3
+    assert "c.json" in err
+    assert night.value("SELECT count(*) FROM conversations") == 3
+
+
+def test_status_is_zero_only_when_fresh(night):
+    """A second cron line can watch the first."""
+    assert run(night, "status")[0] == 2
+    run(night, "sync")
+    code, out, err = run(night, "status")
+    assert (code, err) == (0, "")
+    assert "12 conversations" in out
+    with closing(sqlite3.connect(night.path)) as conn:
+        conn.execute("UPDATE sync_runs SET started_at = '2020-01-01T00:00:00.000Z'")
+        conn.commit()
+    code, _, err = run(night, "status")
+    assert code == 5
+    assert "days old" in err
+
+
+def test_status_names_what_is_missing(night):
+    """A chat that could not be saved is named with its reason."""
+    key = night.ids()[1]
+    night.knobs.poisoned = frozenset({key})
+    assert run(night, "sync")[0] == 3
+    code, out, _ = run(night, "status")
+    assert code in {3, 5}
+    assert key in out
+    assert "500" in out
+
+
+def test_backup_is_whole_and_private(night):
+    """A copy at any time: complete, 0600, and it checks."""
+    run(night, "sync")
+    assert run(night, "backup", "copy.db") == (0, "", "")
+    copy = night.path.parent / "copy.db"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert run(night, "check", "-d", "copy.db") == (0, "", "")
+    assert run(night, "backup", "chats.db")[0] == 2
+
+
+def test_check_finds_and_repairs(night):
+    """A row that is not what its payload says is found; --repair derives it again."""
+    run(night, "sync")
+    with closing(sqlite3.connect(night.path)) as conn:
+        conn.execute("UPDATE messages SET text = 'forged' WHERE rowid = 3")
+        conn.commit()
+    code, _, err = run(night, "check")
+    assert code == 9
+    assert "differ from its payload" in err
+    assert run(night, "check", "--repair")[0] == 0
+    assert run(night, "check") == (0, "", "")
+    assert night.value("SELECT count(*) FROM messages WHERE text = 'forged'") == 0
+
+
+def test_rebuild_changes_nothing_that_is_right(night):
+    """Deriving everything again gives the same rows."""
+    run(night, "sync")
+    before = night.rows("SELECT * FROM messages")
+    assert run(night, "rebuild") == (0, "", "")
+    assert night.rows("SELECT * FROM messages") == before
+
+
+def test_no_secret_is_ever_an_option():
+    """No option takes a cookie or a token: the command line is public."""
+    text = subprocess.run([CHATMIRROR, "sync", "--help"], capture_output=True, check=True).stdout.decode()
+    assert "token" not in text.lower()
+    assert "cookie" not in text.lower()
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["sync", "--nonsense"], ["import"]])
+def test_a_wrong_command_line_is_exit_2(night, arguments):
+    """Usage errors are told by click's own 2."""
+    code, _, err = run(night, *arguments)
+    assert code == 2
+    assert "Traceback" not in err
+
+
+def test_an_unexpected_error_is_one_line_without_personal_data(night):
+    """A bug ends in exit 1 and a line that can be reported as it is."""
+    run(night, "sync")
+    night.knobs.break_request = None
+    night.service.answer = lambda *_: (200, {"accounts": {"x": {"account": 7}}}, {})
+    code, _, err = run(night, "sync")
+    assert code != 0
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+
+
+def test_a_narration_goes_to_stderr_and_names_no_secret(night):
+    """-v says what is done, without cookie or bearer."""
+    code, out, err = run(night, "sync", "-v")
+    assert code == 0
+    assert "listed" in out
+    assert "/backend-api/conversations" in err
+    assert night.service.session_cookie not in out + err
+    assert not any(bearer in out + err for bearer in night.service.logins.bearers)
+
+
+def test_sql_reads_while_a_sync_writes(tmp_path):
+    """A reader during a long first fill never sees an error or half a conversation."""
+    with Night(tmp_path, knobs=Knobs(latency=0.02), conversations=120) as night:
+        process = subprocess.Popen(
+            [CHATMIRROR, "sync"], cwd=tmp_path, env={**night.environ, "CHATMIRROR_WAIT_SCALE": "0"}
+        )
+        seen = set()
+        while process.poll() is None:
+            if night.path.exists():
+                try:
+                    rows = night.rows("SELECT count(*) FROM messages GROUP BY conversation_id")
+                except sqlite3.OperationalError as error:
+                    assert "no such table" in str(error) or "unable to open" in str(error)
+                    continue
+                seen |= {row[0] for row in rows}
+        assert process.returncode == 0
+        assert seen == {4}
