@@ -44,7 +44,7 @@ class Knobs:
     collapse_to: float | None = None  # lists show only this share of their rows
     collapse_scopes: frozenset[str] = frozenset({"main", "archived", "project"})
     end_early_at: int | None = None  # no row from this offset on
-    repeat_and_skip: bool = False  # every second page repeats two rows and leaves two out
+    repeat_and_skip: bool = False  # every full page but the first repeats two rows and leaves two out
     repeated_page_at: int | None = None  # this page of a walk, counted from 0, shows the first one again
     empty_page_at: int | None = None  # this one is empty although more follow
     full_last_page: bool = False  # a short page calls itself full, so that only an empty one is the end
