@@ -1,0 +1,1 @@
+"""Commands that print figures and ratios; nothing here asserts."""

@@ -169,7 +169,7 @@ class Sync:
         return _Collector(self.errors)
 
     def _remember_lists(self, account: Account, walks: Sequence[Walk]) -> set[str]:
-        """Remember every listed row, bring the rows of conversations up to what the lists say; return who was listed."""
+        """Remember every listed row and bring conversations up to what the lists say; return the ids that were listed."""
         everywhere = listings.known(self.writer.conn, self.source.provider)
         listed = plan.union(walks, everywhere, account.id)
         imports = listings.unlisted_imports(self.writer.conn, self.source.provider)

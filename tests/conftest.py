@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+FOR_TESTS = {"CHATMIRROR_DATASETTE_PRE", "CHATMIRROR_REAL_DATA", "CHATMIRROR_NIGHTS", "CHATMIRROR_SEED"}
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -14,9 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 def clean_environment(monkeypatch, tmp_path):
     """No test sees the login, proxy or configuration of whoever runs it."""
     for name in list(os.environ):
-        if name.lower().endswith("_proxy") or name.startswith(("CHATMIRROR_", "CHATGPT_")):
-            if name not in {"CHATMIRROR_DATASETTE_PRE", "CHATMIRROR_REAL_DATA", "CHATMIRROR_CHROMIUM"}:
-                monkeypatch.delenv(name)
+        is_ours = name.lower().endswith("_proxy") or name.startswith(("CHATMIRROR_", "CHATGPT_"))
+        if is_ours and name not in FOR_TESTS:
+            monkeypatch.delenv(name)
     monkeypatch.setenv("CHATMIRROR_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 import sqlite3
 from contextlib import closing
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mirror import checking, jobs
 from mirror.simulator import Account, Knobs, ManualClock, Simulator, generated_account
 from mirror.store.database import Writer
 from mirror.timing import Timing
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DAY = 86_400.0
 

@@ -22,13 +22,12 @@ from mirror.simulator.faults import BREAKAGES
 NIGHTS = int(os.environ.get("CHATMIRROR_NIGHTS", "2000"))
 SEED = int(os.environ.get("CHATMIRROR_SEED", "1"))
 WORLDS = 40  # accounts, each living through its share of the nights
-ACTS = (
-    "new_message new_message new_message new_conversation edit_prompt regenerate switch_branch rename legacy archive"
-    " unarchive star unstar move move_out delete undelete start_reply finish_reply share project"
-).split()
+ACTS = [*["new_message"] * 3, "new_conversation", "edit_prompt", "regenerate", "switch_branch", "rename", "legacy"]
+ACTS += ["archive", "unarchive", "star", "unstar", "move", "move_out", "delete", "undelete", "start_reply"]
+ACTS += ["finish_reply", "share", "project"]
 
 
-def act(night, chance, deep=True):
+def act(night, chance):
     """Do one random thing, as a person would."""
     person, account = night.person, night.account
     night.clock.advance(chance.uniform(1, 3000))
@@ -162,7 +161,8 @@ class Ledger:
         buried = {row[0] for row in night.rows("SELECT id FROM conversations WHERE deleted_at IS NOT NULL")}
         assert not buried & living - resurrected(night), "a living conversation is marked deleted"
         for key, count in night.rows(
-            "SELECT c.id, count(m.rowid) FROM conversations c LEFT JOIN messages m ON m.conversation_id = c.id GROUP BY 1"
+            "SELECT c.id, count(m.rowid) FROM conversations c"
+            " LEFT JOIN messages m ON m.conversation_id = c.id GROUP BY 1"
         ):
             assert count > 0, f"{key} has no message"
 

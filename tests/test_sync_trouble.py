@@ -111,7 +111,8 @@ def test_the_persons_own_browser_is_sent_as_given(tmp_path):
     with Night(tmp_path) as night:
         answer = night.service.answer
         night.service.answer = lambda request, headers, body: (seen.append(headers), answer(request, headers, body))[1]
-        curl = f"curl 'https://chatgpt.com/x' -H 'user-agent: My/1.0' -b '{night.service.cookie_header(2)}; cf_clearance=abc; oai-did=dev'"
+        cookies = f"{night.service.cookie_header(2)}; cf_clearance=abc; oai-did=dev"
+        curl = f"curl 'https://chatgpt.com/x' -H 'user-agent: My/1.0' -b '{cookies}'"
         log_in(night, curl)
         assert night.night() == 0
     assert {headers["user-agent"] for headers in seen} == {"My/1.0"}

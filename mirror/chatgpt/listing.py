@@ -170,9 +170,10 @@ def walk_offsets(
         if done.pages > 1:
             _look_again(walk, fetch)
         if done.torn:
-            raise ServiceError(
+            walk.trouble = ServiceError(
                 f"The {scope.label} list does not hang together; what was listed is kept. Run again later."
             )
+            walk.reached_end = False
     except (Refused, ServiceError) as error:
         walk.reached_end = False
         walk.trouble = _trouble(scope, error)

@@ -124,8 +124,8 @@ def mark_stored(
 ) -> None:
     """Remember that the conversation is stored as this list time showed it."""
     conn.execute(
-        "UPDATE _listed SET stored_us = ?, is_generating = ?, attempts = 0, retry_at = NULL, error = NULL, gone_run_id = NULL"
-        " WHERE conversation_id = ?",
+        "UPDATE _listed SET stored_us = ?, is_generating = ?, attempts = 0, retry_at = NULL, error = NULL,"
+        " gone_run_id = NULL WHERE conversation_id = ?",
         (update_us, int(is_generating), conversation_id),
     )
 

@@ -94,12 +94,15 @@ def test_a_moved_database_takes_no_more_writes(path):
             conn.execute("INSERT INTO _settings VALUES ('a', '1')")
 
 
+def fail_after(_):
+    raise ZeroDivisionError
+
+
 def test_a_failed_transaction_leaves_nothing(path):
     """An exception in the middle rolls everything back."""
     with Writer(path) as writer:
         with pytest.raises(ZeroDivisionError), writer.transaction() as conn:
-            conn.execute("INSERT INTO _settings VALUES ('a', '1')")
-            raise ZeroDivisionError
+            fail_after(conn.execute("INSERT INTO _settings VALUES ('a', '1')"))
         assert writer.conn.execute("SELECT count(*) FROM _settings").fetchone()[0] == 0
 
 
