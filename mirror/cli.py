@@ -203,8 +203,19 @@ def show(path: Path, reference: str, all_branches: bool, as_json: bool, raw: boo
 
 @cli.command()
 @_database
-def status(path: Path) -> None:
+@click.option(
+    "--against",
+    "archives",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="EXPORT",
+    help="Compare with an official export: is all of it in the mirror?",
+)
+def status(path: Path, archives: tuple[Path, ...]) -> None:
     """Say whether the mirror is fresh and what is missing. Exit code 0 only when it is."""
+    if archives:
+        _compare(path, archives)
+        return
     from mirror import status as health
     from mirror.store import status as store
     from mirror.timing import Timing
@@ -217,6 +228,17 @@ def status(path: Path) -> None:
     error = health.verdict(state, now)
     if error is not None:
         raise error
+
+
+def _compare(path: Path, archives: tuple[Path, ...]) -> None:
+    from mirror.comparing import compare
+
+    with _reading(path) as conn:
+        found = compare(conn, archives)
+    for line in found.lines():
+        click.echo(_safe(line))
+    if found.error is not None:
+        raise found.error
 
 
 @cli.command()

@@ -81,12 +81,14 @@ class Walk:
 class Wanted:
     """A conversation to read: what the list said of it, and how many messages of it are stored already.
 
-    ``explained``: the list's new time has a reason that adds no message (a new title, another project).
+    ``explained``: the list's new time has a reason that adds no message (a new title, another project); ``attempts``:
+    how many nights have failed at it.
     """
 
     listed: Listed
     known_messages: int = 0
     explained: bool = False
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +106,12 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A conversation that no lane could give. ``gone``: the service says it is deleted."""
+    """A conversation that no lane could give. ``gone``: the service says it is deleted; ``later``: it was not tried."""
 
     conversation_id: str
     reason: str
     gone: bool = False
+    later: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,7 @@ class Sync:
         return _Collector(self.errors)
 
     def _remember_lists(self, account: Account, walks: Sequence[Walk]) -> set[str]:
-        """Remember every listed row and bring conversations up to what the lists say; return the ids that were listed."""
+        """Remember every listed row and bring conversations up to it; return the ids that were listed."""
         everywhere = listings.known(self.writer.conn, self.source.provider)
         listed = plan.union(walks, everywhere, account.id)
         imports = listings.unlisted_imports(self.writer.conn, self.source.provider)
@@ -222,7 +222,8 @@ class Sync:
     def _wanted(self, k: Known) -> Wanted:
         listed = Listed(k.conversation_id, k.update_us, k.title)
         known_messages = message_total(self.writer.conn, k.conversation_id)
-        return Wanted(listed, known_messages, explained=known_messages > 0 and k.conversation_id in self._explained)
+        explained = known_messages > 0 and k.conversation_id in self._explained
+        return Wanted(listed, known_messages, explained=explained, attempts=k.attempts)
 
     def _settle(self, k: Known, got: Reading | Unread) -> None:
         with self.writer.transaction() as conn:
@@ -248,6 +249,8 @@ class Sync:
         self.outcome.count(taken.changes)
 
     def _settle_unread(self, conn: sqlite3.Connection, k: Known, got: Unread) -> None:
+        if got.later:
+            return
         if got.gone and k.gone_run_id not in (None, self.run_id):
             # Listed, and twice proven deleted: the list is stale, and there is nothing to fetch any more.
             listings.mark_stored(conn, k.conversation_id, k.update_us)

@@ -318,3 +318,28 @@ def test_sql_reads_while_a_sync_writes(tmp_path):
                 seen |= {row[0] for row in rows}
         assert process.returncode == 0
         assert seen == {4}
+
+
+def test_an_export_can_be_held_against_the_mirror(night):
+    """The completeness report names what the mirror lacks of an official export, and is silent of the rest."""
+    night.knobs.omitted = frozenset({night.ids()[4]})
+    run(night, "sync")
+    chats = [{**night.account.tree(key), "id": key} for key in night.ids()]
+    (night.path.parent / "conversations.json").write_text(json.dumps(chats))
+    code, out, _ = run(night, "status", "--against", "conversations.json")
+    assert code == 3
+    assert "lacks 1 of these conversations" in out
+    assert night.ids()[4] in out
+    run(night, "import", "conversations.json")
+    code, out, err = run(night, "status", "--against", "conversations.json")
+    assert (code, err) == (0, "")
+    assert "lacks 0 of these conversations, and 0 messages" in out
+
+
+def test_the_end_of_the_login_is_announced_days_ahead(night):
+    """A session that ends within a week is said on stderr, also by a run that is current."""
+    night.knobs.session_days = 3.5
+    code, out, err = run(night, "sync")
+    assert (code, out) == (0, "")
+    assert "in 3 days" in err
+    assert "in 3 days" in run(night, "status")[1]

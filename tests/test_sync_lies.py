@@ -289,3 +289,33 @@ def test_a_listed_chat_that_is_deleted_is_settled_on_two_runs(tmp_path):
         codes = [night.night() for _ in range(5)]
         assert codes[-1] == 0
         assert night.value("SELECT count(*) FROM messages WHERE conversation_id = ?", key) > 0
+
+
+def test_no_more_single_reads_do_not_stop_the_batches(tmp_path):
+    """Doubtful trees use up the single reads: everything else is still stored tonight, the rest on later nights."""
+    with Night(tmp_path, knobs=Knobs(bucket=3), conversations=60) as night:
+        night.knobs.truncated = dict.fromkeys(night.ids()[:8], "tail")
+        night.knobs.plural = "missing"
+        assert night.night() == 6
+        assert night.value("SELECT count(*) FROM conversations") >= 54
+        assert "left" in night.value("SELECT message FROM sync_runs")
+        codes = [night.night() for _ in range(4)]
+        assert codes[-1] == 0
+        assert differences(night) == []
+
+
+def test_half_a_new_conversation_is_not_shown(tmp_path):
+    """A cut tree of a chat never seen before is asked for whole on some nights before its part is shown."""
+    with Night(tmp_path, knobs=Knobs(single="broken", plural="broken"), conversations=3) as night:
+        key = night.ids()[1]
+        night.knobs.truncated = {key: "tail"}
+        assert night.night() == 3
+        assert night.value("SELECT count(*) FROM conversations WHERE id = ?", key) == 0
+        for _ in range(20):
+            night.night()
+        assert night.value("SELECT count(*) FROM messages WHERE conversation_id = ?", key) > 0
+        night.knobs.single = "normal"
+        for _ in range(8):
+            last = night.night()
+        assert last == 0
+        assert differences(night) == []

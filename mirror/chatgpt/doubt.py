@@ -11,6 +11,7 @@ from typing import Any
 
 from mirror.normalize.values import epoch_us
 
+NOTHING_IN_IT = "a tree without messages"
 LATE_US = 3600 * 1_000_000  # a change an hour after the newest message is not that message's
 
 
@@ -18,11 +19,11 @@ def structural_doubt(payload: Any, known_messages: int) -> str | None:
     """Return what contradicts a whole tree, or None. ``known_messages``: how many are stored already."""
     mapping = payload.get("mapping") if isinstance(payload, dict) else None
     if not isinstance(mapping, dict):
-        return "no tree"
+        return NOTHING_IN_IT
     nodes = {key: node for key, node in mapping.items() if isinstance(node, dict)}
     messages = sum(1 for node in nodes.values() if isinstance(node.get("message"), dict))
     if not messages:
-        return "a tree without messages"
+        return NOTHING_IN_IT
     if payload.get("current_node") not in nodes:
         return "the newest message is not in the tree"
     for node in nodes.values():

@@ -105,10 +105,14 @@ class Pacing:
             self.budget = int(self.budget * BUDGET_GROWTH) + 1
 
 
+class LockedError(RateLimitError):
+    """The service has locked the person's own conversations: not one request more."""
+
+
 def refuse_lock(reply: Reply) -> None:
     """Stop at once when the service says that it has locked the person's own conversations (API notes §8)."""
     if LOCKED in reply.body[:20_000]:
-        raise RateLimitError(
+        raise LockedError(
             "The service has limited access to your conversations for some minutes; stopped at once. Go on tomorrow."
         )
 

@@ -8,11 +8,13 @@ with trees cut short and status 200, so every tree is looked at before it is bel
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mirror.chatgpt.client import Refused, Unwell
-from mirror.chatgpt.doubt import soft_doubt, structural_doubt
-from mirror.errors import ServiceError
+from mirror.chatgpt.doubt import NOTHING_IN_IT, soft_doubt, structural_doubt
+from mirror.chatgpt.pacing import LockedError
+from mirror.errors import RateLimitError, ServiceError
 from mirror.source import Presence, Reading, Unread, Wanted
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ TURNS = 10  # what the web client asks of the plural lane; larger windows can fa
 MOST_WINDOWS = 2_000
 DEAD_AFTER = 3  # conversations in a row, just listed, that a per-id lane says do not exist
 OUTAGE_AFTER = 5  # conversations in a row that only 5xx answered: the service, not the conversations
+PARTS_AFTER = 3  # nights that a new conversation is asked for whole before its doubtful part is shown
 AUDITS_AGAIN = 3
 AUDITS = 10  # trees of batch that only look old are read again until this many in a row proved whole
 LANES = ("batch", "single", "plural")
@@ -61,17 +64,27 @@ class Reader:
 
     def __init__(self, session: Session, memory: dict[str, Any]) -> None:
         self.session, self.lanes, self.memory = session, Lanes(memory), memory
+        self._spent: RateLimitError | None = None  # why there are no more single reads tonight
+        self._owes: RateLimitError | None = None  # the same, once a conversation needed one
         self._outages = 0
 
     def read(self, wanted: Sequence[Wanted]) -> Iterator[Reading | Unread]:
-        """Read conversations in the order given, as they come."""
+        """Read conversations in the order given, as they come.
+
+        Raises RateLimitError when there are no more single reads to be had; where batches go on, at the very end.
+        """
         if not any(self.lanes.alive(lane) for lane in LANES):
             self.lanes.revive()
         for start in range(0, len(wanted), BATCH):
             group = wanted[start : start + BATCH]
             trees = self._batch([want.listed.conversation_id for want in group])
             for want in group:
-                yield self._best(want, trees.get(want.listed.conversation_id))
+                got = self._best(want, trees.get(want.listed.conversation_id))
+                if isinstance(got, Unread) and got.later:
+                    self._owes = self._spent
+                yield got
+        if self._owes:
+            raise self._owes
 
     def doubt_again(self) -> None:
         """Take trust in batches back a little and try closed lanes again, so that neither is believed for ever."""
@@ -94,34 +107,43 @@ class Reader:
         return "unknown"
 
     def _best(self, want: Wanted, batched: Reading | None) -> Reading | Unread:
-        doubt = structural_doubt(batched.payload, want.known_messages) if batched else "not in the batch"
-        audit = batched is not None and doubt is None and self._audit_due(batched, want)
-        if batched and doubt is None and not audit:
-            return batched
+        if batched is None:
+            return self._without_batch(want)
+        doubt = structural_doubt(batched.payload, want.known_messages)
+        if doubt is None:
+            return self._audited(batched, want)
+        found = self._without_batch(want)
+        if isinstance(found, Reading) or found.gone or found.later:
+            return found
+        if doubt == NOTHING_IN_IT or (not want.known_messages and want.attempts < PARTS_AFTER):
+            return found  # half a conversation is not shown before the whole one has been asked for in vain
+        return replace(batched, proves_absence=False, doubt=doubt)
+
+    def _without_batch(self, want: Wanted) -> Reading | Unread:
         single = self._per_id("single", want)
-        if isinstance(single, Reading):
-            if audit and batched is not None:
-                self._audited(is_clean=_nodes(single) <= _nodes(batched))
-            return single
-        if audit and batched is not None:
-            return batched
-        if single.gone:
+        if isinstance(single, Reading) or single.gone or single.later:
             return single
         plural = self._per_id("plural", want)
         if isinstance(plural, Reading):
             return plural
-        if batched and batched.payload.get("mapping"):
-            return Reading(**{**_fields(batched), "proves_absence": False, "doubt": doubt})
-        return plural if plural.gone or self.lanes.alive("plural") else single
+        return plural if plural.gone or plural.later or self.lanes.alive("plural") else single
+
+    def _audited(self, batched: Reading, want: Wanted) -> Reading:
+        """Return a sound tree; one that may still lack its newest part is compared with a single read first."""
+        if not self._audit_due(batched, want):
+            return batched
+        single = self._per_id("single", want)
+        if not isinstance(single, Reading):
+            return batched
+        is_clean = _nodes(single) <= _nodes(batched)
+        self.memory["clean_audits"] = self.memory.get("clean_audits", 0) + 1 if is_clean else 0
+        return single
 
     def _audit_due(self, batched: Reading, want: Wanted) -> bool:
         trusted = self.memory.get("clean_audits", 0) >= AUDITS
-        if trusted or want.explained or not self.lanes.alive("single"):
+        if trusted or want.explained or self._spent or not self.lanes.alive("single"):
             return False
         return soft_doubt(batched.payload, want.listed.update_us) is not None
-
-    def _audited(self, *, is_clean: bool) -> None:
-        self.memory["clean_audits"] = self.memory.get("clean_audits", 0) + 1 if is_clean else 0
 
     # -- batch
 
@@ -142,10 +164,9 @@ class Reader:
             self.lanes.missed("batch", "an unknown form", at_once=True)
             return {}
         bodies = _slices(answer.body, data)
+        named = [(_id(tree), tree, body) for tree, body in zip(data, bodies, strict=True)]
         return {
-            tree["id"]: _reading(tree["id"], tree, body, "batch", "/conversations/batch")
-            for tree, body in zip(data, bodies, strict=True)
-            if isinstance(tree, dict) and tree.get("id") in ids
+            key: _reading(key, tree, body, "batch", "/conversations/batch") for key, tree, body in named if key in ids
         }
 
     # -- per-id lanes
@@ -154,6 +175,8 @@ class Reader:
         conversation_id = want.listed.conversation_id
         if not self.lanes.alive(lane):
             return Unread(conversation_id, f"the {lane} lane is closed for this account ({self.lanes.dead[lane]})")
+        if self._spent is not None:
+            return Unread(conversation_id, "no single reads left tonight", later=True)
         try:
             reading = self._single(conversation_id) if lane == "single" else self._plural(conversation_id)
         except Unwell as error:
@@ -161,6 +184,11 @@ class Reader:
             if self._outages >= OUTAGE_AFTER:
                 raise ServiceError(f"The service is unwell ({error}); what is saved stays. Run again later.") from None
             return Unread(conversation_id, str(error))
+        except RateLimitError as error:
+            if isinstance(error, LockedError) or not self.lanes.alive("batch"):
+                raise
+            self._spent = error  # batches are hardly limited, and go on
+            return Unread(conversation_id, "no single reads left tonight", later=True)
         except Refused as error:
             if error.code == "conversation_deleted":
                 return Unread(conversation_id, "deleted at the service", gone=True)
@@ -179,7 +207,7 @@ class Reader:
         reading = _reading(conversation_id, answer.data, answer.body, "single", path)
         # Cut trees were never seen in this lane; one that does not hold together proves nothing about what it lacks.
         sound = structural_doubt(answer.data, 0) is None
-        return reading if sound else Reading(**{**_fields(reading), "proves_absence": False})
+        return reading if sound else replace(reading, proves_absence=False)
 
     def _plural(self, conversation_id: str) -> Reading | Unread:
         path = f"/conversations/{conversation_id}"
@@ -207,8 +235,9 @@ def _reading(conversation_id: str, payload: Any, body: bytes, lane: str, source:
     return Reading(conversation_id, payload, body, lane, source, proves_absence=lane != "plural")
 
 
-def _fields(reading: Reading) -> dict[str, Any]:
-    return {name: getattr(reading, name) for name in Reading.__dataclass_fields__}
+def _id(tree: Any) -> str:
+    found = (tree.get("id") or tree.get("conversation_id")) if isinstance(tree, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def _nodes(reading: Reading) -> int:
@@ -233,7 +262,8 @@ def _joined(older: list[Any], newer: list[Any]) -> list[Any]:
 def _slices(body: bytes, data: list[Any]) -> list[bytes]:
     """Return each element's own bytes out of an array's, so that a tree is kept exactly as it came."""
     text = body.decode("utf-8", "surrogateescape")
-    decoder, at = json.JSONDecoder(), text.index("[") + 1
+    begin = text.index('"conversations"') if text.lstrip()[:1] == "{" else 0
+    decoder, at = json.JSONDecoder(), text.index("[", begin) + 1
     found = []
     for _ in data:
         while text[at] in " \t\r\n,":

@@ -97,6 +97,8 @@ class ChatGPT:
 
     def _workspaces(self) -> tuple[Account, ...]:
         own = Account(self.session.workspace_id or self.session.user_id, plan=side.session_plan(self.session.data))
+        if (pasted := self.session.login.account_id) is not None:
+            own = Account(pasted, plan=own.plan, structure="workspace", is_personal=False)
         try:
             data = self.session.get("/accounts/check/v4-2023-04-27").data
         except Unwell:

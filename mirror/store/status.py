@@ -98,9 +98,3 @@ def _stored(conn: sqlite3.Connection, account_id: str, scope: str) -> int | None
     where, values = conditions.get(kind, ("project_id = ?", (project_id,)))
     row = conn.execute(f"SELECT count(*) FROM conversations WHERE {living} AND {where}", (account_id, *values))
     return int(row.fetchone()[0])
-
-
-def unstored(conn: sqlite3.Connection, ids: list[str]) -> list[str]:
-    """Return which of these conversations are not in the mirror."""
-    found = {row[0] for row in conn.execute("SELECT id FROM conversations")}
-    return [conversation_id for conversation_id in ids if conversation_id not in found]
