@@ -78,7 +78,9 @@ def vars_of(login):
     return {name: getattr(login, name) for name in Login.__dataclass_fields__}
 
 
-@pytest.mark.parametrize("pasted", ["", "two words here?\x00", '{"accessToken": "x"}', "curl 'https://x' -H 'open", "a=b; c=d"])
+@pytest.mark.parametrize(
+    "pasted", ["", "two words here?\x00", '{"accessToken": "x"}', "curl 'https://x' -H 'open", "a=b; c=d"]
+)
 def test_nonsense_is_refused_with_the_way_to_the_cookie(pasted):
     """What holds no session cookie is refused with a sentence."""
     with pytest.raises(UsageError):
