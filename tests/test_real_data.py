@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +13,9 @@ from mirror.errors import UsageError
 from mirror.store.conversations import payloads
 from mirror.store.database import Writer
 from mirror.timing import Timing
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def holders(folder: Path):

@@ -1,0 +1,94 @@
+"""The demo, and what the README says about it, as a newcomer runs them."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+
+def run(folder, *command):
+    found = subprocess.run(
+        [str(BIN / command[0]), *command[1:]], cwd=folder, capture_output=True, check=False, timeout=60
+    )
+    return found.returncode, found.stdout.decode(), found.stderr.decode()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """A folder in which the demo has run."""
+    folder = tmp_path_factory.mktemp("demo")
+    code, out, err = run(folder, "chatmirror", "demo")
+    assert (code, err) == (0, "")
+    return folder, out
+
+
+def test_the_demo_tells_what_happened_and_what_to_do_next(demo):
+    """A first sync, a person's acts, a second sync that fetched only those, and the next steps."""
+    _, out = demo
+    assert re.search(r"First sync: +\d+ conversations stored, \d+ requests", out)
+    fetched = int(re.search(r"Second sync: \d+ requests, (\d+) conversations fetched", out)[1])
+    assert 1 <= fetched <= 6
+    for step in ("datasette chats.db", "chatmirror search", "sqlite3 chats.db", "chatmirror auth"):
+        assert step in out
+
+
+def test_the_demo_leaves_a_whole_mirror(demo):
+    """Its database checks, is fresh, and holds every kind of content."""
+    folder, _ = demo
+    assert run(folder, "chatmirror", "check") == (0, "", "")
+    assert run(folder, "chatmirror", "status")[0] == 0
+    with closing(sqlite3.connect(folder / "chats.db")) as conn:
+        kinds = {row[0] for row in conn.execute("SELECT DISTINCT kind FROM messages")}
+        conn.execute("INSERT INTO messages_fts(messages_fts, rank) VALUES ('integrity-check', 1)")
+        conn.execute("INSERT INTO conversations_fts(conversations_fts, rank) VALUES ('integrity-check', 1)")
+    assert kinds >= {"text", "code", "output", "reasoning", "canvas", "quote", "voice", "image", "context", "error"}
+
+
+def test_no_private_mark_reaches_a_reader(demo):
+    """Citation marks of the service stand in no text, title or link."""
+    with closing(sqlite3.connect(demo[0] / "chats.db")) as conn:
+        texts = [row[0] for row in conn.execute("SELECT text FROM messages UNION ALL SELECT title FROM conversations")]
+        texts += [row[0] for row in conn.execute("SELECT coalesce(title, '') || url FROM links")]
+    assert not [text for text in texts if re.search("[\ue000-\uf8ff]", text)]
+
+
+def test_the_demo_never_touches_ones_own_mirror(tmp_path):
+    """A database with other conversations is left alone."""
+    (tmp_path / "c.json").write_text(
+        '[{"id": "x", "conversation_id": "x", "title": "Mine", "mapping": {"a": {"id": "a", "message":'
+        ' {"id": "a", "author": {"role": "user"}, "content": {"content_type": "text", "parts": ["hello"]}}}}}]'
+    )
+    assert run(tmp_path, "chatmirror", "import", "c.json")[0] == 0
+    code, _, err = run(tmp_path, "chatmirror", "demo")
+    assert code == 2
+    assert "your own" in err
+
+
+def statements():
+    block = re.search(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    return [part.strip() for part in block.split(";") if part.strip()]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_the_readmes_queries_answer(demo, number):
+    """Each SQL query of the README gives rows on the demo's database."""
+    with closing(sqlite3.connect(demo[0] / "chats.db")) as conn:
+        assert conn.execute(statements()[number]).fetchall()
+
+
+def test_the_readme_names_every_command():
+    """Every command of the program has its help in the README."""
+    listed = subprocess.run([str(BIN / "chatmirror"), "--help"], capture_output=True, check=True).stdout.decode()
+    names = re.findall(r"^  (\w+)  ", listed.split("Commands:")[1], re.MULTILINE)
+    text = (ROOT / "README.md").read_text()
+    assert len(names) >= 10
+    assert [name for name in names if f"### chatmirror {name}" not in text] == []
