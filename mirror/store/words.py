@@ -1,0 +1,109 @@
+"""What people type, understood without ever failing: search words, and days.
+
+``"an exact phrase"``, ``begin*`` and ``-without`` mean something; everything else is a word to be found, whatever its
+punctuation, for FTS5's own query language answers an apostrophe with a syntax error (https://www.sqlite.org/fts5.html).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mirror.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MOST_WORDS = 64  # of a pasted paragraph the first ones; more would only exclude, and FTS5's parser has its limits
+_QUOTES = dict.fromkeys(map(ord, "\u201c\u201d\u201e\u201f\uff02"), '"')
+_WORD = re.compile(r'(-(?=["\w]))?(?:"([^"]*)(?:"|$)|([^\s"]+))(\*)?')
+# Written without spaces between words, or with endings joined on: Thai, Lao, Myanmar, Khmer, CJK, kana, Hangul.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u9fff\ua960-\ua97f"
+    "\uac00-\ud7ff\uf900-\ufaff\uff66-\uff9f\U0001b000-\U0001b2ff\U00020000-\U0003ffff]"
+)
+_DAY = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word or phrase to find. ``is_unspaced``: no index knows its borders, it is sought letter by letter."""
+
+    text: str
+    is_prefix: bool = False
+    is_excluded: bool = False
+
+    @property
+    def is_unspaced(self) -> bool:
+        """Whether the word holds a character of a script that is written without spaces."""
+        return _UNSPACED.search(self.text) is not None
+
+    @property
+    def quoted(self) -> str:
+        """The word as FTS5 takes it without reading anything into it."""
+        return f'"{self.text}"' + ("*" if self.is_prefix else "")
+
+
+def parse(words: str) -> list[Word]:
+    """Return what to find and what to leave out; nothing for punctuation alone, or for exclusions alone."""
+    # What SQLite cannot bind or FTS5 would end at: half a surrogate pair (an argument in no encoding), NUL.
+    text = re.sub("[\x00\ud800-\udfff]", " ", unicodedata.normalize("NFC", words)).translate(_QUOTES)
+    found = []
+    for sign, phrase, bare, star in _WORD.findall(text):
+        word = Word((phrase or bare).rstrip("*").strip(), bool(star) or bare.endswith("*"), bool(sign))
+        if any(c.isalnum() for c in word.text) and word not in found:
+            found.append(word)
+    found = found[:MOST_WORDS]
+    return found if any(not word.is_excluded for word in found) else []
+
+
+def fts_query(words: str) -> str:
+    """Return an FTS5 expression for whatever was typed: never a syntax error; empty when there is nothing to find."""
+    return expression(parse(words))
+
+
+def expression(words: Iterable[Word]) -> str:
+    """Return an FTS5 expression that wants all of the words and none of the excluded; empty without a wanted one."""
+    words = list(words)
+    wanted = " AND ".join(word.quoted for word in words if not word.is_excluded)
+    excluded = " OR ".join(word.quoted for word in words if word.is_excluded)
+    return f"({wanted}) NOT ({excluded})" if wanted and excluded else wanted
+
+
+def like(word: Word) -> str:
+    r"""Return the pattern for ``LIKE ? ESCAPE '\'`` that finds the word anywhere."""
+    return "%" + re.sub(r"([\\%_])", r"\\\1", word.text) + "%"
+
+
+def period(text: str) -> tuple[str, str]:
+    """Return where a day, month, year or moment begins and ends on this machine's calendar, comparable to stored times.
+
+    Raises UsageError for what is no date.
+    """
+    try:
+        start, end = _bounds(text.strip())
+        return _stored(start), _stored(end)
+    except (ValueError, OverflowError):
+        raise UsageError(f"“{text}” is not a date; write it like 2025-03-01, 2025-03 or 2025.") from None
+
+
+def _bounds(text: str) -> tuple[datetime, datetime]:
+    match = _DAY.fullmatch(text)
+    if match is None:
+        moment = datetime.fromisoformat(text)
+        return moment, moment
+    year, month, day = (int(part) if part else None for part in match.groups())
+    start = datetime(year or 1, month or 1, day or 1)  # noqa: DTZ001 - the person's own calendar, made UTC below
+    if day:
+        return start, start + timedelta(days=1)
+    if month:
+        return start, (start + timedelta(days=31)).replace(day=1)
+    return start, start.replace(year=start.year + 1)
+
+
+def _stored(moment: datetime) -> str:
+    # Without "Z": a beginning of every stored form of the same second, so that it sorts before all of them.
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
