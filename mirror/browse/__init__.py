@@ -1,0 +1,1 @@
+"""The mirror in the browser: a Datasette plugin."""
