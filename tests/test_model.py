@@ -214,8 +214,12 @@ def live(folder, seed, nights):
 
 
 def assert_current(night, where):
-    """Exit 0 on a calm night: everything listed is stored as listed; deletions may still wait for their proof."""
+    """Exit 0 on a calm night: everything listed is stored as listed.
+
+    Deletions may still wait for their proof, and what support brought back, old as it is, for the weekly full run.
+    """
     wrong = [line for line in differences(night) if "not marked" not in line]
+    wrong = [line for line in wrong if line.split(":")[0] not in night.undeleted]
     assert wrong == [], where
 
 
