@@ -93,7 +93,7 @@ class Sync:
         """Bring the mirror up to date; errors end up in the outcome, interruptions go through."""
         try:
             identity = self.outcome.identity = self.source.identity()
-            self._refuse_stranger(identity)
+            self._refuse_stranger(identity, dry=dry)
             for account in identity.accounts:
                 self._account(account, full=full, dry=dry)
         except ChatmirrorError as error:
@@ -101,7 +101,7 @@ class Sync:
         self._conclude()
         return self.outcome
 
-    def _refuse_stranger(self, identity: Identity) -> None:
+    def _refuse_stranger(self, identity: Identity, *, dry: bool) -> None:
         key = f"owner:{self.source.provider}"
         owner = runs.setting(self.writer.conn, key)
         if owner not in (None, identity.user_id):
@@ -109,7 +109,7 @@ class Sync:
                 f"This database belongs to another account (…{str(owner)[-4:]}; the login is …{identity.user_id[-4:]});"
                 " nothing was written. Use another -d PATH, or `chatmirror auth` with the right login."
             )
-        if owner is None:
+        if owner is None and not dry:
             with self.writer.transaction() as conn:
                 runs.remember(conn, key, identity.user_id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 import subprocess
@@ -10,6 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from mirror.simulator.corpus import RECALL
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -92,3 +95,43 @@ def test_the_readme_names_every_command():
     text = (ROOT / "README.md").read_text()
     assert len(names) >= 10
     assert [name for name in names if f"### chatmirror {name}" not in text] == []
+
+
+def test_every_kind_of_content_is_found(demo):
+    """One memorable word in each kind of content: a search finds its conversation, whatever holds the word."""
+    lost = []
+    for kind, word in RECALL.items():
+        code, out, _ = run(demo[0], "chatmirror", "search", word, "--json", "--all-branches")
+        hits = [json.loads(line) for line in out.splitlines()]
+        if code or len(hits) != 1:
+            lost.append((kind, word, len(hits)))
+    assert lost == []
+
+
+@pytest.mark.parametrize(
+    "words", ["what's", "C++", "foo_bar", "node.js", '"exact phrase', "-", "(", "*", "AND OR NOT", "🥖", "NEAR(a b"]
+)
+def test_nothing_that_is_typed_is_an_error(demo, words):
+    """Results or none, never a message about syntax."""
+    code, _, err = run(demo[0], "chatmirror", "search", "--", words)
+    assert (code, err) == (0, "")
+
+
+def test_a_conversation_prints_as_markdown_json_and_bytes(demo):
+    """The newest conversation in all three forms."""
+    code, out, _ = run(demo[0], "chatmirror", "show", "last")
+    assert code == 0
+    assert out.startswith("# Rain on the observing night\n")
+    assert "Will a dew shield do?" in out
+    found = json.loads(run(demo[0], "chatmirror", "show", "last", "--json")[1])
+    assert found["messages"][0]["text"] == "Will a dew shield do?"
+    assert "mapping" in json.loads(run(demo[0], "chatmirror", "show", found["url"], "--raw")[1])
+    assert run(demo[0], "chatmirror", "show", found["id"][:13])[0] == 0
+    assert run(demo[0], "chatmirror", "show", "no-such-chat")[0] == 2
+
+
+def test_a_closed_pipe_is_no_error(demo):
+    """`| head -1` ends quietly."""
+    command = f"{BIN / 'chatmirror'} search the -n 500 | head -1"
+    found = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=demo[0], capture_output=True, check=False)
+    assert found.stderr == b""
