@@ -7,11 +7,14 @@ import sqlite3
 import zlib
 from contextlib import closing
 from hashlib import sha256
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
 from mirror.migrations import migrations
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 START = "2025-01-01T00:00:00.000Z"
 
@@ -31,15 +34,15 @@ def add(conn: sqlite3.Connection, table: str, **values: object) -> int:
     return cursor.lastrowid
 
 
-def add_conversation(conn: sqlite3.Connection, id: str, title: str | None, **more: object) -> str:
+def add_conversation(conn: sqlite3.Connection, key: str, title: str | None, **more: object) -> str:
     """Add a conversation with its payload."""
     values = {"created_at": START, "updated_at": START, "provider": "chatgpt", "model": "gpt-4o", **more}
-    add(conn, "conversations", id=id, title=title, url=f"https://chatgpt.com/c/{id}", **values)
-    body = json.dumps({"conversation_id": id, "title": title}, ensure_ascii=False).encode()
+    add(conn, "conversations", id=key, title=title, url=f"https://chatgpt.com/c/{key}", **values)
+    body = json.dumps({"conversation_id": key, "title": title}, ensure_ascii=False).encode()
     add(
         conn,
         "_payloads",
-        conversation_id=id,
+        conversation_id=key,
         body=zlib.compress(body),
         size=len(body),
         sha256=sha256(body).hexdigest(),
@@ -48,14 +51,16 @@ def add_conversation(conn: sqlite3.Connection, id: str, title: str | None, **mor
         ranked_us=1,
         proves_absence=1,
     )
-    return id
+    return key
 
 
-def add_message(conn: sqlite3.Connection, conversation_id: str, id: str, text: str, **more: object) -> int:
+def add_message(conn: sqlite3.Connection, conversation_id: str, node: str, text: str, **more: object) -> int:
     """Add a message, by default the person's next one on the visible branch."""
-    last = conn.execute("SELECT max(position) FROM messages WHERE conversation_id = ?", (conversation_id,)).fetchone()[0]
+    last = conn.execute("SELECT max(position) FROM messages WHERE conversation_id = ?", (conversation_id,)).fetchone()[
+        0
+    ]
     values = {"role": "user", "kind": "text", "created_at": START, "position": (last or 0) + 1, **more}
-    return add(conn, "messages", conversation_id=conversation_id, id=id, text=text, **values)
+    return add(conn, "messages", conversation_id=conversation_id, id=node, text=text, **values)
 
 
 def bakery(path: Path | str) -> None:

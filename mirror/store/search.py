@@ -1,8 +1,8 @@
 """Find messages and titles: what is found comes best first, grouped by conversation.
 
-Two ways, because bm25 visits every match and says least about the words that match most: up to ``RANKED`` matches are
-all weighed; of more, only the newest are looked at. Newest goes by ``created_at``, never by rowid, for a first sync and
-imports store old conversations after new ones.
+Two ways, because bm25 visits every match and says least about the words that match most: of up to ``RANKED`` matches
+the best by bm25 are weighed, of more the newest, and more of them until there are enough conversations. Newest goes by
+``created_at``, never by rowid, for a first sync and imports store old conversations after new ones.
 
 Chinese, Japanese, Korean, Thai and their like are written without spaces, and the index sees a whole run as one word;
 they are sought letter by letter in the texts (``_contains`` is the seam for an index of their own).
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 START, STOP = "\x02", "\x03"  # stand round what matched, inside this program only; ``parts`` takes them out
-RANKED = 20_000  # matches that are all weighed
-NEWEST = 1_000  # of more matches, how many of the newest are looked at first
+RANKED = 20_000  # matches that bm25 puts in order
+FIRST = 2_000  # of these, or of the newest where there are more, how many are looked at first
 PASSAGES = 3  # shown of a conversation
 
 _TOKENIZER = "porter unicode61 remove_diacritics 2"  # the indexes' own, so that snippets mark what these found
@@ -86,7 +86,7 @@ class Found:
     """The hits, and what else there is. ``elsewhere``: matching messages on other branches, left out of the hits.
 
     ``is_widened``: nothing was found on the visible branches, these hits are from the others. ``is_complete``: every
-    match was looked at; else there were too many, and counts are of the newest only.
+    match was looked at; else there were many, and the counts are of those looked at only.
     """
 
     hits: tuple[Hit, ...] = ()
@@ -131,13 +131,13 @@ def search(
 ) -> Found:
     """Return the best ``limit`` conversations for whatever was typed, or the ``latest`` ones first.
 
-    Nothing typed is an error; a date or a project that does not exist is one (UsageError).
+    No words are an error; a date that is none, or an unknown project, is one (UsageError).
     """
     filters = filters or Filters()
     query = _Query.of(parse(words))
     in_conversation = _in_conversation(conn, filters)
     titles = _titles(conn, query, filters, in_conversation)
-    candidates, is_complete = _candidates(conn, query, filters, in_conversation, limit)
+    candidates, is_complete = _candidates(conn, query, filters, in_conversation, limit, latest=latest)
     shown = candidates if filters.all_branches else [c for c in candidates if c.position is not None]
     is_widened = not shown and not titles and bool(candidates)
     if is_widened:
@@ -192,9 +192,9 @@ def _titles(conn: sqlite3.Connection, query: _Query, filters: Filters, in_conver
     if query.without:
         where.add("c.rowid NOT IN (SELECT rowid FROM conversations_fts WHERE conversations_fts MATCH ?)", query.without)
     _contains(where, "c.title", query)
-    if filters.since:
+    if filters.since is not None:
         where.add("c.updated_at >= ?", period(filters.since)[0])
-    if filters.until:
+    if filters.until is not None:
         where.add("c.created_at < ?", period(filters.until)[1])
     where.add(str(in_conversation), *in_conversation.values)
     sql = f"SELECT c.id, ifnull(c.updated_at, ''), {rank} FROM {tables} WHERE {where}"
@@ -202,39 +202,45 @@ def _titles(conn: sqlite3.Connection, query: _Query, filters: Filters, in_conver
 
 
 def _candidates(
-    conn: sqlite3.Connection, query: _Query, filters: Filters, in_conversation: _Where, limit: int
+    conn: sqlite3.Connection, query: _Query, filters: Filters, in_conversation: _Where, limit: int, *, latest: bool
 ) -> tuple[list[Candidate], bool]:
     """Return the messages to weigh, and whether they are all that match."""
     if not query.match and not query.sought:
         return [], True
     where = _in_message(query, filters, in_conversation)
-    if query.match and _is_few(conn, query.match):
-        sql = f"SELECT {_COLUMNS}, messages_fts.rank FROM messages_fts CROSS JOIN messages m"
-        sql += f" ON m.rowid = messages_fts.rowid WHERE messages_fts MATCH ? AND {where}"
-        return [Candidate(*row) for row in conn.execute(sql, [query.match, *where.values])], True
-    return _newest(conn, query, where, limit, all_branches=filters.all_branches)
+    count = _count(conn, query.match) if query.match else RANKED + 1
+    by_rank = count <= (FIRST if latest else RANKED)
+    sql, values = _ranked(query, where) if by_rank else _newest(query, where)
+    most = FIRST
+    while True:
+        found = [Candidate(*row) for row in conn.execute(sql.format(most=most), values)]
+        conversations = {c.conversation_id for c in found if filters.all_branches or c.position is not None}
+        is_complete = most >= count if by_rank else len(found) < most
+        if is_complete or len(conversations) >= limit:
+            return found, is_complete
+        most *= 8
 
 
-def _is_few(conn: sqlite3.Connection, match: str) -> bool:
+def _count(conn: sqlite3.Connection, match: str) -> int:
     # Matching without bm25 is cheap, and the LIMIT ends it early.
     sql = f"SELECT count(*) FROM (SELECT 1 FROM messages_fts WHERE messages_fts MATCH ? LIMIT {RANKED + 1})"
     count: int = conn.execute(sql, (match,)).fetchone()[0]
-    return count <= RANKED
+    return count
 
 
-def _newest(
-    conn: sqlite3.Connection, query: _Query, where: _Where, limit: int, *, all_branches: bool
-) -> tuple[list[Candidate], bool]:
+def _ranked(query: _Query, where: _Where) -> tuple[str, list[Any]]:
+    """Return what selects the best {most} matches by bm25, of these what the conditions leave."""
+    best = "SELECT rowid, rank FROM messages_fts WHERE messages_fts MATCH ? ORDER BY rank LIMIT {most}"
+    sql = f"SELECT {_COLUMNS}, f.rank FROM ({best}) f CROSS JOIN messages m ON m.rowid = f.rowid WHERE {where}"
+    return sql, [query.match, *where.values]
+
+
+def _newest(query: _Query, where: _Where) -> tuple[str, list[Any]]:
+    """Return what selects the newest {most} matches that the conditions leave, without bm25."""
     if query.match:
         where.add("+m.rowid IN (SELECT rowid FROM messages_fts WHERE messages_fts MATCH ?)", query.match)
-    sql = f"SELECT {_COLUMNS}, 0.0 FROM messages m WHERE {where} ORDER BY m.created_at DESC LIMIT ?"
-    most = NEWEST
-    while True:
-        found = [Candidate(*row) for row in conn.execute(sql, [*where.values, most])]
-        conversations = {c.conversation_id for c in found if all_branches or c.position is not None}
-        if len(found) < most or len(conversations) >= limit:
-            return found, len(found) < most
-        most *= 8
+    sql = f"SELECT {_COLUMNS}, 0.0 FROM messages m WHERE {where} ORDER BY m.created_at DESC LIMIT {{most}}"
+    return sql, where.values
 
 
 def _in_message(query: _Query, filters: Filters, in_conversation: _Where) -> _Where:
@@ -243,9 +249,9 @@ def _in_message(query: _Query, filters: Filters, in_conversation: _Where) -> _Wh
     for column, value in (("role", filters.role), ("kind", filters.kind), ("model", filters.model)):
         if value is not None:
             where.add(f"+m.{column} = ?", value)
-    if filters.since:
+    if filters.since is not None:
         where.add("m.created_at >= ?", period(filters.since)[0])
-    if filters.until:
+    if filters.until is not None:
         where.add("m.created_at < ?", period(filters.until)[1])
     if in_conversation.values:
         where.add(

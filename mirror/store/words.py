@@ -51,13 +51,13 @@ def parse(words: str) -> list[Word]:
     """Return what to find and what to leave out; nothing for punctuation alone, or for exclusions alone."""
     # What SQLite cannot bind or FTS5 would end at: half a surrogate pair (an argument in no encoding), NUL.
     text = re.sub("[\x00\ud800-\udfff]", " ", unicodedata.normalize("NFC", words)).translate(_QUOTES)
-    found = []
+    found: dict[Word, None] = {}
     for sign, phrase, bare, star in _WORD.findall(text):
         word = Word((phrase or bare).rstrip("*").strip(), bool(star) or bare.endswith("*"), bool(sign))
-        if any(c.isalnum() for c in word.text) and word not in found:
-            found.append(word)
-    found = found[:MOST_WORDS]
-    return found if any(not word.is_excluded for word in found) else []
+        if any(c.isalnum() for c in word.text):
+            found[word] = None
+    kept = list(found)[:MOST_WORDS]
+    return kept if any(not word.is_excluded for word in kept) else []
 
 
 def fts_query(words: str) -> str:

@@ -1,0 +1,302 @@
+"""Search: whatever is typed, what is found, in which order."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mirrors import add, add_conversation, add_message, open_mirror
+
+from mirror.errors import UsageError
+from mirror.store import search as store
+from mirror.store.search import Filters, parts, search
+from mirror.store.words import fts_query, parse, period
+
+
+@pytest.fixture
+def conn():
+    with closing(open_mirror()) as conn:
+        yield conn
+
+
+def found(conn, words, filters=None, **more):
+    return [hit.conversation_id for hit in search(conn, words, filters, **more).hits]
+
+
+def talk(conn, key, *texts, title=None, **more):
+    """Add a conversation whose messages alternate between person and service."""
+    add_conversation(conn, key, title)
+    for number, text in enumerate(texts):
+        add_message(conn, key, f"n{number}", text, **{"role": ("user", "assistant")[number % 2], **more})
+
+
+PIECES = [
+    '"',
+    "*",
+    "-",
+    "(",
+    ")",
+    "AND",
+    "OR",
+    "NOT",
+    "NEAR",
+    "^",
+    ":",
+    "+",
+    "a",
+    "bread",
+    "東京",
+    "\x00",
+    "\\",
+    "%",
+    "'",
+    "{",
+]
+SCRAPS = st.one_of(st.text(max_size=30), st.lists(st.sampled_from(PIECES)).map(" ".join))
+
+
+@given(SCRAPS)
+@settings(max_examples=300)
+def test_nothing_typed_is_a_syntax_error(words):
+    """Any characters at all are a query or nothing to look for."""
+    with closing(sqlite3.connect(":memory:")) as plain:
+        plain.execute("CREATE VIRTUAL TABLE f USING fts5(text, tokenize='porter unicode61 remove_diacritics 2')")
+        if query := fts_query(words):
+            plain.execute("SELECT count(*) FROM f WHERE f MATCH ?", (query,)).fetchall()
+
+
+@given(words=SCRAPS)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_search_fails(conn, words):
+    """Search itself answers anything, too."""
+    if not conn.execute("SELECT 1 FROM conversations").fetchone():
+        talk(conn, "c1", "bread (from 東京) AND 100% a", "yes\\", title="Bread: a 'history'")
+    search(conn, words)
+
+
+def test_a_pasted_book_is_no_error(conn):
+    """Thousands of words are cut to what an index can answer."""
+    talk(conn, "c1", " ".join(f"word{n}" for n in range(5000)))
+    assert found(conn, " ".join(f"word{n}" for n in range(5000))) == ["c1"]
+    assert found(conn, "(" * 5000) == []
+
+
+@pytest.mark.parametrize("words", ["", "  ", "!!! ... --", '""', '"', "*", "-", "-bread", '-"bread" -b*'])
+def test_nothing_to_look_for_finds_nothing(conn, words):
+    """Punctuation, or only words to leave out, is an empty answer."""
+    talk(conn, "c1", "bread !!! ...")
+    assert fts_query(words) == ""
+    assert found(conn, words) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "ids"),
+    [
+        ("sourdough bread", ["c1"]),
+        ('"rye bread"', ["c2"]),
+        ("“rye bread”", ["c2"]),
+        ('"bread rye', []),
+        ("bre*", ["c1", "c2"]),
+        ("bread -rye", ["c1"]),
+        ('bread -"rye bread"', ["c1"]),
+        ("baking", ["c1"]),  # the stem
+        ("zurich", ["c2"]),  # without its dots
+        ("don't", ["c1"]),
+        ("SOURDOUGH", ["c1"]),
+        ("OR", []),
+    ],
+)
+def test_what_words_mean(conn, words, ids):
+    """All words, phrases, beginnings and exclusions, in any case, stemmed, without accents."""
+    talk(conn, "c1", "I don't bake sourdough without bread flour")
+    talk(conn, "c2", "Where is rye bread sold in Zürich?")
+    assert sorted(found(conn, words)) == ids
+
+
+@pytest.mark.parametrize("words", ["京都", "都", "ラーメン", "서울", "กรุงเทพ", "京都 ramen", "ramen -大阪"])
+def test_words_in_scripts_without_spaces_are_found(conn, words):
+    """One or more characters inside a run are found, alone and beside other words, and marked."""
+    talk(conn, "c1", "ramen: 昨日京都でラーメンを食べた。서울에서 สวัสดีกรุงเทพฯ", title="x")
+    talk(conn, "c2", "ramen: 大阪", title="y")
+    result = search(conn, words)
+    assert [hit.conversation_id for hit in result.hits] == ["c1"]
+    assert words.split()[0] in [text for text, is_match in parts(result.hits[0].passages[0].snippet) if is_match]
+
+
+def test_unspaced_words_can_be_left_out(conn):
+    """A minus works on them, too, and wildcards are ordinary characters."""
+    talk(conn, "c1", "京都_ある", title="x")
+    talk(conn, "c2", "京都xない", title="y")
+    assert found(conn, "京都 -ない") == ["c1"]
+    assert found(conn, "京都_") == ["c1"]
+    assert found(conn, "京都%") == []
+
+
+def test_titles_and_own_prompts_come_first(conn):
+    """A title says most, then what the person wrote, then answers, then what the service hides."""
+    talk(conn, "hidden", "x", "a starter", is_hidden=1, role="tool", kind="output")
+    talk(conn, "answer", "x", "a starter")
+    talk(conn, "prompt", "a starter", "x")
+    talk(conn, "title", "x", "y", title="A starter")
+    talk(conn, "other", *["nothing of it"] * 20)
+    result = search(conn, "starter")
+    assert [hit.conversation_id for hit in result.hits] == ["title", "prompt", "answer", "hidden"]
+    assert list(parts(result.hits[0].marked_title)) == [("A ", False), ("starter", True)]
+    assert result.hits[0].passages == ()
+
+
+def test_of_equals_the_newer_comes_first(conn):
+    """Time breaks ties, gently; with ``latest`` it decides."""
+    talk(conn, "old", "rye rye rye", created_at="2020-01-01T00:00:00.000Z")
+    talk(conn, "new", "rye rye rye", created_at="2024-01-01T00:00:00.000Z")
+    talk(conn, "newest", "x", "rye " + "and much else " * 50, created_at="2024-01-02T00:00:00.000Z")
+    assert found(conn, "rye") == ["new", "old", "newest"]
+    assert found(conn, "rye", latest=True) == ["newest", "new", "old"]
+    assert found(conn, "rye", limit=1) == ["new"]
+
+
+def test_other_branches_are_counted_and_shown_on_request(conn):
+    """What was edited away is left out but said; with the flag it is there, labelled, after the visible."""
+    talk(conn, "c1", "rye bread")
+    add_message(conn, "c1", "gone", "rye rolls", position=None)
+    talk(conn, "c2", "x")
+    add_message(conn, "c2", "gone", "rye cake", position=None)
+    result = search(conn, "rye")
+    assert [hit.conversation_id for hit in result.hits] == ["c1"]
+    assert (result.elsewhere, result.is_widened) == (2, False)
+    result = search(conn, "rye", Filters(all_branches=True))
+    assert [hit.conversation_id for hit in result.hits] == ["c1", "c2"]
+    assert [passage.is_on_visible_branch for passage in result.hits[0].passages] == [True, False]
+    assert result.elsewhere == 0
+
+
+def test_what_only_other_branches_hold_is_found_without_the_flag(conn):
+    """Nothing visible matches: the search widens by itself and says so."""
+    talk(conn, "c1", "x")
+    add_message(conn, "c1", "gone", "rye", position=None)
+    result = search(conn, "rye")
+    assert [hit.conversation_id for hit in result.hits] == ["c1"]
+    assert result.is_widened
+    assert not result.hits[0].passages[0].is_on_visible_branch
+
+
+@pytest.mark.parametrize(
+    ("filters", "ids"),
+    [
+        (Filters(role="assistant"), ["c2"]),
+        (Filters(kind="code"), ["c3"]),
+        (Filters(model="o1"), ["c3"]),
+        (Filters(project="the BAKERY"), ["c1"]),
+        (Filters(project="g-p-1"), ["c1"]),
+        (Filters(since="2024"), ["c2", "c3"]),
+        (Filters(since="2024-05-02"), ["c3"]),
+        (Filters(until="2024-05"), ["c1", "c2"]),
+        (Filters(since="2024-05-01", until="2024-05-01"), ["c2"]),
+        (Filters(archived=True), ["c3"]),
+        (Filters(archived=False), ["c1", "c2"]),
+    ],
+)
+@pytest.mark.parametrize("ranked", [0, 20_000])
+def test_filters(conn, monkeypatch, filters, ids, ranked):
+    """Each filter leaves what it says, with few matches and with many."""
+    monkeypatch.setattr(store, "RANKED", ranked)
+    add(conn, "projects", id="g-p-1", name="The bakery", url="u")
+    add_conversation(conn, "c1", "x", project_id="g-p-1")
+    add_message(conn, "c1", "n", "rye", created_at="2023-01-01T12:00:00.000Z")
+    add_conversation(conn, "c2", "x")
+    add_message(conn, "c2", "n", "rye", created_at="2024-05-01T12:00:00.000Z", role="assistant")
+    add_conversation(conn, "c3", "x", is_archived=1)
+    add_message(conn, "c3", "n", "rye", created_at="2024-06-01T12:00:00Z", kind="code", model="o1")
+    assert sorted(found(conn, "rye", filters)) == ids
+
+
+def test_title_matches_obey_the_filters_too(conn):
+    """A title is no message of a role, and belongs to its conversation's days."""
+    add_conversation(conn, "c1", "Rye", updated_at="2024-01-01T12:00:00.000Z")
+    assert found(conn, "rye", Filters(since="2024-01-01")) == ["c1"]
+    assert found(conn, "rye", Filters(since="2024-01-02")) == []
+    assert found(conn, "rye", Filters(role="user")) == []
+    assert found(conn, "rye", Filters(archived=True)) == []
+
+
+@pytest.mark.parametrize("date", ["yesterday", "2025-13", "2025-02-30", "", "9999", "0000"])
+def test_a_wrong_date_is_said(conn, date):
+    """What is no date is a usage error that shows how to write one."""
+    talk(conn, "c1", "rye")
+    with pytest.raises(UsageError, match="write it like"):
+        search(conn, "rye", Filters(since=date))
+
+
+def test_days_months_and_years_end_where_they_end():
+    """A month's end is the next one's beginning, whatever its length; both sort before every stored form of them."""
+    assert period("2024-02")[1] == period("2024-03-01")[0]
+    assert period("2024-12")[1] == period("2025")[0]
+    assert period("2024-12-31")[1] == period("2025-01")[0]
+    moment = period("2024-05-01T10:00:00Z")[0]
+    assert moment < "2024-05-01T10:00:00.000Z"
+    assert moment < "2024-05-01T10:00:00Z"
+
+
+def test_an_unknown_project_is_said(conn):
+    """A misspelt project is not an empty answer."""
+    with pytest.raises(UsageError, match="no project"):
+        search(conn, "rye", Filters(project="Nope"))
+
+
+def test_a_word_in_everything_is_answered_from_the_newest(conn, monkeypatch):
+    """Too many matches to weigh: the newest by date count, though older ones were stored later."""
+    monkeypatch.setattr(store, "RANKED", 10)
+    monkeypatch.setattr(store, "FIRST", 4)
+    for year in range(2024, 2000, -1):
+        talk(conn, f"c{year}", "the rye", created_at=f"{year}-01-01T00:00:00.000Z")
+    result = search(conn, "the", limit=3)
+    assert [hit.conversation_id for hit in result.hits] == ["c2024", "c2023", "c2022"]
+    assert not result.is_complete
+    assert len(found(conn, "the", limit=20)) == 20
+    assert len(found(conn, "the", limit=100)) == 24
+
+
+def test_many_matches_are_weighed_until_there_are_enough(conn, monkeypatch):
+    """The best of many are found without looking at all; the latest are the latest, and filters starve nothing."""
+    monkeypatch.setattr(store, "FIRST", 2)
+    for number in range(12):
+        talk(
+            conn, f"c{number:02}", "rye " + "and " * number, title="x", created_at=f"2024-01-{number + 1:02}T00:00:00Z"
+        )
+    talk(conn, "gone", "x")
+    add_message(conn, "gone", "n9", "rye", position=None)
+    assert found(conn, "rye", limit=2)[0] in {"c00", "c01"}
+    assert len(found(conn, "rye", limit=100)) == 12
+    assert found(conn, "rye", limit=2, latest=True) == ["c11", "c10"]
+    assert found(conn, "rye", Filters(since="2024-01-11", until="2024-01-11")) == ["c10"]
+
+
+def test_snippets_are_one_short_line_round_the_match(conn):
+    """A match deep in a long text is shown with its surroundings; a word as long as a file fills no screen."""
+    talk(conn, "c1", "filler words " * 500 + "\n\nthe rye\n\nstarter " + "and more " * 500)
+    talk(conn, "c2", "rye:" + "x" * 50_000)
+    for hit in search(conn, "rye").hits:
+        snippet = hit.passages[0].snippet
+        assert ("rye", True) in list(parts(snippet))
+        assert len(snippet) < 320
+        assert "\n" not in snippet
+
+
+def test_marks_in_the_text_itself_mislead_nobody():
+    """Pieces are whole whatever control characters a message brings along."""
+    assert list(parts("a\x03b\x02c\x02d")) == [("a", False), ("b", False), ("c", True), ("d", True)]
+
+
+def test_words_are_understood():
+    """Sign, quotes and star are taken off a word."""
+    words = parse('-"no thanks" bre* node.js --verbose -5')
+    assert [(w.text, w.is_prefix, w.is_excluded) for w in words] == [
+        ("no thanks", False, True),
+        ("bre", True, False),
+        ("node.js", False, False),
+        ("--verbose", False, False),
+        ("5", False, True),
+    ]
