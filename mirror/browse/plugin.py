@@ -121,11 +121,13 @@ def prepare_connection(conn: sqlite3.Connection) -> None:
 
 
 def inflate(body: object) -> str | None:
-    """Return the text of a zlib BLOB; None for anything else."""
+    """Return the text of a zlib BLOB; None for anything else, and for what is cut or longer than memory should hold."""
     if not isinstance(body, bytes):
         return None
     with suppress(zlib.error):
-        return zlib.decompressobj().decompress(body, MOST_INFLATED).decode("utf-8", "replace")
+        unpacking = zlib.decompressobj()
+        text = unpacking.decompress(body, MOST_INFLATED)
+        return text.decode("utf-8", "replace") if unpacking.eof else None
     return None
 
 
