@@ -50,10 +50,15 @@ class Absent:
         return count > BRAKE_COUNT and count > BRAKE_SHARE * self.looked_for
 
 
-def absent(known: Collection[Known], walks: Sequence[Walk], seen: Collection[str]) -> Absent:
-    """Return the conversations whose own list was walked to its end without showing them, here or elsewhere."""
+def absent(known: Collection[Known], walks: Sequence[Walk], seen: Collection[str], *, all_walked: bool) -> Absent:
+    """Return the conversations whose own list was walked to its end without showing them, here or elsewhere.
+
+    ``all_walked``: every list that exists was walked, so that a project without one exists no more.
+    """
+    walked = {walk.scope.name for walk in walks}
     ended = {walk.scope.name for walk in walks if walk.reached_end and not walk.scope.is_partial}
-    looked_for = [k for k in known if not k.is_deleted and _home(k) & ended == _home(k)]
+    homes = {k.conversation_id: _home(k) & walked if all_walked else _home(k) for k in known}
+    looked_for = [k for k in known if not k.is_deleted and homes[k.conversation_id] <= ended]
     return Absent(len(looked_for), {k.conversation_id: k for k in looked_for if k.conversation_id not in seen})
 
 
@@ -73,7 +78,7 @@ class Review:
         self.writer, self.source, self.timing, self.run_id = writer, source, timing, run_id
         self.changes: list[list[Change]] = []
 
-    def run(self, account_id: str, walks: Sequence[Walk], listed: set[str]) -> BrakeError | None:
+    def run(self, account_id: str, walks: Sequence[Walk], listed: set[str], *, all_walked: bool) -> BrakeError | None:
         """Mark, ask and conclude; return the brake if it was pulled. ``listed``: the conversations that were shown."""
         known = listings.known(self.writer.conn, self.source.provider, account_id)
         seen = set(listed)
@@ -81,7 +86,7 @@ class Review:
             seen |= self._taken_out(
                 account_id, [k for k in known.values() if k.is_archived and k.conversation_id not in seen]
             )
-        found = absent(known.values(), walks, seen)
+        found = absent(known.values(), walks, seen, all_walked=all_walked)
         doubted = {
             k.conversation_id: k
             for k in known.values()

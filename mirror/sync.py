@@ -141,7 +141,7 @@ class Sync:
             listed = self._remember_lists(account, walks)
             self._save_side(account)
             whole = self._fetch(account)
-            brake = self._review(account, walks, listed)
+            brake = self._review(account, walks, listed, all_walked=full and len(self.errors) == troubles)
         finally:
             self._save_memory(key, memory)
         if whole and not brake and len(self.errors) == troubles:
@@ -264,12 +264,12 @@ class Sync:
         self.report.note(f"not saved: {k.title or 'Untitled'} ({k.conversation_id}): {reason}")
         listings.mark_failed(conn, k.conversation_id, reason, self.timing.iso(plan.retry_pause(k.attempts)))
 
-    def _review(self, account: Account, walks: Sequence[Walk], listed: set[str]) -> bool:
+    def _review(self, account: Account, walks: Sequence[Walk], listed: set[str], *, all_walked: bool) -> bool:
         """Look after what no list shows any more; return whether the brake was pulled."""
         review = Review(self.writer, self.source, self.timing, self.run_id)
         brake = None
         try:
-            brake = review.run(account.id, walks, listed)
+            brake = review.run(account.id, walks, listed, all_walked=all_walked)
         except RateLimitError as error:
             self.report.note(f"absent conversations are asked for another night: {error.message}")
         finally:

@@ -319,3 +319,17 @@ def test_half_a_new_conversation_is_not_shown(tmp_path):
             last = night.night()
         assert last == 0
         assert differences(night) == []
+
+
+def test_a_deleted_project_takes_its_chats_along(tmp_path):
+    """Deleting a project deletes its chats, and the list in which they would be missed is gone too."""
+    with Night(tmp_path) as night:
+        project = night.person.new_project("Short-lived")
+        key = night.person.new_conversation("In it", project=project)
+        assert night.night() == 0
+        night.person.delete(key)
+        del night.account.projects[project]
+        for _ in range(2):
+            assert night.night(full=True) == 0
+        assert night.value("SELECT deleted_at FROM conversations WHERE id = ?", key) is not None
+        assert night.value("SELECT count(*) FROM messages WHERE conversation_id = ?", key) > 0
