@@ -196,16 +196,16 @@ def derived_row(merged: Conversation, facts: Facts) -> dict[str, Any]:
 
 
 def _stub_references(conn: sqlite3.Connection, row: dict[str, Any]) -> None:
-    # The names arrive with the side lists; until then the id stands in, so that no conversation waits for them.
-    for table, column in (("accounts", "account_id"), ("projects", "project_id"), ("gpts", "gpt_id")):
-        if row[column] is None:
-            continue
-        if table == "accounts":
-            sql, values = "INSERT INTO accounts (id, provider) VALUES (?, ?)", (row[column], row["provider"])
-        else:
-            url = f"{row['url'].rsplit('/c/', 1)[0]}/g/{row[column]}"
-            sql, values = f"INSERT INTO {table} (id, url) VALUES (?, ?)", (row[column], url)
-        conn.execute(f"{sql} ON CONFLICT DO NOTHING", values)
+    """Make rows for what a conversation points to. Their names arrive with the side lists; no conversation waits."""
+    if row["account_id"] is not None:
+        values = (row["account_id"], row["provider"])
+        conn.execute("INSERT INTO accounts (id, provider) VALUES (?, ?) ON CONFLICT DO NOTHING", values)
+    base = row["url"].rsplit("/c/", 1)[0]
+    if (project := row["project_id"]) is not None:
+        values = (project, project, f"{base}/g/{project}/project")
+        conn.execute("INSERT INTO projects (id, name, url) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", values)
+    if (gpt := row["gpt_id"]) is not None:
+        conn.execute("INSERT INTO gpts (id, url) VALUES (?, ?) ON CONFLICT DO NOTHING", (gpt, f"{base}/g/{gpt}"))
 
 
 def message_values(conversation_id: str, message: Message) -> tuple[Any, ...]:
