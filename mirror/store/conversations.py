@@ -202,8 +202,8 @@ def _stub_references(conn: sqlite3.Connection, row: dict[str, Any]) -> None:
         conn.execute("INSERT INTO accounts (id, provider) VALUES (?, ?) ON CONFLICT DO NOTHING", values)
     base = row["url"].rsplit("/c/", 1)[0]
     if (project := row["project_id"]) is not None:
-        values = (project, project, f"{base}/g/{project}/project")
-        conn.execute("INSERT INTO projects (id, name, url) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", values)
+        named = (project, project, f"{base}/g/{project}/project")
+        conn.execute("INSERT INTO projects (id, name, url) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", named)
     if (gpt := row["gpt_id"]) is not None:
         conn.execute("INSERT INTO gpts (id, url) VALUES (?, ?) ON CONFLICT DO NOTHING", (gpt, f"{base}/g/{gpt}"))
 
