@@ -158,6 +158,7 @@ CREATE TABLE _listed (            -- what the lists said last, and what of it is
   stored_us INTEGER,              -- the list update_time that the stored payload answers
   is_generating INTEGER NOT NULL DEFAULT 0,  -- an answer was being written when it was stored: read it again
   listed_at TEXT NOT NULL,
+  is_partial INTEGER NOT NULL DEFAULT 0,  -- only its visible branch could be read: read it whole when that works
   attempts INTEGER NOT NULL DEFAULT 0,
   retry_at TEXT,
   error TEXT,

@@ -76,8 +76,9 @@ def expected(scope: Scope, known: Collection[Known], *, full: bool) -> int | Non
 
 
 def to_read(known: Collection[Known], now: str) -> list[Known]:
-    """Return what is to be read now, newest first: not stored as listed, or still being written when it was."""
-    todo = [k for k in known if (not k.is_current or k.is_generating) and k.missing_since is None]
+    """Return what is to be read now, newest first: not stored as listed, being written when it was, or partial."""
+    todo = [k for k in known if not k.is_current or k.is_generating or k.is_partial]
+    todo = [k for k in todo if k.missing_since is None]
     due = [k for k in todo if k.retry_at is None or k.retry_at <= now]
     return sorted(due, key=lambda k: k.update_us or 0, reverse=True)
 

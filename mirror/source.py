@@ -82,18 +82,23 @@ class Wanted:
     """A conversation to read: what the list said of it, and how many messages of it are stored already.
 
     ``explained``: the list's new time has a reason that adds no message (a new title, another project); ``attempts``:
-    how many nights have failed at it.
+    how many nights have failed at it; ``is_known_flat``: its visible branch is stored as listed, only a tree is wanted.
     """
 
     listed: Listed
     known_messages: int = 0
     explained: bool = False
     attempts: int = 0
+    is_known_flat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One conversation as it came. ``proves_absence``: what it lacks is really gone (a whole tree, believed)."""
+    """One conversation as it came.
+
+    ``proves_absence``: what it lacks is really gone (a whole tree, believed); ``is_partial``: only its visible branch;
+    ``doubt``: why it is not believed to be whole.
+    """
 
     conversation_id: str
     payload: Any
@@ -101,6 +106,7 @@ class Reading:
     lane: str
     source: str
     proves_absence: bool
+    is_partial: bool = False
     doubt: str | None = None
 
 

@@ -223,7 +223,8 @@ class Sync:
         listed = Listed(k.conversation_id, k.update_us, k.title)
         known_messages = message_total(self.writer.conn, k.conversation_id)
         explained = known_messages > 0 and k.conversation_id in self._explained
-        return Wanted(listed, known_messages, explained=explained, attempts=k.attempts)
+        is_known_flat = k.is_current and k.is_partial and not k.is_generating
+        return Wanted(listed, known_messages, explained, k.attempts, is_known_flat)
 
     def _settle(self, k: Known, got: Reading | Unread) -> None:
         with self.writer.transaction() as conn:
@@ -242,14 +243,19 @@ class Sync:
                 got.proves_absence,
             )
             taken = take_in(conn, arrival, facts, self.run_id)
-            if got.doubt is None:
-                listings.mark_stored(conn, k.conversation_id, k.update_us, is_generating=taken.is_generating)
-            else:
+            if got.doubt is not None:
                 self._fail(conn, k, got.doubt)
+            else:
+                listings.mark_stored(conn, k.conversation_id, k.update_us, is_generating=taken.is_generating)
+                if got.is_partial:
+                    self._ask_for_whole(conn, k, 0)
         self.outcome.count(taken.changes)
 
     def _settle_unread(self, conn: sqlite3.Connection, k: Known, got: Unread) -> None:
         if got.later:
+            return
+        if k.is_current and k.is_partial:
+            self._ask_for_whole(conn, k, k.attempts + 1)
             return
         if got.gone and k.gone_run_id not in (None, self.run_id):
             # Listed, and twice proven deleted: the list is stale, and there is nothing to fetch any more.
@@ -258,6 +264,9 @@ class Sync:
         self._fail(conn, k, got.reason)
         if got.gone:
             listings.save_check(conn, k.conversation_id, self.timing.iso(), self.run_id)
+
+    def _ask_for_whole(self, conn: sqlite3.Connection, k: Known, attempts: int) -> None:
+        listings.mark_partial(conn, k.conversation_id, attempts, self.timing.iso(plan.retry_pause(attempts)))
 
     def _fail(self, conn: sqlite3.Connection, k: Known, reason: str) -> None:
         self.outcome.counts.failed += 1

@@ -333,3 +333,19 @@ def test_a_deleted_project_takes_its_chats_along(tmp_path):
             assert night.night(full=True) == 0
         assert night.value("SELECT deleted_at FROM conversations WHERE id = ?", key) is not None
         assert night.value("SELECT count(*) FROM messages WHERE conversation_id = ?", key) > 0
+
+
+def test_what_only_the_flat_lane_could_give_is_read_whole_later(tmp_path):
+    """A bad night leaves only visible branches; when trees come again, the other branches arrive by themselves."""
+    with Night(tmp_path) as night:
+        key = night.ids()[0]
+        night.person.regenerate(key)
+        night.knobs.batch = night.knobs.single = "missing"
+        assert night.night() == 0
+        assert len(differences(night)) == 1
+        night.knobs.batch = night.knobs.single = "normal"
+        night.night(full=True)
+        assert night.night() == 0
+        assert differences(night) == []
+        assert night.night() == 0
+        assert night.reads() == 0

@@ -75,6 +75,8 @@ class Reader:
         """
         if not any(self.lanes.alive(lane) for lane in LANES):
             self.lanes.revive()
+        if not (self.lanes.alive("batch") or self.lanes.alive("single")):
+            wanted = [want for want in wanted if not want.is_known_flat]  # no tree is to be had
         for start in range(0, len(wanted), BATCH):
             group = wanted[start : start + BATCH]
             trees = self._batch([want.listed.conversation_id for want in group])
@@ -121,7 +123,7 @@ class Reader:
 
     def _without_batch(self, want: Wanted) -> Reading | Unread:
         single = self._per_id("single", want)
-        if isinstance(single, Reading) or single.gone or single.later:
+        if isinstance(single, Reading) or single.gone or single.later or want.is_known_flat:
             return single
         plural = self._per_id("plural", want)
         if isinstance(plural, Reading):
@@ -232,7 +234,8 @@ class Reader:
 
 
 def _reading(conversation_id: str, payload: Any, body: bytes, lane: str, source: str) -> Reading:
-    return Reading(conversation_id, payload, body, lane, source, proves_absence=lane != "plural")
+    is_flat = lane == "plural"
+    return Reading(conversation_id, payload, body, lane, source, proves_absence=not is_flat, is_partial=is_flat)
 
 
 def _id(tree: Any) -> str:

@@ -44,6 +44,7 @@ class Known:
     checked_at: str | None
     is_deleted: bool
     is_generating: bool
+    is_partial: bool
 
     @property
     def is_current(self) -> bool:
@@ -79,6 +80,7 @@ def _known(row: sqlite3.Row) -> Known:
         checked_at=row["checked_at"],
         is_deleted=bool(row["is_deleted"]),
         is_generating=bool(row["is_generating"]),
+        is_partial=bool(row["is_partial"]),
     )
 
 
@@ -124,9 +126,17 @@ def mark_stored(
 ) -> None:
     """Remember that the conversation is stored as this list time showed it."""
     conn.execute(
-        "UPDATE _listed SET stored_us = ?, is_generating = ?, attempts = 0, retry_at = NULL, error = NULL,"
-        " gone_run_id = NULL WHERE conversation_id = ?",
+        "UPDATE _listed SET stored_us = ?, is_generating = ?, is_partial = 0, attempts = 0, retry_at = NULL,"
+        " error = NULL, gone_run_id = NULL WHERE conversation_id = ?",
         (update_us, int(is_generating), conversation_id),
+    )
+
+
+def mark_partial(conn: sqlite3.Connection, conversation_id: str, attempts: int, retry_at: str) -> None:
+    """Remember that what is stored is its visible branch only, and when to ask for the whole tree again."""
+    conn.execute(
+        "UPDATE _listed SET is_partial = 1, attempts = ?, retry_at = ? WHERE conversation_id = ?",
+        (attempts, retry_at, conversation_id),
     )
 
 
