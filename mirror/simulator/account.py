@@ -131,7 +131,7 @@ def account_of(data: dict[str, Any], clock: Callable[[], float], chance: random.
 
 
 def demo_account(clock: Callable[[], float], chance: random.Random) -> Account:
-    """Return the account of the demo: a year of somebody's conversations, of every kind of content."""
+    """Return the account of the demo: three years of one person, with every kind of content."""
     from mirror.simulator.corpus import demo_account_data  # noqa: PLC0415 - it is told with the help of this module
 
     return account_of(demo_account_data(clock(), chance), clock, chance)

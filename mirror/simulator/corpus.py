@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mirror.simulator import corpus_extras, story
-from mirror.simulator.draft import Desk
+from mirror.simulator.story_draft import Desk
 
 if TYPE_CHECKING:
     import random
