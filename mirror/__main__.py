@@ -1,0 +1,5 @@
+"""``python -m mirror`` is ``chatmirror``."""
+
+from mirror.cli import main
+
+main()
