@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mirror.normalize import tools
 from mirror.normalize.citations import Resolved, resolve
 from mirror.normalize.leaves import dicts, prose, readable
-from mirror.normalize.links import link, markdown, page, unique
+from mirror.normalize.links import link, markdown, one_line, page, unique
 from mirror.normalize.parts import attach_pointers, read_parts
 from mirror.normalize.reading import Reading, file_id_of
 from mirror.normalize.values import as_dict, as_dicts, as_list, as_text, first_text, plain
@@ -26,17 +26,21 @@ def read(message: dict[str, Any], role: str | None, recipient: str | None) -> tu
     """Return what a message holds, and its text with citations resolved, both total over any shape."""
     metadata = as_dict(message.get("metadata"))
     content = content_of(message)
-    reading = Reading(names=_file_names(metadata))
+    reading = Reading(names=_file_names(metadata), title=one_line(metadata.get("image_gen_title")))
     named = content_type(content)
     _read_typed(named, content, reading)
     if role == "assistant" and recipient and recipient.startswith(_CANVAS):
         reading.kind, reading.pieces = "canvas", [tools.canvas("\n".join(reading.pieces))]
     tools.read_result(metadata, reading)
-    if not reading.has_text():
-        reading.say_new(_stand_in(named, reading.kind, metadata))
+    if not reading.has_text() and (instead := _stand_in(named, reading.kind, metadata)):
+        reading.pieces = []
+        reading.say_new(instead)
+    report = tools.report(metadata)
+    if report is None:
+        reading.say_new(prose(tools.widget_state(metadata)))
     text = _joined(reading)
     resolved = resolve(text, metadata, legacy=role == "assistant")
-    resolved = _with_report(resolved, tools.report(metadata), reading)
+    resolved = _with_report(resolved, report, reading)
     lines = [*_attachment_lines(metadata, reading), *_branch_lines(metadata)]
     shown = "\n".join([*([resolved.text] if resolved.text.strip() or not lines else []), *lines])
     return reading, Resolved(shown, unique([*reading.links, *resolved.links]))
@@ -46,7 +50,9 @@ def _stand_in(named: str, kind: str | None, metadata: dict[str, Any]) -> list[st
     """Return what the metadata holds of a text that is empty itself."""
     if kind == "context":
         return readable(metadata.get("user_context_message_data"))
-    return readable(metadata.get("finished_text")) if named == "code" else []
+    if named == "code":
+        return readable(metadata.get("finished_text"))
+    return readable([metadata.get("async_task_title"), metadata.get("async_task_prompt")])
 
 
 def content_of(message: dict[str, Any]) -> dict[str, Any]:
@@ -158,6 +164,7 @@ def _read_screen(content: dict[str, Any], reading: Reading) -> None:
     attach_pointers(content, reading)
     if reading.attachments:
         reading.show("image")
+    reading.say_new(prose({key: value for key, value in state.items() if key not in {"title", "url"}}))
     _read_plain(content, reading)
 
 
@@ -212,6 +219,9 @@ def _file_names(metadata: dict[str, Any]) -> dict[str, str]:
 
 
 def _joined(reading: Reading) -> str:
+    if "voice" not in reading.traits:
+        for words in dict.fromkeys(reading.heard):
+            reading.say(words, "voice")
     pieces = reading.pieces
     if "voice" in reading.traits:
         # The words stand for the recording that they were taken from.

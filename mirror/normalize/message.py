@@ -27,6 +27,8 @@ def to_row(node_id: str, parent_id: str | None, raw: dict[str, Any]) -> tuple[Me
     text, is_lossy = clean_text(resolved.text)
     text = without_private(text)
     kind = kind_of(reading, role, recipient)
+    if raw.get("channel") == "analysis" and role == "assistant" and recipient in _EVERYONE and kind in {"text", "code"}:
+        kind = "reasoning"  # what a model says to itself
     message_id = plain(raw.get("id"))
     row = Message(
         id=node_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mirror.normalize.leaves import dicts, prose, readable
+from mirror.normalize.leaves import dicts, prose, readable, strings
 from mirror.normalize.values import as_dict, as_text, first_text
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mirror.normalize.reading import Reading
 
 _POINTERS = frozenset({"asset_pointer", "audio_asset_pointer", "video_container_asset_pointer"})
+_TRANSCRIPTS = ("transcription", "transcript", "word_transcription")
 # What a part holds besides its words: nothing of it is written for a reader.
 _MEDIA_KEYS = frozenset({"content_type", "type", "asset_pointer", "metadata", "name", "file_name", "filename"})
 
@@ -57,7 +58,7 @@ def _read_image(part: dict[str, Any], reading: Reading) -> None:
     metadata = as_dict(part.get("metadata"))
     dalle = as_dict(metadata.get("dalle"))
     name = reading.attach(part, "image")
-    titles = (metadata.get("title"), part.get("title"), part.get("alt"), name)
+    titles = (metadata.get("title"), part.get("title"), part.get("alt"), name, reading.title)
     reading.show("image", first_text(dalle.get("prompt"), dalle.get("serialization_title"), *titles))
     reading.traits.add("image")
     if dalle or isinstance(metadata.get("generation"), dict):
@@ -75,7 +76,15 @@ def _read_recording(part: dict[str, Any], reading: Reading) -> None:
     attach_pointers(part, reading)
     reading.show("video" if "video_container" in part_type(part) else "audio")
     reading.traits.add("media")
+    reading.heard += _transcripts(part)
     _read_rest({key: value for key, value in part.items() if key not in _POINTERS}, reading)
+
+
+def _transcripts(part: dict[str, Any]) -> list[str]:
+    """Return the words that a recording carries itself, as a text or word by word."""
+    said = [record.get(key) for _, record in dicts(part) for key in _TRANSCRIPTS]
+    words = (" ".join(text.strip() for _, text in strings(value)) for value in said)
+    return [text for text in words if text]
 
 
 def _read_file(part: dict[str, Any], reading: Reading) -> None:
@@ -116,7 +125,7 @@ def attach_pointers(value: object, reading: Reading) -> None:
 
 def _media_kind(named: str) -> str:
     named = named.lower()
-    kinds = {"video_container": "video", "audio": "audio", "image": "image", "frames": "image", "screenshot": "image"}
+    kinds = {"video": "video", "audio": "audio", "image": "image", "frames": "image", "screenshot": "image"}
     return next((kind for word, kind in kinds.items() if word in named), "file")
 
 

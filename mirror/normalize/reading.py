@@ -25,7 +25,7 @@ class Reading:
     ``traits`` says what was met (text, image, generated, chart, voice,
     media, file, report, other); a ``kind`` set by the
     content type overrules what the traits suggest. ``names`` maps file ids to the names that the message's metadata
-    gives them.
+    gives them, ``title`` is what they give a picture; ``heard`` keeps transcripts that recordings carry themselves.
     """
 
     kind: str | None = None
@@ -35,6 +35,8 @@ class Reading:
     attachments: dict[str, Attachment] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
+    title: str | None = None
+    heard: list[str] = field(default_factory=list)
 
     def say(self, text: object, trait: str = "text") -> None:
         """Take in a string as a person's or the model's words; anything else is no text."""

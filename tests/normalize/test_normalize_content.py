@@ -208,7 +208,7 @@ def test_a_canvas_call_cut_off_half_way_keeps_its_text():
     row, _ = row_of(
         typed("code", text='{"name": "Plan", "content": "half'), "assistant", recipient="canmore.create_textdoc"
     )
-    assert (row.kind, row.text) == ("canvas", '{"name": "Plan", "content": "half')
+    assert (row.kind, row.text) == ("canvas", "Plan\n\nhalf")
 
 
 @pytest.mark.parametrize("as_string", [True, False])
