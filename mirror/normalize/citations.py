@@ -10,8 +10,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mirror.normalize.links import link, one_line, pages, search_pages, tidy_markdown, unique
-from mirror.normalize.marks import LEGACY, LOOKALIKES, Mark, legacy_words, linked, marks, source_refs, words
+from mirror.normalize.leaves import readable
+from mirror.normalize.links import PAGE_LISTS, link, nested_pages, one_line, pages, search_pages, tidy_markdown, unique
+from mirror.normalize.marks import (
+    LEGACY,
+    LOOKALIKES,
+    Mark,
+    addresses,
+    legacy_words,
+    linked,
+    marks,
+    source_refs,
+    without_marks,
+    words,
+)
 from mirror.normalize.values import as_count, as_dict, as_dicts, as_text, first_text
 
 if TYPE_CHECKING:
@@ -20,11 +32,15 @@ if TYPE_CHECKING:
 _HIDDEN = "hidden"
 # What stands for a reference and nothing else, so that a link may take its place.
 _LIKE_A_MARK = re.compile(
-    "\ue200.*"
-    "|\u3010[^\u3010\u3011]*\u2020[^\u3010\u3011]*\u3011"
+    "\u3010[^\u3010\u3011]*\u2020[^\u3010\u3011]*\u3011"
     r"|\[\^?\d+\^?\]|:contentReference\[[^\]]*\](?:\{[^}]*\})?|(?:turn\d+[a-z_]+\d+\s*)+",
-    re.DOTALL,
 )  # fmt: skip
+# Marks of 2023 and 2024 that were meant for a program only.
+_OAICITE = re.compile(r":contentReference\[oaicite:\d+\](?:\{[^}\n]*\})?|\u3010oaicite:\d+\u3011")
+# What a reference holds besides what its card shows; pages are shown as links or not at all.
+_NOT_SHOWN = frozenset(
+    (*PAGE_LISTS, "refs", "safe_urls", "metadata", "extra_params", "entity_data", "input_pointer", "fff_metadata")
+)
 _CLOSES_A_WORD = ".,;:!?)]}%\"'\u2019\u201d"
 
 
@@ -86,7 +102,7 @@ def _start(reference: dict[str, Any]) -> float:
 def _reference_pages(reference: dict[str, Any]) -> list[Link]:
     if reference.get("type") == _HIDDEN:
         return []
-    return pages(reference) or tidy_markdown(as_text(reference.get("alt")))[1]
+    return pages(reference) or tidy_markdown(as_text(reference.get("alt")))[1] or nested_pages(reference)
 
 
 def _reference_span(reference: dict[str, Any], text: str, start: int, end: int) -> _Span:
@@ -95,10 +111,15 @@ def _reference_span(reference: dict[str, Any], text: str, start: int, end: int) 
     shown = "" if reference.get("type") == _HIDDEN else _shown(reference, quoted, found)
     if as_text(reference.get("alt")).strip() == quoted:
         shown = quoted
-    elif not _LIKE_A_MARK.fullmatch(quoted) and quoted not in shown:
-        # A person's or the model's own words: a reference may add to them, never take them away.
-        shown = f"{quoted} {shown}".rstrip()
+    elif quoted not in shown and _says_something(quoted):
+        # A person's or the model's own words, with marks among them or not: a reference adds to them only.
+        return _Span(end, end, f" {shown}" if shown else "", found)
     return _Span(start, end, shown, found)
+
+
+def _says_something(quoted: str) -> bool:
+    rest = without_marks(quoted)
+    return bool(rest) and not _LIKE_A_MARK.fullmatch(rest)
 
 
 def _shown(reference: dict[str, Any], quoted: str, found: list[Link]) -> str:
@@ -108,12 +129,20 @@ def _shown(reference: dict[str, Any], quoted: str, found: list[Link]) -> str:
     alt, _ = tidy_markdown(as_text(reference.get("alt")))
     if alt.strip():
         return alt
-    if found:
+    if pages(reference) or as_text(reference.get("type")).startswith("product"):
         return linked(found)
     if title and reference.get("type") == "file":
         return f"({title})"
     mark = next(marks(quoted), None)
-    return title or (words(mark) if mark else "")
+    named = title or (words(mark) if mark else "")
+    return named if found else _card(reference, named)
+
+
+def _card(reference: dict[str, Any], named: str) -> str:
+    """Return what a card without ready text holds, after its name."""
+    told = {key: value for key, value in reference.items() if isinstance(value, dict | list) and key not in _NOT_SHOWN}
+    inside = ", ".join(" ".join(said.split()) for said in readable(told) if said != named)
+    return f"{named}: {inside}" if named and inside else named or inside
 
 
 def _nav_list(reference: dict[str, Any], title: str, found: list[Link]) -> str:
@@ -152,6 +181,11 @@ def _legacy_spans(text: str, cited: list[tuple[int, int, dict[str, Any]]]) -> li
         record = record or (in_order[n] if in_order else {})
         shown, links = _citation_shown(record)
         spans.append(_Span(mark.start(), mark.end(), shown or legacy_words(mark["label"]), links))
+    spans += [
+        _Span(mark.start(), mark.end(), "", [])
+        for mark in _OAICITE.finditer(text)
+        if not _is_quoted(text, *mark.span())
+    ]
     return spans
 
 
@@ -189,7 +223,8 @@ def _unplaced(mark: Mark, sources: dict[str, Link], record: dict[str, Any]) -> _
     said = words(mark)
     shown, links = _citation_shown(record)
     if not links:
-        links = unique(sources.get(ref) for ref in source_refs(mark))
+        own = [link(url, said, "citation") for url in addresses(mark)]
+        links = unique([*own, *(sources.get(ref) for ref in source_refs(mark))])
         shown = linked(links, said) or shown
     return _Span(mark.start, mark.end, shown or said, links)
 
@@ -214,20 +249,29 @@ def _put_together(text: str, spans: list[_Span]) -> tuple[str, list[Link]]:
     found: list[Link] = []
     done = 0
     # Where spans overlap, the first and longest one counts.
-    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+    for span in sorted(spans, key=lambda span: (span.start, span.start != span.end, -span.end)):
         if span.start < done:
+            found += span.links
             continue
         before = text[done : span.start]
-        if not span.shown and before.endswith(" ") and text[span.end : span.end + 1] in {"", "\n", ".", ",", ";"}:
+        if not span.shown and before.endswith(" ") and text[span.end : span.end + 1] in {"", " ", "\n", ".", ",", ";"}:
             before = before[:-1]
         pieces.append(before)
         if span.shown.startswith(("[", "(")) and _ends_a_word(before or (pieces[-2] if len(pieces) > 1 else "")):
             pieces.append(" ")
-        pieces.append(span.shown)
+        pieces.append(_in_cell(span.shown) if _is_row(text, span.start) else span.shown)
         found += span.links
         done = span.end
     pieces.append(text[done:])
     return "".join(pieces), found
+
+
+def _is_row(text: str, at: int) -> bool:
+    return text[text.rfind("\n", 0, at) + 1 : at].lstrip().startswith("|")
+
+
+def _in_cell(shown: str) -> str:
+    return shown.replace("|", "\\|")
 
 
 def _ends_a_word(text: str) -> bool:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from mirror.normalize.leaves import dicts
 from mirror.normalize.rows import Link
 from mirror.normalize.values import as_dict, as_dicts, first_text, plain
 
@@ -17,7 +18,7 @@ _BREAKS_A_LINK = re.compile(r"[\s\x00-\x1f\x7f<>()\\\"`]")
 _SPACES = re.compile(r"[\s\x00-\x1f\x7f]+")
 _MARKDOWN_LINK = re.compile(r"(!?)\[((?:[^\[\]\\\n]|\\.)*)\]\(([^\s()]*(?:\([^\s()]*\)[^\s()]*)*)\)")
 # Where a reference keeps its pages, in the order in which the service shows them (API notes §4.1).
-_PAGE_LISTS = ("items", "sources", "supporting_websites", "fallback_items", "images", "entries")
+PAGE_LISTS = ("items", "sources", "supporting_websites", "fallback_items", "images", "entries")
 
 
 def web_url(value: object) -> str | None:
@@ -54,11 +55,18 @@ def page(record: dict[str, Any], kind: str = "citation") -> Link | None:
 def pages(reference: dict[str, Any], kind: str = "citation") -> list[Link]:
     """Return the pages of one reference, the main ones first, each address once."""
     found = [page(reference, kind)]
-    for key in _PAGE_LISTS:
+    for key in PAGE_LISTS:
         for item in as_dicts(reference.get(key)):
             found.append(page(item, kind))
             found.extend(page(site, kind) for site in as_dicts(item.get("supporting_websites")))
     return unique(found)
+
+
+def nested_pages(reference: dict[str, Any]) -> list[Link]:
+    """Return the pages that lie deeper in a reference of another shape: goods, pictures, whatever a card shows."""
+    inside = (value for key, value in reference.items() if key not in {"attributions_debug", "metadata"})
+    records = (record for value in inside for _, record in dicts(value))
+    return unique(page(record, "widget") for record in records if first_text(record.get("title"), record.get("name")))
 
 
 def unique(links: Iterable[Link | None]) -> list[Link]:
@@ -75,7 +83,8 @@ def search_pages(metadata: dict[str, Any]) -> list[Link]:
     groups = as_dicts(metadata.get("search_result_groups"))
     entries = [entry for group in groups for entry in (as_dicts(group.get("entries")) or [group])]
     listed = as_dicts(as_dict(metadata.get("_cite_metadata")).get("metadata_list"))
-    return unique(page(entry, "search") for entry in [*entries, *listed])
+    pictures = as_dicts(metadata.get("image_results"))
+    return unique(page(entry, "search") for entry in [*entries, *listed, *pictures])
 
 
 def tidy_markdown(text: str) -> tuple[str, list[Link]]:

@@ -11,21 +11,26 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.normalize.leaves import is_readable, strings
-from mirror.normalize.links import markdown, one_line
+from mirror.normalize.links import markdown, one_line, web_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from mirror.normalize.rows import Link
 
-# Closed marks, or what a cut answer left of one.
+# A field that is followed by no sign: references, lines, or whatever goes up to a blank.
+_FIELD = "\ue202(?:turn\\d+[a-zA-Z_]*\\d*(?:,turn\\d+[a-zA-Z_]*\\d*)*|L\\d+(?:-L?\\d+)?|[^\\s\ue200-\ue204]*)"
+_KINDS = "(?:(?:file|memory_)?cite|navlist|image_group|entity|video|url|products?)"
+# Closed marks, or what a cut answer left of one: without its end, or without its beginning.
 _MARK = re.compile(
     "\ue200(?P<closed>[^\ue200\ue201]*)\ue201"
-    "|\ue200(?P<open>[a-z_]+(?:\ue202[^\\s\ue200-\ue204]*)+)"
+    f"|\ue200(?P<open>[a-z_]+(?:{_FIELD})+)"
+    f"|(?P<torn>{_KINDS}?(?:\ue202[^\ue200\ue201\n]*\ue201|(?:{_FIELD})+))"
 )  # fmt: skip
 LEGACY = re.compile("\u3010(?P<ref>[\\w:]{1,40})\u2020(?P<label>[^\u3010\u3011\n]*)\u3011")
 _SOURCE_REF = re.compile(r"turn\d+[a-zA-Z_]+?\d+")
-_LINES = re.compile(r"L?\d+(?:-L?\d+)?")
+# Lines of a file, or a word for machines such as ``v1``.
+_LINES = re.compile(r"L?\d+(?:-L?\d+)?|[a-z_]{1,20}\d+")
 # Non-breaking and typographic blanks and dashes differ between a text and what its references quote from it.
 LOOKALIKES = str.maketrans(
     dict.fromkeys("\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000", " ")
@@ -48,13 +53,23 @@ class Mark(NamedTuple):
 def marks(text: str) -> Iterator[Mark]:
     """Yield the newer marks of a text, in order."""
     for found in _MARK.finditer(text):
-        kind, *fields = (found["closed"] or found["open"] or "").split("\ue202")
+        kind, *fields = (found["closed"] or found["open"] or (found["torn"] or "").rstrip("\ue201")).split("\ue202")
         yield Mark(found.start(), found.end(), kind, fields)
+
+
+def without_marks(text: str) -> str:
+    """Return a text without the newer marks in it and without blanks around it."""
+    return _MARK.sub("", text).strip()
 
 
 def source_refs(mark: Mark) -> list[str]:
     """Return the sources that a mark names, such as ``turn0search1``."""
     return [ref for field in mark.fields for ref in _SOURCE_REF.findall(field)]
+
+
+def addresses(mark: Mark) -> list[str]:
+    """Return the web addresses that a mark itself holds."""
+    return [url for field in mark.fields if (url := web_url(field))]
 
 
 def words(mark: Mark) -> str:
@@ -77,7 +92,8 @@ def _field_words(field: str) -> list[str]:
             return _json_words(json.loads(field))
         except (ValueError, RecursionError):
             return []
-    return [] if not field or _SOURCE_REF.match(field) or _LINES.fullmatch(field) else [field]
+    is_told = field and not _SOURCE_REF.match(field) and not _LINES.fullmatch(field) and not web_url(field)
+    return [field] if is_told else []
 
 
 def _json_words(value: object) -> list[str]:
