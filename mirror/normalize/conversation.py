@@ -14,7 +14,7 @@ from mirror.normalize.message import to_row
 from mirror.normalize.nodes import read_nodes
 from mirror.normalize.rows import Conversation, Message
 from mirror.normalize.tree import Weight, visible_branch
-from mirror.normalize.values import as_dict, as_text, epoch_us, first_text, iso_time, plain
+from mirror.normalize.values import as_dict, as_id, as_text, epoch_us, first_text, iso_time, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,7 +50,7 @@ def from_payload(payload: object) -> Conversation:
     rows, branch = placed(rows, parents, current)
     project_id, gpt_id = _gizmo(record)
     return Conversation(
-        id=plain(record.get("conversation_id")) or plain(record.get("id")) or "",
+        id=as_id(record.get("conversation_id")) or as_id(record.get("id")) or "",
         title=_title(record.get("title")),
         created_at=iso_time(record.get("create_time")),
         updated_at=iso_time(record.get("update_time")),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mirror.normalize.content import content_of, read
 from mirror.normalize.links import one_line
 from mirror.normalize.rows import Message
-from mirror.normalize.values import as_dict, clean_text, first_text, iso_time, plain, without_private
+from mirror.normalize.values import as_dict, as_id, clean_text, first_text, iso_time, plain, without_private
 
 if TYPE_CHECKING:
     from mirror.normalize.reading import Reading
@@ -29,7 +29,7 @@ def to_row(node_id: str, parent_id: str | None, raw: dict[str, Any]) -> tuple[Me
     kind = kind_of(reading, role, recipient)
     if raw.get("channel") == "analysis" and role == "assistant" and recipient in _EVERYONE and kind in {"text", "code"}:
         kind = "reasoning"  # what a model says to itself
-    message_id = plain(raw.get("id"))
+    message_id = as_id(raw.get("id"))
     row = Message(
         id=node_id,
         parent_id=parent_id,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from mirror.normalize.values import as_dict, as_list, plain
+from mirror.normalize.values import as_dict, as_id, as_list, plain
 
 _MESSAGE_KEYS = frozenset({"content", "author", "role", "text", "parts"})
 
@@ -33,7 +33,8 @@ class Nodes:
 
     def resolve(self, name: object) -> str | None:
         """Return our id for an id of the payload; the cleaned name itself where no node has it."""
-        return self.names.get(name) or plain(name) if isinstance(name, str) else None
+        name = _stated(name)
+        return self.names.get(name) or as_id(name) if name else None
 
 
 def read_nodes(payload: dict[str, Any]) -> Nodes:
@@ -51,12 +52,17 @@ def read_nodes(payload: dict[str, Any]) -> Nodes:
     return nodes
 
 
+def _stated(name: object) -> str | None:
+    """Return an id as the payload writes it, to be looked up; a number as its digits."""
+    return (name or None) if isinstance(name, str) else as_id(name)
+
+
 def _collected(entries: list[tuple[Any, Any]]) -> Nodes:
     nodes = Nodes()
     aliases: dict[str, str] = {}
     for n, (key, entry) in enumerate(entries):
         raw, message = _opened(entry)
-        own = [name for name in (key, raw.get("id"), as_dict(message).get("id")) if isinstance(name, str) and name]
+        own = [name for name in map(_stated, (key, raw.get("id"), as_dict(message).get("id"))) if name]
         wanted = next((name for name in map(plain, own) if name), f"node-{n}")
         if _is_repeated(nodes.by_id.get(wanted), message):
             continue
@@ -106,15 +112,16 @@ def _free_id(nodes: Nodes, wanted: str) -> str:
 def _stated_parent(node: Node) -> object:
     metadata = as_dict(as_dict(node.message).get("metadata"))
     stated = (node.raw.get("parent"), node.raw.get("parent_id"), metadata.get("parent_id"))
-    return next((name for name in stated if isinstance(name, str) and name), None)
+    return next(filter(None, map(_stated, stated)), None)
 
 
 def _find_parents(nodes: Nodes) -> None:
     listed: dict[str, str] = {}
     for node in nodes.by_id.values():
         for child in as_list(node.raw.get("children")):
-            if isinstance(child, str) and child in nodes.names:
-                listed.setdefault(nodes.names[child], node.id)
+            name = nodes.names.get(_stated(child) or "")
+            if name:
+                listed.setdefault(name, node.id)
     for node in nodes.by_id.values():
         node.parent = _parent(node, nodes, listed.get(node.id))
 

@@ -105,6 +105,13 @@ def plain(value: object) -> str | None:
     return text if text.strip() else None
 
 
+def as_id(value: object) -> str | None:
+    """Return an id as text, or None; some tools number what the service names."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value) if abs(value) < _INT64 else None
+    return plain(value)
+
+
 def as_dict(value: object) -> dict[str, Any]:
     """Return the value if it is a dict, else an empty one."""
     return value if isinstance(value, dict) else {}

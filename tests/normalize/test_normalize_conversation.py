@@ -157,3 +157,25 @@ def test_an_unknown_provider_is_a_mistake_of_the_program():
     """Only a provider nobody wrote a normalizer for is refused."""
     with pytest.raises(ValueError, match="chatgpt"):
         normalize("clippy", {})
+
+
+@pytest.mark.parametrize("is_list", [False, True])
+def test_ids_that_are_numbers_are_ids(is_list):
+    """A tool that numbers its nodes loses neither order nor branch, and no message changes its id."""
+    nodes = [
+        {"id": 1, "parent": None, "children": [2]},
+        {"id": 2, "parent": 1, "children": [3, 4], "message": {"id": 2, **message("q", create_time=1_700_000_000)}},
+        {"id": 3, "parent": 2, "children": [], "message": {"id": 3, **message("shown", create_time=1_700_000_001)}},
+        {"id": 4, "parent": 2, "children": [], "message": {"id": 4, **message("other", create_time=1_700_000_002)}},
+    ]
+    for drop in ((), ("parent",), ("children",)):
+        kept = [{key: value for key, value in node.items() if key not in drop} for node in nodes]
+        mapping = kept if is_list else {str(node["id"]): node for node in kept}
+        conversation = normalize("chatgpt", {"conversation_id": 17, "mapping": mapping, "current_node": 3})
+        assert (conversation.id, conversation.current_node_id) == ("17", "3")
+        assert thread(conversation) == ["q", "shown"]
+        assert [(row.id, row.parent_id, row.message_id) for row in conversation.messages] == [
+            ("2", "1", None),
+            ("3", "2", None),
+            ("4", "2", None),
+        ]
