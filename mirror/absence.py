@@ -80,9 +80,11 @@ class Review:
 
     def run(self, account_id: str, walks: Sequence[Walk], listed: set[str], *, all_walked: bool) -> BrakeError | None:
         """Mark, ask and conclude; return the brake if it was pulled. ``listed``: the conversations that were shown."""
-        known = listings.known(self.writer.conn, self.source.provider, account_id)
+        ended = {walk.scope.name for walk in walks if walk.reached_end and not walk.scope.is_partial}
+        part = "all" if ended - {"archived"} else "archived or doubted"  # of the others nothing was learned
+        known = listings.known(self.writer.conn, self.source.provider, account_id, part)
         seen = set(listed)
-        if any(walk.scope.name == "archived" and walk.reached_end for walk in walks):
+        if "archived" in ended:
             seen |= self._taken_out(
                 account_id, [k for k in known.values() if k.is_archived and k.conversation_id not in seen]
             )

@@ -37,16 +37,24 @@ def union(walks: Sequence[Walk], known: Mapping[str, Known], account_id: str) ->
 
 
 def stop_line(
-    known: Mapping[str, Known], mark: int | None, scope: Scope, *, full: bool
+    lookup: Callable[[Sequence[str]], Mapping[str, Known]], mark: int | None, scope: Scope, *, full: bool
 ) -> Callable[[Sequence[Listed]], bool]:
-    """Return the test after which a list need not be read further: all known, stored, and below the watermark."""
+    """Return the test after which a list need not be read further.
+
+    Newest first, everything that changed since the last complete run stands above its watermark: a page whose lower
+    half is all known, stored, and below the watermark reaches down to where nothing is new.
+    """
 
     def enough(items: Sequence[Listed]) -> bool:
         if not _is_filtered(scope, items):
             return True  # the service gave the whole list for a part of it: nothing to be learned further down
         if full or scope.to_the_end or mark is None or not items:
             return False
-        return all(is_settled(known, item) for item in items) and min(item.update_us or 0 for item in items) <= mark
+        lower = items[len(items) // 2 :]
+        if max(item.update_us or 0 for item in lower) > mark:
+            return False
+        known = lookup([item.conversation_id for item in lower])
+        return all(is_settled(known, item) for item in lower)
 
     return enough
 
@@ -63,16 +71,9 @@ def is_settled(known: Mapping[str, Known], item: Listed) -> bool:
     return k is not None and k.is_current and k.update_us == item.update_us and not k.is_deleted
 
 
-def expected(scope: Scope, known: Collection[Known], *, full: bool) -> int | None:
+def expected(scope: Scope, counts: Mapping[str, int], *, full: bool) -> int | None:
     """Return how many conversations are known to stand in a list; None in a full run, which believes no short page."""
-    if full:
-        return None
-    living = [k for k in known if k.missing_since is None and not k.is_deleted]
-    if scope.name == "archived":
-        return sum(1 for k in living if k.is_archived)
-    if scope.name == "starred":
-        return sum(1 for k in living if k.is_starred)
-    return sum(1 for k in living if not k.is_archived)
+    return None if full else counts.get(scope.name, 0)
 
 
 def to_read(known: Collection[Known], now: str) -> list[Known]:

@@ -25,7 +25,7 @@ from mirror.store.conversations import message_total
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from mirror.source import Identity, Source, Walk
     from mirror.store.database import Writer
@@ -148,14 +148,14 @@ class Sync:
             self._close(account, walks, key, memory, full=full)
 
     def _list(self, account: Account, *, full: bool) -> list[Walk]:
-        known = listings.known(self.writer.conn, self.source.provider, account.id)
+        counts = listings.counts(self.writer.conn, self.source.provider, account.id)
         walked = listings.last_walked(self.writer.conn, account.id)
         walks: list[Walk] = []
         with self._collecting():
             for scope in self.source.scopes(full=full, last_walked=walked):
                 mark = listings.watermark(self.writer.conn, account.id, scope)
-                enough = plan.stop_line(known, mark, scope, full=full)
-                walk = self.source.walk(scope, enough, plan.expected(scope, known.values(), full=full))
+                enough = plan.stop_line(self._known_of, mark, scope, full=full)
+                walk = self.source.walk(scope, enough, plan.expected(scope, counts, full=full))
                 walks.append(walk)
                 if walk.trouble is not None:
                     self.errors.append(walk.trouble)
@@ -165,21 +165,23 @@ class Sync:
         self.outcome.counts.listed += len({key for walk in walks for key in walk.items})
         return walks
 
+    def _known_of(self, ids: Collection[str]) -> dict[str, Known]:
+        return listings.known_of(self.writer.conn, self.source.provider, ids)
+
     def _collecting(self) -> _Collector:
         return _Collector(self.errors)
 
     def _remember_lists(self, account: Account, walks: Sequence[Walk]) -> set[str]:
         """Remember every listed row and bring conversations up to it; return the ids that were listed."""
-        everywhere = listings.known(self.writer.conn, self.source.provider)
-        listed = plan.union(walks, everywhere, account.id)
+        listed = plan.union(walks, self._known_of({key for walk in walks for key in walk.items}), account.id)
         imports = listings.unlisted_imports(self.writer.conn, self.source.provider)
         rows = iter(listed.values())
         while chunk := list(islice(rows, ROWS_A_TRANSACTION)):
             with self.writer.transaction() as conn:
                 for item in chunk:
                     self._remember(conn, account, item, is_import=item.conversation_id in imports)
-        known = listings.known(self.writer.conn, self.source.provider, account.id).values()
-        for k in plan.unstarred(known, walks, listed):
+        starred = listings.known(self.writer.conn, self.source.provider, account.id, "starred")
+        for k in plan.unstarred(starred.values(), walks, listed):
             with self.writer.transaction() as conn:
                 self._remember(conn, account, Listed(k.conversation_id, k.update_us, is_starred=False), is_import=False)
         return set(listed)
@@ -205,8 +207,8 @@ class Sync:
 
     def _fetch(self, account: Account) -> bool:
         """Read what is to do, newest first; return whether everything was at least tried."""
-        known = listings.known(self.writer.conn, self.source.provider, account.id)
-        self.outcome.counts.unchanged += sum(1 for k in known.values() if k.is_current)
+        known = listings.known(self.writer.conn, self.source.provider, account.id, "to do")
+        self.outcome.counts.unchanged += listings.counts(self.writer.conn, self.source.provider, account.id)["current"]
         todo = plan.to_read(known.values(), self.timing.iso())
         if not todo:
             return True
@@ -320,7 +322,7 @@ class Sync:
                     listings.save_scope(conn, account.id, walk.scope, **columns)
 
     def _compare_only(self, account: Account, walks: Sequence[Walk]) -> None:
-        known, counts = listings.known(self.writer.conn, self.source.provider, account.id), self.outcome.counts
+        known, counts = self._known_of({key for walk in walks for key in walk.items}), self.outcome.counts
         for item in plan.union(walks, known, account.id).values():
             k = known.get(item.conversation_id)
             counts.new += k is None

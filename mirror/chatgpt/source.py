@@ -132,7 +132,8 @@ class ChatGPT:
         spare = NIGHTLY_REQUESTS - 2 - 4 * self._accounts
         self._chores = _Chores(self.memory.setdefault("chores", {}), now, max(0, spare), full)
         scopes = {
-            f"project:{key}": Scope(f"project:{key}", f"project “{side.project_name(row)}”")
+            # To the end: a conversation moved in keeps its time, and can stand anywhere in the list.
+            f"project:{key}": Scope(f"project:{key}", f"project “{side.project_name(row)}”", to_the_end=True)
             for key, row in self._projects.items()
         }
         changed = {name for name in scopes if self._project_changed(name) or name not in last_walked}

@@ -52,15 +52,47 @@ class Known:
         return self.stored_us is not None and self.stored_us == self.update_us
 
 
-def known(conn: sqlite3.Connection, provider: str, account_id: str | None = None) -> dict[str, Known]:
-    """Return what is remembered of every conversation (of one account)."""
-    rows = conn.execute(
-        "SELECT l.*, c.deleted_at IS NOT NULL AS is_deleted FROM _listed l"
-        " LEFT JOIN conversations c ON c.id = l.conversation_id"
-        " WHERE l.provider = ? AND (? IS NULL OR l.account_id = ?)",
-        (provider, account_id, account_id),
-    )
+_KNOWN = (
+    "SELECT l.*, c.deleted_at IS NOT NULL AS is_deleted FROM _listed l"
+    " LEFT JOIN conversations c ON c.id = l.conversation_id WHERE l.provider = ?"
+)
+# What part of an account a question is about: reading all of a large one every time would cost a night its cheapness.
+_PARTS = {
+    "all": "1",
+    "to do": "(l.stored_us IS NOT l.update_us OR l.is_generating OR l.is_partial)",
+    "starred": "l.is_starred = 1",
+    "archived or doubted": "(l.is_archived = 1 OR l.gone_run_id IS NOT NULL)",
+}
+
+
+def known(conn: sqlite3.Connection, provider: str, account_id: str, part: str = "all") -> dict[str, Known]:
+    """Return what is remembered of an account's conversations, or of a part of them."""
+    rows = conn.execute(f"{_KNOWN} AND l.account_id = ? AND {_PARTS[part]}", (provider, account_id))
     return {row["conversation_id"]: _known(row) for row in rows}
+
+
+def known_of(conn: sqlite3.Connection, provider: str, ids: Iterable[str]) -> dict[str, Known]:
+    """Return what is remembered of these conversations, whosever they are."""
+    found: dict[str, Known] = {}
+    wanted = list(ids)
+    for start in range(0, len(wanted), 500):
+        some = wanted[start : start + 500]
+        rows = conn.execute(f"{_KNOWN} AND l.conversation_id IN ({', '.join('?' * len(some))})", (provider, *some))
+        found |= {row["conversation_id"]: _known(row) for row in rows}
+    return found
+
+
+def counts(conn: sqlite3.Connection, provider: str, account_id: str) -> dict[str, int]:
+    """Return how many conversations are known to stand in a list: main (the living that are not archived), ..."""
+    row = conn.execute(
+        "SELECT coalesce(sum(coalesce(is_archived, 0) = 0), 0) AS main, coalesce(sum(is_archived), 0) AS archived,"
+        " coalesce(sum(is_starred), 0) AS starred, count(*) AS everything,"
+        " coalesce(sum(stored_us IS update_us), 0) AS current FROM _listed"
+        " WHERE provider = ? AND account_id = ? AND missing_since IS NULL"
+        " AND conversation_id NOT IN (SELECT id FROM conversations WHERE deleted_at IS NOT NULL)",
+        (provider, account_id),
+    ).fetchone()
+    return dict(row)
 
 
 def _known(row: sqlite3.Row) -> Known:
