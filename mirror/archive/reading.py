@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ class Tally:
         self._is_export = is_export(source)
         self._held: list[Problem] = []
         self._found = self._told = self._untold = self._listed = 0
+        self._others: Counter[str] = Counter()
 
     def take(self, piece: Piece | Fault) -> Iterator[Found | Problem]:
         """Tell what a piece of the file is."""
@@ -62,6 +64,11 @@ class Tally:
 
     def close(self) -> Iterator[Problem | Skipped]:
         """Tell what can only be told at the file's end."""
+        tell = Problem if self._found or self._is_expected else Skipped
+        for whose, count in self._others.items():
+            self._told += 1
+            told = f"holds {_counted(count)} of {whose}, and only those of ChatGPT can be imported"
+            yield tell(self._source, told)
         if not self._found and self._listed and not self._told:
             yield Skipped(self._source, "is a page of the list of conversations, without their messages")
             return
@@ -94,11 +101,13 @@ class Tally:
 
     def _other(self, piece: Piece) -> Iterator[Problem]:
         payload = piece.payload
-        if shapes.is_hollow(payload):
+        if whose := shapes.other_service(payload):
+            self._others[whose] += 1
+        elif shapes.is_hollow(payload):
             self._listed += piece.shelf == "page"
             hollow = Problem(self._source + clean(piece.at), "holds no messages")
             yield from self._hold(hollow) if piece.shelf == "page" else self._tell(hollow)
-        elif piece.shelf != "alone" or not isinstance(payload, dict):
+        elif piece.shelf != "alone" or not isinstance(payload, dict) or self._is_expected:
             kind = "null" if payload is None else f"a {_KINDS.get(type(payload), 'list')}"
             other = "an object that is no conversation" if isinstance(payload, dict) else f"{kind}, no conversation"
             yield from self._hold(Problem(self._source + clean(piece.at), f"is {other}"))
@@ -106,9 +115,11 @@ class Tally:
     def _fault(self, fault: Fault) -> Iterator[Problem]:
         reason = fault.reason
         if reason == CUT:
-            count = "1 conversation" if self._found == 1 else f"{self._found:,} conversations"
             self._told += 1
-            yield Problem(self._source, f"ends in the middle: {count} before that could be read, the rest is missing")
+            yield Problem(
+                self._source,
+                f"ends in the middle: {_counted(self._found)} before that could be read, the rest is missing",
+            )
             return
         yield from self._tell(Problem(self._source + clean(fault.at), reason))
 
@@ -148,6 +159,10 @@ class Tally:
                 for found in self._conversations(replace(inner, at=piece.at + inner.at)):
                     self._found += 1
                     yield replace(found, lane="capture")
+
+
+def _counted(count: int) -> str:
+    return "1 conversation" if count == 1 else f"{count:,} conversations"
 
 
 _KINDS = {bool: "truth value", int: "number", float: "number", str: "text"}

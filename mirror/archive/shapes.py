@@ -44,6 +44,16 @@ def is_hollow(value: object) -> bool:
     )
 
 
+def other_service(value: object) -> str | None:
+    """Return whose conversation it is if it has the form of a service that is not read (API notes §10, §11)."""
+    if not isinstance(value, dict):
+        return None
+    if isinstance(value.get("chat_messages"), list):
+        return "Claude (claude.ai)"
+    stated = value.get("object")
+    return "OpenAI's Compliance API" if isinstance(stated, str) and stated.startswith("compliance.") else None
+
+
 def is_message(value: object) -> bool:
     """Whether it is a message, or a node that holds one."""
     if not isinstance(value, dict) or "mapping" in value:

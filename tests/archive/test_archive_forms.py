@@ -269,3 +269,55 @@ def test_an_unreadable_file_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(type(path), "open", refuse)
     with pytest.raises(UsageError, match="Permission denied"):
         open_archive(path)
+
+
+CLAUDE = {
+    "uuid": "c1",
+    "name": "A chat",
+    "account": {"uuid": "a"},
+    "created_at": "2025-01-01T00:00:00.000000Z",
+    "chat_messages": [{"uuid": "m", "text": "hi", "sender": "human", "content": [{"type": "text", "text": "hi"}]}],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "count"),
+    [
+        ("conversations.json", [CLAUDE] * 30, "30 conversations"),
+        ("chat.json", CLAUDE, "1 conversation"),
+        ("c.jsonl", CLAUDE, "1 conversation"),
+        ("chats.json", {"conversations": [CLAUDE, CLAUDE]}, "2 conversations"),
+        ("page.json", {"data": [{**CLAUDE, "chat_messages": []}], "has_more": False}, "1 conversation"),
+    ],
+)
+def test_an_export_of_another_service_is_called_by_its_name(tmp_path, name, held, count):
+    """Somebody who picks the wrong ZIP reads once what it is, however many conversations it holds."""
+    said = f"holds {count} of Claude (claude.ai), and only those of ChatGPT can be imported"
+    read = Read(save(tmp_path / name, held))
+    assert not read.found
+    assert [(problem.source, problem.reason) for problem in read.problems] == [(name, said)]
+    inside = zipped(tmp_path / "data.zip", {name: held, "users.json": [{"uuid": "u", "full_name": "N"}]})
+    told = [*Read(inside).problems, *Read(inside).skipped]
+    assert (f"data.zip/{name}", said) in [(item.source, item.reason) for item in told]
+
+
+def test_conversations_of_chatgpt_beside_those_of_another_service_come(tmp_path):
+    """A file that somebody merged gives what can be read of it."""
+    read = Read(save(tmp_path / "all.json", [CLAUDE, conversation(1), CLAUDE]))
+    assert read.titles == ["Title 1"]
+    assert [problem.reason[:33] for problem in read.problems] == ["holds 2 conversations of Claude ("]
+
+
+def test_answers_of_the_compliance_interface_are_called_by_their_name(tmp_path):
+    """Conversations of a form that is not read are told as such."""
+    record = {"object": "compliance.workspace.conversation", "id": "x", "messages": {"object": "list", "data": []}}
+    (problem,) = Read(save(tmp_path / "c.json", {"object": "list", "data": [record]})).problems
+    assert problem.reason.startswith("holds 1 conversation of OpenAI's Compliance API")
+
+
+@pytest.mark.parametrize("held", [{"detail": {"code": "token_expired"}}, {}])
+def test_a_file_named_by_itself_that_holds_nothing_is_a_problem(tmp_path, held):
+    """Whoever names one file is told why nothing came of it; lying in a folder the same file is passed over."""
+    path = save(tmp_path / "saved.json", held)
+    assert [problem.reason for problem in Read(path).problems] == ["is an object that is no conversation"]
+    assert not Read(tmp_path).problems
