@@ -123,7 +123,7 @@ def _says_something(quoted: str) -> bool:
 
 
 def _shown(reference: dict[str, Any], quoted: str, found: list[Link]) -> str:
-    title = one_line(first_text(reference.get("title"), reference.get("name"), reference.get("prompt_text"))) or ""
+    title = one_line(first_text(*(reference.get(key) for key in ("title", "name", "prompt_text", "location")))) or ""
     if reference.get("type") == "nav_list":
         return _nav_list(reference, title, found)
     alt, _ = tidy_markdown(as_text(reference.get("alt")))
@@ -135,7 +135,7 @@ def _shown(reference: dict[str, Any], quoted: str, found: list[Link]) -> str:
         return f"({title})"
     mark = next(marks(quoted), None)
     named = title or (words(mark) if mark else "")
-    return named if found else _card(reference, named)
+    return named or linked(found) if found else _card(reference, named)
 
 
 def _card(reference: dict[str, Any], named: str) -> str:
@@ -152,12 +152,13 @@ def _nav_list(reference: dict[str, Any], title: str, found: list[Link]) -> str:
 
 
 def _citations(text: str, metadata: dict[str, Any]) -> list[tuple[int, int, dict[str, Any]]]:
-    """Return the older citation records with their spans, in order of the text."""
+    """Return the older citation records with their spans, in order of the text; those that point nowhere at -1."""
     cited = []
     for record in as_dicts(metadata.get("citations")):
         start, end = record.get("start_ix"), record.get("end_ix")
-        if isinstance(start, int) and isinstance(end, int) and 0 <= start <= end <= len(text):
-            cited.append((start, end, record))
+        if not (isinstance(start, int) and isinstance(end, int) and 0 <= start <= end <= len(text)):
+            start = end = -1
+        cited.append((start, end, record))
     return sorted(cited, key=lambda item: item[:2])
 
 

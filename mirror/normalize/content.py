@@ -6,11 +6,12 @@ and its kind are decided here, in one place for all types (API notes §4).
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from mirror.normalize import tools
 from mirror.normalize.citations import Resolved, resolve
-from mirror.normalize.leaves import dicts, prose, readable
+from mirror.normalize.leaves import dicts, prose, readable, unpacked
 from mirror.normalize.links import link, markdown, one_line, page, unique
 from mirror.normalize.parts import attach_pointers, read_parts
 from mirror.normalize.reading import Reading, file_id_of
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _CANVAS = "canmore"
+# What a program says to a terminal only.
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def read(message: dict[str, Any], role: str | None, recipient: str | None) -> tuple[Reading, Resolved]:
@@ -52,7 +55,8 @@ def _stand_in(named: str, kind: str | None, metadata: dict[str, Any]) -> list[st
         return readable(metadata.get("user_context_message_data"))
     if named == "code":
         return readable(metadata.get("finished_text"))
-    return readable([metadata.get("async_task_title"), metadata.get("async_task_prompt")])
+    task = readable([metadata.get("async_task_title"), metadata.get("async_task_prompt")])
+    return task or prose(unpacked(metadata.get("connector_tool_payload")))
 
 
 def content_of(message: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +94,8 @@ def _read_typed(named: str, content: dict[str, Any], reading: Reading) -> None:
 def _read_unknown(named: str, content: dict[str, Any], reading: Reading) -> None:
     reading.kind = "other"
     reading.unknown.append(f"content_type:{named or 'untyped'}")
-    for key, value in content.items():
+    for key, packed in content.items():
+        value = packed if key == "parts" else unpacked(packed)
         if key == "parts":
             read_parts(value, reading)
         elif key != "content_type":
@@ -142,7 +147,7 @@ def _read_thoughts(content: dict[str, Any], reading: Reading) -> None:
     thoughts = content.get("thoughts")
     for thought in thoughts if isinstance(thoughts, list) else [thoughts]:
         record = thought if isinstance(thought, dict) else {"content": thought}
-        said = [as_text(record.get(key)) for key in ("summary", "content")]
+        said = [text for key in ("summary", "content") for text in readable(record.get(key), key)]
         chunks = "".join(as_text(chunk) for chunk in as_list(record.get("chunks")))
         if _squeezed(chunks) not in _squeezed("".join(said)):
             said.append(chunks)
@@ -226,7 +231,8 @@ def _joined(reading: Reading) -> str:
     if "voice" in reading.traits:
         # The words stand for the recording that they were taken from.
         pieces = [piece for piece in pieces if piece not in {"[audio]", "[video]"}]
-    return "\n".join(pieces)
+    text = "\n".join(pieces)
+    return _COLOURS.sub("", text) if reading.kind == "output" else text
 
 
 def _with_report(resolved: Resolved, found: dict[str, Any] | None, reading: Reading) -> Resolved:
@@ -249,7 +255,9 @@ def _attachment_lines(metadata: dict[str, Any], reading: Reading) -> list[str]:
     """Take in the files that the metadata lists; return a line for each that the content does not show itself."""
     lines = []
     for record in as_list(metadata.get("attachments")):
-        known = as_dict(record) or {"name": record}
+        known = as_dict(record) or {"name": plain(record)}
+        if not any(known.values()):
+            continue
         shown = file_id_of(first_text(known.get("id"), known.get("file_id"))) in reading.attachments
         is_image = as_text(known.get("mime_type")).startswith("image/")
         name = reading.attach(known, "image" if is_image else "file")

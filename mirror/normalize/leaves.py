@@ -7,6 +7,7 @@ addresses, times, encoded bytes. All walks use a stack of their own: the depth o
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +119,31 @@ _TECHNICAL_VALUE = re.compile(
 _FEW_WORDS = 2
 
 
+def unpacked(value: object) -> object:
+    """Return the value with every string in it that holds a JSON object or array as what it holds."""
+    held = [value]
+    stack: list[tuple[Any, Any]] = [(held, 0)]
+    while stack:
+        place, key = stack.pop()
+        item = place[key]
+        if isinstance(item, str) and item[:1] in {"{", "["} and item.rstrip()[-1:] in {"}", "]"}:
+            item = place[key] = _parsed(item)
+        if isinstance(item, dict):
+            item = place[key] = dict(item)
+            stack.extend((item, name) for name in item)
+        elif isinstance(item, list):
+            item = place[key] = list(item)
+            stack.extend((item, n) for n in range(len(item)))
+    return held[0]
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
 def strings(value: object, key: str | None = None) -> Iterator[tuple[str | None, str]]:
     """Yield every string that is not blank, with the key it stands under, in document order."""
     stack: list[tuple[str | None, Any]] = [(key, value)]
@@ -161,7 +187,7 @@ def is_readable(key: str | None, text: str) -> bool:
         return True
     if _is_technical_key(key):
         return is_prose(text)
-    return not _TECHNICAL_VALUE.fullmatch(text.strip()) and any(c.isalpha() for c in text)
+    return not _TECHNICAL_VALUE.fullmatch(text.strip()) and any(c.isalnum() for c in text)
 
 
 def readable(value: object, key: str | None = None) -> list[str]:

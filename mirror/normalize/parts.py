@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mirror.normalize.leaves import dicts, prose, readable, strings
+from mirror.normalize.leaves import dicts, prose, readable, strings, unpacked
 from mirror.normalize.values import as_dict, as_text, first_text
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _read_unknown(part: dict[str, Any], reading: Reading) -> None:
     reading.unknown.append(f"part:{kind or 'untyped'}")
     reading.traits.add("other")
     attach_pointers(part, reading)
-    words = readable({key: value for key, value in part.items() if key not in {"content_type", "type"}})
+    words = readable(unpacked({key: value for key, value in part.items() if key not in {"content_type", "type"}}))
     for text in words:
         reading.say(text, "other")
     if not words and kind:

@@ -114,3 +114,32 @@ def test_a_card_without_ready_text_is_told_by_what_it_holds():
     games = [{"id": "g-1", "home": "Strelsau FC", "away": "Hentzau United", "start": "2026-01-01T00:00:00Z"}]
     reference = {"matched_text": matched, "type": "sports_schedule", "title": "Cup", "games": games, "refs": ["turn0x"]}
     assert answer(matched, reference).text == "Cup: Strelsau FC, Hentzau United"
+
+
+@pytest.mark.parametrize("span", [{}, {"start_ix": None, "end_ix": None}, {"start_ix": 900, "end_ix": 999}])
+def test_older_marks_find_their_pages_by_number_where_the_places_are_wrong(span):
+    """A citation record that points nowhere still belongs to the mark of its number."""
+    records = [
+        {**span, "metadata": {"title": n, "url": f"https://{n}.example/", "extra": {"cited_message_idx": n_}}}
+        for n, n_ in (("two", 2), ("one", 1))
+    ]
+    row = answer("So \u30101\u2020source\u3011\u30102\u2020source\u3011.", citations=records)
+    assert row.text == "So [one](https://one.example/) [two](https://two.example/)."
+    assert urls(row) == ["https://one.example/", "https://two.example/"]
+
+
+def test_a_card_that_only_holds_pages_lists_them():
+    """A map or the like without a name reads by the names of what it shows."""
+    matched = mark("businesses_map")
+    shops = [{"name": "Cafe", "website": None, "url": "https://c.example/"}]
+    assert answer(matched, {"matched_text": matched, "type": "map", "businesses": shops}).text == (
+        "[Cafe](https://c.example/)"
+    )
+
+
+def test_a_forecast_names_its_place():
+    """A card about a place says which."""
+    matched = mark("forecast", "turn0forecast0")
+    days = [{"date": "2026-01-01", "condition": "Sunny spells"}]
+    row = answer(matched, {"matched_text": matched, "type": "forecast", "location": "Oslo", "days": days})
+    assert row.text == "Oslo: Sunny spells"

@@ -128,3 +128,49 @@ def test_the_analysis_channel_is_reasoning(content_type):
         assert (said.kind, said.is_hidden) == (content_type, False)
     called = row_of(content, "assistant", channel="analysis", recipient="web.run")
     assert (called.kind, called.is_hidden) == ("code", True)
+
+
+def test_json_inside_a_text_of_an_unknown_shape_is_read_and_not_shown():
+    """A card that carries its content as JSON text reads as words, without braces and ids."""
+    packed = json.dumps(
+        {"heading": "Old walk", "stops": [{"name": "Gate", "place_id": "ChIJ"}], "z": json.dumps(["in"])}
+    )
+    assert row_of({"content_type": "map_card", "payload": packed}, "assistant").text == "Old walk\nGate\nin"
+    part = {"content_type": "widget", "state_json": packed}
+    assert row_of({"content_type": "multimodal_text", "parts": [part]}, "assistant").text == "Old walk\nGate\nin"
+    odd = '{"not": json}'
+    assert row_of({"content_type": "map_card", "payload": odd}, "assistant").text == odd
+    assert row_of({"content_type": "code", "text": packed}, "assistant").text == packed
+
+
+def test_figures_of_an_unknown_shape_are_read():
+    """Prices, numbers of a table and telephone numbers are words too."""
+    content = {"content_type": "table", "rows": [["Oslo", "12000"]], "price": "$20", "phone": "+40 123", "row_id": "77"}
+    assert row_of(content, "assistant").text.splitlines() == ["Oslo", "12000", "$20", "+40 123"]
+
+
+def test_an_answer_of_a_connector_without_text_is_told_by_what_it_brought():
+    """What an app returned is found although the message itself says nothing."""
+    metadata = {"connector_tool_payload": {"id": "x1", "structured_content": {"title": "A card", "state": "open"}}}
+    assert row_of({"content_type": "text", "parts": [""]}, metadata=metadata).text == "A card"
+
+
+def test_thoughts_of_another_shape_keep_their_words():
+    """A thought whose content is a list says all of it."""
+    thoughts = [{"summary": {"text": "sum"}, "content": ["one", {"text": "two"}]}]
+    assert row_of({"content_type": "thoughts", "thoughts": thoughts}, "assistant").text == "sum\none\ntwo"
+
+
+def test_colours_of_a_terminal_are_no_words():
+    """The output of a program reads without the codes that colour it."""
+    text = "\x1b[0;31mValueError\x1b[0m: \x1b[1mbad\x1b[22m"
+    assert row_of({"content_type": "execution_output", "text": text}).text == "ValueError: bad"
+    assert row_of({"content_type": "text", "parts": [text]}, "user").text == text
+
+
+def test_an_empty_place_in_the_list_of_files_is_no_file():
+    """Only what names a file is one."""
+    row = row_of(
+        {"content_type": "text", "parts": ["x"]}, "user", metadata={"attachments": [None, 5, [], "", {}, "a.pdf"]}
+    )
+    assert (row.text, [file.name for file in row.attachments]) == ("x\n[file: a.pdf]", ["a.pdf"])
