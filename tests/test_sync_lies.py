@@ -163,7 +163,7 @@ def test_a_truncated_batch_is_read_singly(tmp_path, how):
     with Night(tmp_path, conversations=25) as night:
         for key in night.ids()[:2]:
             for _ in range(40):
-                night.clock.advance(300)
+                night.clock.advance(20)
                 night.person.new_message(key)
         night.knobs.truncated = dict.fromkeys(night.ids()[:2], how)
         assert night.night() == 0

@@ -2,7 +2,7 @@
 
 *Structural* doubt is hard: the tree contradicts itself or what is stored, and is not kept as the truth before another
 lane confirms it. *Soft* doubt is a smell: the list shows a later change than the newest message tells of, which a
-rename explains just as well.
+rename explains just as well, or a chat never seen before ends with a question.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from mirror.normalize.values import epoch_us
 
 NOTHING_IN_IT = "a tree without messages"
-LATE_US = 3600 * 1_000_000  # a change an hour after the newest message is not that message's
+LATE_US = 120 * 1_000_000  # a change two minutes after the newest message may be another one's
 
 
 def structural_doubt(payload: Any, known_messages: int) -> str | None:
@@ -21,7 +21,7 @@ def structural_doubt(payload: Any, known_messages: int) -> str | None:
     if not isinstance(mapping, dict):
         return NOTHING_IN_IT
     nodes = {key: node for key, node in mapping.items() if isinstance(node, dict)}
-    messages = sum(1 for node in nodes.values() if isinstance(node.get("message"), dict))
+    messages = sum(1 for node in nodes.values() if _holds_message(node))
     if not messages:
         return NOTHING_IN_IT
     if payload.get("current_node") not in nodes:
@@ -37,12 +37,19 @@ def structural_doubt(payload: Any, known_messages: int) -> str | None:
     return None
 
 
-def soft_doubt(payload: Any, update_us: int | None) -> str | None:
+def soft_doubt(payload: Any, update_us: int | None, known_messages: int) -> str | None:
     """Return why a sound tree may still lack its newest part, or None."""
-    nodes = [node for node in payload["mapping"].values() if isinstance(node, dict)]
-    messages = [node["message"] for node in nodes if isinstance(node.get("message"), dict)]
-    times = [time for m in messages if (time := epoch_us(m.get("create_time"))) is not None]
-    times += [time for m in messages if (time := epoch_us(m.get("update_time"))) is not None]
-    if update_us is None or not times:
-        return None
-    return "the list shows a later change" if update_us - max(times) > LATE_US else None
+    mapping = payload["mapping"]
+    messages = [node["message"] for node in mapping.values() if isinstance(node, dict) and _holds_message(node)]
+    times = [time for m in messages for key in ("create_time", "update_time") if (time := epoch_us(m.get(key)))]
+    if update_us is not None and times and update_us - max(times) > LATE_US:
+        return "the list shows a later change"
+    leaf = mapping[payload["current_node"]].get("message")
+    author = leaf.get("author") if isinstance(leaf, dict) else None
+    if not known_messages and isinstance(author, dict) and author.get("role") == "user":
+        return "it ends with a question"
+    return None
+
+
+def _holds_message(node: dict[str, Any]) -> bool:
+    return isinstance(node.get("message"), dict)

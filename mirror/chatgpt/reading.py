@@ -29,7 +29,7 @@ DEAD_AFTER = 3  # conversations in a row, just listed, that a per-id lane says d
 OUTAGE_AFTER = 5  # conversations in a row that only 5xx answered: the service, not the conversations
 PARTS_AFTER = 3  # nights that a new conversation is asked for whole before its doubtful part is shown
 AUDITS_AGAIN = 3
-AUDITS = 10  # trees of batch that only look old are read again until this many in a row proved whole
+AUDITS = 8  # trees of batch that only look old are read again until this many in a row proved whole
 LANES = ("batch", "single", "plural")
 
 
@@ -145,7 +145,7 @@ class Reader:
         trusted = self.memory.get("clean_audits", 0) >= AUDITS
         if trusted or want.explained or self._spent or not self.lanes.alive("single"):
             return False
-        return soft_doubt(batched.payload, want.listed.update_us) is not None
+        return soft_doubt(batched.payload, want.listed.update_us, want.known_messages) is not None
 
     # -- batch
 
