@@ -52,6 +52,8 @@ class Mark(NamedTuple):
 
 def marks(text: str) -> Iterator[Mark]:
     """Yield the newer marks of a text, in order."""
+    if "\ue200" not in text and "\ue202" not in text:
+        return  # as in nearly every text; looking for the signs alone is a hundred times faster
     for found in _MARK.finditer(text):
         kind, *fields = (found["closed"] or found["open"] or (found["torn"] or "").rstrip("\ue201")).split("\ue202")
         yield Mark(found.start(), found.end(), kind, fields)
