@@ -349,3 +349,18 @@ def test_what_only_the_flat_lane_could_give_is_read_whole_later(tmp_path):
         assert differences(night) == []
         assert night.night() == 0
         assert night.reads() == 0
+
+
+def test_a_list_that_broke_off_leaves_no_hole(tmp_path):
+    """What changed below the place where the list broke off arrives when it is mended, though all above is stored."""
+    with Night(tmp_path, conversations=300) as night:
+        night.night()
+        for key in night.ids()[:180]:
+            night.clock.advance(1)
+            night.person.new_message(key)
+        night.knobs.deep_offset_error_from = 90
+        assert night.night() == 5
+        assert len(differences(night)) > 50
+        night.knobs.deep_offset_error_from = None
+        assert night.night() == 0
+        assert differences(night) == []
