@@ -95,11 +95,17 @@ class Sync:
             identity = self.outcome.identity = self.source.identity()
             self._refuse_stranger(identity, dry=dry)
             for account in identity.accounts:
-                self._account(account, full=full, dry=dry)
+                if not self._is_limited:
+                    self._account(account, full=full, dry=dry)
         except ChatmirrorError as error:
             self.errors.append(error)
         self._conclude()
         return self.outcome
+
+    @property
+    def _is_limited(self) -> bool:
+        """Whether the service asked for fewer requests: then nothing more is asked of it, for any workspace."""
+        return any(isinstance(error, RateLimitError) for error in self.errors)
 
     def _refuse_stranger(self, identity: Identity, *, dry: bool) -> None:
         key = f"owner:{self.source.provider}"
@@ -139,13 +145,19 @@ class Sync:
             return
         try:
             listed = self._remember_lists(account, walks)
-            self._save_side(account)
-            whole = self._fetch(account)
-            brake = self._review(account, walks, listed, all_walked=full and len(self.errors) == troubles)
+            whole = self._ask(account, walks, listed, all_walked=full and len(self.errors) == troubles)
         finally:
             self._save_memory(key, memory)
-        if whole and not brake and len(self.errors) == troubles:
+        if whole and len(self.errors) == troubles:
             self._close(account, walks, key, memory, full=full)
+
+    def _ask(self, account: Account, walks: Sequence[Walk], listed: set[str], *, all_walked: bool) -> bool:
+        """Ask for everything that the lists call for; return whether all of it was asked for."""
+        if not self._is_limited:
+            self._save_side(account)
+        if self._is_limited or not self._fetch(account) or self._is_limited:
+            return False
+        return not self._review(account, walks, listed, all_walked=all_walked)
 
     def _list(self, account: Account, *, full: bool) -> list[Walk]:
         counts = listings.counts(self.writer.conn, self.source.provider, account.id)

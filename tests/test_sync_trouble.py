@@ -10,7 +10,7 @@ from nights import DAY, Night, content, differences, findings
 from mirror import credentials, jobs
 from mirror.credentials import Login
 from mirror.errors import SignInError
-from mirror.simulator import Knobs
+from mirror.simulator import Knobs, ManualClock, Workspace, generated_account
 
 
 def message(night):
@@ -305,4 +305,20 @@ def test_thirty_nights_off_are_caught_up_in_one(tmp_path):
             night.clock.advance(DAY)
             night.person.new_message(night.ids()[n])
         assert night.night() == 0
+        assert differences(night) == []
+
+
+@pytest.mark.parametrize("locks_out", [True, False])
+def test_a_limit_met_in_one_workspace_ends_the_run_for_all(tmp_path, locks_out):
+    """After the refusal nothing more is asked, for no workspace; the next nights bring what is left."""
+    clock = ManualClock()
+    account = generated_account(clock, 12, 4)
+    account.workspaces.append(Workspace("ws-team", "Team", "workspace", "team"))
+    knobs = Knobs(batch="missing", plural="missing", bucket=5, locks_out=locks_out)
+    with Night(tmp_path, account, knobs) as night:
+        night.person.new_conversation("Team talk", workspace="ws-team")
+        assert night.night() == 6
+        assert "/conversation/" in night.service.requests[-1].path
+        codes = [night.night() for _ in range(4)]
+        assert codes[-1] == 0
         assert differences(night) == []
