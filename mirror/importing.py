@@ -45,6 +45,8 @@ class Imported:
             return None
         shown = "; ".join(self.problems[:WORST_SHOWN])
         more = f"; and {len(self.problems) - WORST_SHOWN:,} more" if len(self.problems) > WORST_SHOWN else ""
+        if not self.new + self.changed + self.unchanged:
+            return IncompleteError(f"Nothing of it could be imported: {shown}{more}")
         return IncompleteError(f"Some of it could not be imported, all the rest is stored: {shown}{more}")
 
 
