@@ -10,36 +10,43 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mirror.errors import DamagedError
+from mirror.errors import DamagedError, IncompleteError
 from mirror.intake import derive, facts_of, refresh
+from mirror.normalize import VERSION
 from mirror.store import conversations as store
+from mirror.store import runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from mirror.errors import ChatmirrorError
     from mirror.store.database import Writer
     from mirror.timing import Timing
 
+NORMALIZER = "normalizer"  # the setting that says which version derived the rows
 INDEXES = ("messages_fts", "conversations_fts")
 
 
 @dataclass(slots=True)
 class Findings:
-    """What is wrong. ``beyond_repair``: stored bytes or the file itself are damaged."""
+    """What is wrong. ``is_outdated``: the rows were derived by another version, so they were not compared."""
 
     file: list[str] = field(default_factory=list)
     indexes: list[str] = field(default_factory=list)
     rows: list[str] = field(default_factory=list)
     payloads: list[str] = field(default_factory=list)
+    is_outdated: bool = False
 
     @property
     def all(self) -> list[str]:
         """Every finding as a sentence."""
         return [*self.file, *self.payloads, *self.rows, *self.indexes]
 
-    def error(self, path: Path) -> DamagedError | None:
+    def error(self, path: Path) -> ChatmirrorError | None:
         """Return the line that ends the command, None when all is well."""
+        if not self.all and self.is_outdated:
+            return IncompleteError(f"{path} is whole, but another version derived its rows; run `chatmirror rebuild`.")
         if not self.all:
             return None
         todo = "restore a backup" if self.file or self.payloads else "run `chatmirror check --repair`"
@@ -49,7 +56,7 @@ class Findings:
 
 def check(conn: sqlite3.Connection, progress: Callable[[int, int], None]) -> Findings:
     """Look at everything; writes nothing that stays. ``progress(done, total)`` in conversations."""
-    found = Findings()
+    found = Findings(is_outdated=runs.setting(conn, NORMALIZER, VERSION) != VERSION)
     try:
         found.file += [row[0] for row in conn.execute("PRAGMA integrity_check") if row[0] != "ok"]
         found.file += [f"{row[0]} row {row[1]} points to nothing" for row in conn.execute("PRAGMA foreign_key_check")]
@@ -71,6 +78,8 @@ def _check_conversation(conn: sqlite3.Connection, conversation_id: str, found: F
         merged = derive(conn, conversation_id, row["provider"])
     except (ValueError, IndexError) as error:
         found.payloads.append(str(error))
+        return
+    if found.is_outdated:
         return
     facts = facts_of(conn, conversation_id, row["provider"], row["url"])
     differs = [name for name, value in store.derived_row(merged, facts).items() if row[name] != value]
@@ -117,6 +126,8 @@ def rebuild(writer: Writer, timing: Timing, progress: Callable[[int, int], None]
             except (ValueError, IndexError) as error:
                 damaged.append(str(error))
         progress(done, len(ids))
+    with writer.transaction() as conn:
+        runs.remember(conn, NORMALIZER, VERSION)
     if damaged:
         raise DamagedError(f"{damaged[0]}; its rows stay as they were, all others are rebuilt. Restore a backup.")
     return changed

@@ -11,7 +11,9 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mirror import __version__, credentials
+from mirror.checking import NORMALIZER
 from mirror.errors import ChatmirrorError, Terminated
+from mirror.normalize import VERSION
 from mirror.store import runs
 from mirror.store.database import Writer
 
@@ -40,6 +42,8 @@ def recorded(writer: Writer, command: str, timing: Timing) -> Iterator[Run]:
     """Open a run's row, and close it however the run ends."""
     with writer.transaction() as conn:
         run = Run(runs.begin(conn, command, timing.iso(), __version__))
+        if runs.setting(conn, NORMALIZER) is None:
+            runs.remember(conn, NORMALIZER, VERSION)
     try:
         yield run
     except BaseException as error:

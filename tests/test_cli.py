@@ -341,3 +341,18 @@ def test_the_end_of_the_login_is_announced_days_ahead(night):
     assert (code, out) == (0, "")
     assert "in 3 days" in err
     assert "in 3 days" in run(night, "status")[1]
+
+
+def test_rows_of_another_version_are_not_called_damage(night):
+    """After an update that reads payloads better, check asks for a rebuild, and is content after it."""
+    run(night, "sync")
+    with closing(sqlite3.connect(night.path)) as conn:
+        conn.execute("UPDATE _settings SET value = '0' WHERE key = 'normalizer'")
+        conn.execute("UPDATE messages SET text = 'as an older version read it' WHERE rowid = 3")
+        conn.commit()
+    code, _, err = run(night, "check")
+    assert code == 3
+    assert "chatmirror rebuild" in err
+    assert run(night, "rebuild") == (0, "", "")
+    assert run(night, "check") == (0, "", "")
+    assert night.value("SELECT count(*) FROM messages WHERE text LIKE 'as an older%'") == 0

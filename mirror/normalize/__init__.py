@@ -15,7 +15,9 @@ from mirror.normalize.rows import Attachment, Conversation, Link, Message
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Attachment", "Conversation", "Layer", "Link", "Message", "merge", "normalize"]
+VERSION = 1  # raise it when some payload reads differently than before: mirrors then know that they can be rebuilt
+
+__all__ = ["VERSION", "Attachment", "Conversation", "Layer", "Link", "Message", "merge", "normalize"]
 
 _NORMALIZERS: dict[str, Callable[[object], Conversation]] = {"chatgpt": conversation.from_payload}
 
