@@ -15,6 +15,7 @@ from mirror.intake import derive, facts_of, refresh
 from mirror.normalize import VERSION
 from mirror.store import conversations as store
 from mirror.store import runs
+from mirror.store.database import is_damage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +69,8 @@ def check(conn: sqlite3.Connection, progress: Callable[[int, int], None]) -> Fin
             f"the search index {index} is out of step" for index in INDEXES if not _index_is_whole(conn, index)
         ]
     except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
         found.file.append(str(error))
     return found
 
@@ -94,7 +97,9 @@ def _index_is_whole(conn: sqlite3.Connection, index: str) -> bool:
     # Only rank = 1 compares the index with its table; the plain check passes on one that is out of step.
     try:
         conn.execute(f"INSERT INTO {index}({index}, rank) VALUES ('integrity-check', 1)")
-    except sqlite3.DatabaseError:
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
         return False
     return True
 

@@ -248,11 +248,11 @@ def check(path: Path, repair: bool) -> None:
     """Check the file, every payload's hash, every row against its payload, and the indexes."""
     from mirror import checking
     from mirror.progress import item_progress
-    from mirror.store.database import Writer
+    from mirror.store.database import Writer, translated
     from mirror.timing import Timing
 
     _must_exist(path)
-    with Writer(path) as writer:
+    with Writer(path) as writer, translated(path):
         with item_progress("Checking") as progress:
             found = checking.check(writer.conn, progress)
         if repair and found.all:

@@ -36,7 +36,7 @@ def storage_error(error: sqlite3.Error, path: Path) -> ChatmirrorError:
         )
     if code in {_BUSY, _LOCKED}:
         return BusyError(f"Another program has held {path} for {BUSY_TIMEOUT:.0f} s; nothing is lost. Run again later.")
-    if code in {_CORRUPT, _NOTADB}:
+    if is_damage(error):
         return DamagedError(
             f"{path} is damaged ({error}); it was not changed. Restore a backup, or move it away and sync."
         )
@@ -45,6 +45,11 @@ def storage_error(error: sqlite3.Error, path: Path) -> ChatmirrorError:
             f"Cannot write {path} ({error}); what was saved is safe. Check the disk and its permissions."
         )
     return StorageError(f"SQLite refused on {path}: {error}; what was saved is safe. Run `chatmirror check`.")
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether an error says that the file is damaged, not merely busy or unreadable."""
+    return ((getattr(error, "sqlite_errorcode", None) or 0) & 0xFF) in {_CORRUPT, _NOTADB}
 
 
 @contextmanager

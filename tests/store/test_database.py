@@ -10,7 +10,9 @@ import sys
 
 import pytest
 
+from mirror import checking
 from mirror.errors import BusyError, DamagedError, ForeignDatabaseError, StorageError, UsageError
+from mirror.store import database
 from mirror.store.database import Writer, open_reader, upsert
 
 
@@ -137,3 +139,23 @@ def test_upserts_write_only_what_differs(path):
         assert upsert(conn, "_settings", ("key",), {"key": "a", "value": "1"}) == 1
         assert upsert(conn, "_settings", ("key",), {"key": "a", "value": "1"}) == 0
         assert upsert(conn, "_settings", ("key",), {"key": "a", "value": "2"}) == 1
+
+
+def test_a_busy_database_is_not_called_damaged(path, monkeypatch):
+    """While another program writes, a check says so; it does not send anybody to a backup."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.05)
+    with Writer(path) as writer:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(BusyError), database.translated(path):
+            checking.check(writer.conn, lambda *_: None)
+        other.close()
+        assert checking.check(writer.conn, lambda *_: None).all == []
+
+
+def test_an_index_out_of_step_is_found(path):
+    """What another tool did behind the triggers' back is seen, although SQLite's own check is content."""
+    with Writer(path) as writer:
+        writer.conn.execute("INSERT INTO messages_fts(rowid, text) VALUES (7, 'a ghost')")
+        assert writer.conn.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        assert checking.check(writer.conn, lambda *_: None).indexes == ["the search index messages_fts is out of step"]
