@@ -112,6 +112,22 @@ def test_an_anonymous_answer_is_not_an_empty_account(tmp_path):
         assert kept(night) == 12
 
 
+def test_lists_that_forget_who_asks_are_not_an_empty_account(tmp_path):
+    """All else answers, the lists come empty and nobody is signed in: exit 4, not success."""
+    with Night(tmp_path) as night:
+        backend = night.service._backend
+
+        def forgetful(request, headers, body):
+            is_forgotten = request.path.endswith(("/conversations", "/me"))
+            return backend(request, {**headers, "authorization": ""} if is_forgotten else headers, body)
+
+        night.service._backend = forgetful
+        assert night.night() == 4
+        night.service._backend = backend
+        assert night.night() == 0
+        assert kept(night) == 12
+
+
 def test_a_deletion_needs_proof_on_two_runs(tmp_path):
     """Gone from the lists: first missing, then, after the second 404 of its own, marked, and every text kept."""
     with Night(tmp_path) as night:
