@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Migrations
 
 from .m0001_initial import SCHEMA as INITIAL
+from .m0002_cjk import SCHEMA as CJK
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -23,5 +24,10 @@ def m0001_initial(db: Database) -> None:
     db.executescript(INITIAL)
 
 
+@migrations()
+def m0002_cjk(db: Database) -> None:
+    db.executescript(CJK)
+
+
 # What this program knows: a database that has applied anything else was written by a newer one.
-NAMES = ("m0001_initial",)
+NAMES = ("m0001_initial", "m0002_cjk")

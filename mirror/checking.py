@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from mirror.errors import DamagedError, IncompleteError
 from mirror.intake import derive, facts_of, refresh
 from mirror.normalize import VERSION
+from mirror.store import cjk, runs
 from mirror.store import conversations as store
-from mirror.store import runs
 from mirror.store.database import is_damage
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ def check(conn: sqlite3.Connection, progress: Callable[[int, int], None]) -> Fin
         found.indexes += [
             f"the search index {index} is out of step" for index in INDEXES if not _index_is_whole(conn, index)
         ]
+        if cjk.is_filled(conn) and not (_index_is_whole(conn, cjk.TABLE) and cjk.is_whole(conn)):
+            found.indexes.append(f"the search index {cjk.TABLE} is out of step")
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
@@ -113,6 +115,7 @@ def repair(writer: Writer, found: Findings, timing: Timing) -> None:
     with writer.transaction() as conn:
         for index in INDEXES:
             conn.execute(f"INSERT INTO {index}({index}) VALUES ('rebuild')")
+        cjk.fill(conn)
 
 
 def rebuild(writer: Writer, timing: Timing, progress: Callable[[int, int], None]) -> int:
@@ -133,6 +136,8 @@ def rebuild(writer: Writer, timing: Timing, progress: Callable[[int, int], None]
         progress(done, len(ids))
     with writer.transaction() as conn:
         runs.remember(conn, NORMALIZER, VERSION)
+        if not cjk.is_filled(conn):
+            cjk.fill(conn)
     if damaged:
         raise DamagedError(f"{damaged[0]}; its rows stay as they were, all others are rebuilt. Restore a backup.")
     return changed

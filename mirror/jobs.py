@@ -14,7 +14,7 @@ from mirror import __version__, credentials
 from mirror.checking import NORMALIZER
 from mirror.errors import ChatmirrorError, Terminated
 from mirror.normalize import VERSION
-from mirror.store import runs
+from mirror.store import cjk, runs
 from mirror.store.database import Writer
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def recorded(writer: Writer, command: str, timing: Timing) -> Iterator[Run]:
         run = Run(runs.begin(conn, command, timing.iso(), __version__))
         if runs.setting(conn, NORMALIZER) is None:
             runs.remember(conn, NORMALIZER, VERSION)
+        if not cjk.is_filled(conn):
+            cjk.fill(conn)
     try:
         yield run
     except BaseException as error:

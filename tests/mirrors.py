@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Database
 
 from mirror.migrations import migrations
+from mirror.store import cjk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +61,9 @@ def add_message(conn: sqlite3.Connection, conversation_id: str, node: str, text:
         0
     ]
     values = {"role": "user", "kind": "text", "created_at": START, "position": (last or 0) + 1, **more}
-    return add(conn, "messages", conversation_id=conversation_id, id=node, text=text, **values)
+    rowid = add(conn, "messages", conversation_id=conversation_id, id=node, text=text, **values)
+    cjk.update(conn, [(rowid, "", text)])
+    return rowid
 
 
 def bakery(path: Path | str) -> None:

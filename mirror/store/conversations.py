@@ -12,6 +12,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mirror.store import cjk
 from mirror.store.database import upsert
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ MESSAGE_COLUMNS = (
     "message_id",
 )
 _OTHERS = MESSAGE_COLUMNS[2:]
+_TEXT = MESSAGE_COLUMNS.index("text")
 _EXTRAS = {"links": ("url", "title", "kind"), "attachments": ("id", "name", "mime_type", "size", "kind")}
 _OF_CONVERSATION = "message_rowid IN (SELECT rowid FROM messages WHERE conversation_id = ?)"
 _UPSERT_MESSAGES = (
@@ -244,7 +246,24 @@ def save_messages(conn: sqlite3.Connection, merged: Conversation, stored: dict[s
     gone = [(merged.id, node) for node in stored if node not in wanted]
     conn.executemany("DELETE FROM messages WHERE conversation_id = ? AND id = ?", gone)
     conn.executemany(_UPSERT_MESSAGES, writes)
+    _index(conn, merged.id, stored, {values[0]: values[_TEXT] for values in writes}, {node for _, node in gone})
     return len(writes) + len(gone) + _save_extras(conn, merged, is_new=not stored)
+
+
+def _index(
+    conn: sqlite3.Connection,
+    conversation_id: str,
+    stored: dict[str, tuple[Any, ...]],
+    written: dict[str, str],
+    gone: set[str],
+) -> None:
+    """Bring the index that no trigger keeps up to date."""
+    olds = {node: stored[node][1 + _TEXT] for node in (*written, *gone) if node in stored}
+    if not any(map(cjk.is_unspaced, (*written.values(), *olds.values()))):
+        return
+    rowids = dict(conn.execute("SELECT id, rowid FROM messages WHERE conversation_id = ?", (conversation_id,)))
+    rowids |= {node: stored[node][0] for node in gone}
+    cjk.update(conn, [(rowids[node], olds.get(node, ""), written.get(node, "")) for node in (*written, *gone)])
 
 
 def _save_extras(conn: sqlite3.Connection, merged: Conversation, *, is_new: bool) -> int:

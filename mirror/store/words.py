@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mirror.errors import UsageError
+from mirror.store.cjk import is_unspaced, set_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,17 +21,13 @@ if TYPE_CHECKING:
 MOST_WORDS = 64  # of a pasted paragraph the first ones; more would only exclude, and FTS5's parser has its limits
 _QUOTES = dict.fromkeys(map(ord, "\u201c\u201d\u201e\u201f\uff02"), '"')
 _WORD = re.compile(r'(-(?=["\w]))?(?:"([^"]*)(?:"|$)|([^\s"]+))(\*)?')
-# Written without spaces between words, or with endings joined on: Thai, Lao, Myanmar, Khmer, CJK, kana, Hangul.
-_UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u9fff\ua960-\ua97f"
-    "\uac00-\ud7ff\uf900-\ufaff\uff66-\uff9f\U0001b000-\U0001b2ff\U00020000-\U0003ffff]"
-)
+_LITERAL = re.compile(r"^[.#@$]\w|\w[+#]+$")
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word or phrase to find. ``is_unspaced``: no index knows its borders, it is sought letter by letter."""
+    """One word or phrase to find. ``is_unspaced``: the index of characters knows it, not the one of words."""
 
     text: str
     is_prefix: bool = False
@@ -39,12 +36,18 @@ class Word:
     @property
     def is_unspaced(self) -> bool:
         """Whether the word holds a character of a script that is written without spaces."""
-        return _UNSPACED.search(self.text) is not None
+        return is_unspaced(self.text)
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether its symbols mean something, ``C++``, ``.env``, ``#tag``: texts that hold it as typed go first."""
+        return not self.is_excluded and _LITERAL.search(self.text) is not None
 
     @property
     def quoted(self) -> str:
         """The word as FTS5 takes it without reading anything into it."""
-        return f'"{self.text}"' + ("*" if self.is_prefix else "")
+        text = set_apart(self.text) if self.is_unspaced else self.text
+        return f'"{text}"' + ("*" if self.is_prefix else "")
 
 
 def parse(words: str) -> list[Word]:
