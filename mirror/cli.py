@@ -183,6 +183,7 @@ def search(path: Path, words: tuple[str, ...], limit: int, latest: bool, as_json
     from mirror.store import search as store
 
     with _reading(path) as conn:
+        filters["branches"] = "all" if filters.pop("all_branches") else "visible"
         found = store.search(conn, " ".join(words), store.Filters(**filters), limit=limit, latest=latest)
     print_hits(found, as_json=as_json)
 

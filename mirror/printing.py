@@ -10,7 +10,7 @@ import click
 
 from mirror import show
 from mirror.store import conversations, threads
-from mirror.store.search import parts
+from mirror.store.snippets import parts
 from mirror.terminal import is_interactive, local_day, safe, to_json
 
 if TYPE_CHECKING:

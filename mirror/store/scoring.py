@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # person remembers; what the service hides is found, after what it shows.
 _ROLES = {"user": 1.0, "assistant": 0.75}
 _KINDS = {"context": 0.5, "reasoning": 0.7, "output": 0.8}
-_HIDDEN, _OFF_BRANCH, _OTHER_ROLE, _TITLE = 0.6, 0.6, 0.6, 1.2
+_HIDDEN, _OFF_BRANCH, _OTHER_ROLE, _NOT_LITERAL, _TITLE = 0.6, 0.6, 0.6, 0.5, 1.2
 
 
 class Candidate(NamedTuple):
@@ -27,11 +27,13 @@ class Candidate(NamedTuple):
     conversation_id: str
     role: str | None
     kind: str
+    model: str | None
     created_at: str | None
     is_hidden: int
     position: int | None
     removed_at: str | None
     rank: float
+    is_literal: int = 1  # 0: a word with symbols was found, but without them
 
 
 class Title(NamedTuple):
@@ -82,6 +84,7 @@ def _relevance(rank: float, best: float) -> float:
 
 def _weight(c: Candidate) -> float:
     weight = _ROLES.get(c.role or "", _OTHER_ROLE) * _KINDS.get(c.kind, 1.0)
+    weight *= 1.0 if c.is_literal else _NOT_LITERAL
     return weight * (_HIDDEN if c.is_hidden else 1.0) * (1.0 if c.position is not None else _OFF_BRANCH)
 
 

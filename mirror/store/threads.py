@@ -14,9 +14,11 @@ from urllib.parse import unquote, urlsplit
 
 from mirror.errors import UsageError
 from mirror.normalize.rows import Attachment, Link
+from mirror.store.branches import by_parent
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
 MOST_CANDIDATES = 5
 _IN_PATH = re.compile(r"/c/([^/]+)")
@@ -162,19 +164,29 @@ def conversation(conn: sqlite3.Connection, conversation_id: str) -> Conversation
 
 def messages(conn: sqlite3.Connection, conversation_id: str, *, all_branches: bool = False) -> list[MessageView]:
     """Return the messages that the service shows and those hidden between them, or those of ``all_branches``."""
+    where = "" if all_branches else " AND position IS NOT NULL"
+    views = _views(conn, conversation_id, where + " ORDER BY position IS NULL, position, created_at, rowid")
+    return _walked(views) if all_branches else views
+
+
+def messages_by_rowid(conn: sqlite3.Connection, conversation_id: str, rowids: Sequence[int]) -> dict[int, MessageView]:
+    """Return some messages of a conversation; at most a page of them."""
+    views = _views(conn, conversation_id, f" AND rowid IN ({', '.join('?' * len(rowids))})", *rowids)
+    return {view.rowid: view for view in views}
+
+
+def _views(conn: sqlite3.Connection, conversation_id: str, where: str, *values: int) -> list[MessageView]:
     rows = conn.execute(
         "SELECT rowid, id, parent_id, position, role, kind, text, created_at, model, author, recipient, channel,"
-        " content_type, status, is_hidden, removed_at FROM messages WHERE conversation_id = ?"
-        + ("" if all_branches else " AND position IS NOT NULL")
-        + " ORDER BY position IS NULL, position, created_at, rowid",
-        (conversation_id,),
+        f" content_type, status, is_hidden, removed_at FROM messages WHERE conversation_id = ?{where}",
+        (conversation_id, *values),
     ).fetchall()
     links, files = _links(conn, conversation_id), _attachments(conn, conversation_id)
     views = []
-    for rowid, *values, is_hidden, removed_at in rows:
+    for rowid, *facts, is_hidden, removed_at in rows:
         hanging = tuple(links.get(rowid, ())), tuple(files.get(rowid, ()))
-        views.append(MessageView(*[rowid, *values, bool(is_hidden), removed_at, *hanging]))
-    return _walked(views) if all_branches else views
+        views.append(MessageView(*[rowid, *facts, bool(is_hidden), removed_at, *hanging]))
+    return views
 
 
 def _links(conn: sqlite3.Connection, conversation_id: str) -> dict[int, list[Link]]:
@@ -195,9 +207,7 @@ def _attachments(conn: sqlite3.Connection, conversation_id: str) -> dict[int, li
 def _walked(views: list[MessageView]) -> list[MessageView]:
     """Return the messages of a whole tree in reading order, each beginning of a branch marked. Total: loops too."""
     known = {view.id for view in views}
-    children: dict[str | None, list[MessageView]] = {}
-    for view in views:
-        children.setdefault(view.parent_id, []).append(view)
+    children = by_parent(views)
     tops = [top for parent, group in children.items() if parent not in known for top in _forked(group)]
     order: list[MessageView] = []
     reached: set[str] = set()
@@ -213,12 +223,11 @@ def _walked(views: list[MessageView]) -> list[MessageView]:
 
 
 def _forked(siblings: list[MessageView]) -> list[MessageView]:
-    """Return the answers to one message, each told which it is, the visible one last."""
+    """Return the answers to one message, which come by age, each told which it is, the visible one last."""
     if len(siblings) < 2:  # noqa: PLR2004 - two make a fork
         return siblings
-    by_age = sorted(siblings, key=lambda view: (view.created_at or "", view.rowid))
     told = [
-        replace(view, branch=Branch(number, len(by_age), view.position is not None))
-        for number, view in enumerate(by_age, 1)
+        replace(view, branch=Branch(number, len(siblings), view.position is not None))
+        for number, view in enumerate(siblings, 1)
     ]
     return sorted(told, key=lambda view: view.position is not None)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mirrors import add, add_conversation, add_message, open_mirror
 
 from mirror.errors import UsageError
-from mirror.store import search as store
+from mirror.store import matching
 from mirror.store.search import Filters, parts, search
 from mirror.store.words import fts_query, parse, period
 
@@ -127,12 +127,12 @@ def test_words_in_scripts_without_spaces_are_found(conn, words):
 
 
 def test_unspaced_words_can_be_left_out(conn):
-    """A minus works on them, too, and wildcards are ordinary characters."""
+    """A minus works on them, too, and punctuation is no part of a word."""
     talk(conn, "c1", "京都_ある", title="x")
     talk(conn, "c2", "京都xない", title="y")
     assert found(conn, "京都 -ない") == ["c1"]
-    assert found(conn, "京都_") == ["c1"]
-    assert found(conn, "京都%") == []
+    assert found(conn, "京都 -rye") == ["c1", "c2"]
+    assert found(conn, "京都%") == ["c1", "c2"]
 
 
 def test_titles_and_own_prompts_come_first(conn):
@@ -167,7 +167,7 @@ def test_other_branches_are_counted_and_shown_on_request(conn):
     result = search(conn, "rye")
     assert [hit.conversation_id for hit in result.hits] == ["c1"]
     assert (result.elsewhere, result.is_widened) == (2, False)
-    result = search(conn, "rye", Filters(all_branches=True))
+    result = search(conn, "rye", Filters(branches="all"))
     assert [hit.conversation_id for hit in result.hits] == ["c1", "c2"]
     assert [passage.is_on_visible_branch for passage in result.hits[0].passages] == [True, False]
     assert result.elsewhere == 0
@@ -202,7 +202,7 @@ def test_what_only_other_branches_hold_is_found_without_the_flag(conn):
 @pytest.mark.parametrize("ranked", [0, 20_000])
 def test_filters(conn, monkeypatch, filters, ids, ranked):
     """Each filter leaves what it says, with few matches and with many."""
-    monkeypatch.setattr(store, "RANKED", ranked)
+    monkeypatch.setattr(matching, "RANKED", ranked)
     add(conn, "projects", id="g-p-1", name="The bakery", url="u")
     add_conversation(conn, "c1", "x", project_id="g-p-1")
     add_message(conn, "c1", "n", "rye", created_at="2023-01-01T12:00:00.000Z")
@@ -248,8 +248,8 @@ def test_an_unknown_project_is_said(conn):
 
 def test_a_word_in_everything_is_answered_from_the_newest(conn, monkeypatch):
     """Too many matches to weigh: the newest by date count, though older ones were stored later."""
-    monkeypatch.setattr(store, "RANKED", 10)
-    monkeypatch.setattr(store, "FIRST", 4)
+    monkeypatch.setattr(matching, "RANKED", 10)
+    monkeypatch.setattr(matching, "FIRST", 4)
     for year in range(2024, 2000, -1):
         talk(conn, f"c{year}", "the rye", created_at=f"{year}-01-01T00:00:00.000Z")
     result = search(conn, "the", limit=3)
@@ -261,7 +261,7 @@ def test_a_word_in_everything_is_answered_from_the_newest(conn, monkeypatch):
 
 def test_many_matches_are_weighed_until_there_are_enough(conn, monkeypatch):
     """The best of many are found without looking at all; the latest are the latest, and filters starve nothing."""
-    monkeypatch.setattr(store, "FIRST", 2)
+    monkeypatch.setattr(matching, "FIRST", 2)
     for number in range(12):
         talk(
             conn, f"c{number:02}", "rye " + "and " * number, title="x", created_at=f"2024-01-{number + 1:02}T00:00:00Z"
@@ -300,3 +300,13 @@ def test_words_are_understood():
         ("--verbose", False, False),
         ("5", False, True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "text"), [("C++", "why C++ is slow"), (".env", "keep .env out"), ("c#", "in C# too")]
+)
+def test_symbols_count(conn, words, text):
+    """A word with symbols is found, and texts that hold it as typed come before those with its letters only."""
+    talk(conn, "letters", "c env c env c env", title="x")
+    talk(conn, "as typed", text + " and much more" * 20, title="y")
+    assert found(conn, words) == ["as typed", "letters"]
