@@ -12,6 +12,7 @@ from sqlite_utils import Migrations
 
 from .m0001_initial import SCHEMA as INITIAL
 from .m0002_cjk import SCHEMA as CJK
+from .m0003_months import SCHEMA as MONTHS
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -29,5 +30,10 @@ def m0002_cjk(db: Database) -> None:
     db.executescript(CJK)
 
 
+@migrations()
+def m0003_months(db: Database) -> None:
+    db.executescript(MONTHS)
+
+
 # What this program knows: a database that has applied anything else was written by a newer one.
-NAMES = ("m0001_initial", "m0002_cjk")
+NAMES = ("m0001_initial", "m0002_cjk", "m0003_months")

@@ -34,7 +34,7 @@ def markdown(
     ``messages`` as ``threads.messages`` gives them. ``all_branches`` adds a heading where a branch begins; ``hidden``
     adds what the service's pages leave out, and whole thoughts.
     """
-    blocks = [f"# {_line(view.title or 'Untitled')}", _facts(view)]
+    blocks = [f"# {one_line(view.title or 'Untitled')}", _facts(view)]
     speaker = ""
     heading = ""
     for message in messages:
@@ -45,10 +45,10 @@ def markdown(
         if heading:
             blocks.append(heading)
             speaker = heading = ""
-        turn = _turn(message)
-        if turn != speaker:
-            blocks.append(_turn_heading(turn, message))
-            speaker = turn
+        speaking = turn(message)
+        if speaking != speaker:
+            blocks.append(_turn_heading(speaking, message))
+            speaker = speaking
         blocks += _body(message, hidden=hidden)
     return safe("\n\n".join(block for block in blocks if block), newlines=True) + "\n"
 
@@ -78,10 +78,11 @@ def _facts(view: ConversationView) -> str:
         f"missing from the lists since {local_day(view.missing_since)}" if view.missing_since else None,
         f"<{view.url}>",
     ]
-    return " · ".join(_line(fact) for fact in facts if fact)
+    return " · ".join(one_line(fact) for fact in facts if fact)
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Return text in one line."""
     return " ".join(text.split())
 
 
@@ -92,16 +93,16 @@ def _is_shown(message: MessageView, *, hidden: bool) -> bool:
     return has_something and (not message.is_hidden or message.kind == "reasoning")
 
 
-def _turn(message: MessageView) -> str:
+def turn(message: MessageView) -> str:
     """Return who speaks: what an assistant thinks, runs and says in a row is one turn."""
     if message.role == "tool":
-        return _line(message.author or "") or "Tool"
-    return _SPEAKERS.get(message.role or "", _line(message.author or message.role or "") or "Unknown")
+        return one_line(message.author or "") or "Tool"
+    return _SPEAKERS.get(message.role or "", one_line(message.author or message.role or "") or "Unknown")
 
 
-def _turn_heading(turn: str, message: MessageView) -> str:
-    model = _line(message.model or "") if message.role == "assistant" else ""
-    return "## " + " · ".join(part for part in (turn, model, local_time(message.created_at)) if part)
+def _turn_heading(speaker: str, message: MessageView) -> str:
+    model = one_line(message.model or "") if message.role == "assistant" else ""
+    return "## " + " · ".join(part for part in (speaker, model, local_time(message.created_at)) if part)
 
 
 def _branch_heading(message: MessageView) -> str:
@@ -123,8 +124,8 @@ def _body(message: MessageView, *, hidden: bool) -> Iterator[str]:
     text = message.text.strip("\n")
     if text.strip():
         yield _text(message.kind, text, whole=hidden)
-    yield "\n".join(f"- {_file(attachment)}" for attachment in message.attachments)
-    yield "\n".join(f"- {_link(url, title)}" for url, title in _sources(message))
+    yield "\n".join(f"- {file_line(attachment)}" for attachment in message.attachments)
+    yield "\n".join(f"- {_link(url, title)}" for url, title in sources(message))
 
 
 def _text(kind: str, text: str, *, whole: bool) -> str:
@@ -133,15 +134,16 @@ def _text(kind: str, text: str, *, whole: bool) -> str:
     if kind in _QUOTED:
         shown = text
         if kind == "reasoning" and not whole and len(text) > _LONGEST_THOUGHT:
-            shown = _line(text)[:_LONGEST_THOUGHT].rstrip() + "…"
+            shown = one_line(text)[:_LONGEST_THOUGHT].rstrip() + "…"
         return "\n".join(f"> {line}".rstrip() for line in shown.split("\n"))
     return text
 
 
-def _file(attachment: Attachment) -> str:
+def file_line(attachment: Attachment) -> str:
+    """Return what is known of an attachment."""
     size = "" if attachment.size is None else _size(attachment.size)
-    facts = ", ".join(part for part in (_line(attachment.mime_type or ""), size) if part)
-    return f"{attachment.kind}: {_line(attachment.name or attachment.id or 'unnamed')}" + (
+    facts = ", ".join(part for part in (one_line(attachment.mime_type or ""), size) if part)
+    return f"{attachment.kind}: {one_line(attachment.name or attachment.id or 'unnamed')}" + (
         f" ({facts})" if facts else ""
     )
 
@@ -152,7 +154,7 @@ def _size(size: int) -> str:
     return f"{size / _KILO:,.0f} kB" if size < _KILO * _KILO else f"{size / _KILO / _KILO:,.1f} MB"
 
 
-def _sources(message: MessageView) -> Iterator[tuple[str, str]]:
+def sources(message: MessageView) -> Iterator[tuple[str, str]]:
     """Yield the pages that the text itself does not link, each once."""
     told: set[str] = set()
     for link in message.links:
@@ -163,5 +165,5 @@ def _sources(message: MessageView) -> Iterator[tuple[str, str]]:
 
 def _link(url: str, title: str) -> str:
     address = re.sub(r"[\s<>]", lambda match: f"%{ord(match[0]):02X}", url)
-    label = re.sub(r"([\[\]\\])", r"\\\1", _line(title))
+    label = re.sub(r"([\[\]\\])", r"\\\1", one_line(title))
     return f"[{label}](<{address}>)" if label else f"<{address}>"

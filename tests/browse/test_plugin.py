@@ -11,7 +11,9 @@ from contextlib import closing
 import pytest
 from mirrors import add_message, bakery
 
-from mirror.browse.plugin import inflate, is_chatmirror, prepare_connection, render_cell
+from mirror.browse.databases import is_chatmirror
+from mirror.browse.functions import inflate
+from mirror.browse.plugin import prepare_connection, render_cell
 
 PAGES = [
     "/",
@@ -58,7 +60,8 @@ def test_the_newest_comes_first(pages, table, first, second):
 def test_messages_show_the_title_of_their_conversation(pages):
     """Not an id but a title stands in the list, escaped, and leads to the conversation."""
     _, text = pages.get("/chats/messages")
-    assert '<a href="/chats/conversations/c-old">Rye &amp; &lt;b&gt;starter&lt;/b&gt;</a>' in text
+    link = '<a href="/chats/-/conversation/c-old?message=n1#m1">Rye &amp; &lt;b&gt;starter&lt;/b&gt;</a>'
+    assert link in text
     assert "<b>starter" not in text
     assert "<script>alert" not in text
 
@@ -105,7 +108,7 @@ def test_a_message_is_whole_on_its_own_page(pages):
     """The list cuts a long one short; the row's page does not, and links its conversation."""
     _, text = pages.get("/chats/messages/2")
     assert text.count("Twice a day.") >= 400
-    assert 'href="/chats/conversations/c-old"' in text
+    assert 'href="/chats/-/conversation/c-old?message=n2#m2"' in text
     _, text = pages.get("/chats/messages")
     assert text.count("Twice a day.") < 400
 
@@ -136,8 +139,8 @@ def test_other_databases_are_left_alone(pages):
 def test_the_style_sheet_is_served_to_our_pages(pages):
     """Our pages ask for it and get it."""
     _, text = pages.get("/chats/messages")
-    assert 'href="/-/chatmirror.css"' in text
-    status, css = pages.get("/-/chatmirror.css")
+    address = re.search(r'href="(/-/chatmirror/tables\.css\?v=\w+)"', text)[1]
+    status, css = pages.get(address)
     assert status == 200
     assert "col-text" in css
 
@@ -168,7 +171,7 @@ def test_hooks_never_raise():
 
 def test_a_bomb_is_not_unpacked(monkeypatch):
     """A BLOB that would fill the memory, or that is cut, is no text."""
-    monkeypatch.setattr("mirror.browse.plugin.MOST_INFLATED", 1000)
+    monkeypatch.setattr("mirror.browse.functions.MOST_INFLATED", 1000)
     assert inflate(zlib.compress(b"x" * 900)) == "x" * 900
     assert inflate(zlib.compress(b"x" * 100_000)) is None
     assert inflate(zlib.compress(b"x" * 900)[:-5]) is None

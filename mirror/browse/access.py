@@ -1,0 +1,72 @@
+"""Who may see what, and reading it: the one place where the two Datasettes differ for a page of ours.
+
+Datasette checks nothing for a route of a plugin, so that each page states the tables that it reads.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from datasette.utils import sqlite_timelimit, tilde_decode  # type: ignore[import-untyped] # it has no types
+from datasette.utils.asgi import Forbidden, NotFound  # type: ignore[import-untyped] # as above
+
+from mirror.browse.databases import mirrors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+T = TypeVar("T")
+CHATS = ("conversations", "messages", "links", "attachments", "projects", "gpts", "accounts")
+
+
+class TooLongError(Exception):
+    """Reading took more time than a page may."""
+
+
+def database_of(datasette: Any, request: Any) -> str:
+    """Return the database that a request names; NotFound if it is none of ours."""
+    name = tilde_decode(request.url_vars["database"])
+    if name not in mirrors(datasette).settings or name not in datasette.databases:
+        raise NotFound(f"No chatmirror database {name}")
+    return str(name)
+
+
+async def ensure(datasette: Any, request: Any, database: str, tables: Sequence[str]) -> None:
+    """Raise Forbidden unless whoever asks may see all of these tables."""
+    for table in tables:
+        if not await allowed(datasette, request, database, table):
+            raise Forbidden(f"view-table {table}")
+
+
+async def allowed(datasette: Any, request: Any, database: str, table: str) -> bool:
+    """Tell whether whoever asks may see a table."""
+    actor = getattr(request, "actor", None)
+    if hasattr(datasette, "permission_allowed"):  # 0.65
+        try:
+            await datasette.ensure_permissions(
+                actor, [("view-table", (database, table)), ("view-database", database), "view-instance"]
+            )
+        except Forbidden:
+            return False
+        return True
+    from datasette.resources import TableResource  # type: ignore[import-untyped] # noqa: PLC0415 - 0.65 has none
+
+    resource = TableResource(database=database, table=table)
+    return bool(await datasette.allowed(action="view-table", resource=resource, actor=actor))
+
+
+async def read(datasette: Any, database: str, job: Callable[[sqlite3.Connection], T], seconds: float) -> T:
+    """Run a job on a reading connection, in a thread; TooLongError when its queries take more than ``seconds``."""
+
+    def limited(conn: sqlite3.Connection) -> T:
+        with sqlite_timelimit(conn, seconds * 1000):
+            return job(conn)
+
+    try:
+        found: T = await datasette.get_database(database).execute_fn(limited)
+    except sqlite3.OperationalError as error:
+        if str(error) == "interrupted":
+            raise TooLongError from error
+        raise
+    return found

@@ -1,0 +1,95 @@
+"""The mirror's home: is it fresh, how much is there, what came last, and what changed last night."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mirror import status as health
+from mirror.browse import access, counts, pages
+from mirror.browse.databases import mirrors
+from mirror.browse.plots import Plot, stacked
+from mirror.store import status as store
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from datasette import Response  # type: ignore[import-untyped] # it has no types
+
+SECONDS = 20.0
+NEWEST, CHANGES = 12, 25
+TABLES = (*access.CHATS, "sync_runs", "changes")
+_NEWEST = (
+    "SELECT c.id, c.title, c.updated_at, c.message_count, c.is_archived, c.is_starred, c.deleted_at, p.name AS project"
+    " FROM conversations c LEFT JOIN projects p ON p.id = c.project_id ORDER BY c.updated_at DESC LIMIT ?"
+)
+_CHANGED = (
+    "SELECT ch.conversation_id AS id, c.title, group_concat(ch.kind, ', ') AS what FROM changes ch"
+    " JOIN conversations c ON c.id = ch.conversation_id WHERE ch.run_id = ?"
+    " GROUP BY 1 ORDER BY c.updated_at DESC LIMIT ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """All that the page shows. ``banner``: what is wrong, empty when all is well."""
+
+    state: store.Status
+    lines: list[str]
+    banner: str
+    projects: int
+    archived: int
+    newest: list[Any]
+    run: Any
+    changed: list[Any]
+    changes: int
+    by_role: Plot
+    by_model: Plot
+
+
+async def show(datasette: Any, request: Any) -> Response:
+    """Answer with the page."""
+    database = access.database_of(datasette, request)
+    await access.ensure(datasette, request, database, TABLES)
+    state = counts.state_of(datasette.get_database(database).path)
+    known = mirrors(datasette).counts.get(database)
+    now = time.time()
+    try:
+        home, fresh = await access.read(datasette, database, lambda conn: read(conn, known, state, now), SECONDS)
+    except access.TooLongError:
+        return pages.page(datasette, database, "sorry", 503, title="This mirror takes too long to count")
+    mirrors(datasette).counts[database] = fresh
+    return pages.page(datasette, database, "home", h=home, title=f"Chats in {database}")
+
+
+def read(
+    conn: sqlite3.Connection, known: counts.Counts | None, state: tuple[int, ...], now: float
+) -> tuple[Home, counts.Counts]:
+    """Read what the page shows, and the counts to keep for the next time."""
+    fresh = known if known and known.state == state else counts.count(conn, state)
+    current = store.read(conn)
+    verdict = health.verdict(current, now)
+    run = conn.execute("SELECT * FROM sync_runs WHERE id = (SELECT max(run_id) FROM changes)").fetchone()
+    totals = conn.execute(
+        "SELECT count(DISTINCT project_id), coalesce(sum(is_archived), 0) FROM conversations"
+    ).fetchone()
+    home = Home(
+        state=current,
+        lines=list(health.lines(current, now)),
+        banner=verdict.message if verdict else "",
+        projects=totals[0],
+        archived=totals[1],
+        newest=conn.execute(_NEWEST, (NEWEST,)).fetchall(),
+        run=run,
+        changed=conn.execute(_CHANGED, (run["id"], CHANGES)).fetchall() if run else [],
+        changes=_count_changed(conn, run["id"]) if run else 0,
+        by_role=stacked("Messages by month", fresh.by_role, {"user": "You", "assistant": "ChatGPT"}),
+        by_model=stacked("Answers by month and model", fresh.by_model),
+    )
+    return home, fresh
+
+
+def _count_changed(conn: sqlite3.Connection, run_id: int) -> int:
+    sql = "SELECT count(DISTINCT conversation_id) FROM changes WHERE run_id = ?"
+    return int(conn.execute(sql, (run_id,)).fetchone()[0])

@@ -1,0 +1,148 @@
+r"""Text of a chat into HTML that a browser can be given: chats are hostile text.
+
+Three walls stand between a message and the page: markdown-it escapes raw HTML and refuses ``javascript:`` and its like;
+nh3 lets only the elements and attributes listed here through; the pages' own policy (see pages.py) runs no script of a
+message and fetches nothing. An image becomes a link, for showing it would tell another host what is being read.
+
+Maths (``\(x\)``, ``\[x\]``, ``$$x$$``) stays as it was written, legible and whole, instead of being read as Markdown.
+"""
+
+from __future__ import annotations
+
+import html
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import nh3
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import find_lexer_class_by_name
+from pygments.util import ClassNotFound
+
+from mirror.browse.maths import maths
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markdown_it.renderer import RendererHTML
+    from markdown_it.token import Token
+    from markdown_it.utils import EnvType, OptionsDict
+    from pygments.lexer import Lexer
+
+LONGEST_HIGHLIGHTED = 40_000  # characters; a longer listing is shown plain, for colouring it would hold up the page
+LONGEST_MARKDOWN = 200_000  # the same for a text that is longer than anybody reads as one message
+KEPT = 4_000  # rendered texts that are remembered
+CODE_CLASS = "hl"
+
+_TAGS = {
+    *("a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre"),
+    *("s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul", "div"),
+}
+_ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}, "span": {"class"}, "div": {"class"}}
+_ATTRIBUTES |= {tag: {"class"} for tag in ("td", "th", "pre")}
+_SCHEMES = {"http", "https", "mailto"}
+
+
+@lru_cache(maxsize=KEPT)
+def rendered(text: str) -> Markup:
+    """Return an answer's Markdown as safe HTML; a text beyond ``LONGEST_MARKDOWN`` as it is written."""
+    if len(text) > LONGEST_MARKDOWN:
+        return plain(text)
+    return _clean(_answers().render(text))
+
+
+@lru_cache(maxsize=KEPT)
+def prompted(text: str) -> Markup:
+    """Return what a person wrote as safe HTML: line for line, only fenced code and addresses are read as more.
+
+    People paste code and logs without fences, and Markdown would eat their underscores and indentation.
+    """
+    if len(text) > LONGEST_MARKDOWN:
+        return plain(text)
+    return _clean(_prompts().render(text))
+
+
+def plain(text: str) -> Markup:
+    """Return text as it is written, line for line."""
+    return Markup('<div class="plain">{}</div>').format(text)
+
+
+@lru_cache(maxsize=KEPT)
+def code(text: str, language: str = "") -> Markup:
+    """Return a listing as safe HTML, coloured where the language is known and the listing not endless."""
+    return _clean(f'<pre class="code"><code>{_coloured(text.rstrip(), language)}</code></pre>')
+
+
+def highlight_css(style: str) -> str:
+    """Return the style sheet that colours listings, of a Pygments style."""
+    formatter = HtmlFormatter(style=style, classprefix=CODE_CLASS)
+    return str(formatter.get_style_defs("pre.code"))  # type: ignore[no-untyped-call] # its stubs say so
+
+
+def _clean(unsafe: str) -> Markup:
+    return Markup(  # noqa: S704 - this is where it is made safe
+        nh3.clean(unsafe, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, link_rel="noopener noreferrer")
+    )
+
+
+@lru_cache(maxsize=1)
+def _answers() -> MarkdownIt:
+    reader = MarkdownIt("commonmark", {"html": False, "linkify": True})
+    return _with_rules(reader.enable(["table", "strikethrough", "linkify"]).use(maths))
+
+
+@lru_cache(maxsize=1)
+def _prompts() -> MarkdownIt:
+    reader = MarkdownIt("zero", {"html": False, "linkify": True}).enable(["fence", "linkify"])
+    reader.add_render_rule("paragraph_open", _prompt_open)
+    reader.add_render_rule("paragraph_close", _prompt_close)
+    return _with_rules(reader)
+
+
+def _with_rules(reader: MarkdownIt) -> MarkdownIt:
+    if reader.linkify is not None:
+        reader.linkify.set({"fuzzy_link": False, "fuzzy_email": False})  # "main.py" is no address
+    for name, rule in (("image", _image), ("fence", _fence), ("code_block", _fence)):
+        reader.add_render_rule(name, rule)
+    return reader
+
+
+def _prompt_open(_r: RendererHTML, _t: Sequence[Token], _n: int, _o: OptionsDict, _e: EnvType) -> str:
+    return '<div class="plain">'
+
+
+def _prompt_close(_r: RendererHTML, _t: Sequence[Token], _n: int, _o: OptionsDict, _e: EnvType) -> str:
+    return "</div>\n"
+
+
+def _image(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, _e: EnvType) -> str:
+    source, text = str(tokens[n].attrGet("src") or ""), tokens[n].content
+    label = html.escape(f"image: {text or source}")
+    return f'<a href="{html.escape(source)}">{label}</a>' if source else f"<em>{label}</em>"
+
+
+def _fence(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, _e: EnvType) -> str:
+    language = tokens[n].info.split(maxsplit=1)[0] if tokens[n].info.strip() else ""
+    return f'<pre class="code"><code>{_coloured(tokens[n].content.rstrip(), language)}</code></pre>\n'
+
+
+def _coloured(text: str, language: str) -> str:
+    lexer = _lexer(language.strip("{}.").lower()[:40])
+    if lexer is None or len(text) > LONGEST_HIGHLIGHTED:
+        return html.escape(text)
+    return str(highlight(text, lexer, _formatter()))
+
+
+@lru_cache(maxsize=1)
+def _formatter() -> HtmlFormatter[str]:
+    return HtmlFormatter(nowrap=True, classprefix=CODE_CLASS)
+
+
+@lru_cache(maxsize=64)
+def _lexer(language: str) -> Lexer | None:
+    try:
+        return find_lexer_class_by_name(language)(ensurenl=False) if language else None
+    except ClassNotFound:
+        return None

@@ -1,0 +1,79 @@
+r"""A markdown-it plugin that leaves maths as it was written: ``\(x\)``, ``\[x\]`` and ``$$x$$``, also across lines.
+
+Read as Markdown, a formula loses its backslashes and half of its asterisks. A single dollar is money, not maths.
+"""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markdown_it import MarkdownIt
+    from markdown_it.renderer import RendererHTML
+    from markdown_it.rules_block import StateBlock
+    from markdown_it.rules_inline import StateInline
+    from markdown_it.token import Token
+    from markdown_it.utils import EnvType, OptionsDict
+
+LONGEST = 4_000  # characters of a formula; what is not closed within them is none, so that reading stays linear
+_INLINE = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
+_BLOCK = {"\\[": "\\]", "$$": "$$"}
+
+
+def maths(reader: MarkdownIt) -> None:
+    """Add the rules to a parser, before those that would read a backslash as an escape."""
+    reader.inline.ruler.before("escape", "maths", _inline)
+    reader.block.ruler.before("fence", "maths_block", _block, {"alt": ["paragraph", "reference", "blockquote", "list"]})
+    reader.add_render_rule("maths", _shown)
+    reader.add_render_rule("maths_block", _shown_apart)
+
+
+def _inline(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it calls it so
+    opening = state.src[state.pos : state.pos + 2]
+    if opening not in _INLINE:
+        return False
+    end = state.src.find(_INLINE[opening], state.pos + 2, min(state.posMax, state.pos + LONGEST))
+    if end <= state.pos + 2:
+        return False
+    if not silent:
+        state.push("maths", "code", 0).content = state.src[state.pos : end + 2]
+    state.pos = end + 2
+    return True
+
+
+def _block(state: StateBlock, start: int, stop: int, silent: bool) -> bool:  # noqa: FBT001 - markdown-it calls it so
+    if state.is_code_block(start):
+        return False
+    begin = state.bMarks[start] + state.tShift[start]
+    closing = _BLOCK.get(state.src[begin : begin + 2])
+    if closing is None:
+        return False
+    last = _last_line(state, start, stop, state.src.find(closing, begin + 2, begin + LONGEST))
+    if last is None:
+        return False
+    if not silent:
+        token = state.push("maths_block", "pre", 0)
+        token.content = state.getLines(start, last + 1, state.blkIndent, keepLastLF=False).strip()
+        state.line = last + 1
+    return True
+
+
+def _last_line(state: StateBlock, start: int, stop: int, closed: int) -> int | None:
+    """Return the line on which a formula ends that is closed there; None if more follows on it, or in another block."""
+    for line in range(start, stop if closed >= 0 else start):
+        if state.sCount[line] < state.blkIndent:
+            return None
+        if closed < state.eMarks[line]:
+            return None if state.src[closed + 2 : state.eMarks[line]].strip() else line
+    return None
+
+
+def _shown(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, _e: EnvType) -> str:
+    return f'<code class="maths">{html.escape(tokens[n].content)}</code>'
+
+
+def _shown_apart(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, _e: EnvType) -> str:
+    return f'<pre class="maths"><code>{html.escape(tokens[n].content)}</code></pre>\n'

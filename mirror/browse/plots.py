@@ -1,0 +1,113 @@
+"""Plots as SVG, drawn here: bars that a browser shows without a script, and a screen reader reads out.
+
+Colours are classes of the style sheet (``s0``, ``s1``, ...), so that they follow light and dark.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+WIDTH, HEIGHT, LEFT, BELOW = 720, 220, 56, 24
+_SVG = Markup(
+    '<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}" preserveAspectRatio="xMidYMid meet">{}{}{}</svg>'
+)
+_BAR = Markup('<rect class="s{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>')
+_LINE = Markup(
+    '<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/><text x="{}" y="{:.1f}" text-anchor="end">{}</text>'
+)
+_DATE = Markup('<text x="{:.1f}" y="{}">{}</text>')
+SERIES = 6  # colours; what is beyond them is one series, "others"
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A picture and its key: (class of the colour, name, sum)."""
+
+    svg: Markup
+    key: list[tuple[str, str, int]]
+
+
+def stacked(title: str, counts: Mapping[str, Mapping[str, int]], names: Mapping[str, str] | None = None) -> Plot:
+    """Return stacked bars, one a month, of month -> series -> number; months without any are there, too."""
+    months = _months(sorted(counts))
+    series = _series(counts)
+    highest = max((sum(counts.get(month, {}).values()) for month in months), default=0)
+    top = _nice(highest)
+    bars = [_bar(n, len(months), month, counts.get(month, {}), series, top) for n, month in enumerate(months)]
+    svg = _SVG.format(WIDTH, HEIGHT, title, _grid(top), Markup("").join(bars), _dates(months))
+    sums = {name: sum(month.get(key, 0) for month in counts.values() for key in keys) for name, keys in series.items()}
+    key = [(f"s{n}", (names or {}).get(name, name), sums[name]) for n, name in enumerate(series)]
+    return Plot(svg, key)
+
+
+def _series(counts: Mapping[str, Mapping[str, int]]) -> dict[str, list[str]]:
+    """Return the name of each series and the keys that it sums up, the most frequent first."""
+    sums: dict[str, int] = {}
+    for month in counts.values():
+        for key, number in month.items():
+            sums[key] = sums.get(key, 0) + number
+    ranked = sorted(sums, key=lambda key: (-sums[key], key))
+    if len(ranked) <= SERIES:
+        return {key: [key] for key in ranked}
+    return {key: [key] for key in ranked[: SERIES - 1]} | {"others": ranked[SERIES - 1 :]}
+
+
+def _bar(
+    n: int, of: int, month: str, counts: Mapping[str, int], series: Mapping[str, Sequence[str]], top: int
+) -> Markup:
+    room = (WIDTH - LEFT) / max(of, 1)
+    pieces, base = [], float(HEIGHT - BELOW)
+    for index, (name, keys) in enumerate(series.items()):
+        number = sum(counts.get(key, 0) for key in keys)
+        if number:
+            height = number / top * (HEIGHT - BELOW - 8)
+            base -= height
+            label = f"{month}: {name} {number:,}"
+            pieces.append(_BAR.format(index, LEFT + n * room, base, max(room * 0.8, 0.5), height, label))
+    return Markup("").join(pieces)
+
+
+def _grid(top: int) -> Markup:
+    lines = []
+    for share in (0.0, 0.5, 1.0):
+        y = HEIGHT - BELOW - share * (HEIGHT - BELOW - 8)
+        lines.append(_LINE.format(LEFT, WIDTH, y, y, LEFT - 6, y + 4, f"{int(top * share):,}"))
+    return Markup("").join(lines)
+
+
+def _dates(months: Sequence[str]) -> Markup:
+    room = (WIDTH - LEFT) / max(len(months), 1)
+    step = max(1, -(-len(months) // 8))
+    labels = [
+        _DATE.format(LEFT + n * room, HEIGHT - 6, month)
+        for n, month in enumerate(months)
+        if n % step == 0 and LEFT + n * room < WIDTH - LEFT
+    ]
+    return Markup("").join(labels)
+
+
+def _months(found: Sequence[str]) -> list[str]:
+    """Return all months from the first to the last, at most the newest 120; what is no month is left out."""
+    numbers = [int(month[:4]) * 12 + int(month[5:7]) - 1 for month in found if _is_month(month)]
+    if not numbers:
+        return []
+    first = max(min(numbers), max(numbers) - 119)
+    return [f"{number // 12:04d}-{number % 12 + 1:02d}" for number in range(first, max(numbers) + 1)]
+
+
+def _is_month(text: str) -> bool:
+    return len(text) == 7 and text[:4].isdecimal() and text[5:].isdecimal() and 1 <= int(text[5:]) <= 12  # noqa: PLR2004 - as ISO writes a month
+
+
+def _nice(number: int) -> int:
+    """Return a round number that is not smaller, twice a whole one."""
+    size = 2
+    while size < number:
+        size *= 10
+    return next(step for step in (size // 10 * 2, size // 10 * 4, size // 2, size) if step >= number and step)
