@@ -25,6 +25,7 @@ def open_mirror(path: Path | str = ":memory:") -> sqlite3.Connection:
     conn = sqlite3.connect(path, isolation_level=None)
     conn.row_factory = sqlite3.Row
     migrations.apply(Database(conn, execute_plugins=False))
+    cjk.fill(conn)
     return conn
 
 

@@ -63,7 +63,7 @@ def _is_messages(datasette: Any, path: str) -> bool:
 
 def _moved(pairs: list[tuple[str, str]], typed: str) -> list[tuple[str, str]]:
     words = parse(typed)
-    signs = expression(word for word in words if word.is_unspaced)
+    signs = expression(word.apart for word in words if word.is_unspaced)
     rest = " ".join(word.text for word in words if not word.is_unspaced and not word.is_excluded)
     kept = [(key, value) for key, value in pairs if key not in {"_search", "_searchmode"}]
     condition = "rowid in (select rowid from messages_cjk where messages_cjk match '{}')"

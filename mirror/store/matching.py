@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mirror.errors import UsageError
+from mirror.store.cjk import is_filled
 from mirror.store.scoring import Candidate, Title
 from mirror.store.words import Word, expression, like, parse, period
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     import sqlite3
 
 RANKED = 20_000  # matches that bm25 puts in order
-FIRST = 2_000  # of these, or of the newest where there are more, how many are looked at first
+FIRST = 2_000  # of these, or of the newest where they are to be counted, how many are looked at first
+FEW = 400  # of the newest where nothing is counted: every one is a place on the disk to go to
 TITLES = 500  # titles that are weighed
 WORDS, SIGNS = "messages_fts", "messages_cjk"
 
@@ -55,12 +57,15 @@ class Query:
     unwanted: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, typed: str) -> Query:
-        """Return what was typed as a query; nothing is wanted where there is nothing to find."""
-        words = parse(typed)
+    def of(cls, conn: sqlite3.Connection, typed: str) -> Query:
+        """Return what was typed as a query; nothing is wanted where there is nothing to find.
+
+        A mirror that no newer program has written to yet has no index of characters; the other one finds whole runs.
+        """
+        words, has_signs = parse(typed), is_filled(conn)
         sides = {
-            WORDS: [word for word in words if not word.is_unspaced],
-            SIGNS: [word for word in words if word.is_unspaced],
+            WORDS: [word for word in words if not (word.is_unspaced and has_signs)],
+            SIGNS: [word.apart for word in words if word.is_unspaced and has_signs],
         }
         matches = {table: expression(side) for table, side in sides.items()}
         wanted = tuple((table, match) for table, match in matches.items() if match)
@@ -136,9 +141,19 @@ def _add_title_words(where: Where, query: Query) -> None:
 
 
 def candidates(
-    conn: sqlite3.Connection, query: Query, filters: Filters, conversation: Where, limit: int, *, latest: bool
+    conn: sqlite3.Connection,
+    query: Query,
+    filters: Filters,
+    conversation: Where,
+    limit: int,
+    *,
+    latest: bool,
+    counted: bool,
 ) -> tuple[list[Candidate], bool]:
-    """Return the messages to weigh, of ``limit`` conversations if there are so many, and whether they are all."""
+    """Return the messages to weigh, of ``limit`` conversations if there are so many, and whether they are all.
+
+    Where bm25 does not choose, ``counted`` looks at more of the newest.
+    """
     if not query.wanted:
         return [], True
     counts = {side: _count(conn, *side) for side in query.wanted}
@@ -146,7 +161,7 @@ def candidates(
     where = _in_message(query, filters, conversation, driver)
     by_rank = counts[driver] <= (FIRST if latest else RANKED)
     sql, values = (_ranked if by_rank else _newest)(query, *driver, where)
-    most = FIRST
+    most = FIRST if by_rank or counted else FEW
     while True:
         found = [Candidate(*row) for row in conn.execute(sql.format(most=most), values)]
         conversations = {c.conversation_id for c in found if filters.branches != "visible" or c.position is not None}

@@ -83,10 +83,10 @@ def search(
     A date that is none, or an unknown project, is a UsageError.
     """
     filters = filters or Filters()
-    query = Query.of(words)
+    query = Query.of(conn, words)
     conversation = in_conversation(conn, filters)
     titled = titles(conn, query, filters, conversation)
-    found, is_complete = candidates(conn, query, filters, conversation, limit, latest=latest)
+    found, is_complete = candidates(conn, query, filters, conversation, limit, latest=latest, counted=facets)
     shown = [c for c in found if c.position is not None] if filters.branches == "visible" else found
     is_widened = not shown and not titled and bool(found)
     if is_widened:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -46,8 +46,12 @@ class Word:
     @property
     def quoted(self) -> str:
         """The word as FTS5 takes it without reading anything into it."""
-        text = set_apart(self.text) if self.is_unspaced else self.text
-        return f'"{text}"' + ("*" if self.is_prefix else "")
+        return f'"{self.text}"' + ("*" if self.is_prefix else "")
+
+    @property
+    def apart(self) -> Word:
+        """The word as the index of characters holds it, a phrase of them."""
+        return replace(self, text=set_apart(self.text))
 
 
 def parse(words: str) -> list[Word]:

@@ -249,7 +249,7 @@ def test_an_unknown_project_is_said(conn):
 def test_a_word_in_everything_is_answered_from_the_newest(conn, monkeypatch):
     """Too many matches to weigh: the newest by date count, though older ones were stored later."""
     monkeypatch.setattr(matching, "RANKED", 10)
-    monkeypatch.setattr(matching, "FIRST", 4)
+    monkeypatch.setattr(matching, "FEW", 4)
     for year in range(2024, 2000, -1):
         talk(conn, f"c{year}", "the rye", created_at=f"{year}-01-01T00:00:00.000Z")
     result = search(conn, "the", limit=3)
@@ -310,3 +310,13 @@ def test_symbols_count(conn, words, text):
     talk(conn, "letters", "c env c env c env", title="x")
     talk(conn, "as typed", text + " and much more" * 20, title="y")
     assert found(conn, words) == ["as typed", "letters"]
+
+
+def test_a_mirror_of_an_older_program_can_be_searched(conn):
+    """Before the first new sync there is no index of characters: words are found, and whole runs."""
+    talk(conn, "c1", "rye 京都")
+    conn.execute("DELETE FROM _settings")
+    conn.execute("DROP TABLE messages_cjk")
+    assert found(conn, "rye") == ["c1"]
+    assert found(conn, "rye 京都") == ["c1"]
+    assert found(conn, "京") == []
