@@ -41,7 +41,7 @@ _TAGS = {
     *("s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul", "div"),
 }
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}, "span": {"class"}, "div": {"class"}}
-_ATTRIBUTES |= {tag: {"class"} for tag in ("td", "th", "pre")}
+_ATTRIBUTES |= {"pre": {"class", "tabindex"}, "table": {"tabindex"}}
 _SCHEMES = {"http", "https", "mailto"}
 
 
@@ -72,7 +72,7 @@ def plain(text: str) -> Markup:
 @lru_cache(maxsize=KEPT)
 def code(text: str, language: str = "") -> Markup:
     """Return a listing as safe HTML, coloured where the language is known and the listing not endless."""
-    return _clean(f'<pre class="code"><code>{_coloured(text.rstrip(), language)}</code></pre>')
+    return _clean(f'<pre class="code" tabindex="0"><code>{_coloured(text.rstrip(), language)}</code></pre>')
 
 
 def highlight_css(style: str) -> str:
@@ -104,6 +104,8 @@ def _prompts() -> MarkdownIt:
 def _with_rules(reader: MarkdownIt) -> MarkdownIt:
     if reader.linkify is not None:
         reader.linkify.set({"fuzzy_link": False, "fuzzy_email": False})  # "main.py" is no address
+    # What can be wider than the page scrolls by itself, and so must be reachable by keys.
+    reader.add_render_rule("table_open", lambda *_: '<table tabindex="0">\n')
     for name, rule in (("image", _image), ("fence", _fence), ("code_block", _fence)):
         reader.add_render_rule(name, rule)
     return reader
@@ -125,7 +127,7 @@ def _image(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, _
 
 def _fence(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, _e: EnvType) -> str:
     language = tokens[n].info.split(maxsplit=1)[0] if tokens[n].info.strip() else ""
-    return f'<pre class="code"><code>{_coloured(tokens[n].content.rstrip(), language)}</code></pre>\n'
+    return f'<pre class="code" tabindex="0"><code>{_coloured(tokens[n].content.rstrip(), language)}</code></pre>\n'
 
 
 def _coloured(text: str, language: str) -> str:

@@ -76,4 +76,4 @@ def _shown(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, _
 
 
 def _shown_apart(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, _e: EnvType) -> str:
-    return f'<pre class="maths"><code>{html.escape(tokens[n].content)}</code></pre>\n'
+    return f'<pre class="maths" tabindex="0"><code>{html.escape(tokens[n].content)}</code></pre>\n'

@@ -36,13 +36,13 @@ class Plot:
 def stacked(title: str, counts: Mapping[str, Mapping[str, int]], names: Mapping[str, str] | None = None) -> Plot:
     """Return stacked bars, one a month, of month -> series -> number; months without any are there, too."""
     months = _months(sorted(counts))
-    series = _series(counts)
+    series = {(names or {}).get(name, name): keys for name, keys in _series(counts).items()}
     highest = max((sum(counts.get(month, {}).values()) for month in months), default=0)
     top = _nice(highest)
     bars = [_bar(n, len(months), month, counts.get(month, {}), series, top) for n, month in enumerate(months)]
     svg = _SVG.format(WIDTH, HEIGHT, title, _grid(top), Markup("").join(bars), _dates(months))
     sums = {name: sum(month.get(key, 0) for month in counts.values() for key in keys) for name, keys in series.items()}
-    key = [(f"s{n}", (names or {}).get(name, name), sums[name]) for n, name in enumerate(series)]
+    key = [(f"s{n}", name, sums[name]) for n, name in enumerate(series)]
     return Plot(svg, key)
 
 
