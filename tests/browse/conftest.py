@@ -44,6 +44,14 @@ class Pages:
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
 
+    def follow(self, path: str) -> str:
+        """Return the text of a page that may have moved once."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            moved, text = answer.headers["location"], answer.read().decode()
+        return self.get(moved)[1] if moved else text
+
     def rows(self, sql: str, database: str = "chats") -> list:
         path = f"/{database}.json?" + urlencode({"sql": sql, "_shape": "arrays"})
         status, text = self.get(path)

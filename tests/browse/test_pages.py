@@ -1,0 +1,254 @@
+"""The mirror's own pages over HTTP: who may see them, where they lead, and what they do with odd addresses."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from mirrors import add, add_conversation, add_message, bakery, open_mirror
+
+OURS = ["/-/home", "/-/search?q=rye", "/-/conversation/c-old"]
+
+
+def links(html, pattern):
+    return [match.replace("&amp;", "&") for match in re.findall(pattern, html)]
+
+
+@pytest.mark.parametrize("path", OURS)
+def test_other_databases_have_no_such_pages(pages, path):
+    """A file that is no mirror gets no page of ours, whatever its tables are called."""
+    assert pages.get(f"/theirs{path}")[0] == 404
+    assert pages.get(f"/nowhere{path}")[0] == 404
+    assert pages.get(f"/chats{path}")[0] == 200
+
+
+@pytest.mark.parametrize("denied", ["messages", "conversations", "links", "attachments", None])
+def test_a_denied_table_denies_every_page_that_reads_it(serve, tmp_path, denied):
+    """A table or database that somebody may not see shows on no page of ours either."""
+    bakery(tmp_path / "chats.db")
+    rule = {"allow": False}
+    settings = {"databases": {"chats": rule if denied is None else {"tables": {denied: rule}}}}
+    (tmp_path / "metadata.json").write_text(json.dumps(settings))
+    pages = serve(str(tmp_path / "chats.db"), "-m", str(tmp_path / "metadata.json"))
+    for path in (*OURS, "/conversations/c-old.md"):
+        status, text = pages.get(f"/chats{path}")
+        assert status == 403, path
+        assert "starter" not in text
+
+
+def test_runs_that_may_not_be_seen_close_the_home_only(serve, tmp_path):
+    """The home reads the runs; reading and searching need none of them."""
+    bakery(tmp_path / "chats.db")
+    settings = {"databases": {"chats": {"tables": {"sync_runs": {"allow": False}}}}}
+    (tmp_path / "metadata.json").write_text(json.dumps(settings))
+    pages = serve(str(tmp_path / "chats.db"), "-m", str(tmp_path / "metadata.json"))
+    assert [pages.get(f"/chats{path}")[0] for path in OURS] == [403, 200, 200]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/-/conversation/c-old?page=-1",
+        "/-/conversation/c-old?page=99999999999999999999",
+        "/-/conversation/c-old?page=2&message=nope&reasoning=x&hidden=2",
+        "/-/conversation/c-old?message=%00",
+        "/-/search?q=rye&n=x&sort=x&archived=x&branches=x&date=x",
+        "/-/search?q=rye&since=yesterday",
+        "/-/search?q=rye&project=nope",
+        "/-/search?q=rye&role=%27&kind=%22&model=%00",
+        "/-/search?q=%ff%fe",
+        "/-/search?q=" + "%28" * 2000,
+        "/-/search?n=5",
+    ],
+)
+def test_odd_addresses_are_answered(pages, path):
+    """What makes no sense in an address is left out, or said in a sentence."""
+    status, text = pages.get(f"/chats{path}")
+    assert status == 200
+    assert "</html>" in text
+
+
+def test_what_cannot_be_a_filter_is_said(pages):
+    """A date that is none, a project that is not there."""
+    assert "“yesterday” is not a date" in pages.get("/chats/-/search?q=rye&since=yesterday")[1]
+    assert "no project “nope”" in pages.get("/chats/-/search?q=rye&project=nope")[1]
+
+
+@pytest.mark.parametrize("key", ["nope", "~20", "..", "a~2Fb", "~00", "~ff"])
+def test_an_unknown_conversation_is_not_found(pages, key):
+    """An id that is not stored is a 404, not a failure."""
+    assert pages.get(f"/chats/-/conversation/{key}")[0] == 404
+
+
+def test_pages_forbid_the_browser_everything_else(pages):
+    """Each page of ours, and its policy."""
+    for path in OURS:
+        with closing(http.client.HTTPConnection("127.0.0.1", pages.port)) as connection:
+            connection.request("GET", f"/chats{path}")
+            answer = connection.getresponse()
+            policy = answer.headers["content-security-policy"]
+            text = answer.read().decode()
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert not re.search(r"<[^>]+\s(style|on\w+)=", text)
+
+
+def test_a_conversation_is_had_as_markdown(pages):
+    """From the row, as a file of text; other tables offer none."""
+    status, text = pages.get("/chats/conversations/c-old.md")
+    assert status == 200
+    assert text.startswith("# Rye & <b>starter</b>\n")
+    assert "How do I feed a rye starter?" in text
+    assert "/chats/conversations/c-old.md" in pages.get("/chats/conversations/c-old")[1]
+    assert ".md" not in pages.get("/chats/messages/1")[1]
+
+
+def test_datasette_leads_to_the_pages(pages):
+    """Front page, database, tables and rows lead on; titles lead to the conversation."""
+    for path in ("/", "/chats", "/chats/conversations", "/chats/messages"):
+        assert 'href="/chats/-/home"' in pages.get(path)[1], path
+    assert '<a href="/chats/-/conversation/c-new">Why is the sky blue?</a>' in pages.get("/chats/conversations")[1]
+    assert 'href="/theirs/-/home' not in pages.get("/")[1] + pages.get("/theirs")[1]
+
+
+def test_the_search_box_of_a_table_finds_words_inside_runs(serve, tmp_path):
+    """Chinese typed into Datasette's own box finds the message, alone and beside other words."""
+    with closing(open_mirror(tmp_path / "chats.db")) as conn:
+        add_conversation(conn, "c1", "x")
+        add_message(conn, "c1", "n1", "昨日京都でラーメンを食べた with friends")
+        add_message(conn, "c1", "n2", "大阪")
+    pages = serve(str(tmp_path / "chats.db"))
+    for typed in ("%E4%BA%AC%E9%83%BD", "friends+%E4%BA%AC%E9%83%BD", "%27%E4%BA%AC%E9%83%BD"):
+        status, _ = pages.get(f"/chats/messages?_search={typed}&_sort=rowid")
+        assert status == 302
+        text = pages.follow(f"/chats/messages?_search={typed}&_sort=rowid")
+        assert "ラーメン" in text
+        assert "大阪" not in text
+    assert pages.rows("select count(*) from messages_cjk where messages_cjk match chatmirror_cjk('京都')") == [[1]]
+    assert pages.rows("select count(*) from messages_cjk where messages_cjk match chatmirror_cjk('')") == [[0]]
+
+
+def test_a_stale_or_failed_mirror_says_so(serve, tmp_path):
+    """A banner with the last run's own sentence; none where all is well."""
+    with closing(open_mirror(tmp_path / "stale.db")) as conn:
+        add(conn, "sync_runs", started_at="2025-01-01T00:00:00.000Z", command="sync", outcome="current", exit_code=0)
+        failed = {"outcome": "sign-in needed", "exit_code": 4, "message": "The login <b>ended</b>."}
+        add(conn, "sync_runs", started_at="2025-02-01T00:00:00.000Z", command="sync", **failed)
+    with closing(open_mirror(tmp_path / "empty.db")):
+        pass
+    pages = serve(str(tmp_path / "stale.db"), str(tmp_path / "empty.db"))
+    banner = re.search(r'class="banner"[^>]*>(.*?)</p>', pages.get("/stale/-/home")[1])[1]
+    assert "days old" in banner
+    assert "The login &lt;b&gt;ended&lt;/b&gt;." in banner
+    status, text = pages.get("/empty/-/home")
+    assert status == 200
+    assert "no successful sync yet" in text
+
+
+def long_talk(path, count):
+    with closing(open_mirror(path)) as conn:
+        conn.execute("BEGIN")
+        add_conversation(conn, "long", "A long talk")
+        for n in range(1, count + 1):
+            role = ("assistant", "user")[n % 2]
+            parent = f"n{n - 1}" if n > 1 else None
+            add_message(conn, "long", f"n{n}", f"message {n:05}.", role=role, position=n, parent_id=parent)
+        conn.execute("COMMIT")
+
+
+def test_a_long_conversation_comes_in_pages(serve, tmp_path):
+    """Every message of 3,000 is on exactly one page, in order, and its link leads to the page that holds it."""
+    long_talk(tmp_path / "chats.db", 3000)
+    pages = serve(str(tmp_path / "chats.db"))
+    address, seen = "/chats/-/conversation/long", []
+    while address:
+        _, text = pages.get(address)
+        seen += re.findall(r"message (\d{5})\.", text)
+        on = links(text, r'<a rel="next" href="([^"]+)"')
+        address = on[0] if on else None
+    assert [int(n) for n in seen] == list(range(1, 3001))
+    _, text = pages.get("/chats/-/conversation/long?message=n2345")
+    assert "message 02345." in text
+    assert "message 00001." not in text
+    assert '<span id="here">' in text
+
+
+def test_every_branch_of_a_tree_can_be_reached(serve, tmp_path):
+    """Following the links of every fork shows every message, also behind hidden nodes and of several roots."""
+    nodes = {
+        "root1": (None, 0), "root2": (None, None), "hid-a": ("root1", None), "hid-b": ("root1", 0),
+        "a1": ("hid-a", None), "a2": ("hid-a", None), "b1": ("hid-b", 0), "deep": ("a2", None), "r2": ("root2", None),
+    }  # fmt: skip
+    with closing(open_mirror(tmp_path / "chats.db")) as conn:
+        add_conversation(conn, "c", "A tree")
+        position = 0
+        for n, (node, (parent, shown)) in enumerate(nodes.items()):
+            position += shown is not None
+            more = {"is_hidden": 1, "role": "system"} if node.startswith("hid") else {}
+            place = position if shown is not None else None
+            when = f"2025-01-01T00:00:{n:02}.000Z"
+            add_message(conn, "c", node, f"text of {node}.", parent_id=parent, position=place, created_at=when, **more)
+    pages = serve(str(tmp_path / "chats.db"))
+    todo, done, seen = ["/chats/-/conversation/c"], set(), set()
+    while todo:
+        address = todo.pop().split("#")[0]
+        if address not in done:
+            done.add(address)
+            status, text = pages.get(address)
+            assert status == 200
+            seen |= set(re.findall(r"text of ([\w-]+)\.", text))
+            todo += links(text, r'<a rel="nofollow" href="([^"]+)" aria-label="Branch')
+    assert seen == {node for node in nodes if not node.startswith("hid")}
+
+
+@pytest.mark.parametrize("tree", [{"a": "b", "b": "a"}, {"a": "a"}, {"a": "gone"}, {"a": None, "b": None, "c": "a"}])
+def test_no_tree_hangs_a_page(serve, tmp_path, tree):
+    """Circles, missing parents and several roots, none of them on a visible branch, are shown as far as they go."""
+    with closing(open_mirror(tmp_path / "chats.db")) as conn:
+        add_conversation(conn, "c", "A tree")
+        for node, parent in tree.items():
+            add_message(conn, "c", node, f"text of {node}", parent_id=parent, position=None)
+    pages = serve(str(tmp_path / "chats.db"))
+    for address in ("", *(f"?message={node}" for node in tree)):
+        status, text = pages.get(f"/chats/-/conversation/c{address}")
+        assert status == 200
+        assert f"text of {address[-1:]}" in text
+
+
+def test_under_another_address_everything_leads_there(serve, tmp_path):
+    """With a base_url, every link of our pages begins with it."""
+    bakery(tmp_path / "my chats.v1.db")
+    pages = serve(str(tmp_path / "my chats.v1.db"), "--setting", "base_url", "/prefix/")
+    name = links(pages.get("/prefix/")[1], r'href="/prefix/([^"/]+)/-/home"')[0]
+    for path in OURS:
+        status, text = pages.get(f"/prefix/{name}{path}")
+        assert status == 200
+        inner = [link for link in links(text, r'(?:href|src|action)="([^"]+)"') if link.startswith("/")]
+        assert inner
+        assert all(link.startswith("/prefix/") for link in inner)
+
+
+def test_sqlite_utils_knows_the_functions(tmp_path):
+    """``sqlite-utils chats.db "select chatmirror_payload(id) ..."`` answers with the payload."""
+    bakery(tmp_path / "chats.db")
+    command = [Path(sys.executable).with_name("sqlite-utils"), tmp_path / "chats.db"]
+    sql = "select chatmirror_payload(id) as p from conversations where id = 'c-old'"
+    done = subprocess.run([*map(str, command), sql], capture_output=True, text=True, check=True)
+    assert json.loads(json.loads(done.stdout)[0]["p"])["conversation_id"] == "c-old"
+
+
+def test_a_mirror_of_an_older_program_can_be_read(serve, tmp_path):
+    """A file that this program has not written to yet, and that lacks its newest index, is read all the same."""
+    bakery(tmp_path / "chats.db")
+    with closing(sqlite3.connect(tmp_path / "chats.db")) as conn:
+        conn.executescript("DELETE FROM _settings; DROP TABLE messages_cjk;")
+    pages = serve(str(tmp_path / "chats.db"))
+    assert [pages.get(f"/chats{path}")[0] for path in OURS] == [200, 200, 200]
+    assert pages.get("/chats/-/search?q=%E4%BA%AC")[0] == 200
