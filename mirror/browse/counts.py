@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _MONTHS = """
 SELECT substr(created_at, 1, 7), role, model, count(*) FROM messages
-WHERE created_at IS NOT NULL AND role IN ('user', 'assistant') GROUP BY 1, 2, 3
+WHERE created_at IS NOT NULL AND +role IN ('user', 'assistant') GROUP BY 1, 2, 3
 """
 
 

@@ -25,9 +25,9 @@ _NEWEST = (
     " FROM conversations c LEFT JOIN projects p ON p.id = c.project_id ORDER BY c.updated_at DESC LIMIT ?"
 )
 _CHANGED = (
-    "SELECT ch.conversation_id AS id, c.title, group_concat(ch.kind, ', ') AS what FROM changes ch"
-    " JOIN conversations c ON c.id = ch.conversation_id WHERE ch.run_id = ?"
-    " GROUP BY 1 ORDER BY c.updated_at DESC LIMIT ?"
+    "SELECT ch.conversation_id AS id, c.title, group_concat(ch.kind, ', ') AS what"
+    " FROM (SELECT * FROM changes WHERE run_id = ? ORDER BY id DESC LIMIT 2000) ch"
+    " JOIN conversations c ON c.id = ch.conversation_id GROUP BY 1 ORDER BY c.updated_at DESC LIMIT ?"
 )
 
 
@@ -43,7 +43,7 @@ class Home:
     newest: list[Any]
     run: Any
     changed: list[Any]
-    changes: int
+    has_more: bool
     by_role: Plot
     by_model: Plot
 
@@ -71,6 +71,7 @@ def read(
     current = store.read(conn)
     verdict = health.verdict(current, now)
     run = conn.execute("SELECT * FROM sync_runs WHERE id = (SELECT max(run_id) FROM changes)").fetchone()
+    changed = conn.execute(_CHANGED, (run["id"], CHANGES + 1)).fetchall() if run else []
     totals = conn.execute(
         "SELECT count(DISTINCT project_id), coalesce(sum(is_archived), 0) FROM conversations"
     ).fetchone()
@@ -82,14 +83,9 @@ def read(
         archived=totals[1],
         newest=conn.execute(_NEWEST, (NEWEST,)).fetchall(),
         run=run,
-        changed=conn.execute(_CHANGED, (run["id"], CHANGES)).fetchall() if run else [],
-        changes=_count_changed(conn, run["id"]) if run else 0,
+        changed=changed[:CHANGES],
+        has_more=len(changed) > CHANGES,
         by_role=stacked("Messages by month", fresh.by_role, {"user": "You", "assistant": "ChatGPT"}),
         by_model=stacked("Answers by month and model", fresh.by_model),
     )
     return home, fresh
-
-
-def _count_changed(conn: sqlite3.Connection, run_id: int) -> int:
-    sql = "SELECT count(DISTINCT conversation_id) FROM changes WHERE run_id = ?"
-    return int(conn.execute(sql, (run_id,)).fetchone()[0])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 RANKED = 20_000  # matches that bm25 puts in order
-FIRST = 2_000  # of these, or of the newest where they are to be counted, how many are looked at first
+FIRST = 1_000  # of these, or of the newest where they are to be counted, how many are looked at first
 FEW = 400  # of the newest where nothing is counted: every one is a place on the disk to go to
 TITLES = 500  # titles that are weighed
 WORDS, SIGNS = "messages_fts", "messages_cjk"

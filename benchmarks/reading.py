@@ -1,0 +1,163 @@
+"""How long a reader waits: ``python -m benchmarks.reading big.db`` prints the table; nothing is asserted.
+
+A real Datasette serves the mirror (``benchmarks.library`` makes one of a million messages). Each line is a class of
+questions, each question asked once with the file out of the system's cache (cold) and then again (warm).
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+HEAD = f"{'':<44}{'cold p50':>9}{'cold p95':>9}{'warm p50':>9}{'warm p95':>9}  ms"
+MESSAGES = 60  # of the conversation whose page is measured
+
+
+def questions(conn: sqlite3.Connection, times: int) -> dict[str, list[str]]:
+    """Return what is sought, by class."""
+    long = conn.execute("SELECT text FROM messages WHERE length(text) > 300 LIMIT ?", (times,))
+    pairs = [[word for word in text.split() if word.isalpha()][-8:-6] for (text,) in long]
+    few = "SELECT text FROM messages WHERE rowid IN (SELECT rowid FROM messages_cjk LIMIT ?)"
+    runs = [text for (text,) in conn.execute(few, (times,))]
+    signs = ["".join(c for c in text if "\u4e00" <= c <= "\u9fff") for text in runs]
+    return {
+        "a rare word": [f"seldom{n}" for n in range(1, times + 1)],
+        "two words": [" ".join(pair) for pair in pairs],
+        "a rare word and the most common": [f"common seldom{n}" for n in range(1, times + 1)],
+        "a word in 60 % of the messages": ["common"] * max(3, times // 4),
+        "two Chinese characters": [text[4:6] for text in signs if len(text) > 6],  # noqa: PLR2004 - inside a run
+    }
+
+
+def forget(path: Path) -> None:
+    """Take a file out of the system's cache."""
+    file = os.open(path, os.O_RDONLY)
+    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(file)
+
+
+def line(path: Path, name: str, asks: list[Callable[[], None]]) -> str:
+    """Run each question cold, then all of them warm, and return the line."""
+    cold = []
+    for ask in asks:
+        forget(path)
+        cold.append(timed(ask))
+    for ask in asks:
+        ask()
+    warm = [timed(ask) for ask in asks for _ in range(3)]
+    return f"{name:<44}{middle(cold):>9.0f}{late(cold):>9.0f}{middle(warm):>9.0f}{late(warm):>9.0f}"
+
+
+def timed(ask: Callable[[], None]) -> float:
+    """Return milliseconds."""
+    begin = time.perf_counter()
+    ask()
+    return (time.perf_counter() - begin) * 1000
+
+
+def middle(times: list[float]) -> float:
+    """Return the median."""
+    return statistics.median(times)
+
+
+def late(times: list[float]) -> float:
+    """Return the 95th percentile."""
+    return sorted(times)[min(len(times) - 1, round(0.95 * len(times)))]
+
+
+@contextmanager
+def serving(path: Path) -> Iterator[int]:
+    """Run Datasette on a free port."""
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    command = [sys.executable, "-m", "datasette", str(path), "-p", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while True:
+            with closing(socket.socket()) as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def getter(port: int, path: str) -> Callable[[], None]:
+    """Return what asks for a page."""
+
+    def get() -> None:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=120)) as connection:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 200:  # noqa: PLR2004 - OK
+                raise click.ClickException(f"{path}: {answer.status}")
+
+    return get
+
+
+def runner(path: Path, words: str) -> Callable[[], None]:
+    """Return what runs ``chatmirror search`` as a process."""
+    command = [sys.executable, "-m", "mirror", "search", words, "-d", str(path)]
+
+    def run() -> None:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+    return run
+
+
+def sizes(conn: sqlite3.Connection) -> Iterator[str]:
+    """Yield the indexes' sizes."""
+    for table in ("messages_fts", "messages_cjk", "conversations_fts"):
+        size = conn.execute(f"SELECT sum(length(block)) FROM {table}_data").fetchone()[0]
+        rows = conn.execute(f"SELECT count(*) FROM {table}_docsize").fetchone()[0]
+        yield f"{table}: {size / 1e6:,.0f} MB, {rows:,} rows"
+    count, characters = conn.execute("SELECT count(*), sum(length(text)) FROM messages").fetchone()
+    yield f"messages: {count:,}, {characters / 1e6:,.0f} million characters"
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--times", default=20, show_default=True, help="Questions of each class.")
+def main(path: Path, times: int) -> None:
+    """Measure pages and searches of a mirror."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as conn:
+        for text in sizes(conn):
+            click.echo(text)
+        sought = questions(conn, times)
+        sql = "SELECT id FROM conversations ORDER BY abs(message_count - ?) LIMIT ?"
+        talks = [row[0] for row in conn.execute(sql, (MESSAGES, times))]
+    click.echo(HEAD)
+    with serving(path) as port:
+        at = f"/{path.stem}/-"
+        getter(port, f"{at}/search?q=warm+up")()
+        for name, words in sought.items():
+            click.echo(line(path, f"search page: {name}", [getter(port, f"{at}/search?q={quote(w)}") for w in words]))
+        pages = [getter(port, f"{at}/conversation/{key}") for key in talks]
+        click.echo(line(path, f"a conversation of about {MESSAGES} messages", pages))
+        click.echo(f"home, counted for the first time {timed(getter(port, at + '/home')):>21.0f} ms")
+        click.echo(line(path, "home", [getter(port, f"{at}/home")] * 3))
+    for name, words in sought.items():
+        click.echo(line(path, f"chatmirror search: {name}", [runner(path, w) for w in words[:8]]))
+
+
+if __name__ == "__main__":
+    main()
