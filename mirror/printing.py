@@ -66,7 +66,8 @@ def _remarks(found: Found) -> list[str]:
     if found.is_widened:
         remarks.append("Nothing on the visible branches; these are from others.")
     elif found.elsewhere:
-        remarks.append(f"{found.elsewhere:,} more on other branches (--all-branches).")
+        least = "" if found.is_complete else "At least "
+        remarks.append(f"{least}{found.elsewhere:,} more on other branches (--all-branches).")
     return remarks
 
 
