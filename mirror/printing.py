@@ -41,8 +41,9 @@ def _print_line(label: str, snippet: str, *, colour: bool) -> None:
 
 def _heading(hit: Hit, *, colour: bool) -> str:
     deleted = "  (deleted at the service)" if hit.deleted_at else ""
-    title = _marked(hit.marked_title, colour=colour)
-    return f"{title}{deleted}\n    {safe(hit.url)}"
+    without = f"  (without {', '.join(map(safe, hit.missing))})" if hit.missing else ""
+    title = _marked(hit.marked_title, colour=colour) or "Untitled"
+    return f"{title}{deleted}{without}\n    {safe(hit.url)}"
 
 
 def _about(passage: Passage) -> str:
@@ -63,6 +64,8 @@ def _remarks(found: Found) -> list[str]:
     remarks = []
     if not found.hits:
         remarks.append("Nothing found.")
+    if found.is_partial:
+        remarks.append("No conversation holds all of these words; these hold most of them.")
     if found.is_widened:
         remarks.append("Nothing on the visible branches; these are from others.")
     elif found.elsewhere:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from commands import run
 
 FOR_TESTS = {"CHATMIRROR_DATASETTE_PRE", "CHATMIRROR_REAL_DATA", "CHATMIRROR_NIGHTS", "CHATMIRROR_SEED"}
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,6 +21,15 @@ def clean_environment(monkeypatch, tmp_path):
             monkeypatch.delenv(name)
     monkeypatch.setenv("CHATMIRROR_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """A folder in which the demo has run, and what it said."""
+    folder = tmp_path_factory.mktemp("demo")
+    code, out, err = run(folder, "chatmirror", "demo")
+    assert (code, err) == (0, "")
+    return folder, out
 
 
 @pytest.fixture(scope="session")

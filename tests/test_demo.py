@@ -6,32 +6,15 @@ import json
 import re
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from commands import BIN, run
 
 from mirror.simulator.corpus import RECALL
 
 ROOT = Path(__file__).resolve().parent.parent
-BIN = Path(sys.executable).parent
-
-
-def run(folder, *command):
-    found = subprocess.run(
-        [str(BIN / command[0]), *command[1:]], cwd=folder, capture_output=True, check=False, timeout=60
-    )
-    return found.returncode, found.stdout.decode(), found.stderr.decode()
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    """A folder in which the demo has run."""
-    folder = tmp_path_factory.mktemp("demo")
-    code, out, err = run(folder, "chatmirror", "demo")
-    assert (code, err) == (0, "")
-    return folder, out
 
 
 def test_the_demo_tells_what_happened_and_what_to_do_next(demo):
@@ -81,11 +64,12 @@ def statements():
     return [part.strip() for part in block.split(";") if part.strip()]
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(5))
 def test_the_readmes_queries_answer(demo, number):
     """Each SQL query of the README gives rows on the demo's database."""
     with closing(sqlite3.connect(demo[0] / "chats.db")) as conn:
         assert conn.execute(statements()[number]).fetchall()
+    assert len(statements()) == 5
 
 
 def test_the_readme_names_every_command():

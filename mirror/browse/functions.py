@@ -42,7 +42,7 @@ def inflate(body: object) -> str | None:
 def cjk(words: object) -> str:
     """Return what ``messages_cjk MATCH`` takes to find these words; no words find nothing."""
     found = parse(words) if isinstance(words, str) else []
-    return expression(word.apart for word in found if word.is_unspaced) or '""'
+    return expression(word.apart for word in found if word.is_apart) or '""'
 
 
 def _newest_payload(conn: sqlite3.Connection, conversation_id: object) -> str | None:

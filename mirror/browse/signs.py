@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 from datasette.utils import tilde_decode  # type: ignore[import-untyped] # it has no types
 
 from mirror.browse.databases import mirrors
-from mirror.store.cjk import is_unspaced
+from mirror.store.cjk import enters
 from mirror.store.words import expression, parse
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _target(datasette: Any, scope: Any) -> bytes | None:
         return None
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     typed = next((value for key, value in pairs if key == "_search"), "")
-    if not is_unspaced(typed):
+    if not enters(typed):
         return None
     return path.split(b"?")[0] + b"?" + urlencode(_moved(pairs, typed)).encode()
 
@@ -63,8 +63,8 @@ def _is_messages(datasette: Any, path: str) -> bool:
 
 def _moved(pairs: list[tuple[str, str]], typed: str) -> list[tuple[str, str]]:
     words = parse(typed)
-    signs = expression(word.apart for word in words if word.is_unspaced)
-    rest = " ".join(word.text for word in words if not word.is_unspaced and not word.is_excluded)
+    signs = expression(word.apart for word in words if word.is_apart)
+    rest = " ".join(word.text for word in words if word.is_spaced and not word.is_excluded)
     kept = [(key, value) for key, value in pairs if key not in {"_search", "_searchmode"}]
     condition = "rowid in (select rowid from messages_cjk where messages_cjk match '{}')"
     if signs:

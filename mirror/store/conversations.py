@@ -259,7 +259,7 @@ def _index(
 ) -> None:
     """Bring the index that no trigger keeps up to date."""
     olds = {node: stored[node][1 + _TEXT] for node in (*written, *gone) if node in stored}
-    if not any(map(cjk.is_unspaced, (*written.values(), *olds.values()))):
+    if not any(map(cjk.enters, (*written.values(), *olds.values()))):
         return
     rowids = dict(conn.execute("SELECT id, rowid FROM messages WHERE conversation_id = ?", (conversation_id,)))
     rowids |= {node: stored[node][0] for node in gone}

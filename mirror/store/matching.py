@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from mirror.errors import UsageError
 from mirror.store.cjk import is_filled
 from mirror.store.scoring import Candidate, Title
-from mirror.store.words import Word, expression, like, parse, period
+from mirror.store.words import Word, expression, has_letters, like, parse, period
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
 RANKED = 20_000  # matches that bm25 puts in order
 FIRST = 1_000  # of these, or of the newest where they are to be counted, how many are looked at first
@@ -62,10 +63,15 @@ class Query:
 
         A mirror that no newer program has written to yet has no index of characters; the other one finds whole runs.
         """
-        words, has_signs = parse(typed), is_filled(conn)
+        return cls.of_words(conn, parse(typed))
+
+    @classmethod
+    def of_words(cls, conn: sqlite3.Connection, words: Sequence[Word]) -> Query:
+        """Return words as a query."""
+        has_signs = is_filled(conn)
         sides = {
-            WORDS: [word for word in words if not (word.is_unspaced and has_signs)],
-            SIGNS: [word.apart for word in words if word.is_unspaced and has_signs],
+            WORDS: [word for word in words if word.is_spaced or (not has_signs and has_letters(word.text))],
+            SIGNS: [word.apart for word in words if word.is_apart and has_signs],
         }
         matches = {table: expression(side) for table, side in sides.items()}
         wanted = tuple((table, match) for table, match in matches.items() if match)
@@ -118,7 +124,7 @@ def titles(conn: sqlite3.Connection, query: Query, filters: Filters, conversatio
     if filters.until is not None:
         where.add("c.created_at < ?", period(filters.until)[1])
     where.add(str(conversation), *conversation.values)
-    if match and _count(conn, "conversations_fts", match) <= RANKED:
+    if match and count(conn, "conversations_fts", match) <= RANKED:
         tables, rank = "conversations_fts f CROSS JOIN conversations c ON c.rowid = f.rowid", "f.rank"
         where.add("conversations_fts MATCH ?", match)
     else:
@@ -134,10 +140,15 @@ def _add_title_words(where: Where, query: Query) -> None:
     if match := dict(query.unwanted).get(WORDS):
         where.add("c.rowid NOT IN (SELECT rowid FROM conversations_fts WHERE conversations_fts MATCH ?)", match)
     for word in query.words:
-        if word.is_unspaced:
+        if word.is_apart:
             negation = "NOT " if word.is_excluded else ""
             sought = "SELECT rowid FROM conversations WHERE ifnull(title, '') LIKE ? ESCAPE '\\'"
             where.add(f"c.rowid {negation}IN ({sought})", like(word))
+
+
+def looks(*, counted: bool) -> tuple[int, int]:
+    """Return how many matches are looked at first, the best ones or the newest."""
+    return FIRST, FIRST if counted else FEW
 
 
 def candidates(
@@ -148,20 +159,20 @@ def candidates(
     limit: int,
     *,
     latest: bool,
-    counted: bool,
+    first: tuple[int, int],
 ) -> tuple[list[Candidate], bool]:
     """Return the messages to weigh, of ``limit`` conversations if there are so many, and whether they are all.
 
-    Where bm25 does not choose, ``counted`` looks at more of the newest.
+    ``first``: how many are looked at first, where bm25 chooses and where time does.
     """
     if not query.wanted:
         return [], True
-    counts = {side: _count(conn, *side) for side in query.wanted}
+    counts = {side: count(conn, *side) for side in query.wanted}
     driver = min(counts, key=lambda side: counts[side])  # the rarer words decide, the others are looked up
-    where = _in_message(query, filters, conversation, driver)
+    where = in_message(query, filters, conversation, driver)
     by_rank = counts[driver] <= (FIRST if latest else RANKED)
     sql, values = (_ranked if by_rank else _newest)(query, *driver, where)
-    most = FIRST if by_rank or counted else FEW
+    most = first[0] if by_rank else first[1]
     while True:
         found = [Candidate(*row) for row in conn.execute(sql.format(most=most), values)]
         conversations = {c.conversation_id for c in found if filters.branches != "visible" or c.position is not None}
@@ -171,7 +182,8 @@ def candidates(
         most *= 8
 
 
-def _count(conn: sqlite3.Connection, table: str, match: str) -> int:
+def count(conn: sqlite3.Connection, table: str, match: str) -> int:
+    """Return how many match, up to one more than ``RANKED``."""
     # Matching without bm25 is cheap, and the LIMIT ends it early.
     sql = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH ? LIMIT {RANKED + 1})"
     count: int = conn.execute(sql, (match,)).fetchone()[0]
@@ -201,7 +213,8 @@ def _literal(query: Query) -> tuple[str, list[Any]]:
     return " AND ".join(["1", *["instr(lower(m.text), ?) > 0"] * len(literals)]), literals
 
 
-def _in_message(query: Query, filters: Filters, conversation: Where, driver: tuple[str, str]) -> Where:
+def in_message(query: Query, filters: Filters, conversation: Where, driver: tuple[str, str] | None) -> Where:
+    """Return the filters on messages, and the words but those of the ``driver``."""
     # The plus signs keep SQLite from an index that would spoil the order by time.
     where = Where()
     for column, value in (("role", filters.role), ("kind", filters.kind), ("model", filters.model)):

@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mirror.store.facets import counted
-from mirror.store.matching import Filters, Query, candidates, in_conversation, titles
-from mirror.store.scoring import Candidate, Group, grouped
+from mirror.store.matching import Filters, Query, candidates, in_conversation, looks, titles
+from mirror.store.nearly import ENOUGH, Near, near
+from mirror.store.scoring import Candidate, grouped
 from mirror.store.snippets import parts, snippets
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mirror.store.facets import Facet
+    from mirror.store.words import Word
 
 __all__ = ["Filters", "Found", "Hit", "Passage", "parts", "search"]
 PASSAGES = 3  # shown of a conversation
@@ -47,6 +49,7 @@ class Hit:
     deleted_at: str | None
     marked_title: str
     matches: int  # messages found in it, of those looked at
+    missing: tuple[str, ...]  # words that it does not hold
     score: float
     passages: tuple[Passage, ...]
 
@@ -68,10 +71,15 @@ class Found:
     conversations: int = 0
     facets: tuple[Facet, ...] = field(default=())
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether no conversation holds all of the words, so that these hold most of them."""
+        return any(hit.missing for hit in self.hits)
+
 
 def search(
     conn: sqlite3.Connection,
-    words: str,
+    typed: str,
     filters: Filters | None = None,
     limit: int = 10,
     *,
@@ -83,40 +91,54 @@ def search(
     A date that is none, or an unknown project, is a UsageError.
     """
     filters = filters or Filters()
-    query = Query.of(conn, words)
+    query = Query.of(conn, typed)
     conversation = in_conversation(conn, filters)
     titled = titles(conn, query, filters, conversation)
-    found, is_complete = candidates(conn, query, filters, conversation, limit, latest=latest, counted=facets)
+    found, is_complete = candidates(
+        conn, query, filters, conversation, limit, latest=latest, first=looks(counted=facets)
+    )
     shown = [c for c in found if c.position is not None] if filters.branches == "visible" else found
     is_widened = not shown and not titled and bool(found)
     if is_widened:
         shown = found
-    groups = grouped(titled, shown)
-    best = sorted(groups.items(), key=lambda item: (item[1].score, item[1].newest, item[0]), reverse=True)
+    elsewhere = len(found) - len(shown)
+    groups = {key: Near(group) for key, group in grouped(titled, shown).items()}
+    words: Sequence[Word] = query.words
+    if len(groups) < ENOUGH and is_complete:
+        close, words = near(conn, query, filters, conversation, whole=bool(groups))
+        groups = close | groups
+        shown = [*shown, *_more(close, shown)]
+    best = sorted(groups.items(), key=lambda item: (item[1].group.score, item[1].group.newest, item[0]), reverse=True)
     if latest:
-        best.sort(key=lambda item: item[1].newest, reverse=True)
+        best.sort(key=lambda item: item[1].group.newest, reverse=True)
     return Found(
-        hits=tuple(_hits(conn, query, best[:limit])),
-        elsewhere=len(found) - len(shown),
+        hits=tuple(_hits(conn, words, best[:limit])),
+        elsewhere=elsewhere,
         is_widened=is_widened,
         is_complete=is_complete,
-        looked_at=len(found),
+        looked_at=len(shown),
         conversations=len(groups),
         facets=counted(conn, shown) if facets else (),
     )
 
 
-def _hits(conn: sqlite3.Connection, query: Query, groups: list[tuple[str, Group]]) -> Iterator[Hit]:
-    shown = {conversation_id: sorted(group.messages, key=_best_first)[:PASSAGES] for conversation_id, group in groups}
+def _more(close: dict[str, Near], shown: list[Candidate]) -> list[Candidate]:
+    known = {candidate.rowid for candidate in shown}
+    messages = (candidate for one in close.values() for _, candidate in one.group.messages)
+    return [candidate for candidate in messages if candidate.rowid not in known]
+
+
+def _hits(conn: sqlite3.Connection, words: Sequence[Word], groups: list[tuple[str, Near]]) -> Iterator[Hit]:
+    shown = {key: sorted(one.group.messages, key=_best_first)[:PASSAGES] for key, one in groups}
     wanted = [candidate.rowid for found in shown.values() for _, candidate in found]
     texts = [conn.execute("SELECT text FROM messages WHERE rowid = ?", (rowid,)).fetchone()[0] for rowid in wanted]
-    lines = dict(zip(wanted, snippets(texts, query.words), strict=True))
+    lines = dict(zip(wanted, snippets(texts, words), strict=True))
     sql = "SELECT title, url, created_at, updated_at, deleted_at FROM conversations WHERE id = ?"
-    rows = [conn.execute(sql, (conversation_id,)).fetchone() for conversation_id, _ in groups]
-    headings = snippets([row[0] or "" for row in rows], query.words, whole=True)
-    for (conversation_id, group), row, marked in zip(groups, rows, headings, strict=True):
-        passages = tuple(_passage(candidate, lines[candidate.rowid]) for _, candidate in shown[conversation_id])
-        yield Hit(*[conversation_id, *row, marked, len(group.messages), group.score, passages])
+    rows = [conn.execute(sql, (key,)).fetchone() for key, _ in groups]
+    headings = snippets([row[0] or "" for row in rows], words, whole=True)
+    for (key, one), row, marked in zip(groups, rows, headings, strict=True):
+        passages = tuple(_passage(candidate, lines[candidate.rowid]) for _, candidate in shown[key])
+        yield Hit(*[key, *row, marked, len(one.group.messages), one.missing, one.group.score, passages])
 
 
 def _best_first(found: tuple[float, Candidate]) -> tuple[float, int]:

@@ -7,8 +7,6 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from mirror.store.words import expression
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -34,7 +32,7 @@ def snippets(texts: Sequence[str], words: Sequence[Word], *, whole: bool = False
     FTS5 marks them in an index of these few texts: in the large one every snippet would cost the whole query again.
     """
     marked = dict(enumerate(texts))
-    if match := expression(word for word in words if not word.is_unspaced):
+    if match := " OR ".join(word.quoted for word in words if word.is_spaced and not word.is_excluded):
         function = "highlight(few, 0, ?, ?)" if whole else "snippet(few, 0, ?, ?, '…', 28)"
         with closing(sqlite3.connect(":memory:")) as few:
             few.execute(f"CREATE VIRTUAL TABLE few USING fts5(text, tokenize='{_TOKENIZER}')")
@@ -44,8 +42,18 @@ def snippets(texts: Sequence[str], words: Sequence[Word], *, whole: bool = False
     return [_cut(_marked(" ".join(text.split()), words)) for text in marked.values()]
 
 
+def is_stem(word: str) -> bool:
+    """Tell whether the indexes hold a word as it is; of one they shorten, the beginning would be too much."""
+    with closing(sqlite3.connect(":memory:")) as few:
+        few.execute(f"CREATE VIRTUAL TABLE few USING fts5(text, tokenize='{_TOKENIZER}')")
+        few.execute("CREATE VIRTUAL TABLE terms USING fts5vocab(few, instance)")
+        few.execute("INSERT INTO few (text) VALUES (?)", (word,))
+        terms = [row[0] for row in few.execute("SELECT term FROM terms")]
+    return sum(map(len, terms)) >= sum(map(str.isalnum, word))
+
+
 def _marked(text: str, words: Sequence[Word]) -> str:
-    wanted = [re.escape(word.text) for word in words if word.is_unspaced and not word.is_excluded]
+    wanted = [re.escape(word.text) for word in words if word.is_apart and not word.is_excluded]
     return re.sub(f"(?i:{'|'.join(wanted)})", f"{START}\\g<0>{STOP}", text) if wanted else text
 
 

@@ -13,30 +13,35 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mirror.errors import UsageError
-from mirror.store.cjk import is_unspaced, set_apart
+from mirror.store.cjk import enters, is_unspaced, set_apart, without_emoji
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST_WORDS = 64  # of a pasted paragraph the first ones; more would only exclude, and FTS5's parser has its limits
 _QUOTES = dict.fromkeys(map(ord, "\u201c\u201d\u201e\u201f\uff02"), '"')
-_WORD = re.compile(r'(-(?=["\w]))?(?:"([^"]*)(?:"|$)|([^\s"]+))(\*)?')
+_WORD = re.compile(r'(-(?=[^\s*-]))?(?:"([^"]*)(?:"|$)|([^\s"]+))(\*)?')
 _LITERAL = re.compile(r"^[.#@$]\w|\w[+#]+$")
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word or phrase to find. ``is_unspaced``: the index of characters knows it, not the one of words."""
+    """One word or phrase to find."""
 
     text: str
     is_prefix: bool = False
     is_excluded: bool = False
 
     @property
-    def is_unspaced(self) -> bool:
-        """Whether the word holds a character of a script that is written without spaces."""
-        return is_unspaced(self.text)
+    def is_spaced(self) -> bool:
+        """Whether the index of words knows it."""
+        return not is_unspaced(self.text) and has_letters(self.text)
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether the index of characters knows it, or the emoji of it."""
+        return enters(self.text)
 
     @property
     def is_literal(self) -> bool:
@@ -45,13 +50,19 @@ class Word:
 
     @property
     def quoted(self) -> str:
-        """The word as FTS5 takes it without reading anything into it."""
-        return f'"{self.text}"' + ("*" if self.is_prefix else "")
+        """The word as FTS5 takes it without reading anything into it.
+
+        FTS5 takes the emoji that it does not know for letters, so that a text with a space before one has other words.
+        """
+        star = "*" if self.is_prefix else ""
+        forms = dict.fromkeys([self.text, without_emoji(self.text)])
+        either = " OR ".join(f'"{form}"{star}' for form in forms if form)
+        return f"({either})" if len(forms) > 1 else either
 
     @property
     def apart(self) -> Word:
         """The word as the index of characters holds it, a phrase of them."""
-        return replace(self, text=set_apart(self.text))
+        return replace(self, text=set_apart(self.text).strip())
 
 
 def parse(words: str) -> list[Word]:
@@ -61,15 +72,20 @@ def parse(words: str) -> list[Word]:
     found: dict[Word, None] = {}
     for sign, phrase, bare, star in _WORD.findall(text):
         word = Word((phrase or bare).rstrip("*").strip(), bool(star) or bare.endswith("*"), bool(sign))
-        if any(c.isalnum() for c in word.text):
+        if word.is_apart or has_letters(word.text):
             found[word] = None
     kept = list(found)[:MOST_WORDS]
     return kept if any(not word.is_excluded for word in kept) else []
 
 
+def has_letters(text: str) -> bool:
+    """Tell whether a tokenizer finds anything in a text."""
+    return any(c.isalnum() for c in text)
+
+
 def fts_query(words: str) -> str:
     """Return an FTS5 expression for whatever was typed: never a syntax error; empty when there is nothing to find."""
-    return expression(parse(words))
+    return expression(word for word in parse(words) if has_letters(word.text))
 
 
 def expression(words: Iterable[Word]) -> str:

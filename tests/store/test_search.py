@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mirrors import add, add_conversation, add_message, open_mirror
 
 from mirror.errors import UsageError
-from mirror.store import matching
+from mirror.store import matching, nearly
 from mirror.store.search import Filters, parts, search
 from mirror.store.words import fts_query, parse, period
 
@@ -320,3 +320,94 @@ def test_a_mirror_of_an_older_program_can_be_searched(conn):
     assert found(conn, "rye") == ["c1"]
     assert found(conn, "rye 京都") == ["c1"]
     assert found(conn, "京") == []
+
+
+@pytest.mark.parametrize(
+    "words", ["🥖", "🥖 rolls", '"rolls 🥖"', "👍", "👍🏽", "🇩🇪", "❤", "rolls🥖", "京都🍜", "-rye 🥖"]
+)
+def test_emoji_are_found(conn, words):
+    """A picture is a word, alone, beside others and inside runs, whatever its tone; and it is marked."""
+    talk(conn, "c1", "fresh rolls 🥖 for 🇩🇪 👍🏽 with ❤️", "昨日京都🍜でした", title="x")
+    talk(conn, "c2", "rye rolls 🍞 for 🇫🇷", title="y")
+    assert found(conn, words) == ["c1"]
+    if words == "🥖":
+        assert ("🥖", True) in list(parts(search(conn, words).hits[0].passages[0].snippet))
+
+
+def test_emoji_in_titles_are_found_and_left_out(conn):
+    """A title may be a picture, and a minus works on it."""
+    talk(conn, "c1", "x", title="🎂 Party")
+    talk(conn, "c2", "x", title="Party")
+    assert found(conn, "🎂") == ["c1"]
+    assert found(conn, "party -🎂") == ["c2"]
+
+
+def test_words_that_stand_in_several_messages_or_the_title_are_found_together(conn):
+    """A title names the matter, a message the detail; conversations that hold only some of the words stay out."""
+    talk(conn, "right", "How much of it?", "250 g of butter, then fold", title="Croissants")
+    talk(conn, "apart", "butter or oil?", "croissants need the first", title="x")
+    talk(conn, "half", "butter", title="Toast")
+    result = search(conn, "croissants butter")
+    assert {hit.conversation_id for hit in result.hits} == {"right", "apart"}
+    assert result.hits[0].conversation_id == "right"
+    assert not result.is_partial
+    assert ("butter", True) in list(parts(result.hits[0].passages[0].snippet))
+    assert found(conn, "croissants butter -oil") == ["right"]
+
+
+def test_all_words_in_one_message_go_before_words_apart(conn):
+    """Few messages hold them all: conversations that hold them in several follow."""
+    talk(conn, "apart", "rye", "starter", title="x")
+    talk(conn, "together", "x", "a rye starter", title="y")
+    assert found(conn, "rye starter") == ["together", "apart"]
+
+
+def test_most_of_the_words_are_better_than_nothing(conn):
+    """No conversation holds all: those that hold most of what was asked are shown, and what each one lacks."""
+    talk(conn, "c1", "which eyepiece is best for my telescope", title="x")
+    talk(conn, "c2", "which oven is best for my bread", title="y")
+    for number in range(20):
+        talk(conn, f"z{number}", "is this for me", title="z")
+    result = search(conn, "best eyepiece for saturn")
+    assert [(hit.conversation_id, hit.missing) for hit in result.hits] == [("c1", ("saturn",))]
+    assert result.is_partial
+    assert found(conn, "saturn for") == []
+    assert found(conn, "saturn", Filters(role="user")) == []
+
+
+def test_a_word_that_stands_nowhere_may_be_the_beginning_of_one(conn):
+    """Half a word, or half of a compound; but never the beginning of what an index made of it."""
+    talk(conn, "c1", "Brief an den Mühlenbetrieb", title="x")
+    talk(conn, "c2", "y", title="Mühlenrad")
+    assert sorted(found(conn, "mühlen")) == ["c1", "c2"]
+    assert found(conn, "mühlen brief") == ["c1"]
+    assert found(conn, "mu") == []
+    talk(conn, "c3", "at dawn", title="z")
+    assert found(conn, "dawes") == []
+
+
+def test_what_comes_close_obeys_the_filters_and_counts(conn):
+    """Branches, dates and facets hold for words that stand apart, too, with few matches and with many."""
+    talk(conn, "c1", "rye", "starter", title="x", model="o1")
+    talk(conn, "c2", "rye", "starter", title="x", created_at="2020-01-01T00:00:00.000Z")
+    talk(conn, "c3", "rye", title="x")
+    add_message(conn, "c3", "gone", "starter", position=None)
+    assert found(conn, "rye starter", Filters(since="2024")) == ["c1"]
+    assert sorted(found(conn, "rye starter")) == ["c1", "c2"]
+    assert sorted(found(conn, "rye starter", Filters(branches="all"))) == ["c1", "c2", "c3"]
+    result = search(conn, "rye starter", Filters(since="2024"), facets=True)
+    facets = {facet.name: {value.value: value.count for value in facet.values} for facet in result.facets}
+    assert facets["role"] == {"user": 1, "assistant": 1}
+    assert (result.looked_at, result.conversations, result.elsewhere) == (2, 1, 0)
+
+
+def test_a_common_word_beside_a_rare_one_is_looked_up(conn, monkeypatch):
+    """Only the best messages of a common word are weighed; yet a conversation that holds it counts."""
+    monkeypatch.setattr(nearly, "SOUGHT", 2)
+    talk(conn, "c1", "the flour", "zanzibar", title="x")
+    for number in range(30):
+        talk(conn, f"z{number}", "flour flour flour", title="z")
+    assert found(conn, "flour zanzibar")[:1] == ["c1"]
+    monkeypatch.setattr(matching, "RANKED", 10)
+    monkeypatch.setattr(nearly, "RANKED", 10)
+    assert found(conn, "flour zanzibar")[:1] == ["c1"]
