@@ -3,7 +3,7 @@
 Every conversation under the folder (exports, captured answers) is copied again and again with ids, times and words of
 its own, and stored by the very code of ``chatmirror import``. Words are drawn as people's are: few often, most seldom.
 ``common`` stands in 60 % of the messages, ``seldom1`` to ``seldom400`` each in a few dozen; every tenth copy is
-Chinese.
+Chinese. A few conversations are long: the turns of many copies, one after the other.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 VOCABULARY = 50_000
 YEARS = 4 * 365 * 86_400
+LONG = (*[60] * 12, 3_000, 3_000, 3_000)  # messages of the long conversations
 AT_ONCE = 200  # conversations in one transaction: this is a benchmark's data, not a person's
 SPOKEN = frozenset({"parts", "text", "content", "result", "title"})
 CHINESE = (
@@ -76,6 +77,24 @@ class Writing:
         self._vary(conversation, self.random.uniform(-YEARS, 0), chinese=self.random.random() < 0.1)  # noqa: PLR2004
         return conversation
 
+    def long(self, sources: list[str], length: int) -> dict[str, Any]:
+        """Return a conversation of so many messages in a row."""
+        whole = self.copy(self.random.choice(sources)) | {"current_node": f"n{length - 1}"}
+        said: list[dict[str, Any]] = []
+        while len(said) < length:
+            nodes = self.copy(self.random.choice(sources)).get("mapping", {}).values()
+            said += [node["message"] for node in nodes if _is_turn(node.get("message"))]
+        whole["mapping"] = {
+            f"n{n}": {
+                "id": f"n{n}",
+                "parent": f"n{n - 1}",
+                "children": [f"n{n + 1}"],
+                "message": {**one, "id": f"n{n}"},
+            }
+            for n, one in enumerate(said[:length])
+        }
+        return whole
+
     def _vary(self, value: Any, shift: float, *, chinese: bool, is_spoken: bool = False) -> None:
         for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
             spoken = is_spoken if isinstance(value, list) else key in SPOKEN
@@ -85,6 +104,11 @@ class Writing:
                 value[key] = inner + shift
             elif isinstance(inner, dict | list):
                 self._vary(inner, shift, chinese=chinese, is_spoken=spoken)
+
+
+def _is_turn(message: dict[str, Any] | None) -> bool:
+    content = (message or {}).get("content") or {}
+    return content.get("content_type") == "text" and any(content.get("parts") or [])
 
 
 def originals(folder: Path) -> Iterator[str]:
@@ -101,11 +125,12 @@ def fill(path: Path, folder: Path, messages: int, seed: int) -> Iterator[int]:
     """Store copies until there are so many messages; yield the number now and then."""
     sources, writing, timing = list(originals(folder)), Writing(seed), Timing()
     stored = 0
+    longer = [writing.long(sources, length) for length in LONG]
     with Writer(path) as writer, recorded(writer, "import", timing) as run:
         while stored < messages:
             with writer.transaction() as conn:
                 for _ in range(AT_ONCE):
-                    payload = writing.copy(writing.random.choice(sources))
+                    payload = longer.pop() if longer else writing.copy(writing.random.choice(sources))
                     conversation = normalize(PROVIDER, payload)
                     raw = json.dumps(payload).encode()
                     arrival = Arrival(payload["id"], payload, raw, "export", "", timing.iso())

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 HEAD = f"{'':<44}{'cold p50':>9}{'cold p95':>9}{'warm p50':>9}{'warm p95':>9}  ms"
-MESSAGES = 60  # of the conversation whose page is measured
+MESSAGES, LONGEST = 60, 3_000  # of the conversations whose pages are measured
 
 
 def questions(conn: sqlite3.Connection, times: int) -> dict[str, list[str]]:
@@ -40,6 +40,7 @@ def questions(conn: sqlite3.Connection, times: int) -> dict[str, list[str]]:
         "two words": [" ".join(pair) for pair in pairs],
         "a rare word and the most common": [f"common seldom{n}" for n in range(1, times + 1)],
         "a word in 60 % of the messages": ["common"] * max(3, times // 4),
+        "three words that no message holds": [f"seldom{n} seldom{n + 1} {pair[0]}" for n, pair in enumerate(pairs, 1)],
         "two Chinese characters": [text[4:6] for text in signs if len(text) > 6],  # noqa: PLR2004 - inside a run
     }
 
@@ -145,6 +146,7 @@ def main(path: Path, times: int) -> None:
         sought = questions(conn, times)
         sql = "SELECT id FROM conversations ORDER BY abs(message_count - ?) LIMIT ?"
         talks = [row[0] for row in conn.execute(sql, (MESSAGES, times))]
+        longest = [row[0] for row in conn.execute(sql, (LONGEST, 3))]
     click.echo(HEAD)
     with serving(path) as port:
         at = f"/{path.stem}/-"
@@ -153,6 +155,8 @@ def main(path: Path, times: int) -> None:
             click.echo(line(path, f"search page: {name}", [getter(port, f"{at}/search?q={quote(w)}") for w in words]))
         pages = [getter(port, f"{at}/conversation/{key}") for key in talks]
         click.echo(line(path, f"a conversation of about {MESSAGES} messages", pages))
+        pages = [getter(port, f"{at}/conversation/{key}?page=1") for key in longest]
+        click.echo(line(path, f"a page of one of about {LONGEST} messages", pages))
         click.echo(f"home, counted for the first time {timed(getter(port, at + '/home')):>21.0f} ms")
         click.echo(line(path, "home", [getter(port, f"{at}/home")] * 3))
     for name, words in sought.items():
