@@ -26,6 +26,7 @@ WORDS = 8  # the rarest of them are sought
 POOL = 400  # conversations that are looked at
 SOUGHT = 200  # messages of a word, the best ones
 LEAST = 0.4  # of what was asked a conversation must hold
+_BESIDE = 0.7  # of what the best one holds
 _NEAR = 0.6  # what such a find is worth beside all the words in one message
 _SHORTEST = 3  # letters of what may be the beginning of a word
 _ROUNDING = 1e-9
@@ -68,7 +69,7 @@ def near(
     pool = _pool(parts)
     for part in parts:
         part.conversations |= _holding(conn, part, pool, filters, conversation)
-    found = _scored(parts, pool, LEAST if not whole else 1.0)
+    found = _scored(parts, pool, whole=whole)
     return found, [part.word for part in parts] + [word for word in query.words if word.is_excluded]
 
 
@@ -122,17 +123,17 @@ def _holding(conn: sqlite3.Connection, part: _Part, pool: list[str], filters: Fi
     return {row[0] for row in conn.execute(sql, where.values)}
 
 
-def _scored(parts: list[_Part], pool: list[str], least: float) -> dict[str, Near]:
+def _scored(parts: list[_Part], pool: list[str], *, whole: bool) -> dict[str, Near]:
     alone = [(part, grouped(part.titles, part.messages)) for part in parts]
+    shares = {key: sum(part.weight for part in parts if key in part.conversations) for key in pool}
+    most = max(shares.values(), default=0.0)
+    least = 1.0 if whole or most > 1.0 - _ROUNDING else max(LEAST, _BESIDE * most)
     found: dict[str, Near] = {}
-    for conversation_id in pool:
-        missing = [part for part in parts if conversation_id not in part.conversations]
-        share = 1.0 - sum(part.weight for part in missing)
-        if share > least - _ROUNDING:
-            groups = [(part.weight, groups[conversation_id]) for part, groups in alone if conversation_id in groups]
-            found[conversation_id] = Near(_joined(groups, share), tuple(part.word.text for part in missing))
-    whole = {conversation_id: one for conversation_id, one in found.items() if not one.missing}
-    return whole or found
+    for key in (key for key, share in shares.items() if share > least - _ROUNDING):
+        groups = [(part.weight, groups[key]) for part, groups in alone if key in groups]
+        missing = tuple(part.word.text for part in parts if key not in part.conversations)
+        found[key] = Near(_joined(groups, shares[key]), missing)
+    return found
 
 
 def _joined(groups: list[tuple[float, Group]], share: float) -> Group:
