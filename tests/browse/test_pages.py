@@ -119,19 +119,20 @@ def test_datasette_leads_to_the_pages(pages):
 
 
 def test_the_search_box_of_a_table_finds_words_inside_runs(serve, tmp_path):
-    """Chinese typed into Datasette's own box finds the message, alone and beside other words."""
+    """Chinese or an emoji typed into Datasette's own box finds the message, alone and beside other words."""
     with closing(open_mirror(tmp_path / "chats.db")) as conn:
         add_conversation(conn, "c1", "x")
-        add_message(conn, "c1", "n1", "昨日京都でラーメンを食べた with friends")
+        add_message(conn, "c1", "n1", "昨日京都でラーメンを食べた🍜 with friends")
         add_message(conn, "c1", "n2", "大阪")
     pages = serve(str(tmp_path / "chats.db"))
-    for typed in ("%E4%BA%AC%E9%83%BD", "friends+%E4%BA%AC%E9%83%BD", "%27%E4%BA%AC%E9%83%BD"):
+    for typed in ("%E4%BA%AC%E9%83%BD", "friends+%E4%BA%AC%E9%83%BD", "%27%E4%BA%AC%E9%83%BD", "friends+%F0%9F%8D%9C"):
         status, _ = pages.get(f"/chats/messages?_search={typed}&_sort=rowid")
         assert status == 302
         text = pages.follow(f"/chats/messages?_search={typed}&_sort=rowid")
         assert "ラーメン" in text
         assert "大阪" not in text
     assert pages.rows("select count(*) from messages_cjk where messages_cjk match chatmirror_cjk('京都')") == [[1]]
+    assert pages.rows("select count(*) from messages_cjk where messages_cjk match chatmirror_cjk('🍜')") == [[1]]
     assert pages.rows("select count(*) from messages_cjk where messages_cjk match chatmirror_cjk('')") == [[0]]
 
 
