@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mirror.store.facets import Facet
+    from mirror.store.scoring import Title
     from mirror.store.words import Word
 
 __all__ = ["Filters", "Found", "Hit", "Passage", "parts", "search"]
@@ -98,16 +99,15 @@ def search(
         conn, query, filters, conversation, limit, latest=latest, first=looks(counted=facets)
     )
     shown = [c for c in found if c.position is not None] if filters.branches == "visible" else found
-    is_widened = not shown and not titled and bool(found)
-    if is_widened:
-        shown = found
     elsewhere = len(found) - len(shown)
-    groups = {key: Near(group) for key, group in grouped(titled, shown).items()}
-    words: Sequence[Word] = query.words
+    groups, words = _near(titled, shown), list(query.words)
     if len(groups) < ENOUGH and is_complete:
-        close, words = near(conn, query, filters, conversation, whole=bool(groups))
+        close, words = near(conn, query, filters, conversation, whole=bool(groups or found))
         groups = close | groups
         shown = [*shown, *_more(close, shown)]
+    is_widened = not groups and bool(found)
+    if is_widened:
+        shown, elsewhere, groups = found, 0, _near([], found)
     best = sorted(groups.items(), key=lambda item: (item[1].group.score, item[1].group.newest, item[0]), reverse=True)
     if latest:
         best.sort(key=lambda item: item[1].group.newest, reverse=True)
@@ -120,6 +120,10 @@ def search(
         conversations=len(groups),
         facets=counted(conn, shown) if facets else (),
     )
+
+
+def _near(titled: list[Title], shown: list[Candidate]) -> dict[str, Near]:
+    return {key: Near(group) for key, group in grouped(titled, shown).items()}
 
 
 def _more(close: dict[str, Near], shown: list[Candidate]) -> list[Candidate]:

@@ -411,3 +411,18 @@ def test_a_common_word_beside_a_rare_one_is_looked_up(conn, monkeypatch):
     monkeypatch.setattr(matching, "RANKED", 10)
     monkeypatch.setattr(nearly, "RANKED", 10)
     assert found(conn, "flour zanzibar")[:1] == ["c1"]
+
+
+def test_words_apart_on_the_visible_branch_go_before_another_branch(conn):
+    """What was edited away holds them together; where the visible branch holds them in two messages, that is shown."""
+    talk(conn, "c1", "rye", "starter", title="x")
+    add_message(conn, "c1", "gone", "rye starter", position=None)
+    result = search(conn, "rye starter")
+    assert [hit.conversation_id for hit in result.hits] == ["c1"]
+    assert all(passage.is_on_visible_branch for passage in result.hits[0].passages)
+    assert (result.is_widened, result.elsewhere) == (False, 1)
+    talk(conn, "c2", "barley", title="x")
+    add_message(conn, "c2", "gone", "barley loaf", position=None)
+    result = search(conn, "barley loaf")
+    assert [hit.conversation_id for hit in result.hits] == ["c2"]
+    assert (result.is_widened, result.is_partial, result.elsewhere) == (True, False, 0)
