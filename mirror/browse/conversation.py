@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from datasette import Response  # type: ignore[import-untyped] # it has no types
 from datasette.utils import tilde_decode  # type: ignore[import-untyped] # as above
-from datasette.utils.asgi import NotFound  # type: ignore[import-untyped] # as above
 
 from mirror import show as as_text
 from mirror.browse import access, databases, pages
@@ -108,9 +107,11 @@ async def show(datasette: Any, request: Any) -> Response:
     try:
         reading = await access.read(datasette, database, lambda conn: read(conn, key, wishes), SECONDS)
     except threads.UnclearReferenceError as error:
-        raise NotFound(error.message) from error
+        return pages.sorry(
+            datasette, database, 404, error.message, "It may have another id, or stand in another mirror."
+        )
     except access.TooLongError:
-        return pages.page(datasette, database, "sorry", 503, title="This conversation takes too long to read")
+        return pages.sorry(datasette, database, 503, "This conversation takes too long to read")
     return pages.page(datasette, database, "conversation", r=reading, w=wishes, title=reading.view.title or "Untitled")
 
 

@@ -58,7 +58,7 @@ async def show(datasette: Any, request: Any) -> Response:
     try:
         home, fresh = await access.read(datasette, database, lambda conn: read(conn, known, state, now), SECONDS)
     except access.TooLongError:
-        return pages.page(datasette, database, "sorry", 503, title="This mirror takes too long to count")
+        return pages.sorry(datasette, database, 503, "This mirror takes too long to count")
     mirrors(datasette).counts[database] = fresh
     return pages.page(datasette, database, "home", h=home, title=f"Chats in {database}")
 

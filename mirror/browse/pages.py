@@ -31,6 +31,7 @@ HEADERS = {
     "content-security-policy": POLICY,
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
+    "cache-control": "private, no-cache",
     "cross-origin-opener-policy": "same-origin",
 }
 A_YEAR = "public, max-age=31536000, immutable"
@@ -75,6 +76,11 @@ def page(datasette: Any, database: str, template: str, status: int = 200, **cont
     shared = {"at": Addresses(datasette, database), "database": database}
     html = _environment().get_template(f"{template}.html").render(**shared, **context)
     return Response.html(html, status=status, headers=HEADERS)
+
+
+def sorry(datasette: Any, database: str, status: int, title: str, advice: str = "Try again.") -> Response:
+    """Return a page that says why there is no other."""
+    return page(datasette, database, "sorry", status, title=title, advice=advice)
 
 
 @lru_cache(maxsize=1)

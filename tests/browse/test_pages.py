@@ -84,7 +84,10 @@ def test_what_cannot_be_a_filter_is_said(pages):
 @pytest.mark.parametrize("key", ["nope", "~20", "..", "a~2Fb", "~00", "~ff"])
 def test_an_unknown_conversation_is_not_found(pages, key):
     """An id that is not stored is a 404, not a failure."""
-    assert pages.get(f"/chats/-/conversation/{key}")[0] == 404
+    status, text = pages.get(f"/chats/-/conversation/{key}")
+    assert status == 404
+    assert "no conversation" in text
+    assert 'action="/chats/-/search"' in text
 
 
 def test_pages_forbid_the_browser_everything_else(pages):
