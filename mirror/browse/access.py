@@ -24,6 +24,10 @@ class TooLongError(Exception):
     """Reading took more time than a page may."""
 
 
+class UnreadableError(Exception):
+    """SQLite cannot read what a page needs: the file is damaged, or lacks a table."""
+
+
 def database_of(datasette: Any, request: Any) -> str:
     """Return the database that a request names; NotFound if it is none of ours."""
     name = tilde_decode(request.url_vars["database"])
@@ -57,7 +61,10 @@ async def allowed(datasette: Any, request: Any, database: str, table: str) -> bo
 
 
 async def read(datasette: Any, database: str, job: Callable[[sqlite3.Connection], T], seconds: float) -> T:
-    """Run a job on a reading connection, in a thread; TooLongError when its queries take more than ``seconds``."""
+    """Run a job on a reading connection, in a thread.
+
+    TooLongError when its queries take more than ``seconds``, UnreadableError for a damaged file.
+    """
 
     def limited(conn: sqlite3.Connection) -> T:
         with sqlite_timelimit(conn, seconds * 1000):
@@ -65,8 +72,8 @@ async def read(datasette: Any, database: str, job: Callable[[sqlite3.Connection]
 
     try:
         found: T = await datasette.get_database(database).execute_fn(limited)
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         if str(error) == "interrupted":
             raise TooLongError from error
-        raise
+        raise UnreadableError(str(error)) from error
     return found

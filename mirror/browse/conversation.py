@@ -110,8 +110,6 @@ async def show(datasette: Any, request: Any) -> Response:
         return pages.sorry(
             datasette, database, 404, error.message, "It may have another id, or stand in another mirror."
         )
-    except access.TooLongError:
-        return pages.sorry(datasette, database, 503, "This conversation takes too long to read")
     return pages.page(datasette, database, "conversation", r=reading, w=wishes, title=reading.view.title or "Untitled")
 
 

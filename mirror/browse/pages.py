@@ -17,11 +17,12 @@ from datasette import Response  # type: ignore[import-untyped] # it has no types
 from datasette.utils import tilde_encode  # type: ignore[import-untyped] # as above
 from jinja2 import Environment, PackageLoader
 
+from mirror.browse import access
 from mirror.browse.markdown import highlight_css
 from mirror.terminal import local_day, local_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self';"
@@ -78,9 +79,24 @@ def page(datasette: Any, database: str, template: str, status: int = 200, **cont
     return Response.html(html, status=status, headers=HEADERS)
 
 
-def sorry(datasette: Any, database: str, status: int, title: str, advice: str = "Try again.") -> Response:
+def sorry(datasette: Any, database: str, status: int, title: str, advice: str) -> Response:
     """Return a page that says why there is no other."""
     return page(datasette, database, "sorry", status, title=title, advice=advice)
+
+
+def answering(view: Callable[[Any, Any], Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:
+    """Return a view that says what is wrong with a mirror instead of failing."""
+
+    async def answer(datasette: Any, request: Any) -> Response:
+        try:
+            return await view(datasette, request)
+        except access.TooLongError:
+            status, title, advice = 503, "This takes too long to read", "Try again."
+        except access.UnreadableError as error:
+            status, title, advice = 500, f"This mirror cannot be read: {error}", "See what chatmirror check says."
+        return sorry(datasette, access.database_of(datasette, request), status, title, advice)
+
+    return answer
 
 
 @lru_cache(maxsize=1)

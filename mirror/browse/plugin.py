@@ -51,9 +51,9 @@ def prepare_connection(conn: sqlite3.Connection) -> None:
 def register_routes() -> list[tuple[str, Callable[..., Awaitable[Any]]]]:
     """Serve our pages."""
     return [
-        (rf"^/{DATABASE}/-/home$", home.show),
-        (rf"^/{DATABASE}/-/search$", finding.show),
-        (rf"^/{DATABASE}/-/conversation/(?P<id>[^/]+)$", conversation.show),
+        (rf"^/{DATABASE}/-/home$", pages.answering(home.show)),
+        (rf"^/{DATABASE}/-/search$", pages.answering(finding.show)),
+        (rf"^/{DATABASE}/-/conversation/(?P<id>[^/]+)$", pages.answering(conversation.show)),
         (r"^/-/chatmirror/(?P<name>[^/]+)$", pages.serve_asset),
     ]
 

@@ -256,3 +256,16 @@ def test_a_mirror_of_an_older_program_can_be_read(serve, tmp_path):
     pages = serve(str(tmp_path / "chats.db"))
     assert [pages.get(f"/chats{path}")[0] for path in OURS] == [200, 200, 200]
     assert pages.get("/chats/-/search?q=%E4%BA%AC")[0] == 200
+
+
+def test_a_damaged_mirror_is_said(serve, tmp_path):
+    """Where a table is gone the page says so and where to look; Datasette's own pages go on."""
+    bakery(tmp_path / "chats.db")
+    with closing(sqlite3.connect(tmp_path / "chats.db")) as conn:
+        conn.execute("DROP TABLE messages_fts")
+    pages = serve(str(tmp_path / "chats.db"))
+    status, text = pages.get("/chats/-/search?q=rye")
+    assert status == 500
+    assert "no such table: messages_fts" in text
+    assert "chatmirror check" in text
+    assert pages.get("/chats/conversations")[0] == 200
