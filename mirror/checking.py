@@ -15,7 +15,7 @@ from mirror.intake import derive, facts_of, refresh
 from mirror.normalize import VERSION
 from mirror.store import cjk, runs
 from mirror.store import conversations as store
-from mirror.store.database import is_damage
+from mirror.store.database import is_damage, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +73,7 @@ def check(conn: sqlite3.Connection, progress: Callable[[int, int], None]) -> Fin
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
-        found.file.append(str(error))
+        found.file.append(reason(error))
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from mirror.errors import Terminated, UsageError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from mirror.sync import Outcome
 
@@ -304,13 +305,12 @@ def demo(path: Path) -> None:
     run_demo(path, click.echo)
 
 
-def _reading(path: Path) -> Any:
-    from contextlib import closing
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    from mirror.store.database import open_reader, translated
 
-    from mirror.store.database import open_reader
-
-    conn: sqlite3.Connection = open_reader(path)
-    return closing(conn)
+    with translated(path), closing(open_reader(path)) as conn:
+        yield conn
 
 
 def _must_exist(path: Path) -> None:

@@ -254,6 +254,39 @@ def test_check_finds_and_repairs(night):
     assert night.value("SELECT count(*) FROM messages WHERE text = 'forged'") == 0
 
 
+def _page_of(table):
+    return f"SELECT rootpage FROM sqlite_master WHERE name = '{table}'"
+
+
+READERS = [("search", "bread"), ("show", "last"), ("check",)]
+CASES = [(damage, command) for damage in ("page", "schema", "text") for command in READERS]
+
+
+@pytest.mark.parametrize(("damage", "command"), [*CASES, ("schema", ("status",)), ("schema", ("sync",))])
+def test_a_damaged_file_is_called_damaged(night, damage, command):
+    """Whatever of the file is spoilt, reading it says so in one line and exit 9, never that the program is wrong."""
+    run(night, "sync")
+    with closing(sqlite3.connect(night.path)) as conn:
+        root, size = conn.execute(_page_of("messages")).fetchone()[0], conn.execute("PRAGMA page_size").fetchone()[0]
+        if damage == "schema":
+            conn.execute("PRAGMA writable_schema=ON")
+            conn.execute("UPDATE sqlite_master SET sql = CAST(x'4352454154bd' AS TEXT) WHERE name = 'messages'")
+        if damage == "text":
+            conn.execute("UPDATE conversations SET title = CAST(x'bdbd' AS TEXT)")
+            conn.execute("UPDATE messages SET text = CAST(x'6272656164bd' AS TEXT)")
+        conn.commit()
+        conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    if damage == "page":
+        with night.path.open("r+b") as file:
+            file.seek((root - 1) * size)
+            file.write(b"\xff" * size)
+    code, out, err = run(night, *command)
+    assert (code, out) == (9, "")
+    assert err.count("\n") == 1
+    assert "damaged" in err
+    assert "bread" not in err
+
+
 def test_rebuild_changes_nothing_that_is_right(night):
     """Deriving everything again gives the same rows."""
     run(night, "sync")

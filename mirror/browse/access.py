@@ -12,6 +12,7 @@ from datasette.utils import sqlite_timelimit, tilde_decode  # type: ignore[impor
 from datasette.utils.asgi import Forbidden, NotFound  # type: ignore[import-untyped] # as above
 
 from mirror.browse.databases import mirrors
+from mirror.store.database import reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,5 +76,5 @@ async def read(datasette: Any, database: str, job: Callable[[sqlite3.Connection]
     except sqlite3.DatabaseError as error:
         if str(error) == "interrupted":
             raise TooLongError from error
-        raise UnreadableError(str(error)) from error
+        raise UnreadableError(reason(error)) from error
     return found

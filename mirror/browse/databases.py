@@ -50,7 +50,7 @@ def mirrors(datasette: Datasette) -> Mirrors:
 
 def is_chatmirror(conn: sqlite3.Connection) -> bool:
     """Tell whether a database is a chatmirror's; False for what cannot be read."""
-    with suppress(sqlite3.Error):
+    with suppress(sqlite3.Error, UnicodeDecodeError):  # the message of a damaged schema may be no text
         names = {row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         return names >= TABLES
     return False

@@ -38,7 +38,7 @@ def storage_error(error: sqlite3.Error, path: Path) -> ChatmirrorError:
         return BusyError(f"Another program has held {path} for {BUSY_TIMEOUT:.0f} s; nothing is lost. Run again later.")
     if is_damage(error):
         return DamagedError(
-            f"{path} is damaged ({error}); it was not changed. Restore a backup, or move it away and sync."
+            f"{path} is damaged ({reason(error)}); it was not changed. Restore a backup, or move it away and sync."
         )
     if code in {_IOERR, _READONLY, _CANTOPEN}:
         return StorageError(
@@ -47,8 +47,15 @@ def storage_error(error: sqlite3.Error, path: Path) -> ChatmirrorError:
     return StorageError(f"SQLite refused on {path}: {error}; what was saved is safe. Run `chatmirror check`.")
 
 
+def reason(error: sqlite3.Error) -> str:
+    """Return what SQLite says, without the stored text that Python quotes where it is damaged."""
+    return str(error).partition(" with text")[0]
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether an error says that the file is damaged, not merely busy or unreadable."""
+    if str(error).startswith("Could not decode"):  # a text that is none any more; Python gives it no code
+        return True
     return ((getattr(error, "sqlite_errorcode", None) or 0) & 0xFF) in {_CORRUPT, _NOTADB}
 
 
@@ -59,6 +66,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise storage_error(error, path) from error
+    except UnicodeDecodeError as error:  # of SQLite's own message, which quotes what is damaged
+        raise storage_error(sqlite3.DatabaseError("Could not decode the schema"), path) from error
 
 
 class Writer:
