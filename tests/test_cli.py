@@ -262,12 +262,16 @@ READERS = [("search", "bread"), ("show", "last"), ("check",)]
 CASES = [(damage, command) for damage in ("page", "schema", "text") for command in READERS]
 
 
-@pytest.mark.parametrize(("damage", "command"), [*CASES, ("schema", ("status",)), ("schema", ("sync",))])
+@pytest.mark.parametrize(
+    ("damage", "command"),
+    [*CASES, ("schema", ("status",)), ("schema", ("sync",)), ("lists", ("sync",)), ("chats", ("rebuild",))],
+)
 def test_a_damaged_file_is_called_damaged(night, damage, command):
     """Whatever of the file is spoilt, reading it says so in one line and exit 9, never that the program is wrong."""
     run(night, "sync")
     with closing(sqlite3.connect(night.path)) as conn:
-        root, size = conn.execute(_page_of("messages")).fetchone()[0], conn.execute("PRAGMA page_size").fetchone()[0]
+        table = {"lists": "_listed", "chats": "conversations"}.get(damage, "messages")
+        root, size = conn.execute(_page_of(table)).fetchone()[0], conn.execute("PRAGMA page_size").fetchone()[0]
         if damage == "schema":
             conn.execute("PRAGMA writable_schema=ON")
             conn.execute("UPDATE sqlite_master SET sql = CAST(x'4352454154bd' AS TEXT) WHERE name = 'messages'")
@@ -276,7 +280,7 @@ def test_a_damaged_file_is_called_damaged(night, damage, command):
             conn.execute("UPDATE messages SET text = CAST(x'6272656164bd' AS TEXT)")
         conn.commit()
         conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    if damage == "page":
+    if damage in {"page", "lists", "chats"}:
         with night.path.open("r+b") as file:
             file.seek((root - 1) * size)
             file.write(b"\xff" * size)

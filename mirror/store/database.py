@@ -95,10 +95,12 @@ class Writer:
             raise
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object = None, error: BaseException | None = None, *__: object) -> None:
         if self.conn is not None:
             self.conn.close()
         self._lock.release()
+        if isinstance(error, sqlite3.Error):
+            raise storage_error(error, self.path) from error
 
     def _open(self) -> None:
         _create_private(self.path)
