@@ -10,6 +10,7 @@ Maths (``\(x\)``, ``\[x\]``, ``$$x$$``) stays as it was written, legible and who
 from __future__ import annotations
 
 import html
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 LONGEST_HIGHLIGHTED = 40_000  # characters; a longer listing is shown plain, for colouring it would hold up the page
 LONGEST_MARKDOWN = 200_000  # the same for a text that is longer than anybody reads as one message
+LONGEST_ADDRESS = 2_000  # a longer word is no address, and looking for one in it takes the square of its length
 KEPT = 4_000  # rendered texts that are remembered
 CODE_CLASS = "hl"
 
@@ -42,6 +44,7 @@ _TAGS = {
 }
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}, "span": {"class"}, "div": {"class"}}
 _ATTRIBUTES |= {"pre": {"class", "tabindex"}, "table": {"tabindex"}}
+_LONG_WORD = re.compile(rf"\S{{{LONGEST_ADDRESS},}}")
 _SCHEMES = {"http", "https", "mailto"}
 
 
@@ -50,7 +53,7 @@ def rendered(text: str) -> Markup:
     """Return an answer's Markdown as safe HTML; a text beyond ``LONGEST_MARKDOWN`` as it is written."""
     if len(text) > LONGEST_MARKDOWN:
         return plain(text)
-    return _clean(_answers().render(text))
+    return _clean(_answers(has_addresses=_may_have_addresses(text)).render(text))
 
 
 @lru_cache(maxsize=KEPT)
@@ -61,7 +64,7 @@ def prompted(text: str) -> Markup:
     """
     if len(text) > LONGEST_MARKDOWN:
         return plain(text)
-    return _clean(_prompts().render(text))
+    return _clean(_prompts(has_addresses=_may_have_addresses(text)).render(text))
 
 
 def plain(text: str) -> Markup:
@@ -87,15 +90,19 @@ def _clean(unsafe: str) -> Markup:
     )
 
 
-@lru_cache(maxsize=1)
-def _answers() -> MarkdownIt:
-    reader = MarkdownIt("commonmark", {"html": False, "linkify": True})
+def _may_have_addresses(text: str) -> bool:
+    return not any("://" in word for word in _LONG_WORD.findall(text))
+
+
+@lru_cache(maxsize=2)
+def _answers(*, has_addresses: bool) -> MarkdownIt:
+    reader = MarkdownIt("commonmark", {"html": False, "linkify": has_addresses})
     return _with_rules(reader.enable(["table", "strikethrough", "linkify"]).use(maths))
 
 
-@lru_cache(maxsize=1)
-def _prompts() -> MarkdownIt:
-    reader = MarkdownIt("zero", {"html": False, "linkify": True}).enable(["fence", "linkify"])
+@lru_cache(maxsize=2)
+def _prompts(*, has_addresses: bool) -> MarkdownIt:
+    reader = MarkdownIt("zero", {"html": False, "linkify": has_addresses}).enable(["fence", "linkify"])
     reader.add_render_rule("paragraph_open", _prompt_open)
     reader.add_render_rule("paragraph_close", _prompt_close)
     return _with_rules(reader)
@@ -145,6 +152,6 @@ def _formatter() -> HtmlFormatter[str]:
 @lru_cache(maxsize=64)
 def _lexer(language: str) -> Lexer | None:
     try:
-        return find_lexer_class_by_name(language)(ensurenl=False) if language else None
+        return find_lexer_class_by_name(language)(ensurenl=False, stripnl=False) if language else None
     except ClassNotFound:
         return None

@@ -1,0 +1,167 @@
+"""Texts of chats as HTML: what Markdown means stays, what could harm does not, and no text holds a page up."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mirror.browse.markdown import LONGEST_HIGHLIGHTED, code, plain, prompted, rendered
+
+VOID = {"br", "hr"}
+LONG = 190_000  # characters: what takes time by the square of them would not end
+PIECES = ["<script>", "javascript:", "](", "[x]", "![", "**", "_", "`", "```\n", "$$", "\\(", "\\)", "|", "\n", "> "]
+PIECES += ["- ", "http://a.org", "<img src=x onerror=y>", '" onclick="', "&lt;", "&#106;", "<a href='data:x'>", "\x00"]
+
+
+ADDRESSES = ["javascript:alert(1)", "JaVaScRiPt:alert(1)", "java\tscript:alert(1)", "&#106;avascript:alert(1)"]
+ADDRESSES += ["vbscript:x", "data:text/html,<script>alert(1)</script>", "file:///etc/passwd", "\x01javascript:alert(1)"]
+REPEATED = [
+    "[",
+    "![",
+    "*",
+    "**a ",
+    "_a",
+    "`",
+    "``a",
+    "$",
+    "$$",
+    "\\(",
+    "\\[",
+    "<",
+    "|",
+    "> ",
+    "- ",
+    "1. ",
+    "a@",
+    "http://a",
+]
+REPEATED += ["&", "~~", "](", "[a](", "<!--", "\\", "|a", "\n|-", "```\n", "#", "\t", "()[]", "www.", "https://a.b/(("]
+
+
+class Reader(HTMLParser):
+    """Notes tags and attributes, and whether every element is closed."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.seen, self.open, self.is_sound = [], [], True
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        self.is_sound = self.is_sound and bool(self.open) and self.open.pop() == tag
+
+
+def tags(html):
+    return {tag for tag, _ in Reader(html).seen}
+
+
+@pytest.mark.parametrize("render", [rendered, prompted, plain, code])
+@given(text=st.one_of(st.text(max_size=80), st.lists(st.sampled_from(PIECES), max_size=12).map("".join)))
+@settings(max_examples=150, deadline=None)
+def test_no_text_brings_an_element_of_its_own(render, text):
+    """Whatever a message says, the page gets whole elements, none that runs or fetches, and harmless addresses."""
+    found = Reader(render(text))
+    assert found.is_sound
+    assert not found.open
+    for tag, attributes in found.seen:
+        assert tag not in {"script", "img", "iframe", "style", "object", "form", "svg", "math", "link", "meta", "base"}
+        assert set(attributes) <= {"href", "title", "rel", "class", "tabindex", "start"}
+        if "href" in attributes:
+            assert attributes["rel"] == "noopener noreferrer"
+            assert attributes["href"].lower().startswith(("http:", "https:", "mailto:", "#", "/", "?")) or (
+                ":" not in attributes["href"].split("/")[0]
+            )
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("form", ["[x]({})", "![x]({})", "<{}>", "[x]: {}\n\n[x]"])
+def test_addresses_that_run_are_no_links(address, form):
+    """However it is spelt, such an address leads nowhere."""
+    for _, attributes in Reader(rendered(form.format(address))).seen:
+        href = (attributes.get("href") or "").lower()
+        assert not href.startswith(("javascript:", "vbscript:", "data:", "file:"))
+
+
+def test_links_lead_out_safely():
+    """An address in the text or behind words is a link that tells the other side nothing."""
+    for text in ("see https://example.org/a_b_c", "[here](https://example.org/a_b_c)"):
+        links = [attributes for tag, attributes in Reader(rendered(text)).seen if tag == "a"]
+        assert links == [{"href": "https://example.org/a_b_c", "rel": "noopener noreferrer"}]
+    assert "a" not in tags(rendered("main.py and a@b.org"))
+    assert "a" in tags(rendered(f"https://example.org/{'x' * 1_900}"))
+    assert "a" in tags(rendered(f"{'A' * 5_000} and https://example.org"))
+
+
+def test_pictures_are_links():
+    """Nothing is fetched from elsewhere by showing a chat."""
+    html = rendered("![a cat](https://example.org/cat.png)")
+    assert "img" not in tags(html)
+    assert "image: a cat" in html
+    assert 'href="https://example.org/cat.png"' in html
+
+
+def test_tables_and_lists_are_read():
+    """What answers are made of."""
+    assert {"table", "th", "td"} <= tags(rendered("| a | b |\n|---|---|\n| 1 | 2 |"))
+    assert tags(rendered("3. **x** *y* ~~z~~")) == {"ol", "li", "strong", "em", "s"}
+    assert 'start="3"' in rendered("3. x")
+
+
+def test_code_is_coloured_and_kept_to_the_letter():
+    """Colours come with the page, and white space is part of a program."""
+    source = "def f(x):\n\n    return  '<b>'  # æ\t_a_ *b*"
+    html = rendered(f"```python\n{source}\n```")
+    assert 'class="hlk"' in html
+    assert "".join(_texts(html)).strip("\n") == source
+    assert "".join(_texts(rendered(f"```nosuchlanguage\n{source}\n```"))).strip("\n") == source
+    assert "".join(_texts(code(f"\n{source}", "python"))).rstrip("\n") == f"\n{source}"
+    assert 'class="hl' not in code("x = 1\n" * LONGEST_HIGHLIGHTED, "python")
+
+
+def _texts(html):
+    found = []
+    reader = HTMLParser()
+    reader.handle_data = found.append
+    reader.feed(html)
+    return found
+
+
+@pytest.mark.parametrize(
+    "formula", [r"\(a_1 * b_2 * c\)", r"\[ \frac{a}{b} \]", "$$x_1 < y_2$$", "\\[\na_1\n\\\\ b_2\n\\]", "$$\na*b*c\n$$"]
+)
+def test_maths_stays_as_it_was_written(formula):
+    """A formula is legible whole: no emphasis, no lost backslash."""
+    html = rendered(f"So\n\n{formula}\n\nholds.")
+    assert formula in "".join(_texts(html))
+    assert tags(html) <= {"p", "code", "pre"}
+
+
+def test_money_is_no_maths():
+    """Single dollars are prices."""
+    assert "code" not in tags(rendered("It costs $5 and *then* $10."))
+    assert "em" in tags(rendered("It costs $5 and *then* $10."))
+    assert "code" not in tags(rendered(r"an open \( and no end"))
+
+
+def test_a_prompt_is_shown_as_it_was_typed():
+    """People paste code and HTML without fences; only a fence is read as one."""
+    text = "    indented_name_here\n<b>not bold</b>\n# no heading\n* no list"
+    html = prompted(text)
+    assert "".join(_texts(html)).strip() == text.strip()
+    assert tags(html) == {"div"}
+    assert "&lt;b&gt;" in html
+    assert "pre" in tags(prompted("see\n```python\nx = 1\n```"))
+
+
+@pytest.mark.parametrize("piece", REPEATED)
+@pytest.mark.parametrize("render", [rendered, prompted])
+def test_no_text_holds_a_page_up(render, piece):
+    """The worst a text can repeat is read in about the time of any other."""
+    render((piece * LONG)[:LONG])
