@@ -1,0 +1,58 @@
+"""Plots: real pictures that a browser shows without a script and a screen reader reads."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mirror.browse.plots import HEIGHT, SERIES, WIDTH, stacked
+
+NAMES = st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20)
+MONTHS = st.builds("{:04d}-{:02d}".format, st.integers(2019, 2031), st.integers(1, 12))
+
+
+def drawn(plot):
+    root = ET.fromstring(str(plot.svg))
+    return root, [one for one in root if one.tag == "rect"]
+
+
+@given(st.dictionaries(MONTHS, st.dictionaries(NAMES, st.integers(0, 10**9), max_size=9), max_size=20))
+def test_every_bar_is_inside_the_picture(counts):
+    """Whatever is counted and however models are called, the picture is well-formed and nothing leaves it."""
+    plot = stacked("Messages", counts)
+    root, bars = drawn(plot)
+    assert root.get("role") == "img"
+    for bar in bars:
+        x, y, width, height = (float(bar.get(name)) for name in ("x", "y", "width", "height"))
+        assert 0 <= x <= x + width <= WIDTH + 1
+        assert -0.1 <= y <= y + height <= HEIGHT
+    assert sum(number for _, _, number in plot.key) == sum(sum(month.values()) for month in counts.values())
+    assert len(plot.key) <= SERIES
+
+
+def test_bars_say_what_they_count():
+    """Month, series and number, readable aloud; names as given."""
+    _, bars = drawn(stacked("x", {"2025-01": {"user": 1_234}}, {"user": "You"}))
+    assert [bar[0].text for bar in bars] == ["2025-01: You 1,234"]
+
+
+def test_months_without_messages_have_their_place():
+    """Time goes on where nothing was said: a bar's place is its month's."""
+    _, bars = drawn(stacked("x", {"2025-01": {"a": 1}, "2025-11": {"a": 1}, "2025-12": {"a": 1}}))
+    places = [float(bar.get("x")) for bar in bars]
+    assert round((places[1] - places[0]) / (places[2] - places[1])) == 10
+
+
+def test_what_is_seldom_is_summed_up():
+    """More series than colours: the rest is one."""
+    plot = stacked("x", {"2025-01": {f"model-{n}": 10 - n for n in range(9)}})
+    assert [name for _, name, _ in plot.key] == [*(f"model-{n}" for n in range(5)), "others"]
+    assert plot.key[-1][2] == 5 + 4 + 3 + 2
+
+
+def test_nothing_and_nonsense_are_drawn_empty():
+    """An empty mirror has a picture, too; what is no month is no bar."""
+    assert drawn(stacked("x", {}))[1] == []
+    assert drawn(stacked("x", {"soon": {"a": 1}, "2025-13": {"a": 1}}))[1] == []
