@@ -12,27 +12,32 @@ from __future__ import annotations
 import html
 import re
 from functools import lru_cache
+from time import thread_time
 from typing import TYPE_CHECKING
 
 import nh3
 from markdown_it import MarkdownIt
 from markupsafe import Markup
-from pygments import highlight
+from pygments import format  # noqa: A004 - its name
 from pygments.formatters import HtmlFormatter
+from pygments.lexer import DelegatingLexer
 from pygments.lexers import find_lexer_class_by_name
+from pygments.token import Token
 from pygments.util import ClassNotFound
 
 from mirror.browse.maths import maths
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from markdown_it.renderer import RendererHTML
-    from markdown_it.token import Token
+    from markdown_it.token import Token as MarkdownToken
     from markdown_it.utils import EnvType, OptionsDict
     from pygments.lexer import Lexer
+    from pygments.token import _TokenType
 
-LONGEST_HIGHLIGHTED = 40_000  # characters; a longer listing is shown plain, for colouring it would hold up the page
+LONGEST_HIGHLIGHTED = 12_000  # characters; a longer listing is shown plain, for colouring it would hold up the page
+COLOURING = 0.25  # seconds of a processor for one listing
 LONGEST_MARKDOWN = 200_000  # the same for a text that is longer than anybody reads as one message
 LONGEST_ADDRESS = 2_000  # a longer word is no address, and looking for one in it takes the square of its length
 KEPT = 4_000  # rendered texts that are remembered
@@ -118,21 +123,21 @@ def _with_rules(reader: MarkdownIt) -> MarkdownIt:
     return reader
 
 
-def _prompt_open(_r: RendererHTML, _t: Sequence[Token], _n: int, _o: OptionsDict, _e: EnvType) -> str:
+def _prompt_open(_r: RendererHTML, _t: Sequence[MarkdownToken], _n: int, _o: OptionsDict, _e: EnvType) -> str:
     return '<div class="plain">'
 
 
-def _prompt_close(_r: RendererHTML, _t: Sequence[Token], _n: int, _o: OptionsDict, _e: EnvType) -> str:
+def _prompt_close(_r: RendererHTML, _t: Sequence[MarkdownToken], _n: int, _o: OptionsDict, _e: EnvType) -> str:
     return "</div>\n"
 
 
-def _image(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, _e: EnvType) -> str:
+def _image(_r: RendererHTML, tokens: Sequence[MarkdownToken], n: int, _o: OptionsDict, _e: EnvType) -> str:
     source, text = str(tokens[n].attrGet("src") or ""), tokens[n].content
     label = html.escape(f"image: {text or source}")
     return f'<a href="{html.escape(source)}">{label}</a>' if source else f"<em>{label}</em>"
 
 
-def _fence(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, _e: EnvType) -> str:
+def _fence(_r: RendererHTML, tokens: Sequence[MarkdownToken], n: int, _o: OptionsDict, _e: EnvType) -> str:
     language = tokens[n].info.split(maxsplit=1)[0] if tokens[n].info.strip() else ""
     return f'<pre class="code" tabindex="0"><code>{_coloured(tokens[n].content.rstrip(), language)}</code></pre>\n'
 
@@ -141,7 +146,19 @@ def _coloured(text: str, language: str) -> str:
     lexer = _lexer(language.strip("{}.").lower()[:40])
     if lexer is None or len(text) > LONGEST_HIGHLIGHTED:
         return html.escape(text)
-    return str(highlight(text, lexer, _formatter()))
+    return format(_in_time(lexer, text), _formatter())
+
+
+def _in_time(lexer: Lexer, text: str) -> Iterator[tuple[_TokenType, str]]:
+    """Yield the tokens of a listing, what is left after ``COLOURING`` as one: no lexer is safe from every text."""
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")  # as Pygments does, to count along
+    done, end = 0, thread_time() + COLOURING
+    for kind, value in lexer.get_tokens(text):
+        yield kind, value
+        done += len(value)
+        if thread_time() > end:
+            yield Token.Text, text[done:]
+            return
 
 
 @lru_cache(maxsize=1)
@@ -152,6 +169,9 @@ def _formatter() -> HtmlFormatter[str]:
 @lru_cache(maxsize=64)
 def _lexer(language: str) -> Lexer | None:
     try:
-        return find_lexer_class_by_name(language)(ensurenl=False, stripnl=False) if language else None
+        found = find_lexer_class_by_name(language) if language else None
     except ClassNotFound:
         return None
+    if found is None or issubclass(found, DelegatingLexer):  # two languages in one: all is read before the first token
+        return None
+    return found(ensurenl=False, stripnl=False)

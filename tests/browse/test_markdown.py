@@ -165,3 +165,14 @@ def test_a_prompt_is_shown_as_it_was_typed():
 def test_no_text_holds_a_page_up(render, piece):
     """The worst a text can repeat is read in about the time of any other."""
     render((piece * LONG)[:LONG])
+
+
+@pytest.mark.parametrize(
+    ("language", "piece"), [("java", "\n"), ("c", "/"), ("systemd", "a"), ("terraform", "a"), ("html+ng2", "(")]
+)
+def test_no_listing_holds_a_page_up(language, piece):
+    """Lexers take the square of some texts' length: colouring ends after a while, the text is whole all the same."""
+    source = (piece * LONGEST_HIGHLIGHTED)[: LONGEST_HIGHLIGHTED - 1] + "x"
+    for n in range(10):
+        text = f"{source[: -len(str(n))]}{n}"
+        assert "".join(_texts(code(text, language))).rstrip("\n") == text
