@@ -269,3 +269,17 @@ def test_a_damaged_mirror_is_said(serve, tmp_path):
     assert "no such table: messages_fts" in text
     assert "chatmirror check" in text
     assert pages.get("/chats/conversations")[0] == 200
+
+
+def test_every_other_branch_is_one_step_away(serve, tmp_path):
+    """Of five answers the four others are links, whichever is shown."""
+    with closing(open_mirror(tmp_path / "chats.db")) as conn:
+        add_conversation(conn, "c", "Five")
+        add_message(conn, "c", "p", "A joke?")
+        for n in range(5):
+            add_message(conn, "c", f"a{n}", f"Joke {n}", parent_id="p", position=2 if n == 1 else None)
+    pages = serve(str(tmp_path / "chats.db"))
+    for shown in range(5):
+        text = pages.get(f"/chats/-/conversation/c?message=a{shown}")[1]
+        assert f"{shown + 1} of 5" in text
+        assert set(re.findall(r"message=(a\d)[^>]*Branch", text)) == {f"a{n}" for n in range(5) if n != shown}
