@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 from commands import run
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says more about the machine than about the program.
+settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("here")
 
 FOR_TESTS = {"CHATMIRROR_DATASETTE_PRE", "CHATMIRROR_REAL_DATA", "CHATMIRROR_NIGHTS", "CHATMIRROR_SEED"}
 ROOT = Path(__file__).resolve().parent.parent

@@ -138,7 +138,7 @@ def _message(text):
     ),
     latest=st.booleans(),
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_search_with_filters_fails(mirror, typed, filters, latest):
     """Whatever is typed and ticked is answered, and no find breaks its filters."""
     for hit in search(mirror, typed, filters, latest=latest, facets=True).hits:

@@ -153,7 +153,7 @@ def test_the_payload_comes_back_byte_for_byte(writer):
     assert writer.conn.execute("SELECT is_lossy FROM messages").fetchone()[0] == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_no_sequence_of_readings_loses_a_text(tmp_path_factory, data):
     """Whatever lanes and trees come in whatever order: every text ever seen is in a row or in a kept payload."""

@@ -1,7 +1,8 @@
 """What people type, understood without ever failing: search words, and days.
 
-``"an exact phrase"``, ``begin*`` and ``-without`` mean something; everything else is a word to be found, whatever its
-punctuation, for FTS5's own query language answers an apostrophe with a syntax error (https://www.sqlite.org/fts5.html).
+``"an exact phrase"``, ``begin*`` and ``-without`` mean something (``-l`` does not, an option of a command); everything
+else is a word to be found, whatever its punctuation, for FTS5's own query language answers an apostrophe with a syntax
+error (https://www.sqlite.org/fts5.html).
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MOST_WORDS = 64  # of a pasted paragraph the first ones; more would only exclude, and FTS5's parser has its limits
+MOST_TYPED = 12  # more words are pasted ones, in which a minus is an option of a command or a bullet
 _QUOTES = dict.fromkeys(map(ord, "\u201c\u201d\u201e\u201f\uff02"), '"')
-_WORD = re.compile(r'(-(?=[^\s*-]))?(?:"([^"]*)(?:"|$)|([^\s"]+))(\*)?')
+_WORD = re.compile(r'(-(?="|[^\s*-]{2}|\w\*|[^\x00-\x7f]))?(?:"([^"]*)(?:"|$)|([^\s"]+))(\*)?')
 _LITERAL = re.compile(r"^[.#@$]\w|\w[+#]+$")
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?")
 
@@ -75,6 +77,8 @@ def parse(words: str) -> list[Word]:
         if word.is_apart or has_letters(word.text):
             found[word] = None
     kept = list(found)[:MOST_WORDS]
+    if len(kept) > MOST_TYPED:
+        kept = [replace(word, is_excluded=False) for word in kept]
     return kept if any(not word.is_excluded for word in kept) else []
 
 

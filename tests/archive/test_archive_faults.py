@@ -134,7 +134,7 @@ def test_a_conversation_beyond_the_cap(tmp_path):
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damage_anywhere_never_stops_the_reader(tmp_path, data):
     """Bytes deleted, changed or put in: the reader ends, and loses no more than the hurt part of the file."""
     content = bytearray(text(*(conversation(n) for n in range(6))))
@@ -149,7 +149,7 @@ def test_damage_anywhere_never_stops_the_reader(tmp_path, data):
 
 
 @given(st.binary(max_size=60) | st.text('[]{}",:\\ 01anul\n', max_size=60).map(str.encode))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_are_refused_or_read(tmp_path, content):
     """Nothing but UsageError ever comes out."""
     for name in ("x.json", "x.jsonl"):

@@ -64,7 +64,7 @@ def tags(html):
 
 @pytest.mark.parametrize("render", [rendered, prompted, plain, code])
 @given(text=st.one_of(st.text(max_size=80), st.lists(st.sampled_from(PIECES), max_size=12).map("".join)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_text_brings_an_element_of_its_own(render, text):
     """Whatever a message says, the page gets whole elements, none that runs or fetches, and harmless addresses."""
     found = Reader(render(text))

@@ -147,7 +147,7 @@ def test_the_stop_line_ends_the_walk():
     assert not found.reached_end
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(0, 350))
 def test_whatever_moves_while_paging_nothing_that_stays_is_missed(seed, count):
     """Random touches, additions and deletions between any two pages: all that lives through the walk is listed."""

@@ -203,7 +203,7 @@ def assert_storable(conversation):
         assert all(link.url.startswith(("http://", "https://")) for link in row.links)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(PAYLOAD | ANYTHING)
 def test_any_json_becomes_rows_that_can_be_stored(payload):
     """One damaged chat never ends a run, and its row is a sound row."""
@@ -212,7 +212,7 @@ def test_any_json_becomes_rows_that_can_be_stored(payload):
     assert normalize("chatgpt", payload) == conversation
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.tuples(PAYLOAD, st.booleans()), max_size=3))
 def test_any_payloads_can_be_merged(payloads):
     """However the readings of a chat differ, together they make sound rows and no message is lost."""

@@ -46,7 +46,7 @@ def test_times_of_every_spelling_become_one(value, expected):
     assert (epoch_us(value) is None) is (expected is None)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(min_value=631_152_000_000_000, max_value=7_258_118_399_999_999))
 def test_a_written_time_reads_back_as_itself(us):
     """Comparing a stored time with a fresh one never sees a change where there is none."""
@@ -71,7 +71,7 @@ def test_text_is_mended_and_says_so(value, expected, is_mended):
     assert clean_text(value) == (expected, is_mended)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(st.characters(categories=None)))
 def test_any_text_can_be_stored_whole(value):
     """Whatever a chat holds, SQLite keeps all of it and gives it back."""

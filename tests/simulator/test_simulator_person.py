@@ -133,7 +133,7 @@ def test_memories_are_written_changed_and_forgotten(person):
     assert [(m["id"], m["content"]) for m in person.account.memories] == [(rye, "Rye only")]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.sampled_from([*BUMPS, *STILL, "switch_branch", "new_conversation"]), max_size=25), st.integers(0, 99)
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mirrors import add_conversation, add_message, open_mirror
 
@@ -50,6 +50,7 @@ def test_what_is_set_apart(text, apart):
     assert cjk.enters(text) is bool(apart)
 
 
+@settings(max_examples=60)
 @given(text=RUN, start=st.integers(0, 29), length=st.integers(1, 4))
 def test_every_piece_of_a_run_is_found_and_nothing_else(text, start, length):
     """A word of any length, anywhere inside a run; two characters that do not follow each other are no word."""

@@ -292,14 +292,28 @@ def test_marks_in_the_text_itself_mislead_nobody():
 
 def test_words_are_understood():
     """Sign, quotes and star are taken off a word."""
-    words = parse('-"no thanks" bre* node.js --verbose -5')
+    words = parse('-"no thanks" bre* node.js --verbose -5 -rye -京都 -🥖 ls -l')
     assert [(w.text, w.is_prefix, w.is_excluded) for w in words] == [
         ("no thanks", False, True),
         ("bre", True, False),
         ("node.js", False, False),
         ("--verbose", False, False),
-        ("5", False, True),
+        ("-5", False, False),
+        ("rye", False, True),
+        ("京都", False, True),
+        ("🥖", False, True),
+        ("ls", False, False),
+        ("-l", False, False),
     ]
+
+
+def test_a_pasted_text_excludes_nothing(conn):
+    """What stands in a message is found by that message, though it has options of commands in it."""
+    text = "Run `ls -lah /tmp` and `df -h`, then - if there is room - unpack it with tar -xzf and look at it again"
+    talk(conn, "c1", text)
+    assert found(conn, text) == ["c1"]
+    assert found(conn, "df -h") == ["c1"]
+    assert found(conn, "df -tmp") == []
 
 
 @pytest.mark.parametrize(
