@@ -1,7 +1,8 @@
 """The schema of a chatmirror database, one numbered function a change, applied by sqlite-utils in this order.
 
-Plain SQL on purpose: what stands here is what a reader finds with ``.schema``. Never edit a released migration, never
-``transform()`` a table that has FTS triggers (it drops them silently), and stay within SQLite 3.38.
+Plain SQL on purpose: what stands here is what a reader finds with ``.schema``. Each one is named in
+``mirror.store.database.MIGRATIONS``, too. Never edit a released migration, never ``transform()`` a table that has FTS
+triggers (it drops them silently), and stay within SQLite 3.38.
 """
 
 from __future__ import annotations
@@ -33,7 +34,3 @@ def m0002_cjk(db: Database) -> None:
 @migrations()
 def m0003_months(db: Database) -> None:
     db.executescript(MONTHS)
-
-
-# What this program knows: a database that has applied anything else was written by a newer one.
-NAMES = ("m0001_initial", "m0002_cjk", "m0003_months")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another program's transaction
+# What this program knows: a database that has applied anything else was written by a newer one.
+MIGRATIONS = ("m0001_initial", "m0002_cjk", "m0003_months")
 FREE_SPACE = 64 * 1024 * 1024  # bytes below which a run does not start
 MINIMUM_SQLITE = (3, 35)
 _FULL, _IOERR, _READONLY, _CANTOPEN, _CORRUPT, _NOTADB, _BUSY, _LOCKED = 13, 10, 8, 14, 11, 26, 5, 6
@@ -217,8 +219,6 @@ def _create_private(path: Path) -> None:
 
 
 def _refuse_unknown(conn: sqlite3.Connection, path: Path) -> None:
-    from mirror.migrations import NAMES  # noqa: PLC0415 - imports sqlite_utils, which readers of errors do not need
-
     tables = {row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if not tables:
         return
@@ -228,13 +228,13 @@ def _refuse_unknown(conn: sqlite3.Connection, path: Path) -> None:
         applied = {row[0] for row in conn.execute(query)}
     if not applied:
         raise ForeignDatabaseError(f"{path} was not made by chatmirror; it was not changed. Give another -d PATH.")
-    if unknown := applied.difference(NAMES):
+    if unknown := applied.difference(MIGRATIONS):
         newest = max(unknown)
         raise ForeignDatabaseError(f"{path} was made by a newer chatmirror (schema {newest}); update chatmirror.")
 
 
 def _migrate(conn: sqlite3.Connection) -> None:
-    from sqlite_utils import Database  # noqa: PLC0415 - see above
+    from sqlite_utils import Database  # noqa: PLC0415 - takes a while, and who only reads does not need it
 
     from mirror.migrations import migrations  # noqa: PLC0415 - see above
 

@@ -33,6 +33,14 @@ def test_only_the_owner_can_read_it(path):
     assert modes == {0o600}
 
 
+def test_a_new_file_has_every_migration_that_the_program_knows(path):
+    """What a run applies is what the next one recognises."""
+    with Writer(path) as writer:
+        applied = [row[0] for row in writer.conn.execute("SELECT name FROM _sqlite_migrations ORDER BY id")]
+    assert tuple(applied) == database.MIGRATIONS
+    open_reader(path).close()
+
+
 def test_a_second_run_is_refused_at_once(path):
     """Two runs never write together."""
     with Writer(path), pytest.raises(BusyError), Writer(path):
