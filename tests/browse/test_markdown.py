@@ -143,6 +143,22 @@ def test_maths_stays_as_it_was_written(formula):
     assert tags(html) <= {"p", "code", "pre"}
 
 
+def test_what_only_looks_like_maths_is_none():
+    """Indented code stays code, text after a formula is not lost, HTML in one is text, nothing is no formula."""
+    assert "maths" not in rendered("    $$\n    a\n    $$")
+    assert "".join(_texts(rendered("$$a*b$$ and *c*"))).strip() == "$$a*b$$ and c"
+    assert "<code" not in rendered(r"\(\) and $$$$")
+    assert "<code" not in rendered(f"$${'a' * 5_000}$$")
+    assert "".join(_texts(rendered(r"\(<b>x</b> a<b\)"))).strip() == r"\(<b>x</b> a<b\)"
+    assert "maths" not in rendered("from $5 to $10")
+
+
+def test_prompts_keep_asterisks_and_letters_link():
+    """What a person typed is no emphasis; an address to write to is one."""
+    assert tags(prompted("*a* **b** `c` ~~d~~ <i>")) == {"div"}
+    assert 'href="mailto:a@example.org"' in rendered("[write](mailto:a@example.org)")
+
+
 def test_money_is_no_maths():
     """Single dollars are prices."""
     assert "code" not in tags(rendered("It costs $5 and *then* $10."))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from xml.etree import ElementTree as ET
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,3 +58,19 @@ def test_nothing_and_nonsense_are_drawn_empty():
     """An empty mirror has a picture, too; what is no month is no bar."""
     assert drawn(stacked("x", {}))[1] == []
     assert drawn(stacked("x", {"soon": {"a": 1}, "2025-13": {"a": 1}}))[1] == []
+
+
+def test_a_long_history_stays_a_picture():
+    """Twenty years: the newest ten have bars, dates do not run into each other, and the picture has a name."""
+    root, bars = drawn(stacked("By <month>", {f"{year}-06": {"a": 1} for year in range(2006, 2026)}))
+    assert root.get("aria-label") == "By <month>"
+    assert len(bars) == 10
+    dates = [float(one.get("x")) for one in root if one.tag == "text" and not one.get("text-anchor")]
+    assert all(after - before > 50 for before, after in pairwise(dates))
+
+
+def test_series_of_a_month_stand_on_each_other():
+    """The most frequent one at the bottom, none behind another."""
+    _, (low, high) = drawn(stacked("x", {"2025-01": {"a": 1, "b": 3}}))
+    assert low[0].text == "2025-01: b 3"
+    assert float(high.get("y")) + float(high.get("height")) == pytest.approx(float(low.get("y")), abs=0.11)

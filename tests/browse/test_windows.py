@@ -80,3 +80,20 @@ def test_forks_and_anchors_move_on_to_what_is_shown():
     assert [one.fork for one in found] == [None, fork]
     assert [anchor.id for anchor in found[1].anchors] == ["n2", "n3"]
     assert window(found, None, "n2").page == 1
+
+
+def test_pages_are_as_full_as_they_may_be():
+    """No empty page before a message that is too long for one, and no page for each message after it."""
+    sizes = [CHARACTERS * 2, *[CHARACTERS // 2] * 6]
+    found = shown(way(*(node(n, size=size) for n, size in enumerate(sizes, 1))), hidden=False, reasoning=True)
+    assert [len(window(found, page, None).shown) for page in (1, 2, 3, 4)] == [1, 2, 2, 2]
+    assert window(found, 1, None).pages == 4
+
+
+def test_a_link_to_what_is_not_shown_leads_to_the_page_of_the_next():
+    """And a fork is offered once, not at every message after it."""
+    fork = Fork(1, ("n301", "x"))
+    nodes = [node(n, hidden=int(n == 301)) for n in range(1, 501)]
+    found = shown(way(*nodes, forks={"n301": fork}), hidden=False, reasoning=True)
+    assert window(found, None, "n301").page == 2
+    assert [one.node.id for one in found if one.fork] == ["n302"]

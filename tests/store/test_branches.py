@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from mirror.store.branches import Fork, Node, path
+from contextlib import closing
+
+from mirrors import add, add_conversation, add_message, open_mirror
+
+from mirror.store.branches import Fork, Node, nodes, path
 
 
 def node(name, parent=None, position=None, *, at=None, size=1):
@@ -68,3 +72,19 @@ def test_a_very_long_chain_is_walked():
     """A hundred thousand messages, none of them visible."""
     chain = [node("n0"), *(node(f"n{n}", f"n{n - 1}") for n in range(1, 100_000))]
     assert len(path(chain, "n5")) == 100_000
+
+
+def test_below_a_wish_the_visible_way_goes_first():
+    """A broken tree may hang a visible node under another branch: it leads on, though a newer answer is there."""
+    assert ids(path([node("n2", "n1", 1), node("n1"), node("n3", "n1")], "n1")) == ["n1", "n2"]
+
+
+def test_nodes_come_from_a_mirror_in_the_order_of_the_visible_branch():
+    """Whatever order they were stored in; blanks alone are no text, a link is something to show."""
+    with closing(open_mirror()) as conn:
+        add_conversation(conn, "c1", "x")
+        for name, text, position in (("n3", "z", None), ("n2", "  ", 2), ("n1", "a", 1), ("n4", "", 3)):
+            rowid = add_message(conn, "c1", name, text, position=position)
+        add(conn, "links", message_rowid=rowid, position=1, url="https://example.org", kind="citation")
+        found = nodes(conn, "c1")
+    assert [(one.id, one.is_empty) for one in found] == [("n1", False), ("n2", True), ("n4", False), ("n3", False)]

@@ -36,7 +36,8 @@ def found(conn, words):
         ("\u1112\u1161\u11ab", "한"),  # letters that make one syllable
         ("ที่นี่", "ที่ นี่"),  # vowel and tone stay with their letter
         ("ភាសាខ្មែរ", "ភា សា ខ្ មែ រ"),
-        ("𠮷野家", "𠮷 野 家"),
+        ("𠮷𠀋野家", "𠮷 𠀋 野 家"),
+        ("ລາວ", "ລ າ ວ"),
         ("iPhone手机4s", "iPhone 手 机 4s"),
         ("日本👍🏽", "日 本 u1f44d"),
         ("plain words 👍🏽❤️", "u1f44d u2764"),

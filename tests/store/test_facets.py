@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 
 import pytest
 from mirrors import add, add_conversation, add_message, open_mirror
 
-from mirror.store.facets import MOST
+from mirror.store.facets import MOST, counted
+from mirror.store.scoring import Candidate
 from mirror.store.search import Filters, search
 
 
@@ -69,3 +71,15 @@ def test_only_the_most_frequent_values_are_offered(conn):
     for n in range(40):
         add_message(conn, "c", f"n{n}", "rye", model=f"m{n}")
     assert len(facets(conn, "rye")["model"]) == MOST
+
+
+def test_a_project_without_a_name_and_thousands_of_conversations_are_counted(conn):
+    """More conversations than SQLite takes values at once; the id stands for a name that is not known yet."""
+    conn.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)  # as older builds have it
+    add(conn, "projects", id="g-p-1", name=None, url="u")
+    for n in range(1_001):
+        add_conversation(conn, f"c{n}", None, project_id=None if n else "g-p-1")
+    found = counted(conn, [Candidate(n, "n", f"c{n}", "user", "text", None, None, 0, 1, None, 0) for n in range(1_001)])
+    values = {facet.name: [(value.value, value.label, value.count) for value in facet.values] for facet in found}
+    assert values["archived"] == [("no", "no", 1_001)]
+    assert values["project"] == [("g-p-1", "g-p-1", 1)]
