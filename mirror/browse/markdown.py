@@ -16,6 +16,7 @@ from time import thread_time
 from typing import TYPE_CHECKING
 
 import nh3
+from linkify_it import LinkifyIt  # type: ignore[import-untyped] # it has no types
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 from pygments import format  # noqa: A004 - its name
@@ -51,6 +52,7 @@ _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}, "span
 _ATTRIBUTES |= {"pre": {"class", "tabindex"}, "table": {"tabindex"}}
 _LONG_WORD = re.compile(rf"\S{{{LONGEST_ADDRESS},}}")
 _SCHEMES = {"http", "https", "mailto"}
+_NOT_FUZZY = {"fuzzy_link": False, "fuzzy_email": False}  # "main.py" is no address
 
 
 @lru_cache(maxsize=KEPT)
@@ -69,7 +71,13 @@ def prompted(text: str) -> Markup:
     """
     if len(text) > LONGEST_MARKDOWN:
         return plain(text)
-    return _clean(_prompts(has_addresses=_may_have_addresses(text)).render(text))
+    lines, at, pieces = text.replace("\r\n", "\n").split("\n"), 0, []
+    for token in _fences().parse(text):
+        if token.type == "fence" and token.map:
+            begin, end = token.map
+            pieces += [_as_typed("\n".join(lines[at:begin])), _listing(token)]
+            at = end
+    return _clean("".join([*pieces, _as_typed("\n".join(lines[at:]))]))
 
 
 def plain(text: str) -> Markup:
@@ -91,8 +99,21 @@ def highlight_css(style: str) -> str:
 
 def _clean(unsafe: str) -> Markup:
     return Markup(  # noqa: S704 - this is where it is made safe
-        nh3.clean(unsafe, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, link_rel="noopener noreferrer")
+        nh3.clean(
+            unsafe,
+            tags=_TAGS,
+            attributes=_ATTRIBUTES,
+            url_schemes=_SCHEMES,
+            link_rel="noopener noreferrer",
+            attribute_filter=_whole_addresses,
+        )
     )
+
+
+def _whole_addresses(_tag: str, attribute: str, value: str) -> str | None:
+    """Leave out where a link of a chat leads within this server, or to a host of no scheme."""
+    is_whole = attribute != "href" or value.lower().startswith(("http:", "https:", "mailto:"))
+    return value if is_whole else None
 
 
 def _may_have_addresses(text: str) -> bool:
@@ -105,30 +126,35 @@ def _answers(*, has_addresses: bool) -> MarkdownIt:
     return _with_rules(reader.enable(["table", "strikethrough", "linkify"]).use(maths))
 
 
-@lru_cache(maxsize=2)
-def _prompts(*, has_addresses: bool) -> MarkdownIt:
-    reader = MarkdownIt("zero", {"html": False, "linkify": has_addresses}).enable(["fence", "linkify"])
-    reader.add_render_rule("paragraph_open", _prompt_open)
-    reader.add_render_rule("paragraph_close", _prompt_close)
-    return _with_rules(reader)
+@lru_cache(maxsize=1)
+def _fences() -> MarkdownIt:
+    return MarkdownIt("zero", {"html": False}).enable(["fence"])
+
+
+@lru_cache(maxsize=1)
+def _addresses() -> LinkifyIt:
+    return LinkifyIt(options=_NOT_FUZZY)
+
+
+def _as_typed(text: str) -> str:
+    """Return lines as they are, addresses as links."""
+    found = (_addresses().match(text) or []) if _may_have_addresses(text) else []
+    pieces, at = [], 0
+    for address in found:
+        link = f'<a href="{html.escape(address.url)}">{html.escape(address.text)}</a>'
+        pieces += [html.escape(text[at : address.index]), link]
+        at = address.last_index
+    return f'<div class="plain">{"".join(pieces)}{html.escape(text[at:])}</div>\n' if text.strip() else ""
 
 
 def _with_rules(reader: MarkdownIt) -> MarkdownIt:
     if reader.linkify is not None:
-        reader.linkify.set({"fuzzy_link": False, "fuzzy_email": False})  # "main.py" is no address
+        reader.linkify.set(_NOT_FUZZY)
     # What can be wider than the page scrolls by itself, and so must be reachable by keys.
     reader.add_render_rule("table_open", lambda *_: '<table tabindex="0">\n')
     for name, rule in (("image", _image), ("fence", _fence), ("code_block", _fence)):
         reader.add_render_rule(name, rule)
     return reader
-
-
-def _prompt_open(_r: RendererHTML, _t: Sequence[MarkdownToken], _n: int, _o: OptionsDict, _e: EnvType) -> str:
-    return '<div class="plain">'
-
-
-def _prompt_close(_r: RendererHTML, _t: Sequence[MarkdownToken], _n: int, _o: OptionsDict, _e: EnvType) -> str:
-    return "</div>\n"
 
 
 def _image(_r: RendererHTML, tokens: Sequence[MarkdownToken], n: int, _o: OptionsDict, _e: EnvType) -> str:
@@ -138,8 +164,12 @@ def _image(_r: RendererHTML, tokens: Sequence[MarkdownToken], n: int, _o: Option
 
 
 def _fence(_r: RendererHTML, tokens: Sequence[MarkdownToken], n: int, _o: OptionsDict, _e: EnvType) -> str:
-    language = tokens[n].info.split(maxsplit=1)[0] if tokens[n].info.strip() else ""
-    return f'<pre class="code" tabindex="0"><code>{_coloured(tokens[n].content.rstrip(), language)}</code></pre>\n'
+    return _listing(tokens[n])
+
+
+def _listing(token: MarkdownToken) -> str:
+    language = token.info.split(maxsplit=1)[0] if token.info.strip() else ""
+    return f'<pre class="code" tabindex="0"><code>{_coloured(token.content.rstrip(), language)}</code></pre>\n'
 
 
 def _coloured(text: str, language: str) -> str:

@@ -1,11 +1,13 @@
 r"""A markdown-it plugin that leaves maths as it was written: ``\(x\)``, ``\[x\]`` and ``$$x$$``, also across lines.
 
-Read as Markdown, a formula loses its backslashes and half of its asterisks. A single dollar is money, not maths.
+Read as Markdown, a formula loses its backslashes and half of its asterisks. A single dollar is money, unless another
+one on the line closes a formula: no space inside, no digit after either (``$x_1$``, not ``$5 and $10``).
 """
 
 from __future__ import annotations
 
 import html
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 LONGEST = 4_000  # characters of a formula; what is not closed within them is none, so that reading stays linear
 _INLINE = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
+_DOLLAR = re.compile(r"\$(?=[^\s$\d])[^$\n]{0,200}(?<=[^\s\\])\$(?![\d$])")
 _BLOCK = {"\\[": "\\]", "$$": "$$"}
 
 
@@ -34,13 +37,23 @@ def maths(reader: MarkdownIt) -> None:
 def _inline(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it calls it so
     opening = state.src[state.pos : state.pos + 2]
     if opening not in _INLINE:
-        return False
+        return _dollar(state, silent=silent)
     end = state.src.find(_INLINE[opening], state.pos + 2, min(state.posMax, state.pos + LONGEST))
     if end <= state.pos + 2:
         return False
     if not silent:
         state.push("maths", "code", 0).content = state.src[state.pos : end + 2]
     state.pos = end + 2
+    return True
+
+
+def _dollar(state: StateInline, *, silent: bool) -> bool:
+    found = _DOLLAR.match(state.src, state.pos, state.posMax)
+    if found is None or state.src[state.pos - 1 : state.pos].isalnum():
+        return False
+    if not silent:
+        state.push("maths", "code", 0).content = found[0]
+    state.pos = found.end()
     return True
 
 

@@ -36,7 +36,8 @@ class Plot:
 def stacked(title: str, counts: Mapping[str, Mapping[str, int]], names: Mapping[str, str] | None = None) -> Plot:
     """Return stacked bars, one a month, of month -> series -> number; months without any are there, too."""
     months = _months(sorted(counts))
-    series = {(names or {}).get(name, name): keys for name, keys in _series(counts).items()}
+    counts = {month: counts[month] for month in months if month in counts}
+    series = _series(counts, names or {})
     highest = max((sum(counts.get(month, {}).values()) for month in months), default=0)
     top = _nice(highest)
     bars = [_bar(n, len(months), month, counts.get(month, {}), series, top) for n, month in enumerate(months)]
@@ -46,16 +47,19 @@ def stacked(title: str, counts: Mapping[str, Mapping[str, int]], names: Mapping[
     return Plot(svg, key)
 
 
-def _series(counts: Mapping[str, Mapping[str, int]]) -> dict[str, list[str]]:
+def _series(counts: Mapping[str, Mapping[str, int]], names: Mapping[str, str]) -> dict[str, list[str]]:
     """Return the name of each series and the keys that it sums up, the most frequent first."""
     sums: dict[str, int] = {}
     for month in counts.values():
         for key, number in month.items():
             sums[key] = sums.get(key, 0) + number
     ranked = sorted(sums, key=lambda key: (-sums[key], key))
-    if len(ranked) <= SERIES:
-        return {key: [key] for key in ranked}
-    return {key: [key] for key in ranked[: SERIES - 1]} | {"others": ranked[SERIES - 1 :]}
+    is_many = len(ranked) > SERIES
+    series: dict[str, list[str]] = {}
+    for n, key in enumerate(ranked):
+        name = "others" if is_many and n >= SERIES - 1 else names.get(key, key)
+        series.setdefault(name, []).append(key)
+    return series
 
 
 def _bar(
@@ -110,4 +114,4 @@ def _nice(number: int) -> int:
     size = 2
     while size < number:
         size *= 10
-    return next(step for step in (size // 10 * 2, size // 10 * 4, size // 2, size) if step >= number and step)
+    return max(2, next(step for step in (size // 10 * 2, size // 10 * 4, size // 2, size) if step >= number))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 TABLE = "messages_cjk"
-VERSION = 2  # of the rule below; another one fills the index anew
+VERSION = 3  # of the rule below; another one fills the index anew
 _SETTING = "cjk"
 _RANGES = (  # Thai and Lao, Myanmar, Hangul letters, Khmer, radicals, kana and Han, Hangul, and their extensions
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u9fff\ua960-\ua97f"
@@ -30,7 +30,7 @@ _UNSPACED = re.compile(f"[{_RANGES}]")
 _EMOJI = "\u2300-\u23ff\u2600-\u26ff\u2701-\u2775\u2794-\u27bf\u2b00-\u2bff\U0001f000-\U0001f3fa\U0001f400-\U0001faff"
 _PICTURE = re.compile(f"[{_EMOJI}]")
 _EITHER = re.compile(f"[{_RANGES}{_EMOJI}]")
-_VARIANTS = re.compile("[\u200d\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")  # joiner, colour or not, tones of skin
+_VARIANTS = re.compile("[\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef]")  # of form, colour, skin
 
 
 class _Apart(dict[int, str]):
@@ -73,7 +73,7 @@ def set_apart(text: str) -> str:
     """
     if not is_unspaced(text):
         return "".join(_PICTURE.findall(text)).translate(_APART)
-    return _RUN_END.sub(" ", unicodedata.normalize("NFKC", text)).translate(_APART)
+    return _RUN_END.sub(" ", _VARIANTS.sub("", unicodedata.normalize("NFKC", text))).translate(_APART)
 
 
 def without_emoji(text: str) -> str:

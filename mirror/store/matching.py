@@ -9,10 +9,11 @@ match most, so of up to ``RANKED`` matches the best by bm25 are looked at, of mo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mirror.errors import UsageError
-from mirror.store.cjk import is_filled
+from mirror.store.cjk import is_filled, is_unspaced
 from mirror.store.scoring import Candidate, Title
 from mirror.store.words import Word, expression, has_letters, like, parse, period
 
@@ -51,11 +52,16 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The words, by the index that knows them: (table, FTS5 expression) of what is ``wanted`` and ``unwanted``."""
+    """The words, by the index that knows them: (table, FTS5 expression) of what is ``wanted`` and ``unwanted``.
+
+    ``runs``: the expression that finds them all in the index of characters, which knows spaced words, too, where these
+    stand in a run of characters; empty where there is no need.
+    """
 
     words: tuple[Word, ...]
     wanted: tuple[tuple[str, str], ...]
     unwanted: tuple[tuple[str, str], ...]
+    runs: str = ""
 
     @classmethod
     def of(cls, conn: sqlite3.Connection, typed: str) -> Query:
@@ -80,7 +86,9 @@ class Query:
             for table, side in sides.items()
             if side and not matches[table]
         )
-        return cls(tuple(words), wanted, unwanted)
+        has_spaced = any(word.is_spaced and not word.is_excluded for word in words)
+        runs = expression(word.in_run for word in words) if has_signs and has_spaced else ""
+        return cls(tuple(words), wanted, unwanted, runs)
 
 
 class Where:
@@ -117,13 +125,7 @@ def titles(conn: sqlite3.Connection, query: Query, filters: Filters, conversatio
     """Return the conversations whose title matches, at most ``TITLES``; none where the filters ask for messages."""
     if filters.role or filters.kind or filters.model or filters.branches == "other" or not query.wanted:
         return []
-    where, match = Where(), dict(query.wanted).get(WORDS)
-    _add_title_words(where, query)
-    if filters.since is not None:
-        where.add("c.updated_at >= ?", period(filters.since)[0])
-    if filters.until is not None:
-        where.add("c.created_at < ?", period(filters.until)[1])
-    where.add(str(conversation), *conversation.values)
+    where, match = _on_titles(query, filters, conversation), dict(query.wanted).get(WORDS)
     if match and count(conn, "conversations_fts", match) <= RANKED:
         tables, rank = "conversations_fts f CROSS JOIN conversations c ON c.rowid = f.rowid", "f.rank"
         where.add("conversations_fts MATCH ?", match)
@@ -132,7 +134,34 @@ def titles(conn: sqlite3.Connection, query: Query, filters: Filters, conversatio
         if match:
             where.add("+c.rowid IN (SELECT rowid FROM conversations_fts WHERE conversations_fts MATCH ?)", match)
     sql = f"SELECT c.id, ifnull(c.updated_at, ''), {rank} FROM {tables} WHERE {where} ORDER BY 3, 2 DESC LIMIT {TITLES}"
-    return [Title(*row) for row in conn.execute(sql, where.values)]
+    found = [Title(*row) for row in conn.execute(sql, where.values)]
+    known = {title.conversation_id for title in found}
+    return found + _titles_in_runs(conn, query, filters, conversation, known)
+
+
+def _on_titles(query: Query, filters: Filters, conversation: Where) -> Where:
+    where = Where()
+    _add_title_words(where, query)
+    if filters.since is not None:
+        where.add("c.updated_at >= ?", period(filters.since)[0])
+    if filters.until is not None:
+        where.add("c.created_at < ?", period(filters.until)[1])
+    where.add(str(conversation), *conversation.values)
+    return where
+
+
+def _titles_in_runs(
+    conn: sqlite3.Connection, query: Query, filters: Filters, conversation: Where, known: set[str]
+) -> list[Title]:
+    """Return titles in which spaced words stand in a run of characters, which the index of titles takes for one."""
+    if not (query.runs and conn.execute(f"SELECT 1 FROM {SIGNS} LIMIT 1").fetchone()):
+        return []
+    where = _on_titles(query, filters, conversation)
+    for word in (word for word in query.words if word.is_spaced and not word.is_excluded):
+        where.add("c.title LIKE ? ESCAPE '\\'", like(word))
+    sql = f"SELECT c.id, ifnull(c.updated_at, ''), c.title FROM conversations c WHERE {where} ORDER BY 2 DESC"
+    rows = (row for row in conn.execute(sql, where.values) if row[0] not in known and is_unspaced(row[2]))
+    return [Title(row[0], row[1], 0.0) for row in islice(rows, TITLES)]
 
 
 def _add_title_words(where: Where, query: Query) -> None:
@@ -167,6 +196,32 @@ def candidates(
     """
     if not query.wanted:
         return [], True
+    found, is_complete = _found(conn, query, filters, conversation, limit, latest=latest, first=first)
+    if not (query.runs and 0 < count(conn, SIGNS, query.runs) <= RANKED):
+        return found, is_complete
+    runs = Query(query.words, ((SIGNS, query.runs),), ())
+    more, is_whole = _found(conn, runs, filters, conversation, limit, latest=latest, first=first)
+    return _joined(found, more), is_complete and is_whole
+
+
+def _joined(found: list[Candidate], more: list[Candidate]) -> list[Candidate]:
+    """Return both, the best of either index as good as that of the other."""
+    best, other = (min((one.rank for one in side), default=0.0) for side in (found, more))
+    scale = best / other if best and other else float(not found)
+    known = {one.rowid for one in found}
+    return found + [one._replace(rank=one.rank * scale) for one in more if one.rowid not in known]
+
+
+def _found(
+    conn: sqlite3.Connection,
+    query: Query,
+    filters: Filters,
+    conversation: Where,
+    limit: int,
+    *,
+    latest: bool,
+    first: tuple[int, int],
+) -> tuple[list[Candidate], bool]:
     counts = {side: count(conn, *side) for side in query.wanted}
     driver = min(counts, key=lambda side: counts[side])  # the rarer words decide, the others are looked up
     where = in_message(query, filters, conversation, driver)

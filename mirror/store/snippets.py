@@ -7,6 +7,8 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from mirror.store.cjk import is_unspaced
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -53,7 +55,8 @@ def is_stem(word: str) -> bool:
 
 
 def _marked(text: str, words: Sequence[Word]) -> str:
-    wanted = [re.escape(word.text) for word in words if word.is_apart and not word.is_excluded]
+    in_runs = START not in text and is_unspaced(text)
+    wanted = [re.escape(word.text) for word in words if (word.is_apart or in_runs) and not word.is_excluded]
     return re.sub(f"(?i:{'|'.join(wanted)})", f"{START}\\g<0>{STOP}", text) if wanted else text
 
 

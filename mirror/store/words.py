@@ -62,6 +62,11 @@ class Word:
         return f"({either})" if len(forms) > 1 else either
 
     @property
+    def in_run(self) -> Word:
+        """The word as the index of characters holds it, where it stands in a run of them: ``学习Python编程``."""
+        return self.apart if self.is_apart else replace(self, text=unicodedata.normalize("NFKC", self.text))
+
+    @property
     def apart(self) -> Word:
         """The word as the index of characters holds it, a phrase of them."""
         return replace(self, text=set_apart(self.text).strip())

@@ -105,6 +105,7 @@ def test_pictures_are_links():
     assert "img" not in tags(html)
     assert "image: a cat" in html
     assert 'href="https://example.org/cat.png"' in html
+    assert "href" not in rendered("[x](/-/logout) [x](//example.org) ![x](sandbox:/mnt/data/x.png)")
 
 
 def test_tables_and_lists_are_read():
@@ -162,6 +163,9 @@ def test_prompts_keep_asterisks_and_letters_link():
 def test_money_is_no_maths():
     """Single dollars are prices."""
     assert "code" not in tags(rendered("It costs $5 and *then* $10."))
+    assert "code" not in tags(rendered("From $5-$10, or $5 to US$, or $ 5$, or CA$6 and US$7."))
+    for formula in ("$a*b*c$", r"$x_1 \le y_2$"):
+        assert f">{formula}<" in rendered(f"So {formula} holds.")
     assert "em" in tags(rendered("It costs $5 and *then* $10."))
     assert "code" not in tags(rendered(r"an open \( and no end"))
 
@@ -174,6 +178,9 @@ def test_a_prompt_is_shown_as_it_was_typed():
     assert tags(html) == {"div"}
     assert "&lt;b&gt;" in html
     assert "pre" in tags(prompted("see\n```python\nx = 1\n```"))
+    text = "  first\n\n\ndef f():\n    a = 1\n\n    return a  # https://example.org\n"
+    assert "".join(_texts(prompted(text))).strip("\n") == text.strip("\n")
+    assert 'href="https://example.org"' in prompted(text)
 
 
 @pytest.mark.parametrize("piece", REPEATED)

@@ -440,3 +440,25 @@ def test_words_apart_on_the_visible_branch_go_before_another_branch(conn):
     result = search(conn, "barley loaf")
     assert [hit.conversation_id for hit in result.hits] == ["c2"]
     assert (result.is_widened, result.is_partial, result.elsewhere) == (True, False, 0)
+
+
+@pytest.mark.parametrize(
+    "words", ["python", "Python 编程", "2024", "abc", "python iphone", '"学习python"', "python -java", "pyth*"]
+)
+def test_spaced_words_inside_a_run_are_found(conn, words):
+    """Latin words and numbers between Chinese or Japanese characters, without a space, are words as well."""
+    talk(conn, "c1", "学习Python编程。第2024年、我的iPhone手机、全角ABC文字", title="x")
+    talk(conn, "c2", "学习Java编程。第2023年", "pythons and iPhones", title="y")
+    found_ids = found(conn, words)
+    assert found_ids[:1] == ["c1"] or words == "pyth*"
+    assert "c1" in found_ids
+    passage = next(hit for hit in search(conn, words).hits if hit.conversation_id == "c1").passages[0]
+    assert any(is_match for _, is_match in parts(passage.snippet)) or words == "abc"
+
+
+def test_spaced_words_inside_a_run_are_found_in_titles(conn):
+    """A title is a run, too; other titles that only hold the letters are not meant."""
+    talk(conn, "c1", "教程", title="Python入门教程")
+    talk(conn, "c2", "x", title="Snakes")
+    assert found(conn, "python") == ["c1"]
+    assert found(conn, "python -教程") == []
