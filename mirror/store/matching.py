@@ -25,6 +25,7 @@ RANKED = 20_000  # matches that bm25 puts in order
 FIRST = 1_000  # of these, or of the newest where they are to be counted, how many are looked at first
 FEW = 400  # of the newest where nothing is counted: every one is a place on the disk to go to
 TITLES = 500  # titles that are weighed
+SCANNED = 20_000  # conversations whose titles are read one by one for what no index of titles finds
 WORDS, SIGNS = "messages_fts", "messages_cjk"
 
 _COLUMNS = (
@@ -154,11 +155,13 @@ def _titles_in_runs(
     conn: sqlite3.Connection, query: Query, filters: Filters, conversation: Where, known: set[str]
 ) -> list[Title]:
     """Return titles in which spaced words stand in a run of characters, which the index of titles takes for one."""
-    if not (query.runs and conn.execute(f"SELECT 1 FROM {SIGNS} LIMIT 1").fetchone()):
+    has_runs = query.runs and conn.execute(f"SELECT 1 FROM {SIGNS} LIMIT 1").fetchone()
+    if not has_runs or conn.execute("SELECT ifnull(max(rowid), 0) FROM conversations").fetchone()[0] > SCANNED:
         return []
     where = _on_titles(query, filters, conversation)
-    for word in (word for word in query.words if word.is_spaced and not word.is_excluded):
-        where.add("c.title LIKE ? ESCAPE '\\'", like(word))
+    wanted = [like(word) for word in query.words if word.is_spaced and not word.is_excluded]
+    likes = " AND ".join(["ifnull(title, '') LIKE ? ESCAPE '\\'"] * len(wanted))
+    where.add(f"c.rowid IN (SELECT rowid FROM conversations WHERE {likes})", *wanted)
     sql = f"SELECT c.id, ifnull(c.updated_at, ''), c.title FROM conversations c WHERE {where} ORDER BY 2 DESC"
     rows = (row for row in conn.execute(sql, where.values) if row[0] not in known and is_unspaced(row[2]))
     return [Title(row[0], row[1], 0.0) for row in islice(rows, TITLES)]

@@ -76,7 +76,7 @@ def near(
 def _part(conn: sqlite3.Connection, query: Query, word: Word, filters: Filters, conversation: Where) -> _Part:
     part = _alone(conn, query, word)
     may_begin = word.is_spaced and not word.is_prefix and len(word.text) >= _SHORTEST and is_stem(word.text)
-    if part.matches or not may_begin or titles(conn, part.query, filters, conversation):
+    if part.matches or not may_begin or titles(conn, replace(part.query, runs=""), filters, conversation):
         return part
     return _alone(conn, query, replace(word, is_prefix=True))
 
@@ -96,7 +96,7 @@ def _weigh(conn: sqlite3.Connection, parts: list[_Part]) -> None:
 
 
 def _seek(conn: sqlite3.Connection, part: _Part, filters: Filters, conversation: Where) -> None:
-    part.titles = titles(conn, part.query, filters, conversation)
+    part.titles = titles(conn, replace(part.query, runs=""), filters, conversation)
     found, _ = candidates(conn, part.query, filters, conversation, 1, latest=False, first=(SOUGHT, SOUGHT))
     part.messages = [one for one in found if filters.branches != "visible" or one.position is not None]
     part.conversations = {one.conversation_id for one in part.titles} | {one.conversation_id for one in part.messages}
