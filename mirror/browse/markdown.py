@@ -4,7 +4,7 @@ Three walls stand between a message and the page: markdown-it escapes raw HTML a
 nh3 lets only the elements and attributes listed here through; the pages' own policy (see pages.py) runs no script of a
 message and fetches nothing. An image becomes a link, for showing it would tell another host what is being read.
 
-Maths (``\(x\)``, ``\[x\]``, ``$$x$$``) stays as it was written, legible and whole, instead of being read as Markdown.
+Maths (``\(x\)``, ``\[x\]``, ``$$x$$``, ``$x$``) stays as it was written, legible and whole, not read as Markdown.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def prompted(text: str) -> Markup:
     """
     if len(text) > LONGEST_MARKDOWN:
         return plain(text)
-    lines, at, pieces = text.replace("\r\n", "\n").split("\n"), 0, []
+    lines, at, pieces = re.split("\r\n?|\n", text), 0, []  # as markdown-it counts them
     for token in _fences().parse(text):
         if token.type == "fence" and token.map:
             begin, end = token.map

@@ -200,7 +200,8 @@ def candidates(
     if not query.wanted:
         return [], True
     found, is_complete = _found(conn, query, filters, conversation, limit, latest=latest, first=first)
-    if not (query.runs and 0 < count(conn, SIGNS, query.runs) <= RANKED):
+    in_runs = count(conn, SIGNS, query.runs) if query.runs else 0
+    if not in_runs or (in_runs > RANKED and not is_complete):  # of very many either way, these are enough
         return found, is_complete
     runs = Query(query.words, ((SIGNS, query.runs),), ())
     more, is_whole = _found(conn, runs, filters, conversation, limit, latest=latest, first=first)

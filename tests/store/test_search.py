@@ -447,7 +447,7 @@ def test_words_apart_on_the_visible_branch_go_before_another_branch(conn):
 )
 def test_spaced_words_inside_a_run_are_found(conn, words):
     """Latin words and numbers between Chinese or Japanese characters, without a space, are words as well."""
-    talk(conn, "c1", "学习Python编程。第2024年、我的iPhone手机、全角ABC文字", title="x")
+    talk(conn, "c1", "学习Python编程。第2024年、我的iPhone手机、全角\uff21\uff22\uff23文字", title="x")
     talk(conn, "c2", "学习Java编程。第2023年", "pythons and iPhones", title="y")
     found_ids = found(conn, words)
     assert found_ids[:1] == ["c1"] or words == "pyth*"
@@ -462,3 +462,11 @@ def test_spaced_words_inside_a_run_are_found_in_titles(conn):
     talk(conn, "c2", "x", title="Snakes")
     assert found(conn, "python") == ["c1"]
     assert found(conn, "python -教程") == []
+
+
+def test_very_many_finds_inside_runs_are_looked_at_where_there_are_few_others(conn, monkeypatch):
+    """Words that nearly always stand in runs are not lost for being many there."""
+    monkeypatch.setattr(matching, "RANKED", 5)
+    for n in range(12):
+        talk(conn, f"c{n}", f"第{2000 + n}年的Python编程", title="x")
+    assert len(found(conn, "python", limit=20)) == 12
