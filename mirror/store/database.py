@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another program's transaction
+_ATTEMPTS = 100  # to change the kind of log while others read
 # What this program knows: a database that has applied anything else was written by a newer one.
 MIGRATIONS = ("m0001_initial", "m0002_cjk", "m0003_months")
 FREE_SPACE = 64 * 1024 * 1024  # bytes below which a run does not start
@@ -109,7 +110,8 @@ class Writer:
         with translated(self.path):
             self.conn = _connect(f"file:{_uri(self.path)}?mode=rw")
             _refuse_unknown(self.conn, self.path)
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
+            _write_ahead(self.conn)
+            for pragma in ("synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
                 self.conn.execute(f"PRAGMA {pragma}")
             _migrate(self.conn)
         stat = self.path.stat()
@@ -233,9 +235,37 @@ def _refuse_unknown(conn: sqlite3.Connection, path: Path) -> None:
         raise ForeignDatabaseError(f"{path} was made by a newer chatmirror (schema {newest}); update chatmirror.")
 
 
+def _write_ahead(conn: sqlite3.Connection) -> None:
+    """Keep a write-ahead log from now on (https://www.sqlite.org/pragma.html#pragma_journal_mode).
+
+    SQLite refuses the change at once where anybody reads the file; it waits for a transaction. So wait for that first,
+    and take the change up again where a reader came in between.
+    """
+    for attempt in range(_ATTEMPTS):
+        if conn.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            return
+        conn.execute("BEGIN EXCLUSIVE")
+        conn.execute("COMMIT")
+        try:
+            conn.execute("PRAGMA journal_mode=WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != _BUSY or attempt + 1 == _ATTEMPTS:
+                raise
+        else:
+            return
+
+
 def _migrate(conn: sqlite3.Connection) -> None:
+    """Apply what is missing, all or nothing: a file with some tables of ours would pass for another program's."""
     from sqlite_utils import Database  # noqa: PLC0415 - takes a while, and who only reads does not need it
 
     from mirror.migrations import migrations  # noqa: PLC0415 - see above
 
-    migrations.apply(Database(conn, execute_plugins=False))
+    conn.execute("BEGIN IMMEDIATE")  # waits for who writes, as a transaction that began by reading does not
+    try:
+        migrations.apply(Database(conn, execute_plugins=False))
+        conn.execute("COMMIT")
+    except BaseException:
+        if conn.in_transaction:
+            conn.execute("ROLLBACK")
+        raise

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -56,6 +58,40 @@ def test_a_killed_run_leaves_no_lock(path):
     subprocess.run([sys.executable, "-c", code, str(path)], check=False)
     with Writer(path) as writer:
         assert writer.conn.execute("SELECT count(*) FROM conversations").fetchone()[0] == 0
+
+
+def test_a_run_killed_while_it_made_the_tables_is_taken_up(path):
+    """A file is never left half made, to be taken for another program's."""
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from mirror.migrations import migrations; from mirror.store.database import Writer\n"
+        "migrations.pending = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "Writer(Path(sys.argv[1])).__enter__()"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == -signal.SIGKILL
+    with Writer(path) as writer:
+        assert writer.conn.execute("SELECT count(*) FROM conversations").fetchone()[0] == 0
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+@pytest.mark.parametrize("tables", [True, False])
+@pytest.mark.parametrize("lock", ["BEGIN; SELECT count(*) FROM sqlite_master", "BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+def test_a_run_waits_for_who_holds_the_file_for_a_moment(path, mode, tables, lock):
+    """A reader or writer of another program, whatever it holds, delays the opening and never ends it."""
+    if tables:
+        Writer(path).__enter__().__exit__()
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute(f"PRAGMA journal_mode={mode}")
+    for statement in lock.split(";"):
+        other.execute(statement).fetchall()
+    release = threading.Timer(0.3, other.rollback)
+    release.start()
+    with Writer(path) as writer:
+        assert writer.conn.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        with writer.transaction() as conn:
+            conn.execute("INSERT INTO _settings VALUES ('a', '1')")
+    release.join()
+    other.close()
 
 
 def test_a_newer_database_is_refused_and_not_touched(path):
