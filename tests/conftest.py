@@ -10,8 +10,10 @@ from commands import run
 from hypothesis import HealthCheck, settings
 
 # How long an example takes says more about the machine than about the program.
-settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("here")
+settings.register_profile("same", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("other", settings.get_profile("same"), derandomize=False)
+# The same examples each time, so that a test which fails has seen a change; others to look for what nobody thought of.
+settings.load_profile(os.environ.get("CHATMIRROR_EXAMPLES", "same"))
 
 FOR_TESTS = {"CHATMIRROR_DATASETTE_PRE", "CHATMIRROR_REAL_DATA", "CHATMIRROR_NIGHTS", "CHATMIRROR_SEED"}
 ROOT = Path(__file__).resolve().parent.parent

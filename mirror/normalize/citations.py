@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mirror.normalize.rows import Link
 
 _HIDDEN = "hidden"
+_CLOSED = re.compile("\ue200[^\ue200\ue201]*\ue201")
 # What stands for a reference and nothing else, so that a link may take its place.
 _LIKE_A_MARK = re.compile(
     "\u3010[^\u3010\u3011]*\u2020[^\u3010\u3011]*\u3011"
@@ -41,6 +42,7 @@ _OAICITE = re.compile(r":contentReference\[oaicite:\d+\](?:\{[^}\n]*\})?|\u3010o
 _NOT_SHOWN = frozenset(
     (*PAGE_LISTS, "refs", "safe_urls", "metadata", "extra_params", "entity_data", "input_pointer", "fff_metadata")
 )
+_ROW = re.compile(r"\s*\|")
 _CLOSES_A_WORD = ".,;:!?)]}%\"'\u2019\u201d"
 
 
@@ -78,12 +80,17 @@ def resolve(text: str, metadata: dict[str, Any], *, legacy: bool) -> Resolved:
 
 def _placed_references(text: str, references: list[dict[str, Any]]) -> tuple[list[_Span], list[Link]]:
     plain_text = text.translate(LOOKALIKES)
+    # Looking for every mark from the top would take the square of their number.
+    first = {found[0]: found.start() for found in reversed(list(_CLOSED.finditer(plain_text)))}
     next_from: dict[str, int] = {}
     spans: list[_Span] = []
     loose: list[Link] = []
     for reference in sorted(references, key=_start):
         quoted = as_text(reference.get("matched_text")).translate(LOOKALIKES).strip()
-        at = plain_text.find(quoted, next_from.get(quoted, 0)) if quoted else -1
+        if quoted not in next_from and _CLOSED.fullmatch(quoted):
+            at = first.get(quoted, -1)
+        else:
+            at = plain_text.find(quoted, next_from.get(quoted, 0)) if quoted else -1
         if at < 0:
             loose += _reference_pages(reference)
             continue
@@ -248,27 +255,28 @@ def _sources(metadata: dict[str, Any]) -> dict[str, Link]:
 def _put_together(text: str, spans: list[_Span]) -> tuple[str, list[Link]]:
     pieces: list[str] = []
     found: list[Link] = []
-    done = 0
+    done = seen = 0
+    is_row: bool | None = None
     # Where spans overlap, the first and longest one counts.
     for span in sorted(spans, key=lambda span: (span.start, span.start != span.end, -span.end)):
         if span.start < done:
             found += span.links
             continue
         before = text[done : span.start]
+        line = text.rfind("\n", seen, span.start) + 1
+        if line or is_row is None:
+            is_row = bool(_ROW.match(text, line, span.start))
+        seen = span.start
         if not span.shown and before.endswith(" ") and text[span.end : span.end + 1] in {"", " ", "\n", ".", ",", ";"}:
             before = before[:-1]
         pieces.append(before)
         if span.shown.startswith(("[", "(")) and _ends_a_word(before or (pieces[-2] if len(pieces) > 1 else "")):
             pieces.append(" ")
-        pieces.append(_in_cell(span.shown) if _is_row(text, span.start) else span.shown)
+        pieces.append(_in_cell(span.shown) if is_row else span.shown)
         found += span.links
         done = span.end
     pieces.append(text[done:])
     return "".join(pieces), found
-
-
-def _is_row(text: str, at: int) -> bool:
-    return text[text.rfind("\n", 0, at) + 1 : at].lstrip().startswith("|")
 
 
 def _in_cell(shown: str) -> str:

@@ -78,17 +78,25 @@ def _merged_parents(layers: Sequence[Layer]) -> dict[str, str | None]:
     parents: dict[str, str | None] = {}
     for layer in layers:
         newer = layer.conversation.parents or {}
-        if not layer.proves_absence:
-            newer = {node: parent for node, parent in newer.items() if not _is_known_better(parents, node, parent)}
-        parents.update(newer)
+        if layer.proves_absence:
+            parents.update(newer)
+        else:
+            _add_flatter(parents, newer)
     return parents
+
+
+def _add_flatter(parents: dict[str, str | None], newer: dict[str, str | None]) -> None:
+    parents.update({node: parent for node, parent in newer.items() if node not in parents})
+    # A node that moves takes a detour away from those below it: until all that is left agrees.
+    while moved := {node: parent for node, parent in newer.items() if not _is_known_better(parents, node, parent)}:
+        parents.update(moved)
 
 
 def _is_known_better(parents: dict[str, str | None], node: str, parent: str | None) -> bool:
     """Tell whether an older tree leads to the same parent by way of nodes that a flat reading leaves out."""
     step = parents.get(node)
     if parent is None or parent not in parents:
-        return step is not None
+        return True
     for _ in range(_LONGEST_DETOUR):
         if step is None or step == parent:
             break

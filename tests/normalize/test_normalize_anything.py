@@ -2,11 +2,10 @@
 
 import json
 import re
-import time
 from dataclasses import asdict
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mirror.normalize import Layer, merge, normalize
@@ -214,6 +213,7 @@ def test_any_json_becomes_rows_that_can_be_stored(payload):
 
 @settings(max_examples=80)
 @given(st.lists(st.tuples(PAYLOAD, st.booleans()), max_size=3))
+@example([({"messages": [{"id": "a"}, {}]}, False), ({"messages": [None, "a"]}, False)])
 def test_any_payloads_can_be_merged(payloads):
     """However the readings of a chat differ, together they make sound rows and no message is lost."""
     layers = [Layer(normalize("chatgpt", payload), "2025-01-01T00:00:00.000Z", whole) for payload, whole in payloads]
@@ -246,16 +246,15 @@ def test_depth_is_no_danger(wrap, depth):
         assert_storable(normalize("chatgpt", payload))
 
 
-def test_a_conversation_of_thirty_thousand_messages_is_read_in_seconds():
+@pytest.mark.timeout(120)  # what takes the square of this number would take longer, what does not a few seconds
+def test_a_conversation_of_a_hundred_thousand_messages_is_read_in_seconds():
     """The longest chat anybody has is no reason to wait."""
     mapping = {
         str(n): {
             "parent": str(n - 1) if n else None,
             "message": {"author": {"role": "user"}, "content": {"parts": ["x"]}},
         }
-        for n in range(30_000)
+        for n in range(100_000)
     }
-    began = time.perf_counter()
     conversation = normalize("chatgpt", {"mapping": mapping})
-    assert conversation.messages[-1].position == 30_000
-    assert time.perf_counter() - began < 20
+    assert conversation.messages[-1].position == 100_000

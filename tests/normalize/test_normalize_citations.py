@@ -1,7 +1,5 @@
 """Citation marks become what a reader of the page sees."""
 
-import time
-
 import pytest
 
 from mirror.normalize import Link, normalize
@@ -170,11 +168,10 @@ def test_brackets_that_are_no_citation_stay(text, role, expected):
     assert shown(text, role).text == expected
 
 
+@pytest.mark.timeout(60)  # what takes the square of this number would take longer, what does not a second or two
 def test_a_long_text_full_of_marks_is_quick():
-    """An answer with ten thousand citations opens without a wait."""
-    words = [mark("cite", f"turn0search{n}") for n in range(10_000)]
+    """An answer with a hundred thousand citations opens without a wait."""
+    words = [mark("cite", f"turn0search{n}") for n in range(100_000)]
     references = [ref(word, items=[page(f"{A}{n}", str(n))]) for n, word in enumerate(words)]
-    began = time.perf_counter()
     row = shown(" text ".join(words), content_references=references)
-    assert len(row.links) == 10_000
-    assert time.perf_counter() - began < 5
+    assert len(row.links) == 100_000

@@ -1,7 +1,8 @@
 """Which branch a person sees, also in trees that no service should send."""
 
 import random
-import time
+
+import pytest
 
 from mirror.normalize.tree import Weight, visible_branch
 
@@ -62,6 +63,7 @@ def test_nodes_without_any_structure_are_one_conversation_in_time():
     assert visible_branch(parents, "b", {"a": at(3), "b": at(1), "c": Weight()}) == ["a", "b", "c"]
 
 
+@pytest.mark.timeout(60)  # what takes the square of this number would take longer, what does not a second
 def test_a_chain_of_a_hundred_thousand_nodes_takes_no_time():
     """The longest chat opens at once, in whatever order its nodes come, with and without a current node."""
     names = [str(n) for n in range(100_000)]
@@ -69,7 +71,5 @@ def test_a_chain_of_a_hundred_thousand_nodes_takes_no_time():
     random.Random(7).shuffle(links)
     parents = {**dict(links), "side": "0"}
     weight = {name: Weight(1 + int(name), is_readable=True) for name in names}
-    began = time.perf_counter()
     assert visible_branch(parents, "99999", weight) == names
     assert visible_branch(parents, None, weight) == names
-    assert time.perf_counter() - began < 2
