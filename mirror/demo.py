@@ -85,24 +85,29 @@ def _sync(path: Path, environ: dict[str, str]) -> Outcome:
 
 def _live(service: Simulator) -> list[str]:
     """Let the person act; return what was done, in words."""
-    person, account = service.person, service.account
-    rows = sorted(account.conversations.values(), key=lambda c: c["update_time"], reverse=True)
-    open_ones = [row for row in rows if row["title"] and not row["is_archived"]]
-    asked, edited, renamed, archived, starred, deleted = open_ones[:6]
-    person.new_message(asked["conversation_id"], "And if the kitchen is only 17 degrees?")
-    person.edit_prompt(edited["conversation_id"], "The same question, but for a small kitchen, please.")
-    old = renamed["title"]
-    person.rename(renamed["conversation_id"], f"{old} (keep)")
-    person.archive(archived["conversation_id"])
-    person.star(starred["conversation_id"])
-    person.delete(deleted["conversation_id"])
+    person = service.person
+    titled = {row["title"]: key for key, row in service.account.conversations.items()}
+    person.new_message(
+        titled["Plan the week from my calendar"],
+        "When do I feed the starter for the class?",
+        "On Tuesday at 8:00 and again at 20:00; then it is ripe on **Wednesday** morning.",
+    )
+    person.edit_prompt(
+        titled["Planets for the weekend"],
+        "Which planets are up on Saturday evening, without a telescope?",
+        "Two: **Saturn** in the south at dusk, and **Jupiter** in the east from 21:40 on.",
+    )
+    person.rename(titled["Will it be clear tonight?"], "Clear sky, every morning at seven")
+    person.archive(titled["🎂 Party for the bakery's birthday 🥖"])
+    person.star(titled["Fill in the mill's order form"])
+    person.delete(titled["Book the observatory evening"])
     person.new_conversation("Rain on the observing night", "Will a dew shield do?", "For an hour or two, yes.")
     return [
-        f"asked something more in “{asked['title']}”,",
-        f"edited a question in “{edited['title']}”, which began a new branch,",
-        f"renamed “{old}”,",
-        f"archived “{archived['title']}” and starred “{starred['title']}”,",
-        f"deleted “{deleted['title']}”, and began “Rain on the observing night”.",
+        "asked something more in “Plan the week from my calendar”,",
+        "edited a question in “Planets for the weekend”, which began a new branch,",
+        "renamed “Will it be clear tonight?”,",
+        "archived “🎂 Party for the bakery's birthday 🥖” and starred “Fill in the mill's order form”,",
+        "deleted “Book the observatory evening”, and began “Rain on the observing night”.",
     ]
 
 

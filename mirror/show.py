@@ -121,7 +121,7 @@ def _body(message: MessageView, *, hidden: bool) -> Iterator[str]:
         notes.append(f"hidden at the service ({message.kind})")
     if notes:
         yield f"*[{'; '.join(notes)}]*"
-    text = message.text.strip("\n")
+    text = said(message)
     if text.strip():
         yield _text(message.kind, text, whole=hidden)
     yield "\n".join(f"- {file_line(attachment)}" for attachment in message.attachments)
@@ -137,6 +137,13 @@ def _text(kind: str, text: str, *, whole: bool) -> str:
             shown = one_line(text)[:_LONGEST_THOUGHT].rstrip() + "…"
         return "\n".join(f"> {line}".rstrip() for line in shown.split("\n"))
     return text
+
+
+def said(message: MessageView) -> str:
+    """Return a message's text without the lines that only name an attachment: these are listed after it."""
+    listed = {f"[{attachment.kind}: {attachment.name}]" for attachment in message.attachments}
+    lines = message.text.split("\n") if listed else [message.text]
+    return "\n".join(line for line in lines if line not in listed).strip("\n")
 
 
 def file_line(attachment: Attachment) -> str:

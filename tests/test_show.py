@@ -117,11 +117,12 @@ def test_what_the_service_lost_is_marked():
 
 
 def test_files_and_sources_are_listed():
-    """Attachments by name, type and size; pages that the text does not link itself, each once."""
+    """Attachments by name, type and size, named once; pages that the text does not link itself, each once."""
     links = (Link("https://a.example/x y", "A [b]"), Link("https://in.example"), Link("https://a.example/x y"))
     files = (Attachment("f1", "dough.pdf", "application/pdf", 2048), Attachment("f2", kind="image", size=3_500_000))
-    message = replace(ANSWER, text="See https://in.example.", links=links, attachments=files)
+    message = replace(ANSWER, text="See https://in.example.\n[file: dough.pdf]", links=links, attachments=files)
     text = markdown(VIEW, [message])
+    assert text.count("dough.pdf") == 1
     assert "- file: dough.pdf (application/pdf, 2 kB)\n- image: f2 (3.3 MB)\n" in text
     assert text.endswith("- [A \\[b\\]](<https://a.example/x%20y>)\n")
 

@@ -53,7 +53,7 @@ def block(message: MessageView, one: Shown, *, is_open: bool) -> Block:
 
 
 def _html(message: MessageView) -> Markup:
-    text = message.text.strip("\n")
+    text = as_text.said(message)
     if not text.strip():
         return Markup("")
     if message.kind in _LISTED and not text.startswith("```"):

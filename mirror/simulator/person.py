@@ -48,19 +48,20 @@ class Person:
         metadata = {"model_slug": "gpt-5-2"} if role == "assistant" else {}
         return trees.add(conversation, parent, trees.message(self._id(), role, text, at, **metadata))
 
-    def new_message(self, key: str, text: str | None = None) -> str:
+    def new_message(self, key: str, text: str | None = None, answer: str | None = None) -> str:
         """Ask something more and get an answer; return the answer's node id."""
         conversation = self.account.tree(key)
         said = text or trees.sentence(self.account.chance)
         asked = self._say(conversation, conversation["current_node"], "user", said)
-        return self._say(conversation, asked, "assistant", f"About that: {trees.sentence(self.account.chance)}")
+        told = answer or f"About that: {trees.sentence(self.account.chance)}"
+        return self._say(conversation, asked, "assistant", told)
 
-    def edit_prompt(self, key: str, text: str) -> str:
+    def edit_prompt(self, key: str, text: str, answer: str | None = None) -> str:
         """Edit the newest prompt: a new branch beside the old one. Return the new answer's node id."""
         conversation = self.account.tree(key)
         prompt = next(n for n in reversed(trees.branch(conversation)) if self._role(conversation, n) == "user")
         asked = self._say(conversation, conversation["mapping"][prompt]["parent"], "user", text)
-        return self._say(conversation, asked, "assistant", f"Then: {trees.sentence(self.account.chance)}")
+        return self._say(conversation, asked, "assistant", answer or f"Then: {trees.sentence(self.account.chance)}")
 
     def regenerate(self, key: str) -> str:
         """Ask for another answer; return its node id."""

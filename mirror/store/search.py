@@ -9,7 +9,7 @@ from mirror.store.facets import counted
 from mirror.store.matching import Filters, Query, candidates, in_conversation, looks, titles
 from mirror.store.nearly import ENOUGH, Near, near
 from mirror.store.scoring import Candidate, grouped
-from mirror.store.snippets import parts, snippets
+from mirror.store.snippets import parts, snippets, undecorated
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Filters", "Found", "Hit", "Passage", "parts", "search"]
 PASSAGES = 3  # shown of a conversation
+_AS_IT_IS = frozenset({"code", "output"})  # signs mean something there
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +136,18 @@ def _more(close: dict[str, Near], shown: list[Candidate]) -> list[Candidate]:
 def _hits(conn: sqlite3.Connection, words: Sequence[Word], groups: list[tuple[str, Near]]) -> Iterator[Hit]:
     shown = {key: sorted(one.group.messages, key=_best_first)[:PASSAGES] for key, one in groups}
     wanted = [candidate.rowid for found in shown.values() for _, candidate in found]
-    texts = [conn.execute("SELECT text FROM messages WHERE rowid = ?", (rowid,)).fetchone()[0] for rowid in wanted]
-    lines = dict(zip(wanted, snippets(texts, words), strict=True))
+    lines = dict(zip(wanted, snippets([_line(conn, rowid) for rowid in wanted], words), strict=True))
     sql = "SELECT title, url, created_at, updated_at, deleted_at FROM conversations WHERE id = ?"
     rows = [conn.execute(sql, (key,)).fetchone() for key, _ in groups]
     headings = snippets([row[0] or "" for row in rows], words, whole=True)
     for (key, one), row, marked in zip(groups, rows, headings, strict=True):
         passages = tuple(_passage(candidate, lines[candidate.rowid]) for _, candidate in shown[key])
         yield Hit(*[key, *row, marked, len(one.group.messages), one.missing, one.group.score, passages])
+
+
+def _line(conn: sqlite3.Connection, rowid: int) -> str:
+    kind, text = conn.execute("SELECT kind, text FROM messages WHERE rowid = ?", (rowid,)).fetchone()
+    return str(text) if kind in _AS_IT_IS else undecorated(text)
 
 
 def _best_first(found: tuple[float, Candidate]) -> tuple[float, int]:

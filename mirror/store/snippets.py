@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
     from mirror.store.words import Word
 
+# Markdown that draws and says nothing; in one line it is in the way. Each pattern is linear in the text.
+_RULES = re.compile(r"(?m)^[ \t|:=*_-]+$")
+_LINE_SIGNS = re.compile(r"(?m)^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?)")
+_ROW = re.compile(r"(?m)^[ \t]*\|(.*)\|[ \t]*$")
+_STRONG = re.compile(r"(?<![\w*])\*\*(?=[^\s*])([^*\n]+)(?<=\S)\*\*(?![\w*])")
+_FENCE = re.compile("`{3,}|~{3,}")
 START, STOP = "\x02", "\x03"  # stand round what matched, inside this program only; ``parts`` takes them out
 _TOKENIZER = "porter unicode61 remove_diacritics 2"  # the indexes' own, so that snippets mark what these found
 
@@ -26,6 +32,19 @@ def parts(marked: str) -> Iterator[tuple[str, bool]]:
             is_match = piece == START
         elif piece:
             yield piece, is_match
+
+
+def undecorated(text: str) -> str:
+    """Return a Markdown text without the signs that draw it: rules, headings, quotes, strong words, fences, tables.
+
+    A row of a table becomes its cells with a dot between them and a semicolon after them.
+    """
+    text = _LINE_SIGNS.sub("", _RULES.sub("", _FENCE.sub("", text)))
+    return _STRONG.sub(r"\1", _ROW.sub(_cells, text))
+
+
+def _cells(row: re.Match[str]) -> str:
+    return " · ".join(cell.strip() for cell in row[1].split("|")) + ";"
 
 
 def snippets(texts: Sequence[str], words: Sequence[Word], *, whole: bool = False) -> list[str]:

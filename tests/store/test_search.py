@@ -274,6 +274,27 @@ def test_many_matches_are_weighed_until_there_are_enough(conn, monkeypatch):
     assert found(conn, "rye", Filters(since="2024-01-11", until="2024-01-11")) == ["c10"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "line"),
+    [
+        (
+            "text",
+            "# The market\n\n**Bake more rye.** So.\n\n| Loaf | Sold |\n|:-----|---:|\n| Rye | 41 |\n\n---\n\n> So",
+            "The market Bake more rye. So. Loaf · Sold; Rye · 41; So",
+        ),
+        ("canvas", "```python\nrye(**loaf)\n```", "python rye(**loaf)"),
+        ("text", "2 ** 3 and a|b, rye.__init__ **kw", "2 ** 3 and a|b, rye.__init__ **kw"),
+        ("code", "# rye\n| a | b |\n---", "# rye | a | b | ---"),
+    ],
+)
+def test_a_snippet_reads_as_a_line(conn, kind, text, line):
+    """What draws a table or a heading is left out of one line; code is shown as it is."""
+    talk(conn, "c1", text, kind=kind)
+    (hit,) = search(conn, "rye").hits
+    assert "".join(piece for piece, _ in parts(hit.passages[0].snippet)) == line
+    assert any(is_match for _, is_match in parts(hit.passages[0].snippet))
+
+
 def test_snippets_are_one_short_line_round_the_match(conn):
     """A match deep in a long text is shown with its surroundings; a word as long as a file fills no screen."""
     talk(conn, "c1", "filler words " * 500 + "\n\nthe rye\n\nstarter " + "and more " * 500)
