@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mirror.errors import BrakeError
+from mirror.errors import BrakeError, ServiceError
 from mirror.intake import Change, refresh
 from mirror.normalize import normalize
 from mirror.source import Listed, Unread, Wanted
@@ -20,7 +20,8 @@ from mirror.store import listings, runs
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from mirror.source import Source, Walk
+    from mirror.errors import ChatmirrorError
+    from mirror.source import Identity, Source, Walk
     from mirror.store.database import Writer
     from mirror.store.listings import Known
     from mirror.timing import Timing
@@ -69,6 +70,31 @@ def _home(k: Known) -> set[str]:
     if k.gizmo_id and k.gizmo_id.startswith("g-p-"):
         return {"main", f"project:{k.gizmo_id}"}
     return {"main"}
+
+
+def absent_workspaces(writer: Writer, source: Source, identity: Identity, now: str) -> ChatmirrorError | None:
+    """Return what to say of known workspaces that are not to be looked at; silence about one is not its end.
+
+    One that has ended is said once: its conversations are marked missing, and all of it is listed if it comes back.
+    """
+    absent = listings.accounts(writer.conn, source.provider)
+    for account in identity.accounts:
+        absent.pop(account.id, None)
+    if not absent:
+        return None
+    names = ", ".join(f"“{name}”" for name in absent.values())
+    if not identity.names_all:
+        return ServiceError(f"The service did not tell the workspaces of this login; {names} not looked at. Run again.")
+    with writer.transaction() as conn:
+        count = sum(listings.leave(conn, account_id, now) for account_id in absent)
+        for key in (f"source:{account_id}" for account_id in absent):
+            runs.remember(conn, key, {**runs.setting(conn, key, {}), "full_at": 0.0})
+    if not count:
+        return None
+    return BrakeError(
+        f"This login has no workspace {names} any more; its {count:,} conversations are kept and no more looked for."
+        " Look at https://chatgpt.com if that is news to you."
+    )
 
 
 class Review:
@@ -126,8 +152,12 @@ class Review:
         return found
 
     def _to_ask(self, candidates: Sequence[Known]) -> list[Known]:
-        horizon = self.timing.iso(-RECHECK_DAYS * 86_400)
-        due = [k for k in candidates if k.gone_run_id is not None or k.checked_at is None or k.checked_at < horizon]
+        horizon, now = self.timing.iso(-RECHECK_DAYS * 86_400), self.timing.iso()
+        due = [
+            k
+            for k in candidates
+            if k.gone_run_id is not None or k.checked_at is None or not horizon <= k.checked_at <= now
+        ]
         return sorted(due, key=lambda k: (k.gone_run_id is None, k.checked_at or ""))[:CHECKS_A_NIGHT]
 
     def _ask(self, k: Known, *, may_conclude: bool) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mirror import __version__
-from mirror.errors import Terminated, UsageError
+from mirror.errors import StorageError, Terminated, UsageError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 BUG, INTERRUPTED, TERMINATED = 1, 130, 143
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO}  # of what is printed to; the database says it itself
 
 
 def _database(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -354,13 +356,19 @@ def _run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback, no personal data
-        where = _last_frame(error)
-        click.echo(
-            f"chatmirror: internal error ({type(error).__name__} {where}); what is saved is safe. Please report it.",
-            err=True,
-        )
-        return BUG
+        return _last_words(error)
     return 0
+
+
+def _last_words(error: Exception) -> int:
+    code, said = BUG, f"internal error ({type(error).__name__} {_last_frame(error)})"
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        code, said = StorageError.exit_code, f"Cannot write ({error.strerror})"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python tries and complains at exit
+    todo = "Please report it." if code == BUG else "Free space, run again."
+    with suppress(OSError):
+        click.echo(f"chatmirror: {said}; what is saved is safe. {todo}", err=True)
+    return code
 
 
 def _last_frame(error: BaseException) -> str:

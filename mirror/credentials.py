@@ -42,9 +42,20 @@ class Login:
     is_stored: bool = False
 
     def replace_session(self, chunks: Mapping[str, str]) -> None:
-        """Take the session cookie as renewed by the service; how many chunks it has may change."""
+        """Take the session cookie as renewed by the service; how many chunks it has may change.
+
+        Some chunks alone renew these and leave the others; what makes no whole cookie either way changes nothing.
+        """
         kept = {name: value for name, value in self.cookies.items() if not _CHUNK_NAME.match(name)}
-        self.cookies = {**kept, **chunks}
+        old = {name: value for name, value in self.cookies.items() if _CHUNK_NAME.match(name)}
+        whole = next((parts for parts in (dict(chunks), {**old, **chunks}) if _is_whole(parts)), old)
+        self.cookies = {**kept, **whole}
+
+
+def _is_whole(parts: Mapping[str, str]) -> bool:
+    if SESSION_COOKIE in parts:
+        return len(parts) == 1
+    return bool(parts) and sorted(map(_number, parts)) == list(range(len(parts)))
 
 
 def is_session_cookie(name: str) -> bool:
@@ -70,6 +81,7 @@ def load(environ: Mapping[str, str]) -> Login:
         _refuse_shared(path)
         data = json.loads(path.read_text("utf-8"))
         login = Login(**{name: data[name] for name in ("cookies", "user_agent", "account_id", "whose")}, is_stored=True)
+        _refuse_odd(login)
     except FileNotFoundError:
         raise SignInError(f"No login yet; nothing was asked. {HOW_TO}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -100,6 +112,14 @@ def save(login: Login, environ: Mapping[str, str]) -> Path:
             f"Cannot store the login in {folder} ({error.strerror}); the old one is as it was."
         ) from None
     return path
+
+
+def _refuse_odd(login: Login) -> None:
+    if not isinstance(login.cookies, dict) or not isinstance(login.whose, dict):
+        raise TypeError
+    texts = [login.user_agent or "", login.account_id or "", *login.cookies.values()]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError
 
 
 def _refuse_shared(path: Path) -> None:

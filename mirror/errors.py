@@ -65,10 +65,14 @@ class ServiceError(ChatmirrorError):
 
 
 class RateLimitError(ChatmirrorError):
-    """The service wants fewer requests; the run stopped so as not to lock the person out."""
+    """The service wants fewer requests; the run stopped so as not to lock the person out.
+
+    ``is_final``: it wants none at all for now; otherwise some kinds of requests go on.
+    """
 
     exit_code = 6
     outcome = "rate limit"
+    is_final = False
 
 
 class BrakeError(ChatmirrorError):

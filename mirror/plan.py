@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mirror.errors import IncompleteError, RateLimitError
@@ -18,11 +19,15 @@ _HOUR = 3600.0
 LONGEST_RETRY = 7 * 24 * _HOUR
 
 
-def union(walks: Sequence[Walk], known: Mapping[str, Known], account_id: str) -> dict[str, Listed]:
+def union(
+    walks: Sequence[Walk], known: Mapping[str, Known], account_id: str, others: Collection[str] = ()
+) -> dict[str, Listed]:
     """Return what the lists of an account say together: of each conversation the row with the newest time.
 
-    A mere selection (shared, pinned) can show what is not this account's, and a share outlives its conversation: where
-    a known conversation stands in nothing else, such a row says nothing.
+    Of rows with the same time the later one, as far as it goes. What ``others``, workspaces of the same login, show as
+    well is theirs as long as nothing of it is new. A mere selection (shared, pinned) can show what is not this
+    account's, and a share outlives its conversation: where a known conversation stands in nothing else, such a row says
+    nothing.
     """
     whole = {key for walk in walks if not walk.scope.is_partial for key in walk.items}
     found: dict[str, Listed] = {}
@@ -31,9 +36,26 @@ def union(walks: Sequence[Walk], known: Mapping[str, Known], account_id: str) ->
             k, old = known.get(key), found.get(key)
             if key not in whole and k is not None and (k.account_id != account_id or item.update_us is None):
                 continue
+            if k is not None and k.account_id in others and _says_the_same(k, item):
+                continue
             if old is None or (item.update_us or 0) > (old.update_us or 0):
                 found[key] = item
+            elif item.update_us == old.update_us:
+                found[key] = _later(old, item)
     return found
+
+
+def _says_the_same(k: Known, item: Listed) -> bool:
+    return k.missing_since is None and not k.is_deleted and k.update_us == item.update_us
+
+
+def _later(old: Listed, new: Listed) -> Listed:
+    return replace(
+        old,
+        title=new.title or old.title,
+        is_archived=old.is_archived if new.is_archived is None else new.is_archived,
+        is_starred=old.is_starred if new.is_starred is None else new.is_starred,
+    )
 
 
 def stop_line(
@@ -76,11 +98,15 @@ def expected(scope: Scope, counts: Mapping[str, int], *, full: bool) -> int | No
     return None if full else counts.get(scope.name, 0)
 
 
-def to_read(known: Collection[Known], now: str) -> list[Known]:
-    """Return what is to be read now, newest first: not stored as listed, being written when it was, or partial."""
+def to_read(known: Collection[Known], now: str, latest: str) -> list[Known]:
+    """Return what is to be read now, newest first: not stored as listed, being written when it was, or partial.
+
+    ``latest``: the latest time until which a run today would put something off.
+    """
     todo = [k for k in known if not k.is_current or k.is_generating or k.is_partial]
     todo = [k for k in todo if k.missing_since is None]
-    due = [k for k in todo if k.retry_at is None or k.retry_at <= now]
+    # (nothing is put off for longer than that: a later time is a clock's that went wrong)
+    due = [k for k in todo if k.retry_at is None or k.retry_at <= now or k.retry_at > latest]
     return sorted(due, key=lambda k: k.update_us or 0, reverse=True)
 
 

@@ -29,13 +29,17 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose login it is. ``expires``: ISO time at which the session ends, if the service says."""
+    """Whose login it is. ``expires``: ISO time at which the session ends, if the service says.
+
+    ``names_all``: the service told which workspaces there are, so that one that is not among them is no more.
+    """
 
     user_id: str
     name: str | None
     email: str | None
     expires: str | None
     accounts: tuple[Account, ...]
+    names_all: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,11 @@ class Unread:
     reason: str
     gone: bool = False
     later: bool = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no other lane need be asked: it is gone, or its turn comes another night."""
+        return self.gone or self.later
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mirror.store.status import Status
 
 STALE_HOURS = 36.0
+CLOCK_DRIFT = 3600.0  # seconds by which a success may lie ahead
 EXPIRY_DAYS = 7.0
 MOST_NAMED = 10
 
@@ -70,6 +71,8 @@ def verdict(status: Status, now: float) -> ChatmirrorError | None:
         why = f" The last run ended with: {last['message']}" if last and last["message"] else ""
         return ServiceError(f"There has been no successful sync yet; run `chatmirror sync`.{why}")
     age = now - _epoch(success["started_at"])
+    if age < -CLOCK_DRIFT:
+        return ServiceError("The last successful sync lies in the future; set this machine's clock, then sync.")
     if age > STALE_HOURS * 3600:
         error = SignInError if last and last["exit_code"] == SignInError.exit_code else ServiceError
         why = (

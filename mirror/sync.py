@@ -16,7 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from mirror import plan
-from mirror.absence import Review
+from mirror.absence import Review, absent_workspaces
 from mirror.errors import BrakeError, ChatmirrorError, RateLimitError, SignInError, most_severe
 from mirror.intake import Arrival, Change, refresh, take_in
 from mirror.source import Account, Listed, Reading, Unread, Wanted
@@ -94,6 +94,8 @@ class Sync:
         try:
             identity = self.outcome.identity = self.source.identity()
             self._refuse_stranger(identity, dry=dry)
+            if not dry and (trouble := absent_workspaces(self.writer, self.source, identity, self.timing.iso())):
+                self.errors.append(trouble)
             for account in identity.accounts:
                 if not self._is_limited:
                     self._account(account, full=full, dry=dry)
@@ -133,13 +135,18 @@ class Sync:
     def _account(self, account: Account, *, full: bool, dry: bool) -> None:
         key = f"source:{account.id}"
         memory: dict[str, Any] = runs.setting(self.writer.conn, key, {})
-        full = full or self.timing.now() - memory.get("full_at", 0.0) >= FULL_EVERY
+        full = full or not 0 <= self.timing.now() - memory.get("full_at", 0.0) < FULL_EVERY  # a clock may go wrong
         self.outcome.is_full = self.outcome.is_full or full
         self.source.enter(account, memory)
         name = account.name or account.structure or "personal"
         self.report.note(f"{name} workspace, {'full' if full else 'nightly'} run")
         troubles = len(self.errors)
+        if memory.get("lists_limited") and not dry:
+            self._fetch(account)  # lists took all that was granted: what they showed comes first tonight
+        if self._is_limited:
+            return
         walks = self._list(account, full=full)
+        memory["lists_limited"] = any(isinstance(walk.trouble, RateLimitError) for walk in walks)
         if dry:
             self._compare_only(account, walks)
             return
@@ -171,11 +178,17 @@ class Sync:
                 walks.append(walk)
                 if walk.trouble is not None:
                     self.errors.append(walk.trouble)
+                if self._is_limited:
+                    break
                 self.report.note(f"{scope.label}: {len(walk.items):,} listed{'' if walk.reached_end else ' so far'}")
         if not any(walk.items for walk in walks) and not self.errors and not self.source.is_signed_in():
             raise SignInError("The service lists nothing and does not know who asks; sign in again: `chatmirror auth`.")
         self.outcome.counts.listed += len({key for walk in walks for key in walk.items})
         return walks
+
+    def _others(self, account: Account) -> set[str]:
+        accounts = self.outcome.identity.accounts if self.outcome.identity else ()
+        return {other.id for other in accounts} - {account.id}
 
     def _known_of(self, ids: Collection[str]) -> dict[str, Known]:
         return listings.known_of(self.writer.conn, self.source.provider, ids)
@@ -185,7 +198,8 @@ class Sync:
 
     def _remember_lists(self, account: Account, walks: Sequence[Walk]) -> set[str]:
         """Remember every listed row and bring conversations up to it; return the ids that were listed."""
-        listed = plan.union(walks, self._known_of({key for walk in walks for key in walk.items}), account.id)
+        known = self._known_of({key for walk in walks for key in walk.items})
+        listed = plan.union(walks, known, account.id, self._others(account))
         imports = listings.unlisted_imports(self.writer.conn, self.source.provider)
         rows = iter(listed.values())
         while chunk := list(islice(rows, ROWS_A_TRANSACTION)):
@@ -201,14 +215,17 @@ class Sync:
     def _remember(self, conn: sqlite3.Connection, account: Account, item: Listed, *, is_import: bool) -> None:
         now = self.timing.iso()
         news = listings.note(conn, item, self.source.provider, account.id, now)
-        if not news:
+        is_back = listings.set_deleted(conn, item.conversation_id, None)
+        if is_back:
+            listings.mark_unread(conn, item.conversation_id)  # it may have changed before it went
+        if not news and not is_back:
             return
         if news & {"title", "gizmo_id"} and "update_us" in news:
             self._explained.add(item.conversation_id)
         if is_import and listings.adopt_import(conn, item):
             listings.mark_stored(conn, item.conversation_id, item.update_us)
         listings.set_missing(conn, [item.conversation_id], None)
-        changes = [Change("back")] if listings.set_deleted(conn, item.conversation_id, None) else []
+        changes = [Change("back")] if is_back else []
         runs.record_changes(conn, self.run_id, item.conversation_id, changes)
         facts = listings.facts(conn, item.conversation_id)
         if facts is not None:
@@ -221,7 +238,7 @@ class Sync:
         """Read what is to do, newest first; return whether everything was at least tried."""
         known = listings.known(self.writer.conn, self.source.provider, account.id, "to do")
         self.outcome.counts.unchanged += listings.counts(self.writer.conn, self.source.provider, account.id)["current"]
-        todo = plan.to_read(known.values(), self.timing.iso())
+        todo = plan.to_read(known.values(), self.timing.iso(), self.timing.iso(plan.LONGEST_RETRY))
         if not todo:
             return True
         self.report.fetching(len(todo))
@@ -262,7 +279,7 @@ class Sync:
             else:
                 listings.mark_stored(conn, k.conversation_id, k.update_us, is_generating=taken.is_generating)
                 if got.is_partial:
-                    self._ask_for_whole(conn, k, 0)
+                    self._ask_for_whole(conn, k, k.attempts + 1 if k.is_current and k.is_partial else 0)
         self.outcome.count(taken.changes)
 
     def _settle_unread(self, conn: sqlite3.Connection, k: Known, got: Unread) -> None:
@@ -272,8 +289,9 @@ class Sync:
             self._ask_for_whole(conn, k, k.attempts + 1)
             return
         if got.gone and k.gone_run_id not in (None, self.run_id):
-            # Listed, and twice proven deleted: the list is stale, and there is nothing to fetch any more.
+            # Listed, and twice proven deleted: the list is stale, and asking now and then is enough.
             listings.mark_stored(conn, k.conversation_id, k.update_us)
+            self._ask_for_whole(conn, k, k.attempts)
             return
         self._fail(conn, k, got.reason)
         if got.gone:
@@ -295,6 +313,8 @@ class Sync:
             brake = review.run(account.id, walks, listed, all_walked=all_walked)
         except RateLimitError as error:
             self.report.note(f"absent conversations are asked for another night: {error.message}")
+            if error.is_final:
+                self.errors.append(error)
         finally:
             for changes in review.changes:
                 self.outcome.count(changes)
@@ -335,7 +355,7 @@ class Sync:
 
     def _compare_only(self, account: Account, walks: Sequence[Walk]) -> None:
         known, counts = self._known_of({key for walk in walks for key in walk.items}), self.outcome.counts
-        for item in plan.union(walks, known, account.id).values():
+        for item in plan.union(walks, known, account.id, self._others(account)).values():
             k = known.get(item.conversation_id)
             counts.new += k is None
             counts.changed += k is not None and not plan.is_settled(known, item)

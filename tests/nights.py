@@ -71,6 +71,20 @@ class Night:
         outcome = self.sync(**how)
         return outcome.error.exit_code if outcome.error else 0
 
+    def bend(self, how):
+        """Let ``how(request, data)`` answer instead: new data, or status, data and headers; None: no more."""
+        vars(self.service).pop("answer", None)
+        if how is None:
+            return
+        answer = self.service.answer
+
+        def bent(request, headers, body):
+            status, data, more = answer(request, headers, body)
+            told = how(request, data)
+            return (*told, {})[:3] if isinstance(told, tuple) else (status, told, more)
+
+        self.service.answer = bent
+
     def rows(self, sql, *values):
         with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as conn:
             return conn.execute(sql, values).fetchall()

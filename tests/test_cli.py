@@ -219,6 +219,32 @@ def test_status_is_zero_only_when_fresh(night):
     assert "days old" in err
 
 
+def test_a_success_in_the_future_is_none(night):
+    """A clock that went wrong once does not make a mirror look fresh for years."""
+    assert run(night, "sync")[0] == 0
+    with closing(sqlite3.connect(night.path)) as conn:
+        conn.execute("UPDATE sync_runs SET started_at = '2046' || substr(started_at, 5)")
+        conn.commit()
+    code, _, err = run(night, "status")
+    assert code == 5
+    assert "clock" in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("arguments", [["show", "last"], ["sync", "-v"]])
+def test_a_full_disk_under_the_output_is_said(night, arguments):
+    """What cannot be printed is no bug and no success."""
+    assert run(night, "sync")[0] == 0
+    command = [CHATMIRROR, *arguments]
+    with Path("/dev/full").open("w") as full:
+        found = subprocess.run(
+            command, cwd=night.path.parent, env=night.environ, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert found.returncode == 8
+    assert b"Cannot write" in found.stderr
+    assert b"Traceback" not in found.stderr
+
+
 def test_status_names_what_is_missing(night):
     """A chat that could not be saved is named with its reason."""
     key = night.ids()[1]

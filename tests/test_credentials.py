@@ -117,7 +117,21 @@ def test_the_environment_goes_before_the_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"cookies": 1}', json.dumps({"cookies": {}})])
+REST = {"user_agent": None, "account_id": None, "whose": {}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        '{"cookies": 1}',
+        json.dumps({"cookies": {}}),
+        json.dumps({"cookies": [], **REST}),
+        json.dumps({"cookies": {SESSION_COOKIE: 5}, **REST}),
+    ],
+)
 def test_no_or_broken_login_says_how_to_get_one(tmp_path, content):
     """A missing or unreadable file ends in exit 4 with the way to a new cookie."""
     environ = {"CHATMIRROR_CONFIG_DIR": str(tmp_path)}
@@ -140,3 +154,12 @@ def test_a_renewed_cookie_replaces_all_old_parts():
     login.replace_session({SESSION_COOKIE: "short"})
     assert login.cookies == {"oai-did": "11", SESSION_COOKIE: "short"}
     assert credentials.is_session_cookie(f"{SESSION_COOKIE}.12")
+
+
+def test_a_renewed_part_leaves_the_others():
+    """A login is never stored without one of its parts."""
+    login = Login({f"{SESSION_COOKIE}.0": "a", f"{SESSION_COOKIE}.1": "b"})
+    login.replace_session({f"{SESSION_COOKIE}.1": "new"})
+    assert login.cookies == {f"{SESSION_COOKIE}.0": "a", f"{SESSION_COOKIE}.1": "new"}
+    login.replace_session({f"{SESSION_COOKIE}.3": "far"})
+    assert login.cookies == {f"{SESSION_COOKIE}.0": "a", f"{SESSION_COOKIE}.1": "new"}

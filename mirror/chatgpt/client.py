@@ -84,7 +84,7 @@ class Client:
                 unwell += 1
                 if unwell >= UNWELL_TRIES:
                     raise
-                self.pacing.back_off(unwell)
+                self.pacing.unwell(reply, unwell)
             else:
                 if answer is not None:
                     self.pacing.granted(lane)

@@ -24,10 +24,10 @@ def structural_doubt(payload: Any, known_messages: int) -> str | None:
     messages = sum(1 for node in nodes.values() if _holds_message(node))
     if not messages:
         return NOTHING_IN_IT
-    if payload.get("current_node") not in nodes:
+    if not _stands(payload.get("current_node"), nodes):
         return "the newest message is not in the tree"
     for node in nodes.values():
-        if (parent := node.get("parent")) is not None and parent not in nodes:
+        if (parent := node.get("parent")) is not None and not _stands(parent, nodes):
             return "a message hangs in the air"
         children = node.get("children")
         if isinstance(children, list) and any(isinstance(child, str) and child not in nodes for child in children):
@@ -35,6 +35,14 @@ def structural_doubt(payload: Any, known_messages: int) -> str | None:
     if messages < known_messages:
         return f"{messages} messages where {known_messages} are stored"
     return None
+
+
+def is_blank(payload: dict[str, Any]) -> bool:
+    """Whether a tree is that of a conversation in which nothing has been said yet: sound nodes, and no message."""
+    nodes = {key: node for key, node in payload["mapping"].items() if isinstance(node, dict)}
+    named = [payload.get("current_node"), *(node.get("parent") for node in nodes.values())]
+    is_whole = all(name is None or _stands(name, nodes) for name in named)
+    return bool(nodes) and is_whole and not any(_holds_message(node) for node in nodes.values())
 
 
 def soft_doubt(payload: Any, update_us: int | None, known_messages: int) -> str | None:
@@ -49,6 +57,10 @@ def soft_doubt(payload: Any, update_us: int | None, known_messages: int) -> str 
     if not known_messages and isinstance(author, dict) and author.get("role") == "user":
         return "it ends with a question"
     return None
+
+
+def _stands(name: Any, nodes: dict[str, Any]) -> bool:
+    return isinstance(name, str) and name in nodes
 
 
 def _holds_message(node: dict[str, Any]) -> bool:

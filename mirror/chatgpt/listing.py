@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mirror.chatgpt.client import Refused, Unwell
-from mirror.errors import ServiceError
-from mirror.normalize.values import epoch_us, iso_time
+from mirror.errors import ChatmirrorError, RateLimitError, ServiceError
+from mirror.normalize.values import clean_text, epoch_us, iso_time
 from mirror.source import Listed, Scope, Walk
 
 if TYPE_CHECKING:
@@ -62,19 +62,19 @@ def listed(row: Any, *, is_archived: bool | None = None, trust_time: bool = True
     if not isinstance(row, dict):
         return None
     conversation_id = row.get("conversation_id") or row.get("id")
-    if not isinstance(conversation_id, str) or not conversation_id:
-        return None
+    if not isinstance(conversation_id, str) or not conversation_id or clean_text(conversation_id)[1]:
+        return None  # (no id holds half a character)
     title, archived, starred = row.get("title"), row.get("is_archived"), row.get("is_starred")
     gizmo = row.get("gizmo_id") or row.get("conversation_template_id")
     update = epoch_us(row.get("update_time")) or epoch_us(row.get("create_time"))
     return Listed(
         conversation_id=conversation_id,
         update_us=update if trust_time else None,
-        title=title if isinstance(title, str) and title else None,
+        title=clean_text(title)[0] if isinstance(title, str) and title else None,
         created_at=iso_time(row.get("create_time")),
         is_archived=archived if isinstance(archived, bool) else is_archived,
         is_starred=starred if isinstance(starred, bool) else (False if "is_starred" in row else None),
-        gizmo_id=gizmo if isinstance(gizmo, str) else None,
+        gizmo_id=clean_text(gizmo)[0] if isinstance(gizmo, str) else None,
         states_gizmo="gizmo_id" in row or "conversation_template_id" in row,
         is_generating=row.get("async_status") in {3, 5, 6, 7, "3", "5", "6", "7"},
     )
@@ -174,7 +174,7 @@ def walk_offsets(
                 f"The {scope.label} list does not hang together; what was listed is kept. Run again later."
             )
             walk.reached_end = False
-    except (Refused, ServiceError) as error:
+    except (Refused, ServiceError, RateLimitError) as error:
         walk.reached_end = False
         walk.trouble = _trouble(scope, error)
     return walk
@@ -206,7 +206,7 @@ def walk_cursors(scope: Scope, fetch: Callable[[str], Page], enough: Callable[[S
             if page.items and not fresh:
                 break  # the cursor goes round in circles
         walk.reached_end = True
-    except (Refused, ServiceError) as error:
+    except (Refused, ServiceError, RateLimitError) as error:
         walk.trouble = _trouble(scope, error)
     return walk
 
@@ -239,8 +239,8 @@ class BrokenListError(ServiceError):
     is_refusal = False
 
 
-def _trouble(scope: Scope, error: Refused | ServiceError) -> ServiceError:
-    if isinstance(error, ServiceError):
+def _trouble(scope: Scope, error: Refused | ServiceError | RateLimitError) -> ChatmirrorError:
+    if isinstance(error, ChatmirrorError):
         return error
     broken = BrokenListError(f"The {scope.label} list broke off ({error}); what was listed is kept. Run again later.")
     broken.is_refusal = not isinstance(error, Unwell)
@@ -294,5 +294,10 @@ class Lists:
     def pins(self) -> Page:
         """The pinned conversations."""
         data = self.session.get("/pins").data
+        data = data.get("items") if isinstance(data, dict) else data
+        if not isinstance(data, list):
+            broken = BrokenListError("The pinned list has an unknown form; what is saved stays. Update chatmirror.")
+            broken.is_refusal = True
+            raise broken
         rows = [row.get("item") for row in data if isinstance(row, dict) and row.get("item_type") == "conversation"]
         return page_of(rows)

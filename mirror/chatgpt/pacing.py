@@ -9,8 +9,9 @@ One connection, one request at a time. Two lanes are paced apart, because the se
   second ends the run, and the number that was granted becomes the next night's budget, so that it is not asked again.
 
 Back-off is exponential with full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/);
-``Retry-After`` is obeyed up to 15 minutes, and ends the run beyond that. Any 429 doubles the spacing for the rest of
-the run. A run ends after four hours at the latest. The words of the account lock end it at once.
+``Retry-After`` of a 429 or 5xx is obeyed up to 15 minutes, and ends the run beyond that. Any 429 doubles the spacing
+for the rest of the run, up to 64 times. A run ends after four hours at the latest. The words of the account lock end it
+at once.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ RUN_DEADLINE = 4 * 3600.0
 LONGEST_PAUSE = 15 * 60.0
 LIGHT_PAUSES = (20.0, 60.0, 180.0)  # seconds before the next try after a 429 without Retry-After
 PER_ID_PAUSES = (60.0,)
+MOST_SLOWNESS = 64.0
 BACKOFF_BASE, BACKOFF_CAP = 1.0, 60.0
 LOCKED = b"temporarily limited access"
 FIRST_BUDGET_SHARE = 0.95
@@ -73,9 +75,7 @@ class Pacing:
             self.learned = max(1, int((self.per_id_used - 1) * FIRST_BUDGET_SHARE))
         asked = retry_after(reply, self.timing.now())
         if asked is not None and asked > LONGEST_PAUSE:
-            raise RateLimitError(
-                f"The service asked to wait {asked / 60:.0f} minutes; stopped politely. Run again then."
-            )
+            raise StopError(f"The service asked to wait {asked / 60:.0f} minutes; stopped politely. Run again then.")
         pauses = LIGHT_PAUSES if lane == "light" else PER_ID_PAUSES
         if self._refusals[lane] >= len(pauses):
             raise RateLimitError(
@@ -83,13 +83,23 @@ class Pacing:
             )
         pause = pauses[self._refusals[lane]] * self.timing.chance.uniform(1.0, 1.5) if asked is None else asked
         self._refusals[lane] += 1
-        self.slowness *= 2
+        self.slowness = min(2 * self.slowness, MOST_SLOWNESS)
         self.timing.sleep(pause)
 
     def granted(self, lane: Lane) -> None:
         """An answer came: refusals of the light lane count in a row only."""
         if lane == "light":
             self._refusals["light"] = 0
+
+    def unwell(self, reply: Reply, attempt: int) -> None:
+        """Wait after a 5xx: as it asks, or as after any failure; raises StopError where that is for too long."""
+        asked = retry_after(reply, self.timing.now())
+        if asked is None:
+            self.back_off(attempt)
+        elif asked > LONGEST_PAUSE:
+            raise StopError(f"The service asked to wait {asked / 60:.0f} minutes; stopped politely. Run again then.")
+        else:
+            self.timing.sleep(asked)
 
     def back_off(self, attempt: int) -> None:
         """Wait before try ``attempt`` + 1 (from 0) after a failure that may pass."""
@@ -105,8 +115,14 @@ class Pacing:
             self.budget = int(self.budget * BUDGET_GROWTH) + 1
 
 
-class LockedError(RateLimitError):
-    """The service has locked the person's own conversations: not one request more."""
+class StopError(RateLimitError):
+    """Not one request more, of whatever kind."""
+
+    is_final = True
+
+
+class LockedError(StopError):
+    """The service has locked the person's own conversations."""
 
 
 def refuse_lock(reply: Reply) -> None:

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mirror.chatgpt.client import Refused, Unwell
-from mirror.chatgpt.doubt import NOTHING_IN_IT, soft_doubt, structural_doubt
-from mirror.chatgpt.pacing import LockedError
+from mirror.chatgpt.doubt import NOTHING_IN_IT, is_blank, soft_doubt, structural_doubt
+from mirror.chatgpt.pacing import StopError
 from mirror.errors import RateLimitError, ServiceError
 from mirror.source import Presence, Reading, Unread, Wanted
 
@@ -27,7 +27,9 @@ TURNS = 10  # what the web client asks of the plural lane; larger windows can fa
 MOST_WINDOWS = 2_000
 DEAD_AFTER = 3  # conversations in a row, just listed, that a per-id lane says do not exist
 OUTAGE_AFTER = 5  # conversations in a row that only 5xx answered: the service, not the conversations
-PARTS_AFTER = 3  # nights that a new conversation is asked for whole before its doubtful part is shown
+PARTS_AFTER = 3  # nights that a conversation is asked for whole before what comes of it is taken for all there is
+BATCH_FAILURES = 8  # requests that 5xx may cost one group of conversations
+BATCH_OUTAGES = 2  # groups in a row of which no batch gave anything: there are no batches tonight
 AUDITS_AGAIN = 3
 AUDITS = 8  # trees of batch that only look old are read again until this many in a row proved whole
 LANES = ("batch", "single", "plural")
@@ -67,6 +69,8 @@ class Reader:
         self._spent: RateLimitError | None = None  # why there are no more single reads tonight
         self._owes: RateLimitError | None = None  # the same, once a conversation needed one
         self._outages = 0
+        self._batch_outages = 0
+        self._batch_failures = 0
 
     def read(self, wanted: Sequence[Wanted]) -> Iterator[Reading | Unread]:
         """Read conversations in the order given, as they come.
@@ -79,7 +83,7 @@ class Reader:
             wanted = [want for want in wanted if not want.is_known_flat]  # no tree is to be had
         for start in range(0, len(wanted), BATCH):
             group = wanted[start : start + BATCH]
-            trees = self._batch([want.listed.conversation_id for want in group])
+            trees = self._batched([want.listed.conversation_id for want in group])
             for want in group:
                 got = self._best(want, trees.get(want.listed.conversation_id))
                 if isinstance(got, Unread) and got.later:
@@ -115,7 +119,9 @@ class Reader:
         if doubt is None:
             return self._audited(batched, want)
         found = self._without_batch(want)
-        if isinstance(found, Reading) or found.gone or found.later:
+        if (isinstance(found, Reading) and found.doubt is None) or (isinstance(found, Unread) and found.is_settled):
+            return found
+        if isinstance(found, Reading) and _nodes(found) >= _nodes(batched):
             return found
         if doubt == NOTHING_IN_IT or (not want.known_messages and want.attempts < PARTS_AFTER):
             return found  # half a conversation is not shown before the whole one has been asked for in vain
@@ -123,12 +129,17 @@ class Reader:
 
     def _without_batch(self, want: Wanted) -> Reading | Unread:
         single = self._per_id("single", want)
-        if isinstance(single, Reading) or single.gone or single.later or want.is_known_flat:
+        if isinstance(single, Reading) and single.doubt is None:
             return single
+        if (isinstance(single, Unread) and single.is_settled) or want.is_known_flat:
+            return _weighed(want, single)
         plural = self._per_id("plural", want)
-        if isinstance(plural, Reading):
+        if isinstance(plural, Reading) and plural.doubt is None:
             return plural
-        return plural if plural.gone or plural.later or self.lanes.alive("plural") else single
+        if isinstance(single, Reading):
+            return _weighed(want, single)
+        is_telling = isinstance(plural, Reading) or plural.is_settled or self.lanes.alive("plural")
+        return _weighed(want, plural) if is_telling else single
 
     def _audited(self, batched: Reading, want: Wanted) -> Reading:
         """Return a sound tree; one that may still lack its newest part is compared with a single read first."""
@@ -149,13 +160,26 @@ class Reader:
 
     # -- batch
 
+    def _batched(self, ids: Sequence[str]) -> dict[str, Reading]:
+        """Read a group of conversations; where batches only fail, a few groups are enough to know it for tonight."""
+        if self._batch_outages >= BATCH_OUTAGES:
+            return {}
+        self._batch_failures = 0
+        found = self._batch(ids)
+        if found or not self._batch_failures:
+            self._batch_outages = 0
+        elif len(ids) > 1:
+            self._batch_outages += 1
+        return found
+
     def _batch(self, ids: Sequence[str]) -> dict[str, Reading]:
-        if not self.lanes.alive("batch"):
+        if not self.lanes.alive("batch") or self._batch_failures >= BATCH_FAILURES:
             return {}
         try:
             answer = self.session.post("/conversations/batch", {"conversation_ids": list(ids)})
         except Unwell:
             # One conversation can poison a batch: halve it until the others come through.
+            self._batch_failures += 1
             half = len(ids) // 2
             return self._batch(ids[:half]) | self._batch(ids[half:]) if half else {}
         except Refused as error:
@@ -180,14 +204,14 @@ class Reader:
         if self._spent is not None:
             return Unread(conversation_id, "no single reads left tonight", later=True)
         try:
-            reading = self._single(conversation_id) if lane == "single" else self._plural(conversation_id)
+            reading = self._single(want) if lane == "single" else self._plural(conversation_id)
         except Unwell as error:
             self._outages += 1
             if self._outages >= OUTAGE_AFTER:
                 raise ServiceError(f"The service is unwell ({error}); what is saved stays. Run again later.") from None
             return Unread(conversation_id, str(error))
         except RateLimitError as error:
-            if isinstance(error, LockedError) or not self.lanes.alive("batch"):
+            if isinstance(error, StopError) or not self.lanes.alive("batch"):
                 raise
             self._spent = error  # batches are hardly limited, and go on
             return Unread(conversation_id, "no single reads left tonight", later=True)
@@ -201,15 +225,19 @@ class Reader:
             self.lanes.answered(lane)
         return reading
 
-    def _single(self, conversation_id: str) -> Reading | Unread:
+    def _single(self, want: Wanted) -> Reading | Unread:
+        conversation_id = want.listed.conversation_id
         path = f"/conversation/{conversation_id}"
         answer = self.session.get(path, lane="per-id")
         if not isinstance(answer.data, dict) or not isinstance(answer.data.get("mapping"), dict):
             return Unread(conversation_id, "an answer with no tree in it")
+        if _is_anothers(answer.data, conversation_id):
+            return Unread(conversation_id, "the answer is another conversation's")
         reading = _reading(conversation_id, answer.data, answer.body, "single", path)
-        # Cut trees were never seen in this lane; one that does not hold together proves nothing about what it lacks.
-        sound = structural_doubt(answer.data, 0) is None
-        return reading if sound else replace(reading, proves_absence=False)
+        # Fewer messages than are stored is no doubt here: that is how their removal shows.
+        is_believed = not want.known_messages and is_blank(answer.data)
+        doubt = None if is_believed else structural_doubt(answer.data, 0)
+        return reading if doubt is None else replace(reading, proves_absence=False, doubt=doubt)
 
     def _plural(self, conversation_id: str) -> Reading | Unread:
         path = f"/conversations/{conversation_id}"
@@ -217,8 +245,10 @@ class Reader:
         first = self.session.get(path, params, lane="per-id").data
         if not isinstance(first, dict) or not isinstance(first.get("messages"), list):
             return Unread(conversation_id, "an answer with neither tree nor messages")
+        if _is_anothers(first, conversation_id):
+            return Unread(conversation_id, "the answer is another conversation's")
         messages, page, cursors = list(first["messages"]), first, set[str]()
-        while (cursor := _previous(page)) is not None and len(cursors) < MOST_WINDOWS:
+        while (cursor := _previous(page)) and len(cursors) < MOST_WINDOWS:
             if cursor in cursors:
                 return Unread(conversation_id, "its pages go round in circles")
             cursors.add(cursor)
@@ -230,7 +260,31 @@ class Reader:
         whole = {**first, "messages": messages}
         whole.pop("page_info", None)
         body = json.dumps(whole, ensure_ascii=False).encode("utf-8", "surrogateescape")
-        return _reading(conversation_id, whole, body, "plural", path)
+        reading = _reading(conversation_id, whole, body, "plural", path)
+        if not messages:
+            return replace(reading, doubt=NOTHING_IN_IT)
+        return reading if cursor is None else replace(reading, doubt="its older messages did not come")
+
+
+def _weighed(want: Wanted, got: Reading | Unread) -> Reading | Unread:
+    """Return a doubtful reading as what it is good for now.
+
+    What is not known at all is not shown by halves; what the service has said on several nights is taken for all there
+    is, and quietly asked for again. Nothing at all is never taken for a conversation that has messages.
+    """
+    if isinstance(got, Unread) or got.doubt is None:
+        return got
+    if want.is_known_flat:
+        return Unread(got.conversation_id, got.doubt)
+    says_nothing = got.doubt == NOTHING_IN_IT and want.known_messages > 0
+    if want.attempts >= PARTS_AFTER and not says_nothing:
+        return replace(got, doubt=None, is_partial=True)
+    return Unread(got.conversation_id, got.doubt) if says_nothing or not want.known_messages else got
+
+
+def _is_anothers(payload: dict[str, Any], conversation_id: str) -> bool:
+    stated = {found for key in ("conversation_id", "id") if isinstance(found := payload.get(key), str) and found}
+    return bool(stated) and conversation_id not in stated
 
 
 def _reading(conversation_id: str, payload: Any, body: bytes, lane: str, source: str) -> Reading:
@@ -248,12 +302,15 @@ def _nodes(reading: Reading) -> int:
 
 
 def _previous(page: dict[str, Any]) -> str | None:
-    """Return the cursor to older messages; ``has_previous_page`` decides, whatever the rest says (API notes §3.3)."""
+    """Return the cursor to older messages; ``has_previous_page`` decides, whatever the rest says (API notes §3.3).
+
+    None where there are none; empty where there are some and nothing says how to come to them.
+    """
     info = page.get("page_info")
     if not isinstance(info, dict) or not info.get("has_previous_page"):
         return None
     cursor = info.get("start_cursor")
-    return cursor if isinstance(cursor, str) and cursor else None
+    return cursor if isinstance(cursor, str) else ""
 
 
 def _joined(older: list[Any], newer: list[Any]) -> list[Any]:
@@ -265,13 +322,33 @@ def _joined(older: list[Any], newer: list[Any]) -> list[Any]:
 def _slices(body: bytes, data: list[Any]) -> list[bytes]:
     """Return each element's own bytes out of an array's, so that a tree is kept exactly as it came."""
     text = body.decode("utf-8", "surrogateescape")
-    begin = text.index('"conversations"') if text.lstrip()[:1] == "{" else 0
-    decoder, at = json.JSONDecoder(), text.index("[", begin) + 1
+    decoder, at = json.JSONDecoder(), _begin(text)
     found = []
     for _ in data:
-        while text[at] in " \t\r\n,":
-            at += 1
+        at = _after(text, at)
         _, end = decoder.raw_decode(text, at)
         found.append(text[at:end].encode("utf-8", "surrogateescape"))
         at = end
     return found
+
+
+def _begin(text: str) -> int:
+    """Return where the array's first element begins: of the array itself, or of the last one named in an object."""
+    decoder, at, begin = json.JSONDecoder(), _after(text, 0), 0
+    if text[at] == "[":
+        return at + 1
+    at = _after(text, at + 1)
+    while text[at] != "}":
+        key, end = decoder.raw_decode(text, at)
+        value = _after(text, end)
+        _, end = decoder.raw_decode(text, value)
+        begin = value + 1 if key == "conversations" else begin
+        at = _after(text, end)
+    return begin
+
+
+def _after(text: str, at: int) -> int:
+    """Return where the next value begins."""
+    while text[at] in " \t\r\n,:\ufeff":
+        at += 1
+    return at

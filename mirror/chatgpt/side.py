@@ -43,10 +43,11 @@ def workspaces(data: Any) -> tuple[Account, ...]:
     return tuple(sorted(found.values(), key=lambda account: (not account.is_personal, account.id)))
 
 
-def session_plan(data: Mapping[str, Any]) -> str | None:
-    """Return the plan that the session itself names."""
+def session_plan(data: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return the plan and the structure of the workspace that the session itself names."""
     account = data.get("account")
-    return _text(account.get("planType")) if isinstance(account, dict) else None
+    about = account if isinstance(account, dict) else {}
+    return _text(about.get("planType")), _text(about.get("structure"))
 
 
 def gizmo_page(data: Any) -> GizmoPage:

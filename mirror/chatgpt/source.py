@@ -51,7 +51,8 @@ class _Chores:
             return set(names)
 
         def overdue(name: str) -> float:
-            return (self.now - self.done.get(name, 0.0)) / PERIODS.get(name, _WEEK)
+            done = self.done.get(name, 0.0)
+            return (self.now - (done if done <= self.now else 0.0)) / PERIODS.get(name, _WEEK)  # a clock may go wrong
 
         ranked = sorted((name for name in names if overdue(name) > 0.9), key=overdue, reverse=True)  # noqa: PLR2004 - cron drifts
         return set(ranked[: self.spare])
@@ -83,7 +84,8 @@ class ChatGPT:
     def identity(self) -> Identity:
         """See Source."""
         self.session.sign_in()
-        accounts = self._workspaces()
+        told = self._workspaces()
+        accounts = told or (self._own_workspace(),)
         self._accounts = len(accounts)
         user = self.session.data.get("user")
         user = user if isinstance(user, dict) else {}
@@ -93,19 +95,26 @@ class ChatGPT:
             email=user.get("email") if isinstance(user.get("email"), str) else None,
             expires=iso_time(self.session.data.get("expires")),
             accounts=accounts,
+            names_all=bool(told),
         )
 
-    def _workspaces(self) -> tuple[Account, ...]:
-        own = Account(self.session.workspace_id or self.session.user_id, plan=side.session_plan(self.session.data))
+    def _own_workspace(self) -> Account:
+        """Return the workspace that the login itself names, for a service that does not tell which ones there are."""
+        plan, structure = side.session_plan(self.session.data)
         if (pasted := self.session.login.account_id) is not None:
-            own = Account(pasted, plan=own.plan, structure="workspace", is_personal=False)
+            return Account(pasted, plan=plan, structure="workspace", is_personal=False)
+        own = self.session.workspace_id or self.session.user_id
+        return Account(own, plan=plan, structure=structure, is_personal=structure in {None, "personal"})
+
+    def _workspaces(self) -> tuple[Account, ...]:
+        """Return what ``accounts/check`` tells; empty where it tells nothing."""
         try:
             data = self.session.get("/accounts/check/v4-2023-04-27").data
         except Unwell:
             raise ServiceError("The service cannot tell the workspaces of this login; run again later.") from None
         except Refused:
-            return (own,)
-        return side.workspaces(data) or (own,)
+            return ()
+        return side.workspaces(data)
 
     def enter(self, account: Account, memory: dict[str, Any]) -> None:
         """See Source."""

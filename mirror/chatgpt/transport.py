@@ -73,8 +73,12 @@ class Wire(Protocol):
 
 def checked_base_url(base_url: str) -> str:
     """Return the address to mirror; raises UsageError unless it is https, or http on this very machine."""
-    parts = urlsplit(base_url)
-    if parts.username or parts.password or not parts.hostname:
+    try:
+        parts = urlsplit(base_url)
+        is_plain = bool(parts.hostname) and not (parts.username or parts.password) and parts.port != 0
+    except ValueError:
+        is_plain = False
+    if not is_plain:
         raise UsageError("CHATMIRROR_BASE_URL must be a plain address such as https://chatgpt.com.")
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         raise UsageError("CHATMIRROR_BASE_URL must be https; plain http is for a loopback address only.")

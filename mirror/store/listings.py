@@ -181,6 +181,35 @@ def mark_failed(conn: sqlite3.Connection, conversation_id: str, error: str, retr
     )
 
 
+def mark_unread(conn: sqlite3.Connection, conversation_id: str) -> None:
+    """Remember that it is to be read, whatever is stored of it."""
+    conn.execute(
+        "UPDATE _listed SET stored_us = NULL, attempts = 0, retry_at = NULL WHERE conversation_id = ?",
+        (conversation_id,),
+    )
+
+
+def accounts(conn: sqlite3.Connection, provider: str) -> dict[str, str]:
+    """Return the workspaces that lists were walked of: id -> what a person calls it."""
+    rows = conn.execute(
+        "SELECT id, coalesce(name, structure, 'personal') FROM accounts WHERE provider = ?"
+        " AND id IN (SELECT account_id FROM _scopes) ORDER BY id",
+        (provider,),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def leave(conn: sqlite3.Connection, account_id: str, now: str) -> int:
+    """Mark a workspace's living conversations missing, now that nobody lists them; return how many were not yet."""
+    rows = conn.execute(
+        "SELECT conversation_id FROM _listed WHERE account_id = ? AND missing_since IS NULL AND conversation_id NOT IN"
+        " (SELECT id FROM conversations WHERE deleted_at IS NOT NULL)",
+        (account_id,),
+    ).fetchall()
+    set_missing(conn, [row[0] for row in rows], now)
+    return len(rows)
+
+
 def pending(conn: sqlite3.Connection, provider: str) -> list[sqlite3.Row]:
     """Return what is still to fetch, newest first: conversation_id, title, error, attempts, retry_at, account_id."""
     return conn.execute(

@@ -137,7 +137,16 @@ def test_errors_say_nothing_of_the_request(serve):
 
 @pytest.mark.parametrize(
     "address",
-    ["http://chatgpt.com", "ftp://x", "https://u:p@chatgpt.com", "chatgpt.com", "http://127.0.0.1.example.org"],
+    [
+        "https://[bad",
+        "https://chatgpt.com:abc",
+        "https://chatgpt.com:99999",
+        "http://chatgpt.com",
+        "ftp://x",
+        "https://u:p@chatgpt.com",
+        "chatgpt.com",
+        "http://127.0.0.1.example.org",
+    ],
 )
 def test_only_https_or_this_machine(address):
     """Plain http is for loopback addresses only."""
