@@ -269,17 +269,15 @@ class Reader:
 def _weighed(want: Wanted, got: Reading | Unread) -> Reading | Unread:
     """Return a doubtful reading as what it is good for now.
 
-    What is not known at all is not shown by halves; what the service has said on several nights is taken for all there
-    is, and quietly asked for again. Nothing at all is never taken for a conversation that has messages.
+    It is kept and asked for again; what the service has said on several nights is taken for all there is, and quietly
+    asked for again. Nothing at all is never taken for a conversation that has messages.
     """
     if isinstance(got, Unread) or got.doubt is None:
         return got
-    if want.is_known_flat:
+    says_nothing = got.doubt == NOTHING_IN_IT
+    if want.is_known_flat or (says_nothing and (want.known_messages or want.attempts < PARTS_AFTER)):
         return Unread(got.conversation_id, got.doubt)
-    says_nothing = got.doubt == NOTHING_IN_IT and want.known_messages > 0
-    if want.attempts >= PARTS_AFTER and not says_nothing:
-        return replace(got, doubt=None, is_partial=True)
-    return Unread(got.conversation_id, got.doubt) if says_nothing or not want.known_messages else got
+    return got if want.attempts < PARTS_AFTER else replace(got, doubt=None, is_partial=True)
 
 
 def _is_anothers(payload: dict[str, Any], conversation_id: str) -> bool:
