@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mirror.archive import Found, Problem, Skipped, open_archive
-from mirror.errors import ChatmirrorError, IncompleteError
+from mirror.errors import ChatmirrorError, IncompleteError, UsageError
 from mirror.intake import Arrival, facts_of, take_in
 from mirror.normalize import normalize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from mirror.archive import Archive
     from mirror.store.database import Writer
     from mirror.timing import Timing
 
@@ -53,10 +54,13 @@ class Imported:
 def run_import(
     writer: Writer, paths: Sequence[Path], run_id: int, timing: Timing, progress: Callable[[int, int], None]
 ) -> Imported:
-    """Import archives in the order given; ``progress(done, total)`` in bytes. Raises UsageError for a hopeless one."""
-    archives = [open_archive(path) for path in paths]  # all of them can be opened before anything is written
-    total = sum(archive.total_bytes for archive in archives)
+    """Import archives in the order given; ``progress(done, total)`` in bytes.
+
+    A hopeless one costs no other; raises UsageError where all of them are.
+    """
     result, done = Imported(), 0
+    archives = list(_opened(paths, result))
+    total = sum(archive.total_bytes for archive in archives)
     for archive in archives:
         with archive:
             for found in archive:
@@ -64,6 +68,18 @@ def run_import(
                 progress(done + archive.position, total)
             done += archive.total_bytes
     return result
+
+
+def _opened(paths: Sequence[Path], result: Imported) -> Iterator[Archive]:
+    hopeless: list[UsageError] = []
+    for path in paths:
+        try:
+            yield open_archive(path)
+        except UsageError as error:
+            hopeless.append(error)
+            result.problems.append(error.message)
+    if hopeless and len(hopeless) == len(paths):
+        raise hopeless[0] if len(hopeless) == 1 else UsageError("; ".join(result.problems[:WORST_SHOWN]))
 
 
 def _take(writer: Writer, found: Found | Problem | Skipped, run_id: int, timing: Timing, result: Imported) -> None:

@@ -190,6 +190,22 @@ def test_a_hopeless_import_names_the_file(night, name, content, words):
     assert "Traceback" not in err
 
 
+def test_a_hopeless_file_costs_no_other(night):
+    """Of several files the good ones are imported and the bad ones named; exit 3, and 2 where all are bad."""
+    folder = night.path.parent
+    (folder / "good.json").write_text(json.dumps([{**tree("hello", "hi"), "id": "x"}]))
+    (folder / "page.json").write_text("<html>sign in</html>")
+    code, _, err = run(night, "import", "page.json", "good.json", "gone.json")
+    assert code == 3
+    assert "page.json" in err
+    assert "gone.json" in err
+    assert night.value("SELECT count(*) FROM conversations") == 1
+    code, _, err = run(night, "import", "page.json", "gone.json")
+    assert code == 2
+    assert "page.json" in err
+    assert "gone.json" in err
+
+
 def test_one_unusable_conversation_costs_no_other(night):
     """The rest is imported, the bad one is named, exit 3."""
     good = [

@@ -67,9 +67,16 @@ def clean(name: str) -> str:
 def shards(manifest: bytes) -> list[str]:
     """Return the files of conversations that an export's manifest names; raises ValueError for another kind of file."""
     try:
-        stated = json.loads(manifest)["logical_files"]
-        held = [entry["files"] for name, entry in stated.items() if name.lower().startswith("conversations")]
-        files = [file.get("path") if isinstance(file, dict) else file for files in held for file in files]
+        stated = json.loads(manifest)
+        named = stated["logical_files"]
+        held = [entry["files"] for name, entry in named.items() if name.lower().startswith("conversations")]
+        files = [_path(file) for files in held for file in files]
+        files += [path for file in stated.get("export_files") or () if is_export(path := _path(file))]
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("names no files") from error
-    return [file for file in files if isinstance(file, str)]
+    return list(dict.fromkeys(file for file in files if file))
+
+
+def _path(file: Any) -> str:
+    path = file.get("path") if isinstance(file, dict) else file
+    return path if isinstance(path, str) else ""

@@ -192,6 +192,16 @@ def test_a_shard_that_the_manifest_names_and_is_not_there(tmp_path, form):
     assert read.problems[1].source.endswith("more.json[1]")
 
 
+def test_a_shard_that_only_the_list_of_files_names(tmp_path):
+    """The manifest's second list counts as well."""
+    files = [{"path": f"conversations-00{n}.json", "size_bytes": 9} for n in range(2)] + [{"path": "chat.html"}]
+    save(tmp_path / "export" / "export_manifest.json", {"logical_files": {}, "export_files": files})
+    save(tmp_path / "export" / "conversations-000.json", [conversation(0)])
+    read = Read(tmp_path / "export")
+    assert read.titles == ["Title 0"]
+    assert [problem.source for problem in read.problems] == ["export/conversations-001.json"]
+
+
 def test_a_zip_with_everything_under_a_folder(tmp_path):
     """The name of the ZIP and of the member tell where each conversation stood."""
     path = zipped(tmp_path / "export.zip", {"a/b/conversations.json": TWO, "a/image.png": b"PNG", "a/user.json": {}})
