@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import random
 from itertools import pairwise
 
 import pytest
@@ -342,3 +343,72 @@ def test_what_comes_back_is_read_again(tmp_path):
         night.night(full=True)
         night.night(full=True)
         assert differences(night) == []
+
+
+def test_a_session_that_does_not_say_whose_it_is(tmp_path):
+    """Nothing is written for nobody, and the next night is a night as any."""
+    with Night(tmp_path) as night:
+        night.bend(lambda request, data: {**data, "user": {}} if request.path.endswith("/session") else data)
+        assert night.night() == 5
+        night.bend(None)
+        assert night.night() == 0
+        assert differences(night) == []
+
+
+NONSENSE = [
+    None,
+    0,
+    -1,
+    1.5,
+    True,
+    "",
+    "x",
+    "\ud83d",
+    [],
+    {},
+    [None],
+    {"a": 1},
+    10**40,
+    "2025-13-45",
+    [[]],
+    {"id": None},
+]
+ROADS = ["/conversations", "/batch", "/conversation/", "session", "accounts/check", "sidebar", "gizmos", "memories"]
+ROADS += ["user_system", "pins", "shared", "/me", "messages"]
+
+
+def mutated(value, chance, depth=0):
+    """Return JSON with one part of it replaced or left out."""
+    if not isinstance(value, dict | list) or not value or (depth > 0 and chance.random() < 0.15):
+        return chance.choice(NONSENSE)
+    changed = copy.copy(value)
+    key = chance.choice(list(value) if isinstance(value, dict) else range(len(value)))
+    if isinstance(value, dict) and chance.random() < 0.2:
+        del changed[key]
+    else:
+        changed[key] = mutated(value[key], chance, depth + 1)
+    return changed
+
+
+@pytest.mark.parametrize("road", ROADS)
+@pytest.mark.parametrize("seed", range(3))
+def test_nonsense_from_any_road_is_survived(tmp_path, road, seed):
+    """Whatever JSON comes, a run ends as the table says, loses nothing, and is current when the service is well."""
+    chance = random.Random(f"{road} {seed}")
+    with Night(tmp_path, conversations=chance.choice([3, 12])) as night:
+        with_team(night)
+        night.person.move(night.ids()[0], night.person.new_project("P"))
+        night.person.share(night.ids()[1])
+        if seed:
+            assert night.night() == 0
+        texts = set(night.rows("SELECT conversation_id, id, text FROM messages")) if seed else set()
+        for key in night.ids()[:3]:
+            night.person.new_message(key)
+        night.knobs.batch = chance.choice(["normal", "missing"])
+        night.bend(lambda request, data: mutated(data, chance) if road in request.path else data)
+        codes = {night.night(full=seed == 2) for _ in range(2)}
+        assert codes <= {0, 3, 4, 5, 6, 7}
+        wrong = [line for line in heal(night, 10) if "messages are not" not in line]
+        assert night.night(full=True) == 0
+        assert wrong == []
+        assert texts <= set(night.rows("SELECT conversation_id, id, text FROM messages"))

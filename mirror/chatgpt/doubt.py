@@ -26,6 +26,8 @@ def structural_doubt(payload: Any, known_messages: int) -> str | None:
         return NOTHING_IN_IT
     if not _stands(payload.get("current_node"), nodes):
         return "the newest message is not in the tree"
+    if not _holds_message(nodes[payload["current_node"]]):
+        return "the newest message is empty"
     for node in nodes.values():
         if (parent := node.get("parent")) is not None and not _stands(parent, nodes):
             return "a message hangs in the air"

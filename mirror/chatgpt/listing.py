@@ -76,7 +76,7 @@ def listed(row: Any, *, is_archived: bool | None = None, trust_time: bool = True
         is_starred=starred if isinstance(starred, bool) else (False if "is_starred" in row else None),
         gizmo_id=clean_text(gizmo)[0] if isinstance(gizmo, str) else None,
         states_gizmo="gizmo_id" in row or "conversation_template_id" in row,
-        is_generating=row.get("async_status") in {3, 5, 6, 7, "3", "5", "6", "7"},
+        is_generating=str(row.get("async_status")) in {"3", "5", "6", "7"},
     )
 
 

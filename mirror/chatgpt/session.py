@@ -38,10 +38,11 @@ class Session:
 
     @property
     def user_id(self) -> str:
-        """The service's id of the person; raises SignInError if it gave none."""
-        user = self.data.get("user")
-        found = user.get("id") if isinstance(user, dict) else None
-        return found if isinstance(found, str) and found else self.workspace_id or "unknown"
+        """The service's id of the person; raises ServiceError if it gave none, for whose mirror is it then."""
+        found = _user(self.data)
+        if not isinstance(found, str) or not found:
+            raise ServiceError("The service does not say whose login this is; nothing was written. Run again later.")
+        return found
 
     @property
     def workspace_id(self) -> str | None:

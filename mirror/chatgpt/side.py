@@ -33,7 +33,7 @@ def workspaces(data: Any) -> tuple[Account, ...]:
         about = entry.get("account") if isinstance(entry, dict) else None
         if not isinstance(about, dict) or about.get("is_deactivated"):
             continue
-        account_id = _text(about.get("account_id")) or key
+        account_id = _text(about.get("account_id")) or clean_text(key)[0]
         structure = _text(about.get("structure"))
         is_personal = structure in {None, "personal"}
         found.setdefault(
@@ -62,7 +62,7 @@ def _gizmo(row: Any) -> dict[str, Any] | None:
     for _ in range(4):
         if not isinstance(row, dict):
             return None
-        if isinstance(row.get("id"), str) and row["id"].startswith("g-"):
+        if (key := row.get("id")) and key == _text(key) and key.startswith("g-"):
             return row
         row = row.get("gizmo") or row.get("resource")
     return None

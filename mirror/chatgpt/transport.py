@@ -11,7 +11,7 @@ import json
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import requests
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT, READ_TIMEOUT, TOTAL_TIMEOUT = 10.0, 60.0, 300.0  # seconds
 MAX_BODY = 256 * 1024 * 1024  # bytes, inflated
 DEFAULT_BASE_URL = "https://chatgpt.com"
+_IN_A_PATH = "/%:@!$&'()*+,;=~"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -114,7 +115,9 @@ class RequestsWire:
         self, method: str, path: str, *, params: Mapping[str, Any], headers: Mapping[str, str], body: bytes | None
     ) -> Reply:
         """See Wire. A redirect is never followed: it raises BrakeError, and nothing went to the other address."""
-        url = f"{self.base_url}{path}" + (f"?{urlencode(params)}" if params else "")
+        # (an id or cursor with half a character in it is asked for with a question mark, and refused as unknown)
+        query = urlencode(params, errors="replace")
+        url = f"{self.base_url}{quote(path, safe=_IN_A_PATH, errors='replace')}" + (f"?{query}" if query else "")
         deadline = self.monotonic() + TOTAL_TIMEOUT
         self._session.cookies.clear()  # cookies travel in our own header, to our own host
         try:
