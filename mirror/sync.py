@@ -143,6 +143,7 @@ class Sync:
         troubles = len(self.errors)
         if memory.get("lists_limited") and not dry:
             self._fetch(account)  # lists took all that was granted: what they showed comes first tonight
+            self._save_memory(key, memory)
         if self._is_limited:
             return
         walks = self._list(account, full=full)
@@ -160,6 +161,7 @@ class Sync:
 
     def _ask(self, account: Account, walks: Sequence[Walk], listed: set[str], *, all_walked: bool) -> bool:
         """Ask for everything that the lists call for; return whether all of it was asked for."""
+        self.outcome.counts.unchanged += listings.counts(self.writer.conn, self.source.provider, account.id)["current"]
         if not self._is_limited:
             self._save_side(account)
         if self._is_limited or not self._fetch(account) or self._is_limited:
@@ -170,6 +172,7 @@ class Sync:
         counts = listings.counts(self.writer.conn, self.source.provider, account.id)
         walked = listings.last_walked(self.writer.conn, account.id)
         walks: list[Walk] = []
+        troubles = len(self.errors)
         with self._collecting():
             for scope in self.source.scopes(full=full, last_walked=walked):
                 mark = listings.watermark(self.writer.conn, account.id, scope)
@@ -181,7 +184,8 @@ class Sync:
                 if self._is_limited:
                     break
                 self.report.note(f"{scope.label}: {len(walk.items):,} listed{'' if walk.reached_end else ' so far'}")
-        if not any(walk.items for walk in walks) and not self.errors and not self.source.is_signed_in():
+        is_quiet = len(self.errors) == troubles and not any(walk.items for walk in walks)
+        if is_quiet and not self.source.is_signed_in():
             raise SignInError("The service lists nothing and does not know who asks; sign in again: `chatmirror auth`.")
         self.outcome.counts.listed += len({key for walk in walks for key in walk.items})
         return walks
@@ -237,7 +241,6 @@ class Sync:
     def _fetch(self, account: Account) -> bool:
         """Read what is to do, newest first; return whether everything was at least tried."""
         known = listings.known(self.writer.conn, self.source.provider, account.id, "to do")
-        self.outcome.counts.unchanged += listings.counts(self.writer.conn, self.source.provider, account.id)["current"]
         todo = plan.to_read(known.values(), self.timing.iso(), self.timing.iso(plan.LONGEST_RETRY))
         if not todo:
             return True

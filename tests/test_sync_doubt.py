@@ -164,6 +164,23 @@ def test_silence_about_a_workspace_is_not_its_end(tmp_path, answer):
         assert heal(night, 1) == []
 
 
+def test_silence_about_workspaces_and_an_unknown_person_is_a_missing_login(tmp_path):
+    """Lists that are empty because nobody knows who asks are not believed, whatever else is wrong."""
+    with Night(tmp_path) as night:
+        with_team(night)
+        assert night.night() == 0
+
+        def anonymous(request, data):
+            if "accounts/check" in request.path:
+                return 403, {}
+            lists = isinstance(data, dict) and "items" in data
+            return {**data, "items": [], "total": 0} if lists else {} if request.path.endswith("/me") else data
+
+        night.bend(anonymous)
+        assert night.night() == 4
+        assert heal(night, 1) == []
+
+
 def test_a_workspace_that_ends_is_said_once(tmp_path):
     """Its conversations are kept, nothing of it is waited for, and should it come back, so does all of it."""
     with Night(tmp_path) as night:
