@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from mirror.chatgpt.pacing import SPACING
 from mirror.simulator import Knobs, Simulator, generated_account
+from mirror.web.pacing import SPACING
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mirror.app import recorded
 from mirror.archive import Found, open_archive
 from mirror.errors import ChatmirrorError
 from mirror.importing import PROVIDER
-from mirror.intake import Arrival, facts_of, take_in
-from mirror.jobs import recorded
+from mirror.ingest import Arrival, facts_of, take_in
 from mirror.normalize import normalize
 from mirror.store.database import Writer
 from mirror.timing import Timing

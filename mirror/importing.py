@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.archive import Found, Problem, Skipped, open_archive
 from mirror.errors import ChatmirrorError, IncompleteError, UsageError
-from mirror.intake import Arrival, facts_of, take_in
+from mirror.ingest import Arrival, facts_of, take_in
 from mirror.normalize import normalize
 
 if TYPE_CHECKING:

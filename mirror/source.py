@@ -130,7 +130,7 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
-class SideItem:
+class AccountItem:
     """Something of the account beside its conversations: a project, a custom GPT, a memory, the instructions."""
 
     kind: Literal["project", "gpt", "memory", "instructions"]
@@ -170,7 +170,7 @@ class Source(Protocol):
     def presence(self, conversation_id: str) -> Presence:
         """Ask for one conversation by itself: proof of life or of deletion, or neither."""
 
-    def side_items(self, *, unnamed_gpts: Sequence[str]) -> Iterator[SideItem]:
+    def account_items(self, *, unnamed_gpts: Sequence[str]) -> Iterator[AccountItem]:
         """Projects, the names of these custom GPTs, and what is due of memories and instructions."""
 
     def next_budget(self) -> int | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Database
 
 from mirror.migrations import migrations
-from mirror.store import cjk
+from mirror.store.search import cjk
 
 if TYPE_CHECKING:
     from pathlib import Path

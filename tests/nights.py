@@ -7,7 +7,8 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from mirror import checking, jobs
+from mirror import app
+from mirror.health import integrity
 from mirror.simulator import Account, Knobs, ManualClock, Simulator, generated_account
 from mirror.store.database import Writer
 from mirror.timing import Timing
@@ -61,7 +62,7 @@ class Night:
         """One run; returns its outcome."""
         self.service.requests.clear()
         report = Silent()
-        outcome = jobs.sync(self.path, self.environ, self.timing(), report, **how)
+        outcome = app.sync(self.path, self.environ, self.timing(), report, **how)
         self.notes = report.notes
         return outcome
 
@@ -162,4 +163,4 @@ def differences(night):
 def findings(night):
     """What ``chatmirror check`` finds."""
     with Writer(night.path) as writer:
-        return checking.check(writer.conn, lambda *_: None).all
+        return integrity.check(writer.conn, lambda *_: None).all

@@ -13,7 +13,7 @@ import random
 import pytest
 from nights import DAY, Night, Silent, differences, findings
 
-from mirror import jobs
+from mirror import app
 from mirror.simulator import Knobs, generated_account
 from mirror.simulator.account import Workspace
 from mirror.simulator.clock import ManualClock
@@ -194,7 +194,7 @@ def live(folder, seed, nights):
             clock.advance(DAY)
             report = Interrupting(chance.randrange(1, 60)) if chance.random() < 0.2 else Silent()
             try:
-                outcome = jobs.sync(night.path, night.environ, night.timing(), report)
+                outcome = app.sync(night.path, night.environ, night.timing(), report)
                 code = outcome.error.exit_code if outcome.error else 0
             except KeyboardInterrupt:
                 code = 130

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mirror import checking, jobs
+from mirror import app
 from mirror.archive import Found, open_archive
 from mirror.errors import UsageError
+from mirror.health import integrity
 from mirror.store.conversations import payloads
 from mirror.store.database import Writer
 from mirror.timing import Timing
@@ -36,17 +37,17 @@ def test_every_real_file_imports_whole(real_data, tmp_path):
     if not files:
         pytest.skip(f"no conversations under {real_data}")
     path = tmp_path / "chats.db"
-    result = jobs.import_archives(path, files, Timing(), lambda *_: None)
+    result = app.import_archives(path, files, Timing(), lambda *_: None)
     assert result.problems == []
     assert result.new + result.changed + result.unchanged >= len(files)
     with Writer(path) as writer:
-        assert checking.check(writer.conn, lambda *_: None).all == []
+        assert integrity.check(writer.conn, lambda *_: None).all == []
         unindexed = writer.conn.execute("SELECT count(*) FROM messages WHERE kind = 'other' AND text = ''").fetchone()[
             0
         ]
         assert unindexed == 0
         before = [tuple(row) for row in writer.conn.execute("SELECT * FROM messages")]
-    again = jobs.import_archives(path, files, Timing(), lambda *_: None)
+    again = app.import_archives(path, files, Timing(), lambda *_: None)
     assert (again.new, again.changed) == (0, 0)
     with Writer(path) as writer:
         assert [tuple(row) for row in writer.conn.execute("SELECT * FROM messages")] == before
@@ -58,7 +59,7 @@ def test_real_payloads_are_kept_as_they_came(real_data, tmp_path):
     kept = 0
     for number, file in enumerate(files[:40]):
         path = tmp_path / f"{number}.db"
-        jobs.import_archives(path, [file], Timing(), lambda *_: None)
+        app.import_archives(path, [file], Timing(), lambda *_: None)
         whole = file.read_bytes()
         with Writer(path) as writer:
             for (key,) in writer.conn.execute("SELECT id FROM conversations").fetchall():

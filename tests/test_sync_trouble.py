@@ -7,7 +7,7 @@ import json
 import pytest
 from nights import DAY, Night, content, differences, findings
 
-from mirror import credentials, jobs
+from mirror import app, credentials
 from mirror.credentials import Login
 from mirror.errors import SignInError
 from mirror.simulator import Knobs, ManualClock, Workspace, generated_account
@@ -135,13 +135,13 @@ def test_no_secret_is_in_the_database_or_in_a_narration(tmp_path):
 def test_a_tried_login_says_whose_it_is(tmp_path):
     """auth tries the login and learns name, end and workspaces."""
     with Night(tmp_path) as night:
-        identity = jobs.try_login(
+        identity = app.try_login(
             credentials.parse(night.service.session_cookie), night.environ, night.timing(), lambda _: None
         )
         assert (identity.user_id, identity.name) == (night.account.user_id, night.account.user_name)
         assert identity.expires is not None
         with pytest.raises(SignInError):
-            jobs.try_login(Login({credentials.SESSION_COOKIE: "wrong"}), night.environ, night.timing(), lambda _: None)
+            app.try_login(Login({credentials.SESSION_COOKIE: "wrong"}), night.environ, night.timing(), lambda _: None)
 
 
 # -- limits
@@ -252,7 +252,7 @@ def test_a_run_that_is_killed_at_any_request_is_caught_up(tmp_path):
         with Night(folder, conversations=33) as night:
             night.person.regenerate(night.ids()[2])
             with pytest.raises(KeyboardInterrupt):
-                jobs.sync(night.path, night.environ, night.timing(), StopAt(stop_at))
+                app.sync(night.path, night.environ, night.timing(), StopAt(stop_at))
             assert night.value("SELECT exit_code FROM sync_runs ORDER BY id DESC") == 130
             assert findings(night) == []
             assert night.night() == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from mirror.intake import Arrival
+from mirror.ingest import Arrival
 
 T0 = 1_750_000_000.0
 

@@ -17,8 +17,8 @@ from typing import IO, TYPE_CHECKING, Self
 from mirror.archive import zips
 from mirror.archive.encoding import encoding_of
 from mirror.archive.items import MB, Found, Limits, Problem, Skipped, Unusable
+from mirror.archive.json_file import read_json
 from mirror.archive.names import JSON_SUFFIXES, MANIFEST, Kind, clean, is_export, kind_of, order, shards
-from mirror.archive.reading import read_json
 from mirror.errors import UsageError
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from mirror import show as as_text
+from mirror import render
 from mirror.browse import markdown
 
 if TYPE_CHECKING:
-    from mirror.browse.windows import Shown
+    from mirror.browse.pagination import Shown
     from mirror.store.branches import Fork, Node
     from mirror.store.threads import MessageView
 
@@ -45,15 +45,15 @@ def block(message: MessageView, one: Shown, *, is_open: bool) -> Block:
         summary=_summary(message) if message.kind in FOLDED else None,
         is_open=is_open and message.kind == "reasoning",
         notes=list(_notes(message)),
-        files=[as_text.file_line(attachment) for attachment in message.attachments],
-        sources=[(url, title or url) for url, title in as_text.sources(message)],
+        files=[render.file_line(attachment) for attachment in message.attachments],
+        sources=[(url, title or url) for url, title in render.sources(message)],
         fork=one.fork,
         anchors=one.anchors,
     )
 
 
 def _html(message: MessageView) -> Markup:
-    text = as_text.said(message)
+    text = render.said(message)
     if not text.strip():
         return Markup("")
     if message.kind in _LISTED and not text.startswith("```"):
@@ -77,7 +77,7 @@ def _summary(message: MessageView) -> str:
     name = _NAMES.get(message.kind, message.kind.capitalize())
     first = next((line.strip("`#*> ") for line in message.text.split("\n") if line.strip("`#*> ")), "")
     is_telling = tool and tool != "all" and message.kind in _LISTED
-    parts = (name, tool if is_telling else "", as_text.one_line(first)[:_SUMMARY])
+    parts = (name, tool if is_telling else "", render.one_line(first)[:_SUMMARY])
     return " · ".join(part for part in parts if part)
 
 

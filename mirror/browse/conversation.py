@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from datasette import Response  # type: ignore[import-untyped] # it has no types
 from datasette.utils import tilde_decode  # type: ignore[import-untyped] # as above
 
-from mirror import show as as_text
+from mirror import render
 from mirror.browse import access, databases, pages
 from mirror.browse.blocks import Block, block
-from mirror.browse.windows import Shown, shown, window
+from mirror.browse.pagination import Shown, shown, window
 from mirror.store import branches, threads
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _turns(part: list[Shown], found: dict[int, threads.MessageView], wishes: Wis
         message = found[one.node.rowid]
         role = "assistant" if message.role == "tool" else message.role or "unknown"
         if not turns or turns[-1].role != role or one.fork or role == "user":
-            speaker = ASSISTANT if role == "assistant" else as_text.turn(message)
+            speaker = ASSISTANT if role == "assistant" else render.turn(message)
             turns.append(Turn(speaker, role, None, message.created_at))
         if message.role == "assistant":
             turns[-1].model = turns[-1].model or message.model
@@ -172,7 +172,7 @@ async def as_markdown(datasette: Any, request: Any, database: str, rows: list[An
 
     def markdown(conn: sqlite3.Connection) -> str:
         found = threads.messages(conn, key, all_branches=all_branches)
-        return as_text.markdown(threads.conversation(conn, key), found, all_branches=all_branches)
+        return render.markdown(threads.conversation(conn, key), found, all_branches=all_branches)
 
     text = await access.read(datasette, database, markdown, SECONDS)
     return Response(text, content_type="text/markdown; charset=utf-8", headers={"x-content-type-options": "nosniff"})

@@ -10,7 +10,7 @@ import sqlite3
 import zlib
 from contextlib import suppress
 
-from mirror.store.words import expression, parse
+from mirror.store.search.query import expression, parse
 
 MOST_INFLATED = 256 * 1024 * 1024  # bytes; the longest payload that the SQL functions unpack
 

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mirror import status as health
 from mirror.browse import access, counts, pages
 from mirror.browse.databases import mirrors
 from mirror.browse.plots import Plot, stacked
+from mirror.health import freshness
 from mirror.store import status as store
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def read(
     """Read what the page shows, and the counts to keep for the next time."""
     fresh = known if known and known.state == state else counts.count(conn, state)
     current = store.read(conn)
-    verdict = health.verdict(current, now)
+    verdict = freshness.verdict(current, now)
     run = conn.execute("SELECT * FROM sync_runs WHERE id = (SELECT max(run_id) FROM changes)").fetchone()
     changed = conn.execute(_CHANGED, (run["id"], CHANGES + 1)).fetchall() if run else []
     totals = conn.execute(
@@ -74,7 +74,7 @@ def read(
     ).fetchone()
     home = Home(
         state=current,
-        lines=list(health.lines(current, now)),
+        lines=list(freshness.lines(current, now)),
         banner=verdict.message if verdict else "",
         projects=totals[0],
         archived=totals[1],

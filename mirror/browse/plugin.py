@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pluggy import HookimplMarker
 
-from mirror.browse import conversation, databases, finding, functions, home, links, pages, signs
+from mirror.browse import cjk_search, conversation, databases, functions, home, links, pages, search
 
 if TYPE_CHECKING:
     import sqlite3
@@ -52,7 +52,7 @@ def register_routes() -> list[tuple[str, Callable[..., Awaitable[Any]]]]:
     """Serve our pages."""
     return [
         (rf"^/{DATABASE}/-/home$", pages.answering(home.show)),
-        (rf"^/{DATABASE}/-/search$", pages.answering(finding.show)),
+        (rf"^/{DATABASE}/-/search$", pages.answering(search.show)),
         (rf"^/{DATABASE}/-/conversation/(?P<id>[^/]+)$", pages.answering(conversation.show)),
         (r"^/-/chatmirror/(?P<name>[^/]+)$", pages.serve_asset),
     ]
@@ -67,7 +67,7 @@ def register_output_renderer() -> dict[str, Any]:
 @hookimpl
 def asgi_wrapper(datasette: Datasette) -> Callable[[Any], Any]:
     """Make Datasette's own search box find words inside runs of characters."""
-    return signs.wrapper(datasette)
+    return cjk_search.wrapper(datasette)
 
 
 @hookimpl

@@ -12,14 +12,14 @@ import re
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 
-from mirror.chatgpt.client import Answer, Client, Refused
 from mirror.credentials import HOW_TO, Login, is_session_cookie
 from mirror.errors import BrakeError, ServiceError, SignInError
+from mirror.web.client import Answer, Client, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from mirror.chatgpt.pacing import Lane
+    from mirror.web.pacing import Lane
 
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/148.0.0.0 Safari/537.36"
 MOST_RENEWALS = 20  # a run; a service that refuses every fresh token must not be asked for ever

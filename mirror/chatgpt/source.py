@@ -12,13 +12,13 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mirror.chatgpt import side
-from mirror.chatgpt.client import Refused, Unwell
-from mirror.chatgpt.listing import BrokenListError, Lists, pages, walk_cursors, walk_offsets
-from mirror.chatgpt.reading import Reader
+from mirror.chatgpt import account_data
+from mirror.chatgpt.conversations import Reader
+from mirror.chatgpt.lists import BrokenListError, Lists, pages, walk_cursors, walk_offsets
 from mirror.errors import ServiceError
-from mirror.normalize.values import iso_time
-from mirror.source import Account, Identity, Listed, Presence, Reading, Scope, SideItem, Unread, Walk, Wanted
+from mirror.source import Account, AccountItem, Identity, Listed, Presence, Reading, Scope, Unread, Walk, Wanted
+from mirror.values import iso_time
+from mirror.web.client import Refused, Unwell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -100,7 +100,7 @@ class ChatGPT:
 
     def _own_workspace(self) -> Account:
         """Return the workspace that the login itself names, for a service that does not tell which ones there are."""
-        plan, structure = side.session_plan(self.session.data)
+        plan, structure = account_data.session_plan(self.session.data)
         if (pasted := self.session.login.account_id) is not None:
             return Account(pasted, plan=plan, structure="workspace", is_personal=False)
         own = self.session.workspace_id or self.session.user_id
@@ -114,7 +114,7 @@ class ChatGPT:
             raise ServiceError("The service cannot tell the workspaces of this login; run again later.") from None
         except Refused:
             return ()
-        return side.workspaces(data)
+        return account_data.workspaces(data)
 
     def enter(self, account: Account, memory: dict[str, Any]) -> None:
         """See Source."""
@@ -142,7 +142,7 @@ class ChatGPT:
         self._chores = _Chores(self.memory.setdefault("chores", {}), now, max(0, spare), full)
         scopes = {
             # To the end: a conversation moved in keeps its time, and can stand anywhere in the list.
-            f"project:{key}": Scope(f"project:{key}", f"project “{side.project_name(row)}”", to_the_end=True)
+            f"project:{key}": Scope(f"project:{key}", f"project “{account_data.project_name(row)}”", to_the_end=True)
             for key, row in self._projects.items()
         }
         changed = {name for name in scopes if self._project_changed(name) or name not in last_walked}
@@ -196,9 +196,9 @@ class ChatGPT:
     def _load_projects(self) -> None:
         params = {"conversations_per_gizmo": 0, "owned_only": "true", "limit": 20}
 
-        def fetch(cursor: str) -> side.GizmoPage:
+        def fetch(cursor: str) -> account_data.GizmoPage:
             query = params if cursor == "0" else {**params, "cursor": cursor}
-            return side.gizmo_page(self.session.get("/gizmos/snorlax/sidebar", query).data)
+            return account_data.gizmo_page(self.session.get("/gizmos/snorlax/sidebar", query).data)
 
         try:
             for page in pages(fetch, "0"):
@@ -239,15 +239,15 @@ class ChatGPT:
 
     # -- beside the conversations
 
-    def side_items(self, *, unnamed_gpts: Sequence[str]) -> Iterator[SideItem]:
+    def account_items(self, *, unnamed_gpts: Sequence[str]) -> Iterator[AccountItem]:
         """See Source."""
         for row in self._projects.values():
-            yield side.project_item(row)
+            yield account_data.project_item(row)
         for gpt_id in unnamed_gpts:
             try:
-                yield side.gpt_item(gpt_id, self.session.get(f"/gizmos/{gpt_id}").data)
+                yield account_data.gpt_item(gpt_id, self.session.get(f"/gizmos/{gpt_id}").data)
             except Refused:
-                yield SideItem("gpt", gpt_id, {"name": gpt_id})  # deleted or private: the id stands for its name
+                yield AccountItem("gpt", gpt_id, {"name": gpt_id})  # deleted or private: the id stands for its name
         for name, path in (
             ("memories", "/memories?include_memory_entries=true"),
             ("instructions", "/user_system_messages"),
@@ -255,7 +255,7 @@ class ChatGPT:
             if name in self._due:
                 yield from self._account_items(name, path)
 
-    def _account_items(self, name: str, path: str) -> Iterator[SideItem]:
+    def _account_items(self, name: str, path: str) -> Iterator[AccountItem]:
         path, _, query = path.partition("?")
         params = dict([query.split("=")]) if query else None
         if self._chores is not None:
@@ -265,4 +265,4 @@ class ChatGPT:
         except Refused as error:
             self.session.client.log(f"{name} not read: {error}")
             return
-        yield from side.account_items(name, data)
+        yield from account_data.account_items(name, data)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mirror.normalize import conversation
+from mirror.normalize.chatgpt import conversation
 from mirror.normalize.merge import Layer, merge
 from mirror.normalize.rows import Attachment, Conversation, Link, Message
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mirror.normalize.conversation import last_model, placed
+from mirror.normalize.chatgpt.conversation import last_model, placed
 from mirror.normalize.rows import Conversation, Message
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mirror.simulator import corpus_extras, story
-from mirror.simulator.story_draft import Desk
+from mirror.simulator import corpus_extras
+from mirror.simulator.story import account as story
+from mirror.simulator.story.draft import Desk
 
 if TYPE_CHECKING:
     import random

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mirror.simulator.story_draft import as_json, attachment, cite, image, multimodal
+from mirror.simulator.story.draft import as_json, attachment, cite, image, multimodal
 
 if TYPE_CHECKING:
-    from mirror.simulator.story_draft import Desk
+    from mirror.simulator.story.draft import Desk
 
 RECALL = {
     "edited prompt": "hazelwick",

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from mirror.simulator import faults, side
+from mirror.simulator import account_data, faults
 from mirror.simulator.asking import BadQueryError
 from mirror.simulator.knobs import Knobs
 from mirror.simulator.lists import Lists
@@ -146,7 +146,7 @@ class Simulator:
         return (
             self._list(path, workspace, request)
             or self._read(path, workspace, request, body)
-            or side.answer(self.account, self.knobs, path, request.query)
+            or account_data.answer(self.account, self.knobs, path, request.query)
         )
 
     def _anonymous(self, path: str, headers: dict[str, str]) -> Answer:
@@ -156,7 +156,7 @@ class Simulator:
             return 200, []
         if path.startswith(("/conversation/", "/conversations/")):
             return self.reads.anonymous()
-        return self.lists.anonymous() if side.is_list(path) else (401, {"detail": "Unauthorized"})
+        return self.lists.anonymous() if account_data.is_list(path) else (401, {"detail": "Unauthorized"})
 
     def _list(self, path: str, workspace: str, request: Request) -> Answer | None:
         if path == "/conversations":

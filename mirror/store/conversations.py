@@ -12,8 +12,8 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mirror.store import cjk
 from mirror.store.database import upsert
+from mirror.store.search import cjk
 
 if TYPE_CHECKING:
     import sqlite3

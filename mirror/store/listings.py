@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mirror.normalize.values import iso_time
 from mirror.store.conversations import Facts, payloads
 from mirror.store.database import upsert
+from mirror.values import iso_time
 
 if TYPE_CHECKING:
     import sqlite3

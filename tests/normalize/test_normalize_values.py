@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mirror.normalize.values import clean_text, epoch_us, iso_time, plain
+from mirror.values import clean_text, epoch_us, iso_time, plain
 
 MOMENT = "2025-07-10T14:53:58.103234Z"
 

@@ -11,7 +11,7 @@ import pytest
 from mirror.normalize import normalize
 from mirror.simulator import demo_account
 from mirror.simulator.corpus import RECALL, demo_account_data
-from mirror.simulator.story_draft import Desk
+from mirror.simulator.story.draft import Desk
 
 NOW = 1_790_000_000.0
 DAY = 86400

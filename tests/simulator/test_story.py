@@ -10,7 +10,7 @@ import pytest
 
 from mirror.normalize import normalize
 from mirror.simulator.clock import ManualClock
-from mirror.simulator.story import RECALL, story_account
+from mirror.simulator.story.account import RECALL, story_account
 
 DAY = 86400
 CONTENT_TYPES = {

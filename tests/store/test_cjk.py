@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mirrors import add_conversation, add_message, open_mirror
 
-from mirror.store import cjk
-from mirror.store.search import search
+from mirror.store.search import cjk
+from mirror.store.search.search import search
 
 RUN = st.text(alphabet="日本語京都東a1 、", min_size=1, max_size=30)
 

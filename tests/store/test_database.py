@@ -12,8 +12,8 @@ import threading
 
 import pytest
 
-from mirror import checking
 from mirror.errors import BusyError, DamagedError, ForeignDatabaseError, StorageError, UsageError
+from mirror.health import integrity
 from mirror.store import database
 from mirror.store.database import Writer, open_reader, upsert
 
@@ -192,9 +192,9 @@ def test_a_busy_database_is_not_called_damaged(path, monkeypatch):
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(BusyError), database.translated(path):
-            checking.check(writer.conn, lambda *_: None)
+            integrity.check(writer.conn, lambda *_: None)
         other.close()
-        assert checking.check(writer.conn, lambda *_: None).all == []
+        assert integrity.check(writer.conn, lambda *_: None).all == []
 
 
 def test_an_index_out_of_step_is_found(path):
@@ -202,4 +202,4 @@ def test_an_index_out_of_step_is_found(path):
     with Writer(path) as writer:
         writer.conn.execute("INSERT INTO messages_fts(rowid, text) VALUES (7, 'a ghost')")
         assert writer.conn.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-        assert checking.check(writer.conn, lambda *_: None).indexes == ["the search index messages_fts is out of step"]
+        assert integrity.check(writer.conn, lambda *_: None).indexes == ["the search index messages_fts is out of step"]

@@ -8,9 +8,9 @@ from contextlib import closing
 import pytest
 from mirrors import add, add_conversation, add_message, open_mirror
 
-from mirror.store.facets import MOST, counted
-from mirror.store.scoring import Candidate
-from mirror.store.search import Filters, search
+from mirror.store.search.facets import MOST, counted
+from mirror.store.search.scoring import Candidate
+from mirror.store.search.search import Filters, search
 
 
 @pytest.fixture

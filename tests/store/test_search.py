@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from mirrors import add, add_conversation, add_message, open_mirror
 
 from mirror.errors import UsageError
-from mirror.store import matching, nearly
-from mirror.store.search import Filters, parts, search
-from mirror.store.words import fts_query, parse, period
+from mirror.store.search import candidates as matching
+from mirror.store.search import fallback as nearly
+from mirror.store.search.query import fts_query, parse, period
+from mirror.store.search.search import Filters, parts, search
 
 
 @pytest.fixture

@@ -1,0 +1,103 @@
+"""Search results and conversations on stdout: pleasant on a terminal, plain in a pipe, safe in both."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from mirror import render
+from mirror.store import conversations, threads
+from mirror.store.search.snippets import parts
+from mirror.terminal import is_interactive, local_day, safe, to_json
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from mirror.store.search.search import Found, Hit, Passage
+
+
+def print_hits(found: Found, *, as_json: bool) -> None:
+    """Print what a search found, the best first; with ``as_json`` one object a line."""
+    if as_json:
+        for hit in found.hits:
+            click.echo(to_json(_as_object(hit)))
+        return
+    colour = is_interactive(sys.stdout)
+    for hit in found.hits:
+        click.echo(_heading(hit, colour=colour))
+        for passage in hit.passages:
+            _print_line(f"    {_about(passage)}", passage.snippet, colour=colour)
+        click.echo()
+    for line in _remarks(found):
+        click.echo(line)
+
+
+def _print_line(label: str, snippet: str, *, colour: bool) -> None:
+    click.echo(f"{safe(label)}  {_marked(snippet, colour=colour)}")
+
+
+def _heading(hit: Hit, *, colour: bool) -> str:
+    deleted = "  (deleted at the service)" if hit.deleted_at else ""
+    without = f"  (without {', '.join(map(safe, hit.missing))})" if hit.missing else ""
+    title = _marked(hit.marked_title, colour=colour) or "Untitled"
+    return f"{title}{deleted}{without}\n    {safe(hit.url)}"
+
+
+def _about(passage: Passage) -> str:
+    kind = "" if passage.kind == "text" else f" {passage.kind}"
+    branch = "" if passage.is_on_visible_branch else ", another branch"
+    return f"{local_day(passage.created_at) or 'no date'} {passage.role or 'unknown'}{kind}{branch}"
+
+
+def _marked(marked: str, *, colour: bool) -> str:
+    pieces = ((safe(piece), is_match) for piece, is_match in parts(marked))
+    return "".join(click.style(piece, bold=True, fg="yellow") if m and colour else piece for piece, m in pieces)
+
+
+def _remarks(found: Found) -> list[str]:
+    """What else there is to say, for a person only."""
+    if not is_interactive(sys.stdout):
+        return []
+    remarks = []
+    if not found.hits:
+        remarks.append("Nothing found.")
+    if found.is_partial:
+        remarks.append("No conversation holds all of these words; these hold most of them.")
+    if found.is_widened:
+        remarks.append("Nothing on the visible branches; these are from others.")
+    elif found.elsewhere:
+        least = "" if found.is_complete else "At least "
+        remarks.append(f"{least}{found.elsewhere:,} more on other branches (--all-branches).")
+    return remarks
+
+
+def _as_object(hit: Hit) -> dict[str, object]:
+    found = asdict(hit)
+    found["title"] = hit.title
+    del found["marked_title"]
+    for passage in found["passages"]:
+        passage["snippet"] = "".join(piece for piece, _ in parts(passage["snippet"]))
+    return found
+
+
+def print_conversation(
+    conn: sqlite3.Connection, reference: str, *, all_branches: bool, as_json: bool, raw: bool
+) -> None:
+    """Print one conversation as Markdown, as JSON, or as the bytes that were stored; paged on a terminal."""
+    conversation_id = threads.find_conversation(conn, reference)
+    if raw:
+        sys.stdout.buffer.write(conversations.payloads(conn, conversation_id)[-1].body + b"\n")
+        return
+    view = threads.conversation(conn, conversation_id)
+    messages = threads.messages(conn, conversation_id, all_branches=all_branches)
+    if as_json:
+        click.echo(render.to_json(view, messages))
+        return
+    text = render.markdown(view, messages, all_branches=all_branches)
+    if is_interactive(sys.stdout):
+        click.echo_via_pager(text)
+    else:
+        click.echo(text, nl=False)

@@ -1,0 +1,1 @@
+"""Whether the mirror is whole, complete and fresh."""

@@ -1,0 +1,1 @@
+"""ChatGPT payloads become rows: pure functions that never raise on any JSON value."""

@@ -1,0 +1,1 @@
+"""The demo account: the conversations of a made-up person, as data."""

@@ -1,0 +1,66 @@
+"""Projects, custom GPTs, workspaces, memories and instructions: written when they differ, older texts kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mirror.store.database import upsert
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection, Mapping, Sequence
+
+    from mirror.source import AccountItem
+
+
+def save_items(conn: sqlite3.Connection, account_id: str, items: Sequence[AccountItem], now: str) -> None:
+    """Store what a source tells beside conversations."""
+    for item in items:
+        if item.kind == "project":
+            save_named(conn, "projects", {"id": item.id, "account_id": account_id, **item.row}, now)
+        elif item.kind == "gpt":
+            save_named(conn, "gpts", {"id": item.id, **item.row}, now)
+        elif item.kind == "memory":
+            save_texts(conn, "memories", account_id, {"id": item.id, **item.row}, now)
+        else:
+            save_texts(conn, "instructions", account_id, item.row, now)
+    if living := {item.id for item in items if item.kind == "memory"}:
+        _end_memories(conn, account_id, living, now)
+
+
+def save_named(conn: sqlite3.Connection, table: str, row: Mapping[str, Any], now: str) -> None:
+    """Store a row of accounts, projects or gpts; nothing is written when nothing of it changed."""
+    stored = conn.execute(f"SELECT * FROM {table} WHERE id = ?", (row["id"],)).fetchone()
+    if stored is not None and all(stored[name] == value for name, value in row.items()):
+        return
+    extra = {"first_seen_at": now} if table == "accounts" and stored is None else {}
+    upsert(conn, table, ("id",), {**row, **extra, "last_seen_at": now})
+
+
+def unnamed_gpts(conn: sqlite3.Connection) -> list[str]:
+    """Return the custom GPTs whose name is not known yet, also those that only a list has shown so far."""
+    rows = conn.execute(
+        "SELECT id FROM gpts WHERE name IS NULL UNION SELECT gizmo_id FROM _listed"
+        " WHERE gizmo_id LIKE 'g-%' AND gizmo_id NOT LIKE 'g-p-%' AND gizmo_id NOT IN (SELECT id FROM gpts) ORDER BY 1"
+    )
+    return [row[0] for row in rows]
+
+
+def save_texts(conn: sqlite3.Connection, table: str, account_id: str, row: Mapping[str, Any], now: str) -> None:
+    """Store a memory (or the instructions) as it reads now; a text that it replaces stays, with its end date."""
+    key = {"id": row["id"]} if table == "memories" else {}
+    where = " AND ".join(["account_id = ?", "replaced_at IS NULL", *(f"{name} = ?" for name in key)])
+    current = conn.execute(f"SELECT rowid, content FROM {table} WHERE {where}", [account_id, *key.values()]).fetchone()
+    if current is not None and current["content"] == row["content"]:
+        return
+    if current is not None:
+        conn.execute(f"UPDATE {table} SET replaced_at = ? WHERE rowid = ?", (now, current["rowid"]))
+    full = {**row, "account_id": account_id, "first_seen_at": now}
+    conn.execute(f"INSERT INTO {table} ({', '.join(full)}) VALUES ({', '.join('?' * len(full))})", list(full.values()))
+
+
+def _end_memories(conn: sqlite3.Connection, account_id: str, living: Collection[str], now: str) -> None:
+    """Date the end of memories that the service does not list any more."""
+    rows = conn.execute("SELECT rowid, id FROM memories WHERE account_id = ? AND replaced_at IS NULL", (account_id,))
+    gone = [(now, row["rowid"]) for row in rows.fetchall() if row["id"] not in living]
+    conn.executemany("UPDATE memories SET replaced_at = ? WHERE rowid = ?", gone)

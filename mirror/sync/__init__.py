@@ -1,0 +1,1 @@
+"""One sync run: what to ask, in which order, what to believe, and how the run ends."""

@@ -1,0 +1,1 @@
+"""One web request, safely and politely; nothing here knows which service is asked."""

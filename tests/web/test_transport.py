@@ -1,0 +1,160 @@
+"""One request over real sockets: nothing leaks, nothing half is taken for whole."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from mirror.errors import BrakeError, UsageError
+from mirror.web.transport import RequestsWire, Unreachable, checked_base_url
+
+SECRET = {"Authorization": "Bearer canary", "Cookie": "canary=1", "ChatGPT-Account-ID": "canary"}
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.server.hits.append((self.path, dict(self.headers)))
+        self.server.answer(self)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    def start(answer):
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        server.answer, server.hits = answer, []
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        servers.append(server)
+        return server, f"http://127.0.0.1:{server.server_address[1]}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def reply(status=200, body=b"{}", length=None, **headers):
+    def answer(handler):
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("Content-Length", str(len(body) if length is None else length))
+        handler.end_headers()
+        handler.wfile.write(body)
+        if length is not None:
+            handler.close_connection = True
+
+    return answer
+
+
+def send(url):
+    return RequestsWire(url).send("GET", "/x", params={}, headers=SECRET, body=None)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    "form", ["{other}/take", "//localhost:{port}/take", "http://user@127.0.0.1:{port}/take", "file:///etc/passwd"]
+)
+def test_no_redirect_is_followed(serve, status, form):
+    """Another host, port or scheme never sees a request, let alone a credential."""
+    other, other_url = serve(reply())
+    target = form.format(other=other_url, port=other.server_address[1])
+    _, url = serve(reply(status, Location=target))
+    with pytest.raises(BrakeError, match="redirect"):
+        send(url)
+    assert other.hits == []
+
+
+def test_the_environment_cannot_reroute_or_replace_credentials(serve, monkeypatch, tmp_path):
+    """Proxy variables and .netrc of the environment change nothing."""
+    proxy, proxy_url = serve(reply())
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login a password b\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, proxy_url)
+    server, url = serve(reply())
+    send(url)
+    assert server.hits[0][1]["Authorization"] == "Bearer canary"
+    assert proxy.hits == []
+
+
+def test_cookies_that_a_server_sets_are_not_sent_by_themselves(serve):
+    """Only our own Cookie header travels."""
+    server, url = serve(reply(Set_Cookie="planted=1; Path=/"))
+    wire = RequestsWire(url)
+    for _ in range(2):
+        wire.send("GET", "/x", params={}, headers=SECRET, body=None)
+    assert server.hits[1][1]["Cookie"] == "canary=1"
+
+
+def test_a_short_body_is_no_answer(serve):
+    """A body that ends before its announced length is refused."""
+    _, url = serve(reply(body=b'{"items": [', length=500))
+    with pytest.raises(Unreachable):
+        send(url)
+
+
+def test_half_a_compressed_body_does_not_parse(serve):
+    """A gzip body cut in half comes with status 200; its JSON is refused."""
+    whole = gzip.compress(json.dumps({"items": list(range(5000))}).encode())
+    _, url = serve(reply(body=whole[: len(whole) // 2], Content_Encoding="gzip"))
+    try:
+        answer = send(url)
+    except Unreachable:
+        return
+    with pytest.raises(ValueError, match=r"."):
+        answer.json()
+
+
+def test_a_depth_bomb_is_a_malformed_answer(serve):
+    """JSON nested beyond reason is refused as malformed, not as a crash."""
+    _, url = serve(reply(body=b"[" * 100_000 + b"]" * 100_000))
+    with pytest.raises(ValueError, match=r"."):
+        send(url).json()
+
+
+def test_errors_say_nothing_of_the_request(serve):
+    """The text of a failure holds neither address nor credential."""
+    server, url = serve(reply())
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(Unreachable) as caught:
+        send(url)
+    assert "canary" not in str(caught.value)
+    assert "127.0.0.1" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://[bad",
+        "https://chatgpt.com:abc",
+        "https://chatgpt.com:99999",
+        "http://chatgpt.com",
+        "ftp://x",
+        "https://u:p@chatgpt.com",
+        "chatgpt.com",
+        "http://127.0.0.1.example.org",
+    ],
+)
+def test_only_https_or_this_machine(address):
+    """Plain http is for loopback addresses only."""
+    with pytest.raises(UsageError):
+        checked_base_url(address)
+
+
+def test_usual_addresses_are_taken():
+    """The service itself, and a simulator on this machine."""
+    assert checked_base_url("https://chatgpt.com/") == "https://chatgpt.com"
+    assert checked_base_url("http://127.0.0.1:8000") == "http://127.0.0.1:8000"
