@@ -1,0 +1,76 @@
+"""The services that can be mirrored: their names and web addresses, one entry a provider.
+
+Nothing else outside a service's own packages knows a host, the form of an address, or what its assistant is called.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service.
+
+    ``provider`` is the value of the ``provider`` columns; ``name`` is what a person calls it, and its assistant when it
+    speaks. ``home_url`` has no slash at its end. The paths hold ``{id}`` where the id goes; None: it has no such page.
+    """
+
+    provider: str
+    name: str
+    home_url: str
+    conversation_path: str
+    project_path: str | None = None
+    gpt_path: str | None = None
+
+    def conversation_url(self, conversation_id: str) -> str:
+        """Return the address at which a person opens a conversation."""
+        return self.home_url + self.conversation_path.format(id=conversation_id)
+
+    def project_url(self, project_id: str) -> str | None:
+        """Return the address of a project's page, None where the service has none."""
+        return None if self.project_path is None else self.home_url + self.project_path.format(id=project_id)
+
+    def gpt_url(self, gpt_id: str) -> str | None:
+        """Return the address of a custom GPT's page, None where the service has none."""
+        return None if self.gpt_path is None else self.home_url + self.gpt_path.format(id=gpt_id)
+
+
+SERVICES: dict[str, Service] = {
+    "chatgpt": Service(
+        provider="chatgpt",
+        name="ChatGPT",
+        home_url="https://chatgpt.com",
+        conversation_path="/c/{id}",
+        project_path="/g/{id}/project",
+        gpt_path="/g/{id}",
+    ),
+}
+
+
+def service_of(provider: str) -> Service:
+    """Return a provider's entry; raises KeyError for one that has none."""
+    return SERVICES[provider]
+
+
+def speaker_of(provider: str) -> str:
+    """Return what the assistant is called on a page; an unknown provider's own word for itself."""
+    return SERVICES[provider].name if provider in SERVICES else provider
+
+
+def conversation_id_in(address: str) -> str | None:
+    """Return the conversation's id in the address of its page at any known service, else None.
+
+    A page can lie deeper than the plain address (``/g/g-p-1/c/<id>``), so the path is searched, not matched whole.
+    """
+    try:
+        path = unquote(urlsplit(address).path)
+    except ValueError:
+        return None
+    for known in SERVICES.values():
+        before, _, after = known.conversation_path.partition("{id}")
+        if match := re.search(f"{re.escape(before)}([^/]+){re.escape(after)}", path):
+            return match[1]
+    return None
