@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mirror.normalize import Layer, merge, normalize
+from mirror.normalize import ParsedPayload, merge, normalize
 from mirror.store import conversations as store
 from mirror.store import listings, runs
 from mirror.values import epoch_us
@@ -134,10 +134,10 @@ def _placed(arrival: Arrival, stored: Sequence[StoredPayload]) -> StoredPayload 
     )
 
 
-def parse(provider: str, layer: StoredPayload, arrival: Arrival | None = None) -> Layer:
+def parse(provider: str, layer: StoredPayload, arrival: Arrival | None = None) -> ParsedPayload:
     """Read a layer's bytes into rows; ``arrival`` spares reading bytes that were just read."""
     payload = arrival.payload if arrival else load(layer.body)
-    return Layer(
+    return ParsedPayload(
         conversation=normalize(provider, payload),
         seen_at=layer.fetched_at,
         proves_absence=layer.proves_absence,
@@ -149,7 +149,7 @@ def load(body: bytes) -> Any:
     return json.loads(body.decode("utf-8", "surrogateescape"))
 
 
-def needed(layers: Sequence[Layer]) -> list[int]:
+def needed(layers: Sequence[ParsedPayload]) -> list[int]:
     """Return the indexes of the layers that must stay: the newest, and older ones that alone hold some text.
 
     The first whole tree after a kept layer stays too: it dates what vanished.

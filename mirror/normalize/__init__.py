@@ -1,29 +1,85 @@
 """Payloads become rows: pure functions that never raise on any JSON value, and no input or output.
 
 ``normalize`` reads one payload of a service, ``merge`` folds the payloads of one conversation. A service is one more
-entry in the table below.
+package beside ``chatgpt`` and one more entry in ``NORMALIZERS``.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mirror.normalize.chatgpt import conversation
-from mirror.normalize.merge import Layer, merge
+from mirror.normalize.chatgpt import conversation as chatgpt
+from mirror.normalize.merge import ParsedPayload, merge
 from mirror.normalize.rows import Attachment, Conversation, Link, Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-VERSION = 1  # raise it when some payload reads differently than before: mirrors then know that they can be rebuilt
+__all__ = [
+    "NORMALIZERS",
+    "VERSION",
+    "Attachment",
+    "Conversation",
+    "Link",
+    "Message",
+    "Normalizer",
+    "ParsedPayload",
+    "conversation_id",
+    "fingerprint",
+    "merge",
+    "normalize",
+    "version_of",
+]
 
-__all__ = ["VERSION", "Attachment", "Conversation", "Layer", "Link", "Message", "merge", "normalize"]
 
-_NORMALIZERS: dict[str, Callable[[object], Conversation]] = {"chatgpt": conversation.from_payload}
+@dataclass(frozen=True, slots=True)
+class Normalizer:
+    """What is known of one service's payloads. None of the functions raises, whatever JSON value it is given.
+
+    ``from_payload`` returns the whole conversation. ``version`` changes when some payload gives other rows than before.
+    ``conversation_id`` returns the id without reading messages, "" where there is none. ``fingerprint`` is a hash of
+    what a payload says beyond the metadata that a list states too, None where payloads cannot be compared by it.
+    """
+
+    from_payload: Callable[[object], Conversation]
+    version: int
+    conversation_id: Callable[[object], str]
+    fingerprint: Callable[[object], str | None]
+
+
+NORMALIZERS: dict[str, Normalizer] = {
+    "chatgpt": Normalizer(
+        from_payload=chatgpt.from_payload,
+        version=chatgpt.VERSION,
+        conversation_id=chatgpt.conversation_id,
+        fingerprint=chatgpt.fingerprint,
+    ),
+}
+VERSION = chatgpt.VERSION  # for callers that do not ask by provider yet
 
 
 def normalize(provider: str, payload: object) -> Conversation:
-    """Return the conversation that a provider's payload tells; raises ValueError for an unknown provider only."""
-    if provider not in _NORMALIZERS:
-        raise ValueError(f"no normalizer for provider {provider!r}; there is {', '.join(sorted(_NORMALIZERS))}")
-    return _NORMALIZERS[provider](payload)
+    """Return the conversation that a provider's payload holds; raises ValueError for an unknown provider only."""
+    return _normalizer(provider).from_payload(payload)
+
+
+def version_of(provider: str) -> int:
+    """Return the version of a provider's normalizer; rows that an older one made can be derived again."""
+    return _normalizer(provider).version
+
+
+def conversation_id(provider: str, payload: object) -> str:
+    """Return the id of the conversation that a payload holds, "" where it states none; reads no message."""
+    return _normalizer(provider).conversation_id(payload)
+
+
+def fingerprint(provider: str, payload: object) -> str | None:
+    """Return a hash of a payload without its listing metadata; None where payloads cannot be compared by it."""
+    return _normalizer(provider).fingerprint(payload)
+
+
+def _normalizer(provider: str) -> Normalizer:
+    if provider not in NORMALIZERS:
+        raise ValueError(f"no normalizer for provider {provider!r}; known are {', '.join(sorted(NORMALIZERS))}")
+    return NORMALIZERS[provider]

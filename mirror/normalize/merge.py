@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mirror.normalize.chatgpt.conversation import last_model, placed
 from mirror.normalize.rows import Conversation, Message
+from mirror.normalize.tree import last_model, placed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ _LONGEST_DETOUR = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class ParsedPayload:
     """One payload's rows, when it was read (ISO time), and whether what it lacks is thereby gone."""
 
     conversation: Conversation
@@ -31,7 +31,7 @@ class Layer:
     proves_absence: bool
 
 
-def merge(layers: Sequence[Layer]) -> Conversation:
+def merge(layers: Sequence[ParsedPayload]) -> Conversation:
     """Fold the layers of one conversation, oldest first, into what is known of it altogether."""
     newest_first = [layer.conversation for layer in reversed(layers)]
     parents = _merged_parents(layers)
@@ -74,7 +74,7 @@ def _most_counted(conversations: Sequence[Conversation]) -> dict[str, int]:
     return counted
 
 
-def _merged_parents(layers: Sequence[Layer]) -> dict[str, str | None]:
+def _merged_parents(layers: Sequence[ParsedPayload]) -> dict[str, str | None]:
     parents: dict[str, str | None] = {}
     for layer in layers:
         newer = layer.conversation.parents or {}
@@ -104,7 +104,7 @@ def _is_known_better(parents: dict[str, str | None], node: str, parent: str | No
     return step == parent
 
 
-def _merged_messages(layers: Sequence[Layer]) -> dict[str, Message]:
+def _merged_messages(layers: Sequence[ParsedPayload]) -> dict[str, Message]:
     merged: dict[str, Message] = {}
     for layer in layers:
         held = {row.id for row in layer.conversation.messages}

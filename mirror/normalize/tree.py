@@ -7,10 +7,15 @@ several roots, and chains longer than any recursion: all walks here are loops, e
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
+
+from mirror.values import epoch_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from mirror.normalize.rows import Message
 
 
 class Weight(NamedTuple):
@@ -81,3 +86,23 @@ def _branch_weights(parents: Mapping[str, str | None], weight: Mapping[str, Weig
             time = above.created_us if own.created_us is None else own.created_us
             above = known[step] = Weight(time, own.is_readable or above.is_readable)
     return known
+
+
+def placed(
+    rows: Iterable[Message], parents: Mapping[str, str | None], current_node_id: str | None
+) -> tuple[tuple[Message, ...], list[str]]:
+    """Return the rows with their positions along the visible branch, and the branch as node ids."""
+    rows = tuple(rows)
+    weight = {row.id: Weight(epoch_us(row.created_at), not row.is_hidden) for row in rows}
+    branch = visible_branch(parents, current_node_id, weight)
+    positions = {node: n for n, node in enumerate((node for node in branch if node in weight), 1)}
+    moved = (
+        row if row.position == positions.get(row.id) else replace(row, position=positions.get(row.id)) for row in rows
+    )
+    return tuple(moved), branch
+
+
+def last_model(rows: Iterable[Message], branch: list[str]) -> str | None:
+    """Return the model that wrote last on the branch, or None."""
+    models = {row.id: row.model for row in rows}
+    return next((models[node] for node in reversed(branch) if models.get(node)), None)

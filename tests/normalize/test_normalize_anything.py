@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mirror.normalize import Layer, merge, normalize
+from mirror.normalize import ParsedPayload, merge, normalize
 from mirror.normalize.rows import KINDS
 
 FORBIDDEN = re.compile("[\0\ue000-\uf8ff\U000f0000-\U0010ffff]")
@@ -216,7 +216,9 @@ def test_any_json_becomes_rows_that_can_be_stored(payload):
 @example([({"messages": [{"id": "a"}, {}]}, False), ({"messages": [None, "a"]}, False)])
 def test_any_payloads_can_be_merged(payloads):
     """However the readings of a chat differ, together they make sound rows and no message is lost."""
-    layers = [Layer(normalize("chatgpt", payload), "2025-01-01T00:00:00.000Z", whole) for payload, whole in payloads]
+    layers = [
+        ParsedPayload(normalize("chatgpt", payload), "2025-01-01T00:00:00.000Z", whole) for payload, whole in payloads
+    ]
     merged = merge(layers)
     assert_storable(merged)
     assert {m.id for m in merged.messages} == {m.id for layer in layers for m in layer.conversation.messages}

@@ -1,6 +1,6 @@
 """Several payloads of one conversation: nothing seen is lost, and the newest word rules."""
 
-from mirror.normalize import Layer, merge, normalize
+from mirror.normalize import ParsedPayload, merge, normalize
 
 DAY1, DAY2, DAY3 = "2025-01-01T00:00:00.000Z", "2025-01-02T00:00:00.000Z", "2025-01-03T00:00:00.000Z"
 
@@ -19,7 +19,7 @@ def payload(chain, *, leaf=None, **more):
 
 
 def layer(record, seen_at=DAY1, *, whole=True):
-    return Layer(normalize("chatgpt", record), seen_at, proves_absence=whole)
+    return ParsedPayload(normalize("chatgpt", record), seen_at, proves_absence=whole)
 
 
 def told(conversation):

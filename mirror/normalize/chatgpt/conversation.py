@@ -6,21 +6,22 @@ with ISO times and ``id``, and a flat list of the visible messages. Exports mix 
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 
 from mirror.normalize.chatgpt.citations import resolve
 from mirror.normalize.chatgpt.message import to_row
 from mirror.normalize.chatgpt.nodes import read_nodes
 from mirror.normalize.rows import Conversation, Message
-from mirror.normalize.tree import Weight, visible_branch
-from mirror.values import as_dict, as_id, as_text, epoch_us, first_text, iso_time, plain
+from mirror.normalize.tree import last_model, placed
+from mirror.values import as_dict, as_id, as_text, first_text, iso_time, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from mirror.normalize.chatgpt.nodes import Nodes
 
+# Raise it when some payload gives other rows than before: mirrors then know that `chatmirror rebuild` changes them.
+VERSION = 1
 # Field of the row -> keys of the payload that state it.
 STATED_BY: dict[str, tuple[str, ...]] = {
     "title": ("title",),
@@ -34,6 +35,8 @@ STATED_BY: dict[str, tuple[str, ...]] = {
     "updated_at": ("update_time",),
     "model": ("default_model_slug",),
 }
+# What a row of a conversation list states as well; a change in nothing else leaves the messages as they are.
+_LISTING_KEYS = frozenset({"title", "update_time", "is_archived", "is_starred", "gizmo_id", "conversation_template_id"})
 _PROJECT = "g-p-"
 _GPT = "g-"
 # Streaming, realtime, realtime busy, realtime background (API notes §3.8).
@@ -50,7 +53,7 @@ def from_payload(payload: object) -> Conversation:
     rows, branch = placed(rows, parents, current)
     project_id, gpt_id = _gizmo(record)
     return Conversation(
-        id=as_id(record.get("conversation_id")) or as_id(record.get("id")) or "",
+        id=conversation_id(record),
         title=_title(record.get("title")),
         created_at=iso_time(record.get("create_time")),
         updated_at=iso_time(record.get("update_time")),
@@ -69,6 +72,27 @@ def from_payload(payload: object) -> Conversation:
     )
 
 
+def conversation_id(payload: object) -> str:
+    """Return the conversation's id without reading its messages; "" where the payload states none."""
+    record = as_dict(payload)
+    return as_id(record.get("conversation_id")) or as_id(record.get("id")) or ""
+
+
+def fingerprint(payload: object) -> str | None:
+    """Return a hash of all that a payload says beyond its listing metadata; None where it is no tree.
+
+    Two payloads with the same fingerprint have the same messages, whatever order and blanks their JSON has.
+    """
+    if not isinstance(payload, dict) or not isinstance(payload.get("mapping"), dict):
+        return None
+    rest = {key: value for key, value in payload.items() if key not in _LISTING_KEYS}
+    try:
+        text = json.dumps(rest, sort_keys=True)  # ASCII, so lone surrogates are escaped like everything else
+    except (TypeError, ValueError, RecursionError):
+        return None  # nested too deep, or no JSON at all: nothing to compare by
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _rows(nodes: Nodes) -> tuple[tuple[Message, ...], dict[str, int]]:
     rows = []
     not_understood: dict[str, int] = {}
@@ -80,26 +104,6 @@ def _rows(nodes: Nodes) -> tuple[tuple[Message, ...], dict[str, int]]:
         for name in unknown:
             not_understood[name] = not_understood.get(name, 0) + 1
     return tuple(rows), not_understood
-
-
-def placed(
-    rows: Iterable[Message], parents: Mapping[str, str | None], current_node_id: str | None
-) -> tuple[tuple[Message, ...], list[str]]:
-    """Return the rows with their positions along the visible branch, and the branch as node ids."""
-    rows = tuple(rows)
-    weight = {row.id: Weight(epoch_us(row.created_at), not row.is_hidden) for row in rows}
-    branch = visible_branch(parents, current_node_id, weight)
-    positions = {node: n for n, node in enumerate((node for node in branch if node in weight), 1)}
-    moved = (
-        row if row.position == positions.get(row.id) else replace(row, position=positions.get(row.id)) for row in rows
-    )
-    return tuple(moved), branch
-
-
-def last_model(rows: Iterable[Message], branch: list[str]) -> str | None:
-    """Return the model that wrote last on the branch, or None."""
-    models = {row.id: row.model for row in rows}
-    return next((models[node] for node in reversed(branch) if models.get(node)), None)
 
 
 def _title(value: object) -> str | None:
