@@ -21,8 +21,9 @@ import click
 from mirror.app import recorded
 from mirror.archive import Found, open_archive
 from mirror.errors import ChatmirrorError
+from mirror.fold import Arrival
 from mirror.importing import PROVIDER
-from mirror.ingest import Arrival, facts_of, take_in
+from mirror.ingest import ingest
 from mirror.normalize import normalize
 from mirror.store.database import Writer
 from mirror.timing import Timing
@@ -133,9 +134,8 @@ def fill(path: Path, folder: Path, messages: int, seed: int) -> Iterator[int]:
                     payload = longer.pop() if longer else writing.copy(writing.random.choice(sources))
                     conversation = normalize(PROVIDER, payload)
                     raw = json.dumps(payload).encode()
-                    arrival = Arrival(payload["id"], payload, raw, "export", "", timing.iso())
-                    url = f"https://chatgpt.com/c/{payload['id']}"
-                    take_in(conn, arrival, facts_of(conn, payload["id"], PROVIDER, url), run.id)
+                    arrival = Arrival(payload["id"], PROVIDER, payload, raw, "export", "", timing.iso())
+                    ingest(conn, arrival, run.id)
                     stored += len(conversation.messages)
             yield stored
 

@@ -14,6 +14,7 @@ from sqlite_utils import Migrations
 from .m0001_initial import SCHEMA as INITIAL
 from .m0002_cjk import SCHEMA as CJK
 from .m0003_months import SCHEMA as MONTHS
+from .m0004_tracking import SCHEMA as TRACKING
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -34,3 +35,8 @@ def m0002_cjk(db: Database) -> None:
 @migrations()
 def m0003_months(db: Database) -> None:
     db.executescript(MONTHS)
+
+
+@migrations()
+def m0004_tracking(db: Database) -> None:
+    db.executescript(TRACKING)

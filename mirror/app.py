@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from mirror import __version__, credentials
 from mirror.errors import ChatmirrorError, Terminated
-from mirror.health.integrity import NORMALIZER
-from mirror.normalize import VERSION
-from mirror.store import runs
+from mirror.health import integrity
+from mirror.store import runs, settings
 from mirror.store.database import Writer
 from mirror.store.search import cjk
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from mirror.chatgpt.source import ChatGPT
     from mirror.importing import Imported
     from mirror.source import Identity
-    from mirror.sync.run import Outcome, Report
+    from mirror.sync.outcome import Outcome, Report
     from mirror.timing import Timing
     from mirror.web.pacing import Pacing
 
@@ -39,12 +38,11 @@ class Run:
 
 
 @contextmanager
-def recorded(writer: Writer, command: str, timing: Timing) -> Iterator[Run]:
+def recorded(writer: Writer, command: str, timing: Timing, provider: str | None = None) -> Iterator[Run]:
     """Open a run's row, and close it however the run ends."""
     with writer.transaction() as conn:
-        run = Run(runs.begin(conn, command, timing.iso(), __version__))
-        if runs.setting(conn, NORMALIZER) is None:
-            runs.remember(conn, NORMALIZER, VERSION)
+        run = Run(runs.begin(conn, command, timing.iso(), __version__, provider))
+        integrity.remember_normalizers(conn, only_missing=True)
         if not cjk.is_filled(conn):
             cjk.fill(conn)
     try:
@@ -110,7 +108,7 @@ def sync(
     """Run the nightly job; the outcome's error, if any, has been recorded and is the caller's to raise."""
     from mirror.sync.run import Sync  # noqa: PLC0415 - keeps --help fast
 
-    with Writer(path) as writer, recorded(writer, "sync", timing) as run:
+    with Writer(path) as writer, recorded(writer, "sync", timing, "chatgpt") as run:
         source, pacing = connect(environ, timing, report.note)
         job = Sync(writer, source, timing, report, run.id)
         try:
@@ -119,7 +117,7 @@ def sync(
             run.columns.update(asdict(job.outcome.counts), requests=pacing.requests, is_full=int(job.outcome.is_full))
         if outcome.identity is not None:
             with writer.transaction() as conn:
-                runs.remember(conn, "session_expires", outcome.identity.expires)
+                settings.remember(conn, f"session_expires:{source.provider}", outcome.identity.expires)
         if outcome.error is not None:
             run.columns.update(_ending(outcome.error))
         elif dry:

@@ -6,7 +6,7 @@ ChatmirrorError
 ├── SignInError           4   the login is missing, ended or refused
 ├── ServiceError          5   the service is unreachable or unwell
 ├── RateLimitError        6   the service asked for a pause longer than a run
-├── BrakeError            7   something a person must look at; nothing was marked gone
+├── SafetyStopError            7   something a person must look at; nothing was marked gone
 ├── StorageError          8   the local disk
 ├── DamagedError          9   the database is damaged
 ├── ForeignDatabaseError 10   made by a newer chatmirror, or not by chatmirror
@@ -75,7 +75,7 @@ class RateLimitError(ChatmirrorError):
     is_final = False
 
 
-class BrakeError(ChatmirrorError):
+class SafetyStopError(ChatmirrorError):
     """What the service says would lose something if believed: a person must look."""
 
     exit_code = 7
@@ -119,7 +119,7 @@ SEVERITY = (
     DamagedError,
     StorageError,
     ForeignDatabaseError,
-    BrakeError,
+    SafetyStopError,
     SignInError,
     RateLimitError,
     ServiceError,

@@ -6,15 +6,16 @@ by its own update time among the copies that are stored already, so that older n
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mirror.archive import Found, Problem, Skipped, open_archive
 from mirror.errors import ChatmirrorError, IncompleteError, UsageError
-from mirror.ingest import Arrival, facts_of, take_in
+from mirror.fold import Arrival
+from mirror.ingest import ingest
 from mirror.normalize import normalize
+from mirror.normalize.invented_id import invented_id
+from mirror.store import payloads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -85,30 +86,31 @@ def _opened(paths: Sequence[Path], result: Imported) -> Iterator[Archive]:
 def _take(writer: Writer, found: Found | Problem | Skipped, run_id: int, timing: Timing, result: Imported) -> None:
     if isinstance(found, Problem):
         result.problems.append(f"{found.source}: {found.reason}")
-        return
-    if isinstance(found, Skipped):
+    elif isinstance(found, Skipped):
         result.skipped.append(f"{found.source}: {found.reason}")
-        return
+    elif payloads.owner_of(writer.conn, payloads.hash_of(found.raw)) is not None:
+        result.unchanged += 1  # these very bytes are stored: nothing of them can be news
+    else:
+        _store(writer, found, run_id, timing, result)
+
+
+def _store(writer: Writer, found: Found, run_id: int, timing: Timing, result: Imported) -> None:
     conversation = normalize(PROVIDER, found.payload)
-    conversation_id = conversation.id or invented_id(found.payload)
     for name, count in (conversation.not_understood or {}).items():
         result.not_understood[name] = result.not_understood.get(name, 0) + count
-    arrival = Arrival(conversation_id, found.payload, found.raw, found.lane, found.source, timing.iso())
+    arrival = Arrival(
+        conversation_id=conversation.id or invented_id(found.payload, conversation),
+        provider=PROVIDER,
+        payload=found.payload,
+        body=found.raw,
+        origin=found.lane,
+        path=found.source,
+        fetched_at=timing.iso(),
+        conversation=conversation,
+    )
     with writer.transaction() as conn:
-        url = f"https://chatgpt.com/c/{conversation_id}"
-        changes = take_in(conn, arrival, facts_of(conn, conversation_id, PROVIDER, url), run_id).changes
+        changes = ingest(conn, arrival, run_id).changes
     is_new = any(change.kind == "new" for change in changes)
     result.new += is_new
     result.changed += bool(changes) and not is_new
     result.unchanged += not changes
-
-
-def invented_id(payload: dict[str, Any]) -> str:
-    """Return an id for a conversation that carries none: the same one whenever the same conversation comes again.
-
-    Made of when it began and its first words, which a longer later copy of it shares.
-    """
-    conversation = normalize(PROVIDER, payload)
-    first = next((m.text for m in conversation.messages if m.text), None)
-    seed = json.dumps([conversation.created_at, first] if first else payload, sort_keys=True, default=str)
-    return f"import-{hashlib.sha256(seed.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"

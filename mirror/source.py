@@ -1,6 +1,11 @@
 """What a sync needs from a service, and nothing of how the service is spoken to.
 
 ``mirror.chatgpt`` implements it; a second service is one more folder that does, plus its normalizer.
+
+Words: a *workspace* is one of the accounts that a login can enter. A *scope* is one list of conversations in it (main,
+archived, starred, shared, pins, ``project:<id>``). A list row carries the *list time* (``list_us``), the service's own
+update time of the conversation, microseconds since 1970. A conversation is *fetched* whole, or as its visible branch
+only, or not at all.
 """
 
 from __future__ import annotations
@@ -9,16 +14,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from mirror.errors import ChatmirrorError
 
-Presence = Literal["gone", "alive", "unknown"]
-
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """One workspace of the login. ``is_personal``: asked for without naming it."""
+class Workspace:
+    """One workspace of the login, a row of ``accounts``. ``is_personal``: asked for without naming it."""
 
     id: str
     name: str | None = None
@@ -31,107 +34,112 @@ class Account:
 class Identity:
     """Whose login it is. ``expires``: ISO time at which the session ends, if the service says.
 
-    ``names_all``: the service told which workspaces there are, so that one that is not among them is no more.
+    ``lists_all_workspaces``: the service told which workspaces there are, so that one that is not among them has ended.
     """
 
     user_id: str
     name: str | None
     email: str | None
     expires: str | None
-    accounts: tuple[Account, ...]
-    names_all: bool = True
+    workspaces: tuple[Workspace, ...]
+    lists_all_workspaces: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One row of a list. ``update_us``: its update time, microseconds since 1970, None where the list has none."""
+    """What a list says of one conversation; None where it does not say.
+
+    ``states_home``: the row says where the conversation belongs, so that no ``project_id`` means that it is in none.
+    ``mark``: an opaque word that differs when the conversation does, of a service whose times do not tell.
+    """
 
     conversation_id: str
-    update_us: int | None
+    list_us: int | None
     title: str | None = None
     created_at: str | None = None
     is_archived: bool | None = None
     is_starred: bool | None = None
-    gizmo_id: str | None = None
-    states_gizmo: bool = False
-    is_generating: bool = False
+    project_id: str | None = None
+    gpt_id: str | None = None
+    states_home: bool = False
+    mark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One list of an account: its name as stored and what a person calls it.
+    """One list of a workspace: its name as stored and what a person calls it.
 
-    ``to_the_end``: walked whole every time, because what changes in it does not come to its top.
-    ``is_partial``: a mere selection (starred, shared, pins): says nothing about which conversations exist.
+    ``to_the_end``: read whole every time, because what changes in it does not come to its top.
+    ``is_selection``: starred, shared, pins: says nothing about which conversations exist.
     """
 
     name: str
     label: str
     to_the_end: bool = False
-    is_partial: bool = False
+    is_selection: bool = False
 
 
 @dataclass(slots=True)
-class Walk:
-    """What one walk of one scope saw. ``trouble``: why it stopped before the end, if it failed."""
+class ListResult:
+    """What reading one list brought: id -> row. ``error``: why it stopped before its end, if it failed."""
 
     scope: Scope
     items: dict[str, Listed] = field(default_factory=dict)
     reached_end: bool = False
-    trouble: ChatmirrorError | None = None
+    error: ChatmirrorError | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A conversation to read: what the list said of it, and how many messages of it are stored already.
+class ToFetch:
+    """A conversation to fetch: what the lists say of it, and how many of its messages are stored already.
 
-    ``explained``: the list's new time has a reason that adds no message (a new title, another project); ``attempts``:
-    how many nights have failed at it; ``is_known_flat``: its visible branch is stored as listed, only a tree is wanted.
+    ``explained``: the new list time has a reason that adds no message (a new title, another project). ``tries``: how
+    many runs have failed at it. ``wants_tree_only``: its visible branch is stored as listed, only a whole tree is news.
     """
 
     listed: Listed
     known_messages: int = 0
     explained: bool = False
-    attempts: int = 0
-    is_known_flat: bool = False
+    tries: int = 0
+    wants_tree_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Fetched:
     """One conversation as it came.
 
-    ``proves_absence``: what it lacks is really gone (a whole tree, believed); ``is_partial``: only its visible branch;
-    ``doubt``: why it is not believed to be whole.
+    ``origin``: the endpoint, a word of the service's own. ``proves_absence``: what it lacks is really gone (a whole
+    tree, believed). ``is_branch_only``: only its visible branch. ``incomplete_reason``: why it is not believed whole.
     """
 
     conversation_id: str
     payload: Any
     body: bytes
-    lane: str
-    source: str
+    origin: str
+    path: str
     proves_absence: bool
-    is_partial: bool = False
-    doubt: str | None = None
+    is_branch_only: bool = False
+    incomplete_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Unread:
-    """A conversation that no lane could give. ``gone``: the service says it is deleted; ``later``: it was not tried."""
+class NotFetched:
+    """A conversation that did not come. ``is_gone``: the service says it is deleted; ``later``: it was not tried."""
 
     conversation_id: str
     reason: str
-    gone: bool = False
+    is_gone: bool = False
     later: bool = False
 
     @property
     def is_settled(self) -> bool:
-        """Whether no other lane need be asked: it is gone, or its turn comes another night."""
-        return self.gone or self.later
+        """Whether no other endpoint need be asked: it is gone, or its turn comes another run."""
+        return self.is_gone or self.later
 
 
 @dataclass(frozen=True, slots=True)
 class AccountItem:
-    """Something of the account beside its conversations: a project, a custom GPT, a memory, the instructions."""
+    """Something of a workspace beside its conversations: a project, a custom GPT, a memory, the instructions."""
 
     kind: Literal["project", "gpt", "memory", "instructions"]
     id: str
@@ -142,39 +150,37 @@ class Source(Protocol):
     """A signed-in service."""
 
     provider: str
+    trusts_imports: bool  # an imported copy of the time that a list shows is as good as what the service would give
 
     def identity(self) -> Identity:
         """Sign in; raises SignInError when the service does not take the login."""
 
-    def enter(self, account: Account, memory: dict[str, Any]) -> None:
-        """Ask for this workspace from now on. ``memory``: JSON that the source keeps about it from run to run."""
+    def enter(self, workspace: Workspace, memory: Mapping[str, Any]) -> None:
+        """Ask for this workspace from now on. ``memory``: what ``memory`` returned at the end of an earlier run."""
 
-    def conversation_url(self, conversation_id: str) -> str:
-        """Return the address at which a person opens it."""
+    def memory(self) -> dict[str, Any]:
+        """Return what the source wants to know in the next run of this workspace, as JSON."""
 
-    def scopes(self, *, full: bool, last_walked: Mapping[str, str]) -> Iterator[Scope]:
-        """Return the lists to walk this time: a full run walks them all, a nightly one what can have changed.
+    def scopes(self, *, full: bool, last_read: Mapping[str, str]) -> Iterator[Scope]:
+        """Return the lists to read this time: a full run reads them all, others what can have changed.
 
-        ``last_walked``: scope name -> ISO time of its last walk to the end.
+        ``last_read``: scope name -> ISO time at which it was last read to its end.
         """
 
-    def walk(self, scope: Scope, enough: Callable[[Sequence[Listed]], bool], expected: int | None) -> Walk:
-        """Walk one list from its newest row until ``enough(page)`` or its end; a failing page becomes its trouble.
+    def read_list(self, scope: Scope, enough: Callable[[Sequence[Listed]], bool], expected: int | None) -> ListResult:
+        """Read one list from its newest row until ``enough(page)`` or its end; a failing page becomes its error.
 
         ``expected``: how many conversations are known to stand in it, None to believe no short page.
         """
 
-    def read(self, wanted: Sequence[Wanted]) -> Iterator[Reading | Unread]:
-        """Read whole conversations, cheapest lane first; raises RateLimitError when there is no more to be had."""
+    def fetch(self, wanted: Sequence[ToFetch]) -> Iterator[Fetched | NotFetched]:
+        """Fetch whole conversations, cheapest endpoint first; raises RateLimitError when no more are to be had."""
 
-    def presence(self, conversation_id: str) -> Presence:
-        """Ask for one conversation by itself: proof of life or of deletion, or neither."""
+    def fetch_one(self, wanted: ToFetch) -> Fetched | NotFetched:
+        """Ask for one conversation that no list shows, by its id: it comes, or is gone, or neither is known."""
 
-    def account_items(self, *, unnamed_gpts: Sequence[str]) -> Iterator[AccountItem]:
+    def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem]:
         """Projects, the names of these custom GPTs, and what is due of memories and instructions."""
-
-    def next_budget(self) -> int | None:
-        """Return how many single reads a later run may make, None where no limit was met."""
 
     def is_signed_in(self) -> bool:
         """Ask whether the service still knows who asks, before an empty answer is believed."""

@@ -48,9 +48,9 @@ def add_conversation(conn: sqlite3.Connection, key: str, title: str | None, **mo
         body=zlib.compress(body),
         size=len(body),
         sha256=sha256(body).hexdigest(),
-        lane="single",
+        origin="single",
         fetched_at=START,
-        ranked_us=1,
+        payload_us=1,
         proves_absence=1,
     )
     return key

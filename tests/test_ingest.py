@@ -9,13 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trees import arrival, tree
 
+from mirror.fold import parse_body
 from mirror.health import integrity
-from mirror.ingest import load, take_in
-from mirror.store import runs
-from mirror.store.conversations import Facts, payloads
+from mirror.ingest import ingest
+from mirror.store import payloads, runs
 from mirror.store.database import Writer
-
-FACTS = Facts("chatgpt", "https://chatgpt.com/c/c1")
 
 
 @pytest.fixture
@@ -28,7 +26,7 @@ def writer(tmp_path):
 
 def take(writer, payload, **how):
     with writer.transaction() as conn:
-        return [change.kind for change in take_in(conn, arrival(payload, **how), FACTS, 1).changes]
+        return [change.kind for change in ingest(conn, arrival(payload, **how), 1).changes]
 
 
 def texts(writer, where="1"):
@@ -55,7 +53,7 @@ def test_added_messages_are_reported(writer):
     take(writer, tree("hello", "hi"))
     assert take(writer, tree("hello", "hi", "more", "yes")) == ["messages added"]
     assert texts(writer, "position IS NOT NULL") == ["hello", "hi", "more", "yes"]
-    assert len(payloads(writer.conn, "c1")) == 1
+    assert len(payloads.load(writer.conn, "c1")) == 1
 
 
 def test_what_vanishes_upstream_stays_marked_and_searchable(writer):
@@ -92,21 +90,21 @@ def test_a_message_that_comes_back_is_no_longer_marked(writer):
 
 def test_a_flat_reading_discards_no_branch(writer):
     """A reading of the visible branch only leaves other branches as they were."""
-    take(writer, tree("q", ("a1", "n1", "first"), ("a2", "n1", "second"), current="a2"), lane="batch")
+    take(writer, tree("q", ("a1", "n1", "first"), ("a2", "n1", "second"), current="a2"), origin="batch")
     flat = tree("q", ("a2", "n1", "second"), "more", current="n3")
     messages = [node["message"] for node in flat.pop("mapping").values() if node["message"]]
     messages[1]["metadata"]["parent_id"] = "n1"
     messages[2]["metadata"]["parent_id"] = "a2"
-    take(writer, {**flat, "messages": messages}, lane="plural")
+    take(writer, {**flat, "messages": messages}, origin="plural")
     assert "first" in texts(writer, "removed_at IS NULL")
     assert texts(writer, "position IS NOT NULL") == ["q", "second", "more"]
 
 
 def test_an_older_export_never_replaces_newer(writer):
     """An export from before the last sync adds what only it has, and changes nothing else."""
-    take(writer, tree("q", "a", "q2", "a2", title="New"), listed_us=1_750_000_004_000_000)
+    take(writer, tree("q", "a", "q2", "a2", title="New"), list_us=1_750_000_004_000_000)
     old = tree("q", "a", ("lost", "n1", "only in the export"), current="n2", title="Old", at=1_740_000_000.0)
-    take(writer, old, lane="export", at="2026-05-01T00:00:00.000Z")
+    take(writer, old, origin="export", at="2026-05-01T00:00:00.000Z")
     row = writer.conn.execute("SELECT title, current_node_id FROM conversations").fetchone()
     assert tuple(row) == ("New", "n4")
     assert "only in the export" in texts(writer)
@@ -115,8 +113,8 @@ def test_an_older_export_never_replaces_newer(writer):
 
 def test_a_newer_export_wins_but_proves_no_absence(writer):
     """An export that leaves out hidden nodes, as exports do, marks nothing as removed."""
-    take(writer, tree("q", "hidden in exports", "q2"), lane="batch")
-    take(writer, tree("q", ("n3", "n1", "q2"), ("n5", "n3", "later"), at=1_760_000_000.0), lane="export")
+    take(writer, tree("q", "hidden in exports", "q2"), origin="batch")
+    take(writer, tree("q", ("n3", "n1", "q2"), ("n5", "n3", "later"), at=1_760_000_000.0), origin="export")
     assert texts(writer, "removed_at IS NOT NULL") == []
     assert texts(writer, "position IS NOT NULL")[-1] == "later"
 
@@ -148,7 +146,7 @@ def test_the_payload_comes_back_byte_for_byte(writer):
     """What came is what is kept, also with text that SQLite cannot hold."""
     payload = tree("nul \x00 and lone \ud800 surrogate")
     take(writer, payload)
-    assert payloads(writer.conn, "c1")[0].body == arrival(payload).body
+    assert payloads.load(writer.conn, "c1")[0].body == arrival(payload).body
     assert texts(writer) == ["nul \u2400 and lone \ufffd surrogate"]
     assert writer.conn.execute("SELECT is_lossy FROM messages").fetchone()[0] == 1
 
@@ -166,7 +164,7 @@ def test_no_sequence_of_readings_loses_a_text(tmp_path_factory, data):
             words = data.draw(st.lists(st.sampled_from(["", "aa", "bb", "cc", "dd"]), min_size=1, max_size=6))
             lane = data.draw(st.sampled_from(["single", "batch", "plural", "export"]))
             payload = tree(*words, at=1_750_000_000.0 + data.draw(st.integers(-3, 3)) * 1000)
-            take(writer, payload, lane=lane, at=f"2026-01-{step + 1:02}T00:00:00.000Z")
+            take(writer, payload, origin=lane, at=f"2026-01-{step + 1:02}T00:00:00.000Z")
             seen |= {f"n{n}{word}" for n, word in enumerate(words, 1) if word}
             assert seen <= kept_texts(writer)
             assert integrity.check(writer.conn, lambda *_: None).all == []
@@ -174,8 +172,8 @@ def test_no_sequence_of_readings_loses_a_text(tmp_path_factory, data):
 
 def kept_texts(writer):
     rows = {row[0] + row[1] for row in writer.conn.execute("SELECT id, text FROM messages")}
-    for layer in payloads(writer.conn, "c1"):
-        nodes = load(layer.body)["mapping"].values()
+    for layer in payloads.load(writer.conn, "c1"):
+        nodes = parse_body(layer.body)["mapping"].values()
         rows |= {node["id"] + node["message"]["content"]["parts"][0] for node in nodes if node["message"]}
     return rows
 

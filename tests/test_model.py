@@ -219,7 +219,7 @@ def assert_current(night, where):
     Deletions may still wait for their proof, what support brought back, old as it is, for the weekly full run, and what
     only the flat lane could give for a night with trees.
     """
-    flat = {row[0] for row in night.rows("SELECT conversation_id FROM _listed WHERE is_partial")}
+    flat = {row[0] for row in night.rows("SELECT conversation_id FROM _listed WHERE is_branch_only")}
     wrong = [line for line in differences(night) if "not marked" not in line]
     wrong = [line for line in wrong if line.split(":")[0] not in night.undeleted | flat]
     assert wrong == [], where
@@ -233,7 +233,7 @@ def settle(night, where):
         if codes[-1] == 0 and differences(night) == []:
             break
     night.undeleted = set()
-    assert codes[-1] == 0, f"{where}: {codes} {night.rows('SELECT * FROM _listed WHERE stored_us IS NOT update_us')}"
+    assert codes[-1] == 0, f"{where}: {codes} {night.rows('SELECT * FROM _listed WHERE stored_us IS NOT list_us')}"
     assert differences(night) == [], where
 
 

@@ -89,7 +89,7 @@ def test_a_collapsed_list_marks_nothing(tmp_path, share, count):
         night.knobs.collapse_to = share
         new = night.person.new_conversation("Brand new")
         assert night.night(full=True) == 7
-        assert "none was marked gone" in night.value("SELECT message FROM sync_runs ORDER BY id DESC")
+        assert "none was marked deleted" in night.value("SELECT message FROM sync_runs ORDER BY id DESC")
         assert night.value("SELECT count(*) FROM conversations WHERE deleted_at IS NOT NULL") == 0
         assert kept(night) >= count
         if share:

@@ -155,7 +155,7 @@ def test_a_first_fill_under_the_limit_plans_itself_over_nights(tmp_path):
         first = night.value("SELECT count(*) FROM conversations")
         assert 28 <= first <= 33
         assert "left" in message(night)
-        assert "more nights at this pace" in message(night)
+        assert "more runs at this pace" in message(night)
         newest = {row[0] for row in night.rows("SELECT id FROM conversations")}
         assert newest == set(night.ids()[:first])
         refusals = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from mirror.ingest import Arrival
+from mirror.fold import Arrival
 
 T0 = 1_750_000_000.0
 
@@ -42,15 +42,16 @@ def tree(*turns, conversation_id="c1", title="A title", at=T0, current=None, **f
     }
 
 
-def arrival(payload, *, lane="single", at="2026-01-01T00:00:00.000Z", listed_us=None, proves_absence=None):
+def arrival(payload, *, origin="single", at="2026-01-01T00:00:00.000Z", list_us=None, proves_absence=None):
     """The payload on its way in."""
     return Arrival(
-        payload["conversation_id"],
-        payload,
-        json.dumps(payload).encode(),
-        lane,
-        "test",
-        at,
-        listed_us,
-        lane in {"single", "batch"} if proves_absence is None else proves_absence,
+        conversation_id=payload["conversation_id"],
+        provider="chatgpt",
+        payload=payload,
+        body=json.dumps(payload).encode(),
+        origin=origin,
+        path="test",
+        fetched_at=at,
+        list_us=list_us,
+        proves_absence=origin in {"single", "batch"} if proves_absence is None else proves_absence,
     )

@@ -48,7 +48,7 @@ def cjk(words: object) -> str:
 def _newest_payload(conn: sqlite3.Connection, conversation_id: object) -> str | None:
     if not isinstance(conversation_id, str):
         return None
-    sql = "SELECT body FROM _payloads WHERE conversation_id = ? ORDER BY ranked_us DESC, id DESC LIMIT 1"
+    sql = "SELECT body FROM _payloads WHERE conversation_id = ? ORDER BY payload_us DESC, id DESC LIMIT 1"
     with suppress(sqlite3.Error):
         return next((inflate(row[0]) for row in conn.execute(sql, (conversation_id,))), None)
     return None

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mirror.source import Account, AccountItem
+from mirror.source import AccountItem, Workspace
 from mirror.values import clean_text, iso_time
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ class GizmoPage:
     cursor: str | None
 
 
-def workspaces(data: Any) -> tuple[Account, ...]:
+def workspaces(data: Any) -> tuple[Workspace, ...]:
     """Read ``accounts/check``: every living workspace, the personal one first; empty where it cannot be read."""
     holder = data.get("accounts") if isinstance(data, dict) else None
-    found: dict[str, Account] = {}
+    found: dict[str, Workspace] = {}
     for key, entry in (holder if isinstance(holder, dict) else {}).items():
         about = entry.get("account") if isinstance(entry, dict) else None
         if not isinstance(about, dict) or about.get("is_deactivated"):
@@ -38,7 +38,7 @@ def workspaces(data: Any) -> tuple[Account, ...]:
         is_personal = structure in {None, "personal"}
         found.setdefault(
             account_id,
-            Account(account_id, _text(about.get("name")), _text(about.get("plan_type")), structure, is_personal),
+            Workspace(account_id, _text(about.get("name")), _text(about.get("plan_type")), structure, is_personal),
         )
     return tuple(sorted(found.values(), key=lambda account: (not account.is_personal, account.id)))
 

@@ -47,12 +47,12 @@ def is_blank(payload: dict[str, Any]) -> bool:
     return bool(nodes) and is_whole and not any(_holds_message(node) for node in nodes.values())
 
 
-def soft_doubt(payload: Any, update_us: int | None, known_messages: int) -> str | None:
+def soft_doubt(payload: Any, list_us: int | None, known_messages: int) -> str | None:
     """Return why a sound tree may still lack its newest part, or None."""
     mapping = payload["mapping"]
     messages = [node["message"] for node in mapping.values() if isinstance(node, dict) and _holds_message(node)]
     times = [time for m in messages for key in ("create_time", "update_time") if (time := epoch_us(m.get(key)))]
-    if update_us is not None and times and update_us - max(times) > LATE_US:
+    if list_us is not None and times and list_us - max(times) > LATE_US:
         return "the list shows a later change"
     leaf = mapping[payload["current_node"]].get("message")
     author = leaf.get("author") if isinstance(leaf, dict) else None

@@ -1,4 +1,4 @@
-"""Reading whole conversations by the lane that works (API notes §3).
+"""Fetched whole conversations by the lane that works (API notes §3).
 
 *batch* (ten trees a request, hardly limited) before *single* (one tree) before *plural* (the visible branch, page by
 page). No account has all three for sure; which ones answer is found out once and remembered. A batch can come back
@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.chatgpt.completeness import NOTHING_IN_IT, is_blank, soft_doubt, structural_doubt
 from mirror.errors import RateLimitError, ServiceError
-from mirror.source import Presence, Reading, Unread, Wanted
-from mirror.web.client import Refused, Unwell
+from mirror.source import Fetched, NotFetched, ToFetch
+from mirror.web.client import Refused, ServerError
 from mirror.web.pacing import StopError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mirror.chatgpt.memory import ChatGPTMemory
     from mirror.chatgpt.session import Session
 
 BATCH = 10  # ids a request; more are refused
@@ -38,8 +39,8 @@ LANES = ("batch", "single", "plural")
 class Lanes:
     """Which lanes answer for this account; lives in the source's memory from run to run."""
 
-    def __init__(self, memory: dict[str, Any]) -> None:
-        self.dead: dict[str, str] = memory.setdefault("dead_lanes", {})
+    def __init__(self, memory: ChatGPTMemory) -> None:
+        self.dead = memory.dead_endpoints
         self._misses = dict.fromkeys(LANES, 0)
 
     def alive(self, lane: str) -> bool:
@@ -64,7 +65,7 @@ class Lanes:
 class Reader:
     """Reads for one account. ``memory`` keeps its lanes."""
 
-    def __init__(self, session: Session, memory: dict[str, Any]) -> None:
+    def __init__(self, session: Session, memory: ChatGPTMemory) -> None:
         self.session, self.lanes, self.memory = session, Lanes(memory), memory
         self._spent: RateLimitError | None = None  # why there are no more single reads tonight
         self._owes: RateLimitError | None = None  # the same, once a conversation needed one
@@ -72,7 +73,7 @@ class Reader:
         self._batch_outages = 0
         self._batch_failures = 0
 
-    def read(self, wanted: Sequence[Wanted]) -> Iterator[Reading | Unread]:
+    def fetch(self, wanted: Sequence[ToFetch]) -> Iterator[Fetched | NotFetched]:
         """Read conversations in the order given, as they come.
 
         Raises RateLimitError when there are no more single reads to be had; where batches go on, at the very end.
@@ -80,13 +81,13 @@ class Reader:
         if not any(self.lanes.alive(lane) for lane in LANES):
             self.lanes.revive()
         if not (self.lanes.alive("batch") or self.lanes.alive("single")):
-            wanted = [want for want in wanted if not want.is_known_flat]  # no tree is to be had
+            wanted = [want for want in wanted if not want.wants_tree_only]  # no tree is to be had
         for start in range(0, len(wanted), BATCH):
             group = wanted[start : start + BATCH]
             trees = self._batched([want.listed.conversation_id for want in group])
             for want in group:
                 got = self._best(want, trees.get(want.listed.conversation_id))
-                if isinstance(got, Unread) and got.later:
+                if isinstance(got, NotFetched) and got.later:
                     self._owes = self._spent
                 yield got
         if self._owes:
@@ -94,73 +95,81 @@ class Reader:
 
     def doubt_again(self) -> None:
         """Take trust in batches back a little and try closed lanes again, so that neither is believed for ever."""
-        self.memory["clean_audits"] = min(self.memory.get("clean_audits", 0), AUDITS - AUDITS_AGAIN)
+        self.memory.clean_audits = min(self.memory.clean_audits, AUDITS - AUDITS_AGAIN)
         self.lanes.revive()
 
-    def presence(self, conversation_id: str) -> Presence:
-        """Ask for one conversation by itself. Only its own 404 ``conversation_deleted`` proves its end."""
+    def fetch_one(self, want: ToFetch) -> Fetched | NotFetched:
+        """Ask for one conversation by its id. Only its own 404 ``conversation_deleted`` proves its end.
+
+        A refusal says nothing of the endpoint here: nobody listed the conversation.
+        """
+        conversation_id, reason = want.listed.conversation_id, "no endpoint gives single conversations"
         for lane in ("single", "plural"):
             if not self.lanes.alive(lane):
                 continue
-            path = f"/conversation/{conversation_id}" if lane == "single" else f"/conversations/{conversation_id}"
             try:
-                self.session.get(path, {"num_turns": TURNS} if lane == "plural" else None, lane="per-id")
+                got = self._single(want) if lane == "single" else self._plural(conversation_id)
             except Refused as error:
                 if error.code == "conversation_deleted":
-                    return "gone"
-            else:
-                return "alive"
-        return "unknown"
+                    return NotFetched(conversation_id, "deleted at the service", is_gone=True)
+                reason = str(error)
+                continue
+            if isinstance(got, Fetched):
+                return got
+            reason = got.reason
+        return NotFetched(conversation_id, reason)
 
-    def _best(self, want: Wanted, batched: Reading | None) -> Reading | Unread:
+    def _best(self, want: ToFetch, batched: Fetched | None) -> Fetched | NotFetched:
         if batched is None:
             return self._without_batch(want)
         doubt = structural_doubt(batched.payload, want.known_messages)
         if doubt is None:
             return self._audited(batched, want)
         found = self._without_batch(want)
-        if (isinstance(found, Reading) and found.doubt is None) or (isinstance(found, Unread) and found.is_settled):
+        if (isinstance(found, Fetched) and found.incomplete_reason is None) or (
+            isinstance(found, NotFetched) and found.is_settled
+        ):
             return found
-        if isinstance(found, Reading) and _nodes(found) >= _nodes(batched):
+        if isinstance(found, Fetched) and _nodes(found) >= _nodes(batched):
             return found
-        if doubt == NOTHING_IN_IT or (not want.known_messages and want.attempts < PARTS_AFTER):
+        if doubt == NOTHING_IN_IT or (not want.known_messages and want.tries < PARTS_AFTER):
             return found  # half a conversation is not shown before the whole one has been asked for in vain
-        return replace(batched, proves_absence=False, doubt=doubt)
+        return replace(batched, proves_absence=False, incomplete_reason=doubt)
 
-    def _without_batch(self, want: Wanted) -> Reading | Unread:
+    def _without_batch(self, want: ToFetch) -> Fetched | NotFetched:
         single = self._per_id("single", want)
-        if isinstance(single, Reading) and single.doubt is None:
+        if isinstance(single, Fetched) and single.incomplete_reason is None:
             return single
-        if (isinstance(single, Unread) and single.is_settled) or want.is_known_flat:
+        if (isinstance(single, NotFetched) and single.is_settled) or want.wants_tree_only:
             return _weighed(want, single)
         plural = self._per_id("plural", want)
-        if isinstance(plural, Reading) and plural.doubt is None:
+        if isinstance(plural, Fetched) and plural.incomplete_reason is None:
             return plural
-        if isinstance(single, Reading):
+        if isinstance(single, Fetched):
             return _weighed(want, single)
-        is_telling = isinstance(plural, Reading) or plural.is_settled or self.lanes.alive("plural")
+        is_telling = isinstance(plural, Fetched) or plural.is_settled or self.lanes.alive("plural")
         return _weighed(want, plural) if is_telling else single
 
-    def _audited(self, batched: Reading, want: Wanted) -> Reading:
+    def _audited(self, batched: Fetched, want: ToFetch) -> Fetched:
         """Return a sound tree; one that may still lack its newest part is compared with a single read first."""
         if not self._audit_due(batched, want):
             return batched
         single = self._per_id("single", want)
-        if not isinstance(single, Reading):
+        if not isinstance(single, Fetched):
             return batched
         is_clean = _nodes(single) <= _nodes(batched)
-        self.memory["clean_audits"] = self.memory.get("clean_audits", 0) + 1 if is_clean else 0
+        self.memory.clean_audits = self.memory.clean_audits + 1 if is_clean else 0
         return single
 
-    def _audit_due(self, batched: Reading, want: Wanted) -> bool:
-        trusted = self.memory.get("clean_audits", 0) >= AUDITS
+    def _audit_due(self, batched: Fetched, want: ToFetch) -> bool:
+        trusted = self.memory.clean_audits >= AUDITS
         if trusted or want.explained or self._spent or not self.lanes.alive("single"):
             return False
-        return soft_doubt(batched.payload, want.listed.update_us, want.known_messages) is not None
+        return soft_doubt(batched.payload, want.listed.list_us, want.known_messages) is not None
 
     # -- batch
 
-    def _batched(self, ids: Sequence[str]) -> dict[str, Reading]:
+    def _batched(self, ids: Sequence[str]) -> dict[str, Fetched]:
         """Read a group of conversations; where batches only fail, a few groups are enough to know it for tonight."""
         if self._batch_outages >= BATCH_OUTAGES:
             return {}
@@ -172,12 +181,12 @@ class Reader:
             self._batch_outages += 1
         return found
 
-    def _batch(self, ids: Sequence[str]) -> dict[str, Reading]:
+    def _batch(self, ids: Sequence[str]) -> dict[str, Fetched]:
         if not self.lanes.alive("batch") or self._batch_failures >= BATCH_FAILURES:
             return {}
         try:
             answer = self.session.post("/conversations/batch", {"conversation_ids": list(ids)})
-        except Unwell:
+        except ServerError:
             # One conversation can poison a batch: halve it until the others come through.
             self._batch_failures += 1
             half = len(ids) // 2
@@ -197,87 +206,87 @@ class Reader:
 
     # -- per-id lanes
 
-    def _per_id(self, lane: str, want: Wanted) -> Reading | Unread:
+    def _per_id(self, lane: str, want: ToFetch) -> Fetched | NotFetched:
         conversation_id = want.listed.conversation_id
         if not self.lanes.alive(lane):
-            return Unread(conversation_id, f"the {lane} lane is closed for this account ({self.lanes.dead[lane]})")
+            return NotFetched(conversation_id, f"the {lane} lane is closed for this account ({self.lanes.dead[lane]})")
         if self._spent is not None:
-            return Unread(conversation_id, "no single reads left tonight", later=True)
+            return NotFetched(conversation_id, "no single reads left tonight", later=True)
         try:
             reading = self._single(want) if lane == "single" else self._plural(conversation_id)
-        except Unwell as error:
+        except ServerError as error:
             self._outages += 1
             if self._outages >= OUTAGE_AFTER:
                 raise ServiceError(f"The service is unwell ({error}); what is saved stays. Run again later.") from None
-            return Unread(conversation_id, str(error))
+            return NotFetched(conversation_id, str(error))
         except RateLimitError as error:
             if isinstance(error, StopError) or not self.lanes.alive("batch"):
                 raise
             self._spent = error  # batches are hardly limited, and go on
-            return Unread(conversation_id, "no single reads left tonight", later=True)
+            return NotFetched(conversation_id, "no single reads left tonight", later=True)
         except Refused as error:
             if error.code == "conversation_deleted":
-                return Unread(conversation_id, "deleted at the service", gone=True)
+                return NotFetched(conversation_id, "deleted at the service", is_gone=True)
             self.lanes.missed(lane, str(error))
-            return Unread(conversation_id, str(error))
+            return NotFetched(conversation_id, str(error))
         self._outages = 0
-        if isinstance(reading, Reading):
+        if isinstance(reading, Fetched):
             self.lanes.answered(lane)
         return reading
 
-    def _single(self, want: Wanted) -> Reading | Unread:
+    def _single(self, want: ToFetch) -> Fetched | NotFetched:
         conversation_id = want.listed.conversation_id
         path = f"/conversation/{conversation_id}"
         answer = self.session.get(path, lane="per-id")
         if not isinstance(answer.data, dict) or not isinstance(answer.data.get("mapping"), dict):
-            return Unread(conversation_id, "an answer with no tree in it")
+            return NotFetched(conversation_id, "an answer with no tree in it")
         if _is_anothers(answer.data, conversation_id):
-            return Unread(conversation_id, "the answer is another conversation's")
+            return NotFetched(conversation_id, "the answer is another conversation's")
         reading = _reading(conversation_id, answer.data, answer.body, "single", path)
         # Fewer messages than are stored is no doubt here: that is how their removal shows.
         is_believed = not want.known_messages and is_blank(answer.data)
         doubt = None if is_believed else structural_doubt(answer.data, 0)
-        return reading if doubt is None else replace(reading, proves_absence=False, doubt=doubt)
+        return reading if doubt is None else replace(reading, proves_absence=False, incomplete_reason=doubt)
 
-    def _plural(self, conversation_id: str) -> Reading | Unread:
+    def _plural(self, conversation_id: str) -> Fetched | NotFetched:
         path = f"/conversations/{conversation_id}"
         params: dict[str, Any] = {"include_has_versions": "true", "num_turns": TURNS}
         first = self.session.get(path, params, lane="per-id").data
         if not isinstance(first, dict) or not isinstance(first.get("messages"), list):
-            return Unread(conversation_id, "an answer with neither tree nor messages")
+            return NotFetched(conversation_id, "an answer with neither tree nor messages")
         if _is_anothers(first, conversation_id):
-            return Unread(conversation_id, "the answer is another conversation's")
+            return NotFetched(conversation_id, "the answer is another conversation's")
         messages, page, cursors = list(first["messages"]), first, set[str]()
         while (cursor := _previous(page)) and len(cursors) < MOST_WINDOWS:
             if cursor in cursors:
-                return Unread(conversation_id, "its pages go round in circles")
+                return NotFetched(conversation_id, "its pages go round in circles")
             cursors.add(cursor)
             page = self.session.get(f"{path}/messages", {"before": cursor, **params}, lane="per-id").data
             older = page.get("messages") if isinstance(page, dict) else None
             if not isinstance(older, list):
-                return Unread(conversation_id, "a page of it without messages")
+                return NotFetched(conversation_id, "a page of it without messages")
             messages = _joined(older, messages)
         whole = {**first, "messages": messages}
         whole.pop("page_info", None)
         body = json.dumps(whole, ensure_ascii=False).encode("utf-8", "surrogateescape")
         reading = _reading(conversation_id, whole, body, "plural", path)
         if not messages:
-            return replace(reading, doubt=NOTHING_IN_IT)
-        return reading if cursor is None else replace(reading, doubt="its older messages did not come")
+            return replace(reading, incomplete_reason=NOTHING_IN_IT)
+        return reading if cursor is None else replace(reading, incomplete_reason="its older messages did not come")
 
 
-def _weighed(want: Wanted, got: Reading | Unread) -> Reading | Unread:
+def _weighed(want: ToFetch, got: Fetched | NotFetched) -> Fetched | NotFetched:
     """Return a doubtful reading as what it is good for now.
 
     It is kept and asked for again; what the service has said on several nights is taken for all there is, and quietly
     asked for again. Nothing at all is never taken for a conversation that has messages.
     """
-    if isinstance(got, Unread) or got.doubt is None:
+    if isinstance(got, NotFetched) or got.incomplete_reason is None:
         return got
-    says_nothing = got.doubt == NOTHING_IN_IT
-    if want.is_known_flat or (says_nothing and (want.known_messages or want.attempts < PARTS_AFTER)):
-        return Unread(got.conversation_id, got.doubt)
-    return got if want.attempts < PARTS_AFTER else replace(got, doubt=None, is_partial=True)
+    says_nothing = got.incomplete_reason == NOTHING_IN_IT
+    if want.wants_tree_only or (says_nothing and (want.known_messages or want.tries < PARTS_AFTER)):
+        return NotFetched(got.conversation_id, got.incomplete_reason)
+    return got if want.tries < PARTS_AFTER else replace(got, incomplete_reason=None, is_branch_only=True)
 
 
 def _is_anothers(payload: dict[str, Any], conversation_id: str) -> bool:
@@ -285,9 +294,9 @@ def _is_anothers(payload: dict[str, Any], conversation_id: str) -> bool:
     return bool(stated) and conversation_id not in stated
 
 
-def _reading(conversation_id: str, payload: Any, body: bytes, lane: str, source: str) -> Reading:
+def _reading(conversation_id: str, payload: Any, body: bytes, lane: str, source: str) -> Fetched:
     is_flat = lane == "plural"
-    return Reading(conversation_id, payload, body, lane, source, proves_absence=not is_flat, is_partial=is_flat)
+    return Fetched(conversation_id, payload, body, lane, source, proves_absence=not is_flat, is_branch_only=is_flat)
 
 
 def _id(tree: Any) -> str:
@@ -295,7 +304,7 @@ def _id(tree: Any) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _nodes(reading: Reading) -> int:
+def _nodes(reading: Fetched) -> int:
     return len(reading.payload.get("mapping") or ())
 
 

@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mirror.errors import ChatmirrorError, RateLimitError, ServiceError
-from mirror.source import Listed, Scope, Walk
+from mirror.source import Listed, ListResult, Scope
 from mirror.values import clean_text, epoch_us, iso_time
-from mirror.web.client import Refused, Unwell
+from mirror.web.client import Refused, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from mirror.chatgpt.memory import ChatGPTMemory
     from mirror.chatgpt.session import Session
 
+PROJECT_PREFIX = "g-p-"  # how the id of a project begins; custom GPTs begin with "g-" alone (API notes §5)
 PAGE = 100  # the most that the service grants; 101 is refused
 PROJECT_PAGE = 50
 SHARED_PAGE = 50
@@ -66,17 +68,19 @@ def listed(row: Any, *, is_archived: bool | None = None, trust_time: bool = True
         return None  # (no id holds half a character)
     title, archived, starred = row.get("title"), row.get("is_archived"), row.get("is_starred")
     gizmo = row.get("gizmo_id") or row.get("conversation_template_id")
+    home = clean_text(gizmo)[0] if isinstance(gizmo, str) and gizmo else None
+    is_project = home is not None and home.startswith(PROJECT_PREFIX)
     update = epoch_us(row.get("update_time")) or epoch_us(row.get("create_time"))
     return Listed(
         conversation_id=conversation_id,
-        update_us=update if trust_time else None,
+        list_us=update if trust_time else None,
         title=clean_text(title)[0] if isinstance(title, str) and title else None,
         created_at=iso_time(row.get("create_time")),
         is_archived=archived if isinstance(archived, bool) else is_archived,
         is_starred=starred if isinstance(starred, bool) else (False if "is_starred" in row else None),
-        gizmo_id=clean_text(gizmo)[0] if isinstance(gizmo, str) else None,
-        states_gizmo="gizmo_id" in row or "conversation_template_id" in row,
-        is_generating=str(row.get("async_status")) in {"3", "5", "6", "7"},
+        project_id=home if is_project else None,
+        gpt_id=None if is_project else home,
+        states_home="gizmo_id" in row or "conversation_template_id" in row,
     )
 
 
@@ -100,7 +104,7 @@ class _OffsetPass:
     have been skipped.
     """
 
-    walk: Walk
+    walk: ListResult
     fetch: Callable[[int], Page]
     overlap: int
     expected: int | None
@@ -113,7 +117,7 @@ class _OffsetPass:
     doubtful: bool = False
 
     def run(self, enough: Callable[[Sequence[Listed]], bool]) -> None:
-        """Walk until the end or until the caller has seen enough."""
+        """ListResult until the end or until the caller has seen enough."""
         while self.pages < MOST_PAGES:
             page = self.fetch(self.offset)
             self.pages += 1
@@ -152,13 +156,13 @@ def walk_offsets(
     fetch: Callable[[int], Page],
     enough: Callable[[Sequence[Listed]], bool],
     expected: int | None,
-) -> Walk:
-    """Walk a list that pages by offset.
+) -> ListResult:
+    """ListResult a list that pages by offset.
 
     ``expected``: how many conversations are known to stand in it; a short page is then believed to be the last one
     when that many were seen. None: only a page that brings nothing is.
     """
-    walk = Walk(scope)
+    walk = ListResult(scope)
     try:
         done = _OffsetPass(walk, fetch, OVERLAP, expected)
         done.run(enough)
@@ -170,17 +174,17 @@ def walk_offsets(
         if done.pages > 1:
             _look_again(walk, fetch)
         if done.torn:
-            walk.trouble = ServiceError(
+            walk.error = ServiceError(
                 f"The {scope.label} list does not hang together; what was listed is kept. Run again later."
             )
             walk.reached_end = False
     except (Refused, ServiceError, RateLimitError) as error:
         walk.reached_end = False
-        walk.trouble = _trouble(scope, error)
+        walk.error = _trouble(scope, error)
     return walk
 
 
-def _look_again(walk: Walk, fetch: Callable[[int], Page]) -> None:
+def _look_again(walk: ListResult, fetch: Callable[[int], Page]) -> None:
     """Read the top again until it stands still: what moved there meanwhile was seen by nobody."""
     for _ in range(SECOND_LOOKS):
         offset, changed = 0, False
@@ -195,9 +199,9 @@ def _look_again(walk: Walk, fetch: Callable[[int], Page]) -> None:
             return
 
 
-def walk_cursors(scope: Scope, fetch: Callable[[str], Page], enough: Callable[[Sequence[Listed]], bool]) -> Walk:
-    """Walk a list that pages by opaque cursors; a cursor that comes back, or brings nothing new, ends it."""
-    walk = Walk(scope)
+def walk_cursors(scope: Scope, fetch: Callable[[str], Page], enough: Callable[[Sequence[Listed]], bool]) -> ListResult:
+    """ListResult a list that pages by opaque cursors; a cursor that comes back, or brings nothing new, ends it."""
+    walk = ListResult(scope)
     try:
         for page in pages(fetch, "0"):
             fresh = _add(walk, page.items)
@@ -207,7 +211,7 @@ def walk_cursors(scope: Scope, fetch: Callable[[str], Page], enough: Callable[[S
                 break  # the cursor goes round in circles
         walk.reached_end = True
     except (Refused, ServiceError, RateLimitError) as error:
-        walk.trouble = _trouble(scope, error)
+        walk.error = _trouble(scope, error)
     return walk
 
 
@@ -222,12 +226,12 @@ def pages(fetch: Callable[[str], P], first: str) -> Iterator[P]:
         cursor = page.cursor
 
 
-def _add(walk: Walk, items: Sequence[Listed]) -> int:
+def _add(walk: ListResult, items: Sequence[Listed]) -> int:
     """Take rows in; return how many were new or newer than before."""
     fresh = 0
     for item in items:
         old = walk.items.get(item.conversation_id)
-        if old is None or (item.update_us or 0) > (old.update_us or 0):
+        if old is None or (item.list_us or 0) > (old.list_us or 0):
             fresh += 1
             walk.items[item.conversation_id] = item
     return fresh
@@ -243,27 +247,27 @@ def _trouble(scope: Scope, error: Refused | ServiceError | RateLimitError) -> Ch
     if isinstance(error, ChatmirrorError):
         return error
     broken = BrokenListError(f"The {scope.label} list broke off ({error}); what was listed is kept. Run again later.")
-    broken.is_refusal = not isinstance(error, Unwell)
+    broken.is_refusal = not isinstance(error, ServerError)
     return broken
 
 
 class Lists:
     """The lists of one account, asked for through its session. ``memory``: what is known of this account's server."""
 
-    def __init__(self, session: Session, memory: dict[str, Any]) -> None:
+    def __init__(self, session: Session, memory: ChatGPTMemory) -> None:
         self.session, self.memory = session, memory
 
     def main(self, offset: int, **filters: str) -> Page:
         """One page of the ordinary list, or of a filtered one (is_archived, is_starred)."""
         params: dict[str, Any] = {"offset": offset, "limit": PAGE, "order": "updated", **filters}
-        if not self.memory.get("hide_snorlax_rejected"):
+        if not self.memory.rejects_hide_snorlax:
             try:
                 return self._page(params | {"hide_snorlax": "false"}, filters)
             except Refused as error:
                 if error.status != 422:  # noqa: PLR2004 - how the service refuses a parameter
                     raise
         page = self._page(params, filters)
-        self.memory["hide_snorlax_rejected"] = True
+        self.memory.rejects_hide_snorlax = True
         return page
 
     def _page(self, params: dict[str, Any], filters: dict[str, str]) -> Page:

@@ -13,7 +13,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 
 from mirror.credentials import HOW_TO, Login, is_session_cookie
-from mirror.errors import BrakeError, ServiceError, SignInError
+from mirror.errors import SafetyStopError, ServiceError, SignInError
 from mirror.web.client import Answer, Client, Refused
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Session:
         self.data, self._token = {k: v for k, v in data.items() if k not in {"accessToken", "sessionToken"}}, token
         self._keep_rotation(answer)
         if previous and _user(previous) != _user(self.data):
-            raise BrakeError(
+            raise SafetyStopError(
                 "The renewed session belongs to another account; nothing of it was written. Run `chatmirror auth`."
             )
 

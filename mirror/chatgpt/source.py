@@ -15,21 +15,32 @@ from typing import TYPE_CHECKING, Any
 from mirror.chatgpt import account_data
 from mirror.chatgpt.conversations import Reader
 from mirror.chatgpt.lists import BrokenListError, Lists, pages, walk_cursors, walk_offsets
+from mirror.chatgpt.memory import ChatGPTMemory
 from mirror.errors import ServiceError
-from mirror.source import Account, AccountItem, Identity, Listed, Presence, Reading, Scope, Unread, Walk, Wanted
+from mirror.source import (
+    AccountItem,
+    Fetched,
+    Identity,
+    Listed,
+    ListResult,
+    NotFetched,
+    Scope,
+    ToFetch,
+    Workspace,
+)
 from mirror.values import iso_time
-from mirror.web.client import Refused, Unwell
+from mirror.web.client import Refused, ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from mirror.chatgpt.session import Session
 
 MAIN = Scope("main", "main")
 ARCHIVED = Scope("archived", "archived", to_the_end=True)
-STARRED = Scope("starred", "starred", to_the_end=True, is_partial=True)
-SHARED = Scope("shared", "shared", to_the_end=True, is_partial=True)
-PINS = Scope("pins", "pinned", to_the_end=True, is_partial=True)
+STARRED = Scope("starred", "starred", to_the_end=True, is_selection=True)
+SHARED = Scope("shared", "shared", to_the_end=True, is_selection=True)
+PINS = Scope("pins", "pinned", to_the_end=True, is_selection=True)
 NIGHTLY_REQUESTS = 10  # an unchanged night's share: login 2, each workspace 4, the rest for chores
 _DAY = 86_400.0
 PERIODS = {"memories": _DAY, "instructions": _DAY}  # seconds; every other chore waits a week
@@ -62,15 +73,16 @@ class ChatGPT:
     """A signed-in ChatGPT login."""
 
     provider = "chatgpt"
+    trusts_imports = True
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self._accounts = 1
-        self._personal: Account | None = None
-        self._use({})
+        self._personal: Workspace | None = None
+        self._use(ChatGPTMemory())
 
-    def _use(self, memory: dict[str, Any]) -> None:
-        self.memory = memory
+    def _use(self, memory: ChatGPTMemory) -> None:
+        self._memory = memory
         self.lists = Lists(self.session, memory)
         self.reader = Reader(self.session, memory)
         self._projects: dict[str, dict[str, Any]] = {}
@@ -94,41 +106,42 @@ class ChatGPT:
             name=user.get("name") if isinstance(user.get("name"), str) else None,
             email=user.get("email") if isinstance(user.get("email"), str) else None,
             expires=iso_time(self.session.data.get("expires")),
-            accounts=accounts,
-            names_all=bool(told),
+            workspaces=accounts,
+            lists_all_workspaces=bool(told),
         )
 
-    def _own_workspace(self) -> Account:
+    def _own_workspace(self) -> Workspace:
         """Return the workspace that the login itself names, for a service that does not tell which ones there are."""
         plan, structure = account_data.session_plan(self.session.data)
         if (pasted := self.session.login.account_id) is not None:
-            return Account(pasted, plan=plan, structure="workspace", is_personal=False)
+            return Workspace(pasted, plan=plan, structure="workspace", is_personal=False)
         own = self.session.workspace_id or self.session.user_id
-        return Account(own, plan=plan, structure=structure, is_personal=structure in {None, "personal"})
+        return Workspace(own, plan=plan, structure=structure, is_personal=structure in {None, "personal"})
 
-    def _workspaces(self) -> tuple[Account, ...]:
+    def _workspaces(self) -> tuple[Workspace, ...]:
         """Return what ``accounts/check`` tells; empty where it tells nothing."""
         try:
             data = self.session.get("/accounts/check/v4-2023-04-27").data
-        except Unwell:
+        except ServerError:
             raise ServiceError("The service cannot tell the workspaces of this login; run again later.") from None
         except Refused:
             return ()
         return account_data.workspaces(data)
 
-    def enter(self, account: Account, memory: dict[str, Any]) -> None:
+    def enter(self, workspace: Workspace, memory: Mapping[str, Any]) -> None:
         """See Source."""
-        self.session.account_id = None if account.is_personal else account.id
-        self.session.client.pacing.budget = memory.get("per_id_budget")
-        self._use(memory)
+        self.session.account_id = None if workspace.is_personal else workspace.id
+        self._use(ChatGPTMemory.of_json(memory))
+        self.session.client.pacing.budget = self._memory.single_read_budget
 
-    def conversation_url(self, conversation_id: str) -> str:
+    def memory(self) -> dict[str, Any]:
         """See Source."""
-        return f"https://chatgpt.com/c/{conversation_id}"
+        self._memory.single_read_budget = self.session.client.pacing.next_budget()
+        return self._memory.as_json()
 
     # -- lists
 
-    def scopes(self, *, full: bool, last_walked: Mapping[str, str]) -> Iterator[Scope]:
+    def scopes(self, *, full: bool, last_read: Mapping[str, str]) -> Iterator[Scope]:
         """See Source. The projects come last: rows of the other lists may name some that the sidebar leaves out."""
         if full:
             self.reader.doubt_again()
@@ -139,21 +152,21 @@ class ChatGPT:
         self._load_projects()
         now = self.session.client.pacing.timing.now()
         spare = NIGHTLY_REQUESTS - 2 - 4 * self._accounts
-        self._chores = _Chores(self.memory.setdefault("chores", {}), now, max(0, spare), full)
+        self._chores = _Chores(self._memory.tasks_done, now, max(0, spare), full)
         scopes = {
             # To the end: a conversation moved in keeps its time, and can stand anywhere in the list.
             f"project:{key}": Scope(f"project:{key}", f"project “{account_data.project_name(row)}”", to_the_end=True)
             for key, row in self._projects.items()
         }
-        changed = {name for name in scopes if self._project_changed(name) or name not in last_walked}
-        if self.memory.get("main_lacks_projects"):
+        changed = {name for name in scopes if self._project_changed(name) or name not in last_read}
+        if self._memory.main_lacks_projects:
             changed = set(scopes)  # then their own lists are the only place that shows them
         self._due = self._chores.due(["memories", "instructions", "shared", "pins", *(set(scopes) - changed)]) | changed
         for scope in (*scopes.values(), SHARED, PINS):
             if scope.name in self._due:
                 yield scope
 
-    def walk(self, scope: Scope, enough: Callable[[Sequence[Listed]], bool], expected: int | None) -> Walk:
+    def read_list(self, scope: Scope, enough: Callable[[Sequence[Listed]], bool], expected: int | None) -> ListResult:
         """See Source."""
         if scope.name.startswith("project:"):
             project_id = scope.name.removeprefix("project:")
@@ -162,7 +175,7 @@ class ChatGPT:
             walk = walk_cursors(scope, lambda _: self.lists.pins(), enough)
         else:
             walk = walk_offsets(scope, self._offset_list(scope), enough, expected)
-        self._project_rows |= {i.gizmo_id for i in walk.items.values() if i.gizmo_id and i.gizmo_id.startswith("g-p-")}
+        self._project_rows |= {item.project_id for item in walk.items.values() if item.project_id}
         self._after(scope, walk)
         return walk
 
@@ -172,26 +185,26 @@ class ChatGPT:
         filters = {"archived": {"is_archived": "true"}, "starred": {"is_starred": "true"}}.get(scope.name)
         return lambda offset: self.lists.main(offset, **(filters or {"is_archived": "false"}))
 
-    def _after(self, scope: Scope, walk: Walk) -> None:
-        if scope.is_partial and isinstance(walk.trouble, BrokenListError) and walk.trouble.is_refusal:
-            walk.trouble = None  # a selection that this account does not have costs no conversation
-        if walk.trouble is None and self._chores is not None:
+    def _after(self, scope: Scope, walk: ListResult) -> None:
+        if scope.is_selection and isinstance(walk.error, BrokenListError) and walk.error.is_refusal:
+            walk.error = None  # a selection that this account does not have costs no conversation
+        if walk.error is None and self._chores is not None:
             self._chores.done[scope.name] = self._chores.now
         if scope is MAIN and walk.reached_end:
             self._main = set(walk.items)
-            self.memory["main_lacks_projects"] = False
+            self._memory.main_lacks_projects = False
         if scope.name.startswith("project:") and walk.reached_end:
-            self.memory.setdefault("projects_seen", {})[scope.name] = self._digest(scope.name)
+            self._memory.projects_seen[scope.name] = self._digest(scope.name)
             living = {key for key, item in walk.items.items() if not item.is_archived}
             if self._main is not None and not living <= self._main:
-                self.memory["main_lacks_projects"] = True
+                self._memory.main_lacks_projects = True
 
     def _digest(self, name: str) -> str:
         row = self._projects[name.removeprefix("project:")]
         return json.dumps([row.get(key) for key in ("updated_at", "last_interacted_at", "num_interactions")])
 
     def _project_changed(self, name: str) -> bool:
-        return bool(self.memory.get("projects_seen", {}).get(name) != self._digest(name))
+        return bool(self._memory.projects_seen.get(name) != self._digest(name))
 
     def _load_projects(self) -> None:
         params = {"conversations_per_gizmo": 0, "owned_only": "true", "limit": 20}
@@ -206,7 +219,7 @@ class ChatGPT:
                 self._projects |= new
                 if page.items and not new:
                     break
-        except Unwell:
+        except ServerError:
             raise ServiceError("The projects could not be listed; everything else goes on. Run again later.") from None
         except Refused:
             self.session.client.log("this account has no projects list")
@@ -215,23 +228,19 @@ class ChatGPT:
 
     # -- conversations
 
-    def read(self, wanted: Sequence[Wanted]) -> Iterator[Reading | Unread]:
+    def fetch(self, wanted: Sequence[ToFetch]) -> Iterator[Fetched | NotFetched]:
         """See Source."""
-        return self.reader.read(wanted)
+        return self.reader.fetch(wanted)
 
-    def presence(self, conversation_id: str) -> Presence:
+    def fetch_one(self, wanted: ToFetch) -> Fetched | NotFetched:
         """See Source."""
-        return self.reader.presence(conversation_id)
-
-    def next_budget(self) -> int | None:
-        """See Source."""
-        return self.session.client.pacing.next_budget()
+        return self.reader.fetch_one(wanted)
 
     def is_signed_in(self) -> bool:
         """See Source. A missing login looks like an empty account (API notes §0.10)."""
         try:
             data = self.session.get("/me").data
-        except Unwell:
+        except ServerError:
             return False
         except Refused as error:
             return error.status == 404  # noqa: PLR2004 - a service without this road cannot be asked
@@ -239,7 +248,7 @@ class ChatGPT:
 
     # -- beside the conversations
 
-    def account_items(self, *, unnamed_gpts: Sequence[str]) -> Iterator[AccountItem]:
+    def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem]:
         """See Source."""
         for row in self._projects.values():
             yield account_data.project_item(row)

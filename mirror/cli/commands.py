@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
 
-    from mirror.sync.run import Outcome
+    from mirror.sync.outcome import Outcome
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 BUG, INTERRUPTED, TERMINATED = 1, 130, 143
@@ -145,7 +145,7 @@ def auth(check: bool) -> None:
     who = " ".join(part for part in (identity.name, f"<{identity.email}>" if identity.email else None) if part)
     login.whose = {"user_id": identity.user_id, "name": identity.name, "expires": identity.expires}
     click.echo(f"Signed in as {_safe(who or identity.user_id)}, until {(identity.expires or 'an unknown day')[:10]}.")
-    for account in identity.accounts:
+    for account in identity.workspaces:
         click.echo(
             f"  {_safe(account.name or account.structure or 'personal')} ({_safe(account.plan or 'unknown plan')})"
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from mirror.sync.run import Outcome
+    from mirror.sync.outcome import Outcome
 
 
 class Quiet:

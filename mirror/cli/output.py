@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mirror import render
-from mirror.store import conversations, threads
+from mirror.store import payloads, threads
 from mirror.store.search.snippets import parts
 from mirror.terminal import is_interactive, local_day, safe, to_json
 
@@ -89,7 +89,7 @@ def print_conversation(
     """Print one conversation as Markdown, as JSON, or as the bytes that were stored; paged on a terminal."""
     conversation_id = threads.find_conversation(conn, reference)
     if raw:
-        sys.stdout.buffer.write(conversations.payloads(conn, conversation_id)[-1].body + b"\n")
+        sys.stdout.buffer.write(payloads.load(conn, conversation_id)[-1].body + b"\n")
         return
     view = threads.conversation(conn, conversation_id)
     messages = threads.messages(conn, conversation_id, all_branches=all_branches)

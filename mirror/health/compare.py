@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from mirror.archive import Found, Problem, open_archive
 from mirror.errors import IncompleteError
-from mirror.importing import PROVIDER, invented_id
 from mirror.normalize import normalize
+from mirror.normalize.invented_id import invented_id
+from mirror.store import conversations
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mirror.errors import ChatmirrorError
     from mirror.normalize import Conversation
 
+PROVIDER = "chatgpt"
 MOST_NAMED = 20
 
 
@@ -63,7 +65,9 @@ def compare(conn: sqlite3.Connection, archives: Sequence[Path]) -> Comparison:
                     result.problems.append(f"{found.source}: {found.reason}")
                 elif isinstance(found, Found):
                     conversation = normalize(PROVIDER, found.payload)
-                    _compare_one(conn, conversation.id or invented_id(found.payload), conversation, result)
+                    _compare_one(
+                        conn, conversation.id or invented_id(found.payload, conversation), conversation, result
+                    )
     return result
 
 
@@ -72,8 +76,8 @@ def _compare_one(conn: sqlite3.Connection, key: str, conversation: Conversation,
     result.conversations += 1
     result.messages += len(readable)
     title = conversation.title or "Untitled"
-    stored = {row[0] for row in conn.execute("SELECT id FROM messages WHERE conversation_id = ?", (key,))}
-    if not stored and conn.execute("SELECT 1 FROM conversations WHERE id = ?", (key,)).fetchone() is None:
+    stored = conversations.message_ids(conn, key)
+    if not stored and not conversations.is_stored(conn, key):
         result.absent.append((key, title))
     elif lacking := sum(1 for m in readable if m.id not in stored):
         result.incomplete.append((key, title, lacking))

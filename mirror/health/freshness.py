@@ -36,7 +36,7 @@ def lines(status: Status, now: float) -> Iterator[str]:
     yield from _pending(status)
     for scope in status.scopes:
         listed = "?" if scope.listed is None else f"{scope.listed:,}"
-        at = f", listed {_when(scope.walked_at, now)}" if scope.walked_at else ""
+        at = f", listed {_when(scope.read_to_end_at, now)}" if scope.read_to_end_at else ""
         stored = "" if scope.stored is None else f", {scope.stored:,} stored"
         yield f"{scope.account:<13} {scope.scope}: {listed} listed{stored}{at}"
     if status.session_expires:
@@ -58,8 +58,8 @@ def _pending(status: Status) -> Iterator[str]:
     )
     yield f"still to do   about {left:,} left{nights}"
     for row in status.pending[:MOST_NAMED]:
-        reason = f": {row['error']}" if row["error"] else ""
-        yield f"              “{row['title'] or 'Untitled'}” {row['conversation_id']}{reason}"
+        reason = f": {row.error}" if row.error else ""
+        yield f"              “{row.title}” {row.conversation_id}{reason}"
     if left > MOST_NAMED:
         yield f"              and {left - MOST_NAMED:,} more"
 

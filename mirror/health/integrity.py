@@ -11,23 +11,23 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mirror.errors import DamagedError, IncompleteError
-from mirror.ingest import derive, facts_of, refresh
-from mirror.normalize import VERSION
-from mirror.store import conversations as store
-from mirror.store import runs
+from mirror.fold import fold
+from mirror.ingest import derive_again
+from mirror.normalize import NORMALIZERS
+from mirror.store import conversations, tracking
 from mirror.store.database import is_damage, reason
+from mirror.store.health import file_findings, index_findings, rebuild_indexes
 from mirror.store.search import cjk
+from mirror.store.settings import remember, setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from mirror.errors import ChatmirrorError
+    from mirror.store.conversations import Stored, Update
     from mirror.store.database import Writer
     from mirror.timing import Timing
-
-NORMALIZER = "normalizer"  # the setting that says which version derived the rows
-INDEXES = ("messages_fts", "conversations_fts")
 
 
 @dataclass(slots=True)
@@ -58,19 +58,14 @@ class Findings:
 
 def check(conn: sqlite3.Connection, progress: Callable[[int, int], None]) -> Findings:
     """Look at everything; writes nothing that stays. ``progress(done, total)`` in conversations."""
-    found = Findings(is_outdated=runs.setting(conn, NORMALIZER, VERSION) != VERSION)
+    found = Findings(is_outdated=outdated_normalizers(conn) != [])
     try:
-        found.file += [row[0] for row in conn.execute("PRAGMA integrity_check") if row[0] != "ok"]
-        found.file += [f"{row[0]} row {row[1]} points to nothing" for row in conn.execute("PRAGMA foreign_key_check")]
-        ids = list(store.conversation_ids(conn))
+        found.file += file_findings(conn)
+        ids = conversations.conversation_ids(conn)
         for done, conversation_id in enumerate(ids, 1):
             _check_conversation(conn, conversation_id, found)
             progress(done, len(ids))
-        found.indexes += [
-            f"the search index {index} is out of step" for index in INDEXES if not _index_is_whole(conn, index)
-        ]
-        if cjk.is_filled(conn) and not (_index_is_whole(conn, cjk.TABLE) and cjk.is_whole(conn)):
-            found.indexes.append(f"the search index {cjk.TABLE} is out of step")
+        found.indexes += index_findings(conn)
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
@@ -79,32 +74,47 @@ def check(conn: sqlite3.Connection, progress: Callable[[int, int], None]) -> Fin
 
 
 def _check_conversation(conn: sqlite3.Connection, conversation_id: str, found: Findings) -> None:
-    row = store.conversation_row(conn, conversation_id) or {}
+    stored = conversations.load(conn, conversation_id)
     try:
-        merged = derive(conn, conversation_id, row["provider"])
-    except (ValueError, IndexError) as error:
-        found.payloads.append(str(error))
+        update = _derived(conn, stored)
+    except ValueError as error:
+        found.payloads.append(f"conversation {conversation_id}: {error}")
         return
-    if found.is_outdated:
-        return
-    facts = facts_of(conn, conversation_id, row["provider"], row["url"])
-    differs = [name for name, value in store.derived_row(merged, facts).items() if row[name] != value]
-    wanted = {m.id: store.message_values(conversation_id, m) for m in merged.messages}
-    stored = {node: values[1:] for node, values in store.message_rows(conn, conversation_id).items()}
-    if differs or wanted != stored or not store.extras_match(conn, merged):
-        what = ", ".join(differs) or "messages"
+    if update.changes_rows and not found.is_outdated:
+        what = ", ".join(update.changed_columns) or "messages"
         found.rows.append(f"the rows of conversation {conversation_id} differ from its payload ({what})")
 
 
-def _index_is_whole(conn: sqlite3.Connection, index: str) -> bool:
-    # Only rank = 1 compares the index with its table; the plain check passes on one that is out of step.
-    try:
-        conn.execute(f"INSERT INTO {index}({index}, rank) VALUES ('integrity-check', 1)")
-    except sqlite3.DatabaseError as error:
-        if not is_damage(error):
-            raise
-        return False
-    return True
+def _derived(conn: sqlite3.Connection, stored: Stored) -> Update:
+    listed = tracking.find(conn, stored.row.provider, stored.conversation_id) if stored.row else None
+    return fold(stored, None, listed)
+
+
+def outdated_normalizers(conn: sqlite3.Connection) -> list[str]:
+    """Return the providers whose rows were derived by another version of their normalizer."""
+    return [
+        provider
+        for provider, normalizer in NORMALIZERS.items()
+        if _derived_by(conn, provider) not in {None, normalizer.version}
+    ]
+
+
+def _derived_by(conn: sqlite3.Connection, provider: str) -> int | None:
+    # Before there were several, one setting without a provider's name held ChatGPT's version.
+    old: int | None = setting(conn, "normalizer") if provider == "chatgpt" else None
+    found: int | None = setting(conn, _key(provider), old)
+    return found
+
+
+def _key(provider: str) -> str:
+    return f"normalizer:{provider}"
+
+
+def remember_normalizers(conn: sqlite3.Connection, *, only_missing: bool = False) -> None:
+    """Remember that the rows were derived by the present versions; ``only_missing``: where nothing is remembered."""
+    for provider, normalizer in NORMALIZERS.items():
+        if not only_missing or _derived_by(conn, provider) is None:
+            remember(conn, _key(provider), normalizer.version)
 
 
 def repair(writer: Writer, found: Findings, timing: Timing) -> None:
@@ -114,9 +124,7 @@ def repair(writer: Writer, found: Findings, timing: Timing) -> None:
     if found.rows:
         rebuild(writer, timing, lambda *_: None)
     with writer.transaction() as conn:
-        for index in INDEXES:
-            conn.execute(f"INSERT INTO {index}({index}) VALUES ('rebuild')")
-        cjk.fill(conn)
+        rebuild_indexes(conn)
 
 
 def rebuild(writer: Writer, timing: Timing, progress: Callable[[int, int], None]) -> int:
@@ -124,19 +132,17 @@ def rebuild(writer: Writer, timing: Timing, progress: Callable[[int, int], None]
 
     Needs no network. Raises DamagedError when a payload cannot be read; its conversation's rows stay as they are.
     """
-    ids = list(store.conversation_ids(writer.conn))
+    ids = conversations.conversation_ids(writer.conn)
     damaged, changed = [], 0
     for done, conversation_id in enumerate(ids, 1):
         with writer.transaction() as conn:
-            row = store.conversation_row(conn, conversation_id) or {}
-            facts = facts_of(conn, conversation_id, row["provider"], row["url"])
             try:
-                changed += refresh(conn, conversation_id, facts, None, timing.iso()) != []
-            except (ValueError, IndexError) as error:
-                damaged.append(str(error))
+                changed += derive_again(conn, conversation_id, timing.iso())
+            except ValueError as error:
+                damaged.append(f"conversation {conversation_id}: {error}")
         progress(done, len(ids))
     with writer.transaction() as conn:
-        runs.remember(conn, NORMALIZER, VERSION)
+        remember_normalizers(conn)
         if not cjk.is_filled(conn):
             cjk.fill(conn)
     if damaged:

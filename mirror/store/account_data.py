@@ -1,9 +1,13 @@
-"""Projects, custom GPTs, workspaces, memories and instructions: written when they differ, older texts kept."""
+"""What an account holds beside conversations: written when it differs, older texts kept.
+
+Projects, custom GPTs, workspaces, memories and instructions.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mirror.store import tracking
 from mirror.store.database import upsert
 
 if TYPE_CHECKING:
@@ -37,13 +41,37 @@ def save_named(conn: sqlite3.Connection, table: str, row: Mapping[str, Any], now
     upsert(conn, table, ("id",), {**row, **extra, "last_seen_at": now})
 
 
-def unnamed_gpts(conn: sqlite3.Connection) -> list[str]:
+def unnamed_gpts(conn: sqlite3.Connection, provider: str) -> list[str]:
     """Return the custom GPTs whose name is not known yet, also those that only a list has shown so far."""
     rows = conn.execute(
-        "SELECT id FROM gpts WHERE name IS NULL UNION SELECT gizmo_id FROM _listed"
-        " WHERE gizmo_id LIKE 'g-%' AND gizmo_id NOT LIKE 'g-p-%' AND gizmo_id NOT IN (SELECT id FROM gpts) ORDER BY 1"
+        "SELECT g.id FROM gpts g WHERE g.name IS NULL AND EXISTS"
+        " (SELECT 1 FROM conversations c WHERE c.gpt_id = g.id AND c.provider = :provider)"
+        " UNION SELECT gpt_id FROM _listed WHERE provider = :provider AND gpt_id IS NOT NULL"
+        " AND gpt_id NOT IN (SELECT id FROM gpts) ORDER BY 1",
+        {"provider": provider},
     )
-    return [row[0] for row in rows]
+    return [row["id"] for row in rows]
+
+
+def listed_workspaces(conn: sqlite3.Connection, provider: str) -> dict[str, str]:
+    """Return the workspaces whose lists were read: id -> what a person calls it."""
+    rows = conn.execute(
+        "SELECT id, coalesce(name, structure, 'personal') AS label FROM accounts WHERE provider = ?"
+        " AND id IN (SELECT account_id FROM _scopes) ORDER BY id",
+        (provider,),
+    )
+    return {row["id"]: row["label"] for row in rows}
+
+
+def leave_workspace(conn: sqlite3.Connection, account_id: str, now: str) -> int:
+    """Mark a workspace's living conversations missing, now that nobody lists them; return how many were not yet."""
+    rows = conn.execute(
+        "SELECT conversation_id FROM _listed WHERE account_id = ? AND missing_since IS NULL AND conversation_id NOT IN"
+        " (SELECT id FROM conversations WHERE deleted_at IS NOT NULL)",
+        (account_id,),
+    ).fetchall()
+    tracking.set_missing(conn, [row["conversation_id"] for row in rows], now)
+    return len(rows)
 
 
 def save_texts(conn: sqlite3.Connection, table: str, account_id: str, row: Mapping[str, Any], now: str) -> None:

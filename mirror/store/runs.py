@@ -1,11 +1,8 @@
-"""Runs, what each saw change, and the settings that live from run to run."""
+"""Runs, one row each, and what each saw change."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
-
-from mirror.store.database import upsert
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
@@ -14,12 +11,20 @@ if TYPE_CHECKING:
 KEEP_RUNS = 400
 
 
-def begin(conn: sqlite3.Connection, command: str, now: str, version: str, *, is_full: bool = False) -> int:
+class Change(NamedTuple):
+    """One thing seen to change in a conversation: its kind as in ``changes.kind``, before and after in words."""
+
+    kind: str
+    before: str | None = None
+    after: str | None = None
+
+
+def begin(conn: sqlite3.Connection, command: str, now: str, version: str, provider: str | None = None) -> int:
     """Open a run's row and return its id. A run that never closed its row is named interrupted."""
     conn.execute("UPDATE sync_runs SET outcome = 'interrupted' WHERE finished_at IS NULL AND outcome IS NULL")
     cursor = conn.execute(
-        "INSERT INTO sync_runs (started_at, command, version, is_full) VALUES (?, ?, ?, ?)",
-        (now, command, version, int(is_full)),
+        "INSERT INTO sync_runs (started_at, command, version, provider) VALUES (?, ?, ?, ?)",
+        (now, command, version, provider),
     )
     return int(cursor.lastrowid or 0)
 
@@ -35,43 +40,26 @@ def finish(conn: sqlite3.Connection, run_id: int, **columns: Any) -> None:
     )
 
 
-def last(conn: sqlite3.Connection, *, successful: bool = False, command: str | None = None) -> sqlite3.Row | None:
-    """Return the newest (successful) run's row."""
+def last(
+    conn: sqlite3.Connection, command: str, provider: str | None = None, *, successful: bool = False
+) -> sqlite3.Row | None:
+    """Return the newest (successful) run's row; ``provider`` None: of any service."""
     row: sqlite3.Row | None = conn.execute(
-        "SELECT * FROM sync_runs WHERE (exit_code = 0 OR NOT ?) AND (command = ? OR ? IS NULL)"
+        "SELECT * FROM sync_runs WHERE command = ? AND (provider = ? OR ? IS NULL) AND (exit_code = 0 OR NOT ?)"
         " ORDER BY id DESC LIMIT 1",
-        (successful, command, command),
+        (command, provider, provider, successful),
     ).fetchone()
     return row
-
-
-def last_full(conn: sqlite3.Connection) -> str | None:
-    """Return when the newest successful full sync began."""
-    row = conn.execute(
-        "SELECT started_at FROM sync_runs WHERE exit_code = 0 AND is_full AND command = 'sync' ORDER BY id DESC LIMIT 1"
-    ).fetchone()
-    return row[0] if row else None
 
 
 def record_changes(
     conn: sqlite3.Connection,
     run_id: int,
     conversation_id: str,
-    changes: Iterable[tuple[str, str | None, str | None]],
+    changes: Iterable[Change],
 ) -> None:
     """Write what a run saw change in one conversation."""
     conn.executemany(
         "INSERT INTO changes (run_id, conversation_id, kind, before, after) VALUES (?, ?, ?, ?, ?)",
         [(run_id, conversation_id, *change) for change in changes],
     )
-
-
-def setting(conn: sqlite3.Connection, key: str, default: Any = None) -> Any:
-    """Return a remembered JSON value."""
-    row = conn.execute("SELECT value FROM _settings WHERE key = ?", (key,)).fetchone()
-    return json.loads(row[0]) if row else default
-
-
-def remember(conn: sqlite3.Connection, key: str, value: Any) -> None:
-    """Remember a JSON value."""
-    upsert(conn, "_settings", ("key",), {"key": key, "value": json.dumps(value, sort_keys=True)})

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mirror.store import listings, runs
+from mirror.store import runs, settings, tracking
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from mirror.store.tracking import Tracked
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +23,13 @@ class ScopeCount:
     account: str
     scope: str
     listed: int | None
-    walked_at: str | None
+    read_to_end_at: str | None
     stored: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of a mirror. Times are ISO text; ``pending`` rows are as in ``listings.pending``."""
+    """The state of a mirror. Times are ISO text; ``pending``: what is still to be fetched, newest first."""
 
     conversations: int
     messages: int
@@ -35,7 +37,7 @@ class Status:
     missing: int
     last_run: dict[str, Any] | None
     last_success: dict[str, Any] | None
-    pending: list[dict[str, Any]]
+    pending: list[Tracked]
     scopes: list[ScopeCount]
     session_expires: str | None
     pace: int
@@ -43,7 +45,7 @@ class Status:
 
 def read(conn: sqlite3.Connection, provider: str = "chatgpt") -> Status:
     """Read a mirror's state."""
-    last, success = runs.last(conn, command="sync"), runs.last(conn, successful=True, command="sync")
+    last, success = runs.last(conn, "sync", provider), runs.last(conn, "sync", provider, successful=True)
     counts = conn.execute(
         "SELECT count(*), coalesce(sum(deleted_at IS NOT NULL), 0),"
         " coalesce(sum(missing_since IS NOT NULL AND deleted_at IS NULL), 0) FROM conversations"
@@ -55,24 +57,32 @@ def read(conn: sqlite3.Connection, provider: str = "chatgpt") -> Status:
         missing=counts[2],
         last_run=dict(last) if last else None,
         last_success=dict(success) if success else None,
-        pending=[dict(row) for row in listings.pending(conn, provider)],
-        scopes=_scopes(conn),
-        session_expires=runs.setting(conn, "session_expires"),
+        pending=tracking.pending(conn, provider),
+        scopes=_scopes(conn, provider),
+        session_expires=_session_expires(conn, provider),
         pace=(last["new"] or 0) + (last["changed"] or 0) if last else 0,
     )
 
 
-def _scopes(conn: sqlite3.Connection) -> list[ScopeCount]:
+def _session_expires(conn: sqlite3.Connection, provider: str) -> str | None:
+    # Before there were several services, one setting without a provider's name held ChatGPT's.
+    old = settings.setting(conn, "session_expires") if provider == "chatgpt" else None
+    found = settings.setting(conn, f"session_expires:{provider}", old)
+    return found if isinstance(found, str) else None
+
+
+def _scopes(conn: sqlite3.Connection, provider: str) -> list[ScopeCount]:
     rows = conn.execute(
-        "SELECT s.account_id, coalesce(a.name, a.structure, 'personal') AS account, s.scope, s.listed, s.walked_at"
-        " FROM _scopes s LEFT JOIN accounts a ON a.id = s.account_id ORDER BY s.account_id, s.scope"
+        "SELECT s.account_id, coalesce(a.name, a.structure, 'personal') AS account, s.scope, s.listed, s.read_to_end_at"
+        " FROM _scopes s JOIN accounts a ON a.id = s.account_id WHERE a.provider = ? ORDER BY s.account_id, s.scope",
+        (provider,),
     ).fetchall()
     return [
         ScopeCount(
             row["account"],
             _label(conn, row["scope"]),
             row["listed"],
-            row["walked_at"],
+            row["read_to_end_at"],
             _stored(conn, row["account_id"], row["scope"]),
         )
         for row in rows

@@ -1,9 +1,9 @@
-"""Conversations that no list shows any more: missing, gone, or a list that lies (API notes §0.3, §0.9, §2.3).
+"""Conversations that no list shows any more: missing, deleted, or a list that is wrong (API notes §0.3, §0.9, §2.3).
 
-Absence proves nothing: lists collapse to a fraction with status 200 and recover the next day. So an absent conversation
-is asked for by itself, a few a night; only its own 404 ``conversation_deleted`` on two different runs sets the
-tombstone. And when more than a tenth and more than five of the known ones are absent unexplained, nothing is marked at
-all and the run says so.
+Absence proves nothing: lists collapse to a fraction with status 200 and recover the next day. So a missing conversation
+is asked for by its id, a few a run; only its own 404 ``conversation_deleted`` in two different runs sets the tombstone.
+What is found alive is stored like anything that was fetched. And when more than a tenth and more than five of the known
+ones are missing unexplained, nothing is marked at all and the run stops for safety.
 """
 
 from __future__ import annotations
@@ -11,163 +11,190 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mirror.errors import BrakeError, ServiceError
-from mirror.ingest import Change, refresh
+from mirror.errors import SafetyStopError, ServiceError
+from mirror.ingest import arrival_of, ingest
 from mirror.normalize import normalize
-from mirror.source import Listed, Unread, Wanted
-from mirror.store import listings, runs
+from mirror.services import service_of
+from mirror.source import Fetched, Listed, ToFetch
+from mirror.store import account_data, conversations, runs, tracking
+from mirror.store.runs import Change
+from mirror.sync import memory
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from mirror.errors import ChatmirrorError
-    from mirror.source import Identity, Source, Walk
+    from mirror.source import Identity, ListResult, Source
     from mirror.store.database import Writer
-    from mirror.store.listings import Known
+    from mirror.store.tracking import Tracked
     from mirror.timing import Timing
 
-BRAKE_SHARE, BRAKE_COUNT = 0.10, 5
-CHECKS_A_NIGHT = 20  # single reads; they come out of the bucket that the person's own browser uses
-LOOKS_A_NIGHT = 50  # at chats that left the archive's list; five batches
-RECHECK_DAYS = 7
+# Lists were seen to collapse to 0.6 % and 13 % (API notes §2.3); nobody deletes a tenth of their chats on a usual day.
+SAFETY_SHARE, SAFETY_COUNT = 0.10, 5
+CHECKS_A_RUN = 20  # single reads; they come out of the bucket that the person's own browser uses
+LEFT_ARCHIVE_A_RUN = 50  # chats that left the archive's list and are looked at; five batches
+RECHECK_DAYS = 7  # a missing chat that is alive is asked for again after a week
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
-    """What is absent after the walks, and out of how many conversations that were looked for."""
+class Missing:
+    """What no list shows, by id, and out of how many conversations that were looked for."""
 
     looked_for: int
-    ids: dict[str, Known]
-
-    @property
-    def unexplained(self) -> list[Known]:
-        """Those neither proven deleted nor proven alive."""
-        return [k for k in self.ids.values() if k.gone_run_id is None and k.checked_at is None]
+    ids: dict[str, Tracked]
 
     @property
     def is_suspicious(self) -> bool:
-        """Whether so many are absent that the list, not the person, is the likelier cause."""
-        count = len(self.unexplained)
-        return count > BRAKE_COUNT and count > BRAKE_SHARE * self.looked_for
+        """Whether so many are missing unexplained that the list, not the person, is the likelier cause."""
+        count = sum(1 for t in self.ids.values() if t.gone_run_id is None and t.checked_at is None)
+        return count > SAFETY_COUNT and count > SAFETY_SHARE * self.looked_for
 
 
-def absent(known: Collection[Known], walks: Sequence[Walk], seen: Collection[str], *, all_walked: bool) -> Absent:
-    """Return the conversations whose own list was walked to its end without showing them, here or elsewhere.
+def find_missing(
+    tracked: Collection[Tracked], results: Sequence[ListResult], seen: Collection[str], *, all_read: bool
+) -> Missing:
+    """Return the conversations whose own lists were read to their end without showing them, here or elsewhere.
 
-    ``all_walked``: every list that exists was walked, so that a project without one exists no more.
+    ``all_read``: every list that exists was read, so that a project without one exists no more.
     """
-    walked = {walk.scope.name for walk in walks}
-    ended = {walk.scope.name for walk in walks if walk.reached_end and not walk.scope.is_partial}
-    homes = {k.conversation_id: _home(k) & walked if all_walked else _home(k) for k in known}
-    looked_for = [k for k in known if not k.is_deleted and homes[k.conversation_id] <= ended]
-    return Absent(len(looked_for), {k.conversation_id: k for k in looked_for if k.conversation_id not in seen})
+    read = {result.scope.name for result in results}
+    ended = ended_scopes(results)
+    homes = {t.conversation_id: _home(t) & read if all_read else _home(t) for t in tracked}
+    looked_for = [t for t in tracked if not t.is_deleted and homes[t.conversation_id] <= ended]
+    return Missing(len(looked_for), {t.conversation_id: t for t in looked_for if t.conversation_id not in seen})
 
 
-def _home(k: Known) -> set[str]:
-    """The lists in which a conversation must stand; all of them have to end without it."""
-    if k.is_archived:
+def ended_scopes(results: Sequence[ListResult]) -> set[str]:
+    """Return the names of the lists that were read to their end and tell which conversations exist."""
+    return {result.scope.name for result in results if result.reached_end and not result.scope.is_selection}
+
+
+def _home(tracked: Tracked) -> set[str]:
+    """Return the lists in which a conversation must stand; all of them have to end without it."""
+    if tracked.listed.is_archived:
         return {"archived"}
-    if k.gizmo_id and k.gizmo_id.startswith("g-p-"):
-        return {"main", f"project:{k.gizmo_id}"}
+    if tracked.listed.project_id:
+        return {"main", f"project:{tracked.listed.project_id}"}
     return {"main"}
 
 
-def absent_workspaces(writer: Writer, source: Source, identity: Identity, now: str) -> ChatmirrorError | None:
-    """Return what to say of known workspaces that are not to be looked at; silence about one is not its end.
+def ended_workspaces(writer: Writer, source: Source, identity: Identity, now: str) -> ChatmirrorError | None:
+    """Return what to say of known workspaces that this login does not enter; silence about one is not its end.
 
     One that has ended is said once: its conversations are marked missing, and all of it is listed if it comes back.
     """
-    absent = listings.accounts(writer.conn, source.provider)
-    for account in identity.accounts:
-        absent.pop(account.id, None)
+    absent = account_data.listed_workspaces(writer.conn, source.provider)
+    for workspace in identity.workspaces:
+        absent.pop(workspace.id, None)
     if not absent:
         return None
     names = ", ".join(f"“{name}”" for name in absent.values())
-    if not identity.names_all:
-        return ServiceError(f"The service did not tell the workspaces of this login; {names} not looked at. Run again.")
+    service = service_of(source.provider)
+    if not identity.lists_all_workspaces:
+        return ServiceError(f"{service.name} did not list your workspaces, so {names} was not checked. Run again.")
     with writer.transaction() as conn:
-        count = sum(listings.leave(conn, account_id, now) for account_id in absent)
-        for key in (f"source:{account_id}" for account_id in absent):
-            runs.remember(conn, key, {**runs.setting(conn, key, {}), "full_at": 0.0})
+        count = sum(account_data.leave_workspace(conn, account_id, now) for account_id in absent)
+        for account_id in absent:
+            remembered = memory.load(conn, account_id)
+            remembered.full_at = 0.0
+            memory.save(conn, account_id, remembered)
     if not count:
         return None
-    return BrakeError(
-        f"This login has no workspace {names} any more; its {count:,} conversations are kept and no more looked for."
-        " Look at https://chatgpt.com if that is news to you."
+    return SafetyStopError(
+        f"Your login no longer includes the workspace {names}; its {count:,} conversations are kept and no longer"
+        f" looked for. If you did not leave it, check {service.home_url}."
     )
 
 
-class Review:
-    """Looks after what is absent in one account on one run."""
+class MissingReview:
+    """Looks after what is missing in one workspace in one run. ``changes``: those of each conversation it touched."""
 
     def __init__(self, writer: Writer, source: Source, timing: Timing, run_id: int) -> None:
         self.writer, self.source, self.timing, self.run_id = writer, source, timing, run_id
-        self.changes: list[list[Change]] = []
+        self.changes: list[tuple[Change, ...]] = []
 
-    def run(self, account_id: str, walks: Sequence[Walk], listed: set[str], *, all_walked: bool) -> BrakeError | None:
-        """Mark, ask and conclude; return the brake if it was pulled. ``listed``: the conversations that were shown."""
-        ended = {walk.scope.name for walk in walks if walk.reached_end and not walk.scope.is_partial}
-        part = "all" if ended - {"archived"} else "archived or doubted"  # of the others nothing was learned
-        known = listings.known(self.writer.conn, self.source.provider, account_id, part)
+    def run(
+        self, account_id: str, results: Sequence[ListResult], listed: set[str], *, all_read: bool
+    ) -> SafetyStopError | None:
+        """Mark, ask and conclude; return the safety stop if there is one. ``listed``: the ids that lists showed."""
+        ended = ended_scopes(results)
+        part = "all" if ended - {"archived"} else "archived or perhaps gone"  # of the others nothing was learned
+        tracked = tracking.tracked_in(self.writer.conn, self.source.provider, account_id, part)
         seen = set(listed)
         if "archived" in ended:
-            seen |= self._taken_out(
-                account_id, [k for k in known.values() if k.is_archived and k.conversation_id not in seen]
-            )
-        found = absent(known.values(), walks, seen, all_walked=all_walked)
-        doubted = {
-            k.conversation_id: k
-            for k in known.values()
-            if k.gone_run_id is not None and not k.is_deleted and k.conversation_id not in seen
-        }
-        brake = found.is_suspicious
-        if not brake:
+            vanished = [t for t in tracked.values() if t.listed.is_archived and t.conversation_id not in seen]
+            seen |= self._left_archive(account_id, vanished)
+        missing = find_missing(tracked.values(), results, seen, all_read=all_read)
+        stop = missing.is_suspicious
+        if not stop:
             with self.writer.transaction() as conn:
-                listings.set_missing(conn, found.ids, self.timing.iso())
-        for k in self._to_ask([*doubted.values(), *(k for key, k in found.ids.items() if key not in doubted)]):
-            self._ask(k, may_conclude=not brake)
-        if not brake:
-            return None
-        return BrakeError(
-            f"The service lists {found.looked_for - len(found.ids):,} of {found.looked_for:,} known conversations;"
-            " all are kept and none was marked gone. Look at https://chatgpt.com: if they are there, run again later."
+                tracking.set_missing(conn, missing.ids, self.timing.iso())
+        for t in self._due(tracked, missing, seen):
+            self._ask(t, may_conclude=not stop)
+        return self._safety_stop(missing) if stop else None
+
+    def _safety_stop(self, missing: Missing) -> SafetyStopError:
+        service = service_of(self.source.provider)
+        return SafetyStopError(
+            f"{service.name} lists {missing.looked_for - len(missing.ids):,} of {missing.looked_for:,} known"
+            " conversations; all are kept and none was marked deleted."
+            f" Look at {service.home_url}: if they are there, run again later."
         )
 
-    def _taken_out(self, account_id: str, vanished: Sequence[Known]) -> set[str]:
+    def _left_archive(self, account_id: str, vanished: Sequence[Tracked]) -> set[str]:
         """Return those that were taken out of the archive: far down the main list nobody would see them come.
 
-        They are read again, for what they say of themselves: that moves no time, and a batch shows it ten at once.
+        They are fetched again for what they say of themselves: that moves no time, and a batch shows it ten at once.
         """
-        due = [k for k in vanished if not k.is_deleted and k.checked_at is None][:LOOKS_A_NIGHT]
+        due = [t for t in vanished if not t.is_deleted and t.checked_at is None][:LEFT_ARCHIVE_A_RUN]
+        by_id = {t.conversation_id: t for t in due}
         found = set()
-        for got in self.source.read([Wanted(Listed(k.conversation_id, k.update_us), explained=True) for k in due]):
-            if isinstance(got, Unread) or normalize(self.source.provider, got.payload).is_archived is not False:
-                continue
-            found.add(got.conversation_id)
-            with self.writer.transaction() as conn:
-                item = Listed(got.conversation_id, None, is_archived=False)
-                listings.note(conn, item, self.source.provider, account_id, self.timing.iso())
-                if (facts := listings.facts(conn, got.conversation_id)) is not None:
-                    self.changes.append(refresh(conn, got.conversation_id, facts, self.run_id, self.timing.iso()))
+        for got in self.source.fetch([self._wanted(t) for t in due]):
+            if isinstance(got, Fetched) and self._keep(by_id[got.conversation_id], got, account_id):
+                found.add(got.conversation_id)
         return found
 
-    def _to_ask(self, candidates: Sequence[Known]) -> list[Known]:
-        horizon, now = self.timing.iso(-RECHECK_DAYS * 86_400), self.timing.iso()
-        due = [
-            k
-            for k in candidates
-            if k.gone_run_id is not None or k.checked_at is None or not horizon <= k.checked_at <= now
-        ]
-        return sorted(due, key=lambda k: (k.gone_run_id is None, k.checked_at or ""))[:CHECKS_A_NIGHT]
+    def _wanted(self, tracked: Tracked) -> ToFetch:
+        known = conversations.message_total(self.writer.conn, tracked.conversation_id)
+        return ToFetch(tracked.listed, known, explained=True)
 
-    def _ask(self, k: Known, *, may_conclude: bool) -> None:
-        presence = self.source.presence(k.conversation_id)
+    def _keep(self, tracked: Tracked, got: Fetched, account_id: str) -> bool:
+        """Store what was fetched of an archived conversation; return whether it says that it is archived no more."""
+        conversation = normalize(self.source.provider, got.payload)
+        is_out = conversation.is_archived is False
         now = self.timing.iso()
         with self.writer.transaction() as conn:
-            if presence == "alive":
-                listings.save_check(conn, k.conversation_id, now, None)
-            elif presence == "gone" and k.gone_run_id in (None, self.run_id):
-                listings.save_check(conn, k.conversation_id, now, self.run_id)
-            elif presence == "gone" and may_conclude and listings.set_deleted(conn, k.conversation_id, now):
-                self.changes.append([Change("gone")])
-                runs.record_changes(conn, self.run_id, k.conversation_id, [Change("gone")])
+            if is_out:
+                row = Listed(got.conversation_id, None, is_archived=False)
+                tracking.note(conn, row, self.source.provider, account_id, now)
+            arrival = arrival_of(self.source.provider, got, tracked, now)
+            self.changes.append(ingest(conn, arrival, self.run_id).changes)
+        return is_out
+
+    def _due(self, tracked: dict[str, Tracked], missing: Missing, seen: set[str]) -> list[Tracked]:
+        """Return which to ask for by id: those with one proof of deletion first, then those never asked for."""
+        horizon, now = self.timing.iso(-RECHECK_DAYS * 86_400), self.timing.iso()
+        perhaps_gone = {
+            key: t for key, t in tracked.items() if t.gone_run_id is not None and not t.is_deleted and key not in seen
+        }
+        candidates = [*perhaps_gone.values(), *(t for key, t in missing.ids.items() if key not in perhaps_gone)]
+        due = [
+            t
+            for t in candidates
+            if t.gone_run_id is not None or t.checked_at is None or not horizon <= t.checked_at <= now
+        ]
+        return sorted(due, key=lambda t: (t.gone_run_id is None, t.checked_at or ""))[:CHECKS_A_RUN]
+
+    def _ask(self, tracked: Tracked, *, may_conclude: bool) -> None:
+        got = self.source.fetch_one(self._wanted(tracked))
+        key, now = tracked.conversation_id, self.timing.iso()
+        with self.writer.transaction() as conn:
+            if isinstance(got, Fetched):
+                arrival = arrival_of(self.source.provider, got, tracked, now)
+                self.changes.append(ingest(conn, arrival, self.run_id).changes)
+                tracking.save_check(conn, key, now, None)
+            elif got.is_gone and tracked.gone_run_id in (None, self.run_id):
+                tracking.save_check(conn, key, now, self.run_id)
+            elif got.is_gone and may_conclude and tracking.set_deleted(conn, key, now):
+                self.changes.append((Change("gone"),))
+                runs.record_changes(conn, self.run_id, key, [Change("gone")])

@@ -1,55 +1,52 @@
-"""What a run decides from what it knows: pure functions over list rows and memory, no I/O."""
+"""What a run decides from what it knows: pure functions over list rows and what is tracked."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mirror.errors import IncompleteError, RateLimitError
-
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from mirror.source import Listed, Scope, Walk
-    from mirror.store.listings import Known
+    from mirror.source import Listed, ListResult, Scope
+    from mirror.store.tracking import Tracked
 
 _HOUR = 3600.0
-LONGEST_RETRY = 7 * 24 * _HOUR
+LONGEST_RETRY = 7 * 24 * _HOUR  # seconds; a conversation that always fails still gets one try a week
 
 
 def union(
-    walks: Sequence[Walk], known: Mapping[str, Known], account_id: str, others: Collection[str] = ()
+    results: Sequence[ListResult], tracked: Mapping[str, Tracked], account_id: str, others: Collection[str] = ()
 ) -> dict[str, Listed]:
-    """Return what the lists of an account say together: of each conversation the row with the newest time.
+    """Return what the lists of a workspace say together: of each conversation the row with the newest time.
 
     Of rows with the same time the later one, as far as it goes. What ``others``, workspaces of the same login, show as
     well is theirs as long as nothing of it is new. A mere selection (shared, pinned) can show what is not this
-    account's, and a share outlives its conversation: where a known conversation stands in nothing else, such a row says
+    workspace's, and a share outlives its conversation: where a known conversation is in no other list, such a row says
     nothing.
     """
-    whole = {key for walk in walks if not walk.scope.is_partial for key in walk.items}
+    whole = {key for result in results if not result.scope.is_selection for key in result.items}
     found: dict[str, Listed] = {}
-    for walk in walks:
-        for key, item in walk.items.items():
-            k, old = known.get(key), found.get(key)
-            if key not in whole and k is not None and (k.account_id != account_id or item.update_us is None):
+    for result in results:
+        for key, listed in result.items.items():
+            known, old = tracked.get(key), found.get(key)
+            if key not in whole and known is not None and (known.account_id != account_id or listed.list_us is None):
                 continue
-            if k is not None and k.account_id in others and _says_the_same(k, item):
+            if known is not None and known.account_id in others and _says_the_same(known, listed):
                 continue
-            if old is None or (item.update_us or 0) > (old.update_us or 0):
-                found[key] = item
-            elif item.update_us == old.update_us:
-                found[key] = _later(old, item)
+            if old is None or (listed.list_us or 0) > (old.list_us or 0):
+                found[key] = listed
+            elif listed.list_us == old.list_us:
+                found[key] = _with_later_row(old, listed)
     return found
 
 
-def _says_the_same(k: Known, item: Listed) -> bool:
-    return k.missing_since is None and not k.is_deleted and k.update_us == item.update_us
+def _says_the_same(known: Tracked, listed: Listed) -> bool:
+    is_alive = known.missing_since is None and not known.is_deleted
+    return is_alive and known.list_us == listed.list_us and known.listed.mark == listed.mark
 
 
-def _later(old: Listed, new: Listed) -> Listed:
+def _with_later_row(old: Listed, new: Listed) -> Listed:
     return replace(
         old,
         title=new.title or old.title,
@@ -59,7 +56,7 @@ def _later(old: Listed, new: Listed) -> Listed:
 
 
 def stop_line(
-    lookup: Callable[[Sequence[str]], Mapping[str, Known]], mark: int | None, scope: Scope, *, full: bool
+    lookup: Callable[[Sequence[str]], Mapping[str, Tracked]], watermark_us: int | None, scope: Scope, *, full: bool
 ) -> Callable[[Sequence[Listed]], bool]:
     """Return the test after which a list need not be read further.
 
@@ -70,27 +67,27 @@ def stop_line(
     def enough(items: Sequence[Listed]) -> bool:
         if not _is_filtered(scope, items):
             return True  # the service gave the whole list for a part of it: nothing to be learned further down
-        if full or scope.to_the_end or mark is None or not items:
+        if full or scope.to_the_end or watermark_us is None or not items:
             return False
         lower = items[len(items) // 2 :]
-        if max(item.update_us or 0 for item in lower) > mark:
+        if max(listed.list_us or 0 for listed in lower) > watermark_us:
             return False
-        known = lookup([item.conversation_id for item in lower])
-        return all(is_settled(known, item) for item in lower)
+        tracked = lookup([listed.conversation_id for listed in lower])
+        return all(is_settled(tracked, listed) for listed in lower)
 
     return enough
 
 
 def _is_filtered(scope: Scope, items: Sequence[Listed]) -> bool:
     if scope.name == "starred":
-        return all(item.is_starred for item in items)
-    return scope.name != "archived" or all(item.is_archived for item in items)
+        return all(listed.is_starred for listed in items)
+    return scope.name != "archived" or all(listed.is_archived for listed in items)
 
 
-def is_settled(known: Mapping[str, Known], item: Listed) -> bool:
+def is_settled(tracked: Mapping[str, Tracked], listed: Listed) -> bool:
     """Whether a list row says nothing that is not stored."""
-    k = known.get(item.conversation_id)
-    return k is not None and k.is_current and k.update_us == item.update_us and not k.is_deleted
+    known = tracked.get(listed.conversation_id)
+    return known is not None and known.is_current and known.answers(listed) and not known.is_deleted
 
 
 def expected(scope: Scope, counts: Mapping[str, int], *, full: bool) -> int | None:
@@ -98,53 +95,45 @@ def expected(scope: Scope, counts: Mapping[str, int], *, full: bool) -> int | No
     return None if full else counts.get(scope.name, 0)
 
 
-def to_read(known: Collection[Known], now: str, latest: str) -> list[Known]:
-    """Return what is to be read now, newest first: not stored as listed, being written when it was, or partial.
+def to_fetch(tracked: Collection[Tracked], now: str, latest: str) -> list[Tracked]:
+    """Return what is to be fetched now, newest first: not stored as listed, being written when it was, or a branch.
 
-    ``latest``: the latest time until which a run today would put something off.
+    ``latest``: the latest ISO time until which a run today would put something off. A later one is from a wrong clock.
     """
-    todo = [k for k in known if not k.is_current or k.is_generating or k.is_partial]
-    todo = [k for k in todo if k.missing_since is None]
-    # (nothing is put off for longer than that: a later time is a clock's that went wrong)
-    due = [k for k in todo if k.retry_at is None or k.retry_at <= now or k.retry_at > latest]
-    return sorted(due, key=lambda k: k.update_us or 0, reverse=True)
+    todo = [t for t in tracked if not t.is_current or t.is_generating or t.is_branch_only]
+    todo = [t for t in todo if t.missing_since is None]
+    due = [t for t in todo if t.retry_at is None or t.retry_at <= now or t.retry_at > latest]
+    return sorted(due, key=lambda t: t.list_us or 0, reverse=True)
 
 
-def retry_pause(attempts: int) -> float:
-    """Return the seconds until a failed conversation is tried again: the next night, then 2, 4, ... at most 7 days.
+def retry_pause(tries: int) -> float:
+    """Return the seconds until a failed conversation is tried again: the next day, then 2, 4, ... at most 7 days.
 
     An hour less, because cron is not punctual.
     """
-    return min(LONGEST_RETRY, 24 * _HOUR * float(1 << min(attempts, 10))) - _HOUR
+    return min(LONGEST_RETRY, 24 * _HOUR * float(1 << min(tries, 10))) - _HOUR
 
 
-def unstarred(known: Collection[Known], walks: Sequence[Walk], listed: Mapping[str, Listed]) -> list[Known]:
-    """Return what lost its star: that shows only by absence from the list of starred ones."""
-    starred = next((walk for walk in walks if walk.scope.name == "starred" and walk.reached_end), None)
-    if starred is None or not all(item.is_starred for item in starred.items.values()):
+def unstarred(tracked: Collection[Tracked], results: Sequence[ListResult], listed: Mapping[str, Listed]) -> list[str]:
+    """Return the ids that lost their star: that shows only by absence from the list of starred ones."""
+    starred = next((result for result in results if result.scope.name == "starred" and result.reached_end), None)
+    if starred is None or not all(row.is_starred for row in starred.items.values()):
         return []  # a list that is not filtered says nothing
-    return [
-        k for k in known if k.is_starred and k.conversation_id not in starred.items and k.conversation_id not in listed
-    ]
+    lost = [t.conversation_id for t in tracked if t.listed.is_starred]
+    return [key for key in lost if key not in starred.items and key not in listed]
 
 
-def incomplete(rows: Sequence[sqlite3.Row]) -> IncompleteError:
-    """Say what could not be saved."""
-    first = rows[0]
-    more = f" and {len(rows) - 1:,} more" if len(rows) > 1 else ""
-    return IncompleteError(
-        f"{len(rows):,} conversation{'s' if len(rows) > 1 else ''} could not be saved: “{first['title'] or 'Untitled'}”"
-        f" ({first['conversation_id']}: {first['error'] or 'not read yet'}){more}. Everything else is current;"
-        " later nights try again."
-    )
+def is_import_current(imported_us: int | None, list_us: int | None) -> bool:
+    """Whether an imported copy already is what a list shows, by their times (microseconds since 1970).
+
+    An export carries the conversation's own time, which is the list's up to rounding, or a few seconds later, never
+    earlier (API notes §2.3).
+    """
+    if imported_us is None or list_us is None:
+        return False
+    whole_second = 1_000_000 if imported_us % 1_000_000 == 0 else 0
+    return -(_ROUNDING_US + whole_second) <= imported_us - list_us <= _EXPORT_LATER_US
 
 
-def with_forecast(error: RateLimitError, left: int, pace: int) -> RateLimitError:
-    """Add how much is left and how many nights that is. ``pace``: conversations stored on this run."""
-    if not left:
-        return error
-    nights = math.ceil(left / pace) if pace else None
-    forecast = f"About {left:,} left" + (
-        f", {nights:,} more night{'s' if nights > 1 else ''} at this pace." if nights else "."
-    )
-    return RateLimitError(f"{error.message} {forecast}")
+_ROUNDING_US = 1_000  # float times of exports lose the last digits of microseconds
+_EXPORT_LATER_US = 10_000_000  # single reads were seen a few seconds later than the list's time, never minutes

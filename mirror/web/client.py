@@ -30,7 +30,7 @@ class Refused(Exception):  # noqa: N818 - an answer, not yet an error
         self.status, self.code = status, code
 
 
-class Unwell(Refused):
+class ServerError(Refused):
     """The service answered 5xx again and again."""
 
 
@@ -61,7 +61,10 @@ class Client:
         data: Any = None,
         lane: Lane = "light",
     ) -> Answer:
-        """Send until an answer is whole; raises Refused, Unwell, ServiceError, RateLimitError or BrakeError."""
+        """Send until an answer is whole.
+
+        Raises Refused, ServerError, ServiceError, RateLimitError or SafetyStopError.
+        """
         body = None if data is None else json.dumps(data).encode()
         if body is not None:
             headers = {**headers, "Content-Type": "application/json"}
@@ -80,7 +83,7 @@ class Client:
                 self.wire.renew()
                 self._give_up(error, challenges if challenged else failures, challenged=challenged)
                 self.pacing.back_off(challenges + failures - 1)
-            except Unwell:
+            except ServerError:
                 unwell += 1
                 if unwell >= UNWELL_TRIES:
                     raise
@@ -100,7 +103,7 @@ class Client:
             self.pacing.refused(reply, lane)
             return None
         if reply.status >= 500:  # noqa: PLR2004 - HTTP's server errors
-            raise Unwell(reply.status, error_code(reply))
+            raise ServerError(reply.status, error_code(reply))
         if reply.status >= 400:  # noqa: PLR2004 - HTTP's refusals
             raise Refused(reply.status, error_code(reply))
         try:

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import requests
 
-from mirror.errors import BrakeError, ServiceError, UsageError
+from mirror.errors import SafetyStopError, ServiceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -114,7 +114,7 @@ class RequestsWire:
     def send(
         self, method: str, path: str, *, params: Mapping[str, Any], headers: Mapping[str, str], body: bytes | None
     ) -> Reply:
-        """See Wire. A redirect is never followed: it raises BrakeError, and nothing went to the other address."""
+        """See Wire. A redirect is never followed: it raises SafetyStopError, and nothing went to the other address."""
         # (an id or cursor with half a character in it is asked for with a question mark, and refused as unknown)
         query = urlencode(params, errors="replace")
         url = f"{self.base_url}{quote(path, safe=_IN_A_PATH, errors='replace')}" + (f"?{query}" if query else "")
@@ -156,7 +156,7 @@ class RequestsWire:
 def _refuse_redirect(reply: Reply) -> None:
     if reply.status in {301, 302, 303, 307, 308}:
         host = urlsplit(reply.headers.get("location", "")).hostname or "another page"
-        raise BrakeError(f"The service answered with an unexpected redirect to {host[:80]}; it was not followed.")
+        raise SafetyStopError(f"The service answered with an unexpected redirect to {host[:80]}; it was not followed.")
 
 
 def _plain(error: BaseException) -> str:

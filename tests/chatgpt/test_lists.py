@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mirror.chatgpt.lists import PAGE, Page, listed, walk_cursors, walk_offsets
 from mirror.source import Scope
-from mirror.web.client import Unwell
+from mirror.web.client import ServerError
 
 MAIN = Scope("main", "main")
 START = 1_700_000_000_000_000
@@ -83,7 +83,7 @@ def test_a_conversation_that_jumps_to_the_top_while_paging_is_seen():
         return service.data[offset : offset + PAGE]
 
     found = walk(Service(rows(450), bend))
-    assert found.items["c290"].update_us == 1_700_000_500_000_000
+    assert found.items["c290"].list_us == 1_700_000_500_000_000
     assert len(found.items) == 450
 
 
@@ -97,7 +97,7 @@ def test_a_move_that_a_deletion_hides_is_seen():
             service.data.insert(0, {**moved, "update_time": 1_700_000_500})
         return service.data[offset : offset + PAGE]
 
-    assert walk(Service(rows(450), bend)).items["c290"].update_us == 1_700_000_500_000_000
+    assert walk(Service(rows(450), bend)).items["c290"].list_us == 1_700_000_500_000_000
 
 
 def test_a_page_that_comes_twice_hides_nothing():
@@ -129,13 +129,13 @@ def test_a_failing_page_is_not_the_end():
 
     def bend(service, offset, page):
         if offset > 200:
-            raise Unwell(500, None)
+            raise ServerError(500, None)
         return page
 
     found = walk(Service(rows(900), bend))
     assert not found.reached_end
-    assert found.trouble is not None
-    assert "500" in found.trouble.message
+    assert found.error is not None
+    assert "500" in found.error.message
     assert len(found.items) >= 200
 
 
@@ -203,8 +203,8 @@ def test_a_cursor_that_is_always_new_but_brings_nothing_ends():
 
 def test_rows_are_read_leniently():
     """Every known form of a list row gives its id and time; what is no row gives nothing."""
-    assert listed({"id": "a", "update_time": "2025-07-11T08:00:00.123456Z"}).update_us == 1_752_220_800_123_456
-    assert listed({"id": "a", "update_time": "2025-07-11T08:00:00.123456+00:00"}).update_us == 1_752_220_800_123_456
-    assert listed({"id": "a", "create_time": "2023-03-01T10:00:00"}).update_us == 1_677_664_800_000_000
+    assert listed({"id": "a", "update_time": "2025-07-11T08:00:00.123456Z"}).list_us == 1_752_220_800_123_456
+    assert listed({"id": "a", "update_time": "2025-07-11T08:00:00.123456+00:00"}).list_us == 1_752_220_800_123_456
+    assert listed({"id": "a", "create_time": "2023-03-01T10:00:00"}).list_us == 1_677_664_800_000_000
     assert listed({"id": "share", "conversation_id": "c"}).conversation_id == "c"
     assert [listed(row) for row in (None, 3, "x", {}, {"id": None}, {"id": 5}, [])] == [None] * 7

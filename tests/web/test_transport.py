@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from mirror.errors import BrakeError, UsageError
+from mirror.errors import SafetyStopError, UsageError
 from mirror.web.transport import RequestsWire, Unreachable, checked_base_url
 
 SECRET = {"Authorization": "Bearer canary", "Cookie": "canary=1", "ChatGPT-Account-ID": "canary"}
@@ -71,7 +71,7 @@ def test_no_redirect_is_followed(serve, status, form):
     other, other_url = serve(reply())
     target = form.format(other=other_url, port=other.server_address[1])
     _, url = serve(reply(status, Location=target))
-    with pytest.raises(BrakeError, match="redirect"):
+    with pytest.raises(SafetyStopError, match="redirect"):
         send(url)
     assert other.hits == []
 

@@ -13,7 +13,7 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from mirror.store.runs import remember, setting
+from mirror.store.settings import remember, setting
 
 if TYPE_CHECKING:
     import sqlite3

@@ -1,0 +1,285 @@
+"""What one arrival makes of a conversation: a pure decision between what is stored and what is to be.
+
+``fold`` takes everything that is stored of a conversation, a payload that just came (or none, to derive the rows
+again) and what the lists say, and returns the ``Update`` that brings the rows to it. ``fold_listing`` does the same for
+a changed list row alone, which touches the conversation's own row and needs no payload. Sync, import, check and rebuild
+all decide here, so the same payloads always make the same rows. No SQL, no clock, no input or output.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from mirror.normalize import ParsedPayload, fingerprint, merge, normalize
+from mirror.services import service_of
+from mirror.store.conversations import ConversationRow, MessageWrite, Update
+from mirror.store.payloads import IMPORTED, StoredPayload, hash_of
+from mirror.store.runs import Change
+from mirror.values import epoch_us, iso_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mirror.normalize.rows import Conversation, Message
+    from mirror.store.conversations import Stored
+    from mirror.store.tracking import Tracked
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A payload that just came.
+
+    ``payload``: its JSON; ``body``: the bytes that it was. ``conversation``: what the normalizer made of it, if it was
+    asked already. ``origin`` and ``proves_absence`` as in ``StoredPayload``; ``fetched_at``: ISO time; ``list_us``: the
+    list time that it answers, microseconds since 1970, None for a file.
+    """
+
+    conversation_id: str
+    provider: str
+    payload: Any
+    body: bytes
+    origin: str
+    path: str
+    fetched_at: str
+    list_us: int | None = None
+    proves_absence: bool = False
+    conversation: Conversation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """A payload version and, once it has been read, its rows."""
+
+    stored: StoredPayload
+    parsed: ParsedPayload
+
+
+def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Update:
+    """Return what an arrival (None: the stored payloads alone) and the lists make of a conversation.
+
+    Raises DamagedPayloadError where stored bytes are needed and damaged, ValueError where there is nothing to read.
+    """
+    if arrival is not None and stored.row is not None:
+        if _is_stored(arrival, stored.payloads):
+            return fold_listing(stored.row, listed)
+        if listed is not None and (quick := _same_but_for_the_list(stored, arrival, listed)) is not None:
+            return quick
+    provider = arrival.provider if arrival else stored.row.provider if stored.row else ""
+    versions = _versions(provider, stored, arrival)
+    if not versions:
+        raise ValueError(f"conversation {stored.conversation_id} has no stored payload")
+    kept = versions if arrival is None else [versions[n] for n in _needed([version.parsed for version in versions])]
+    merged = merge([version.parsed for version in kept])
+    row = _listed_over(_row_of(stored.conversation_id, provider, merged), listed)
+    writes = _message_writes(stored.messages, merged.messages)
+    return Update(
+        row=row,
+        changed_columns=_differing(stored.row, row),
+        payloads=None if arrival is None else tuple(version.stored for version in kept),
+        messages=writes,
+        changes=_changes(stored, row, merged.messages),
+        is_generating=merged.is_generating,
+    )
+
+
+def fold_listing(row: ConversationRow, listed: Tracked | None) -> Update:
+    """Return what the lists alone make of a stored conversation: another title, star, archive flag or project."""
+    new = _listed_over(row, listed)
+    is_generating = listed.is_generating if listed else False
+    return Update(new, _differing(row, new), changes=tuple(_row_changes(row, new)), is_generating=is_generating)
+
+
+def parse_body(body: bytes) -> Any:
+    """Parse stored bytes as they were parsed when they came."""
+    return json.loads(body.decode("utf-8", "surrogateescape"))
+
+
+# -- which payload versions there are, and which are kept
+
+
+def _is_stored(arrival: Arrival, versions: Sequence[StoredPayload]) -> bool:
+    """Whether these bytes are stored already and nothing newer came from the service since."""
+    digest = hash_of(arrival.body)
+    if arrival.origin in IMPORTED:
+        return any(version.sha256 == digest for version in versions)
+    return bool(versions) and versions[-1].sha256 == digest
+
+
+def _versions(provider: str, stored: Stored, arrival: Arrival | None) -> list[_Version]:
+    """Return the stored versions and the arrival, oldest first, each read."""
+    found = [_Version(version, _parsed(provider, version)) for version in stored.payloads]
+    if arrival is not None:
+        conversation = arrival.conversation or normalize(provider, arrival.payload)
+        new = _stored_form(arrival, _rank(arrival, conversation, stored.payloads))
+        found.append(_Version(new, ParsedPayload(conversation, new.fetched_at, new.proves_absence)))
+    return sorted(found, key=lambda version: (version.stored.payload_us, version.stored.id or float("inf")))
+
+
+def _parsed(provider: str, version: StoredPayload) -> ParsedPayload:
+    return ParsedPayload(
+        conversation=normalize(provider, parse_body(version.body)),
+        seen_at=version.fetched_at,
+        proves_absence=version.proves_absence,
+    )
+
+
+def _rank(arrival: Arrival, conversation: Conversation, versions: Sequence[StoredPayload]) -> int:
+    """Return the time that places an arrival among the stored versions, microseconds since 1970.
+
+    What the service gives is newer than all that it gave before, whatever times it carries (batch times can be stale,
+    API notes §3.4). A file stands where its own update time puts it, and below a live payload of the same moment, which
+    says more.
+    """
+    rank = max(epoch_us(conversation.updated_at) or 0, arrival.list_us or 0)
+    live = [version.payload_us for version in versions if version.is_live]
+    if arrival.origin not in IMPORTED:
+        return max([rank, *live])
+    return rank - 1 if rank in live else rank
+
+
+def _stored_form(arrival: Arrival, payload_us: int) -> StoredPayload:
+    return StoredPayload(
+        id=None,
+        origin=arrival.origin,
+        path=arrival.path,
+        fetched_at=arrival.fetched_at,
+        payload_us=payload_us,
+        proves_absence=arrival.proves_absence,
+        size=len(arrival.body),
+        sha256=hash_of(arrival.body),
+        packed=zlib.compress(arrival.body),
+        fingerprint=None if arrival.origin in IMPORTED else fingerprint(arrival.provider, arrival.payload),
+    )
+
+
+def _needed(versions: Sequence[ParsedPayload]) -> list[int]:
+    """Return the indexes of the versions that must stay: the newest, and older ones that alone hold some text.
+
+    The first whole tree after a kept version stays too: it dates what vanished.
+    """
+    newer: dict[str, str] = {}
+    kept: set[int] = set()
+    for n in range(len(versions) - 1, -1, -1):
+        messages = versions[n].conversation.messages
+        if n == len(versions) - 1 or any(m.id not in newer or m.text not in newer[m.id] for m in messages):
+            kept.add(n)
+        for m in messages:
+            newer[m.id] = newer.get(m.id) or m.text
+    for n in sorted(kept):
+        kept.update(next(([k] for k in range(n + 1, len(versions)) if versions[k].proves_absence), []))
+    return sorted(kept)
+
+
+def _same_but_for_the_list(stored: Stored, arrival: Arrival, listed: Tracked) -> Update | None:
+    """Return the update for a payload that differs from the stored one only in what the list states; None: it does not.
+
+    A renamed or moved conversation comes again whole. Its messages need not be read again to know that they are the
+    same, which the fingerprint tells. Only where one live version is stored: then there is nothing to merge.
+    """
+    if len(stored.payloads) != 1 or stored.row is None or not _states_all(listed):
+        return None
+    old = stored.payloads[0]
+    is_like = old.is_live and arrival.origin not in IMPORTED and old.proves_absence == arrival.proves_absence
+    if not is_like or old.fingerprint is None or old.fingerprint != fingerprint(arrival.provider, arrival.payload):
+        return None
+    new = _stored_form(arrival, max(old.payload_us, arrival.list_us or 0))
+    return replace(fold_listing(stored.row, listed), payloads=(new,))
+
+
+def _states_all(tracked: Tracked) -> bool:
+    listed = tracked.listed
+    return bool(listed.title and listed.list_us and listed.states_home) and None not in {
+        listed.is_archived,
+        listed.is_starred,
+    }
+
+
+# -- the conversation's own row
+
+
+def _row_of(conversation_id: str, provider: str, merged: Conversation) -> ConversationRow:
+    """Return the row that payloads alone amount to."""
+    return ConversationRow(
+        id=conversation_id,
+        title=merged.title or "Untitled",
+        url=service_of(provider).conversation_url(conversation_id),
+        provider=provider,
+        created_at=merged.created_at,
+        updated_at=merged.updated_at,
+        message_count=sum(1 for m in merged.messages if m.position is not None and not m.is_hidden),
+        model=merged.model,
+        project_id=merged.project_id,
+        gpt_id=merged.gpt_id,
+        is_archived=bool(merged.is_archived),
+        is_starred=bool(merged.is_starred),
+        current_node_id=merged.current_node_id,
+    )
+
+
+def _listed_over(row: ConversationRow, tracked: Tracked | None) -> ConversationRow:
+    """Return the row with what the lists state in its place: they outrank payloads (API notes §2.3)."""
+    if tracked is None:
+        return row
+    listed = tracked.listed
+    return replace(
+        row,
+        title=listed.title or row.title,
+        created_at=row.created_at or listed.created_at,
+        updated_at=iso_time(listed.list_us) if listed.list_us else row.updated_at,
+        project_id=listed.project_id if listed.states_home else row.project_id,
+        gpt_id=listed.gpt_id if listed.states_home else row.gpt_id,
+        is_archived=row.is_archived if listed.is_archived is None else listed.is_archived,
+        is_starred=row.is_starred if listed.is_starred is None else listed.is_starred,
+        account_id=tracked.account_id,
+    )
+
+
+def _differing(old: ConversationRow | None, new: ConversationRow) -> tuple[str, ...]:
+    names = [f.name for f in fields(ConversationRow)]
+    return tuple(name for name in names if old is None or getattr(old, name) != getattr(new, name))
+
+
+# -- messages, and what changed in words
+
+
+def _message_writes(stored: Mapping[str, Message], wanted: Sequence[Message]) -> tuple[MessageWrite, ...]:
+    writes = [MessageWrite(stored.get(m.id), m) for m in wanted if stored.get(m.id) != m]
+    ids = {m.id for m in wanted}
+    return (*writes, *(MessageWrite(m, None) for node, m in stored.items() if node not in ids))
+
+
+def _changes(stored: Stored, row: ConversationRow, messages: Sequence[Message]) -> tuple[Change, ...]:
+    if stored.row is None:
+        return (Change("new", None, row.title),)
+    return (*_row_changes(stored.row, row), *_message_changes(stored, row, messages))
+
+
+def _row_changes(old: ConversationRow, new: ConversationRow) -> list[Change]:
+    changes = []
+    if old.title != new.title:
+        changes.append(Change("renamed", old.title, new.title))
+    if old.is_archived != new.is_archived:
+        changes.append(Change("archived" if new.is_archived else "unarchived"))
+    if old.is_starred != new.is_starred:
+        changes.append(Change("starred" if new.is_starred else "unstarred"))
+    if old.project_id != new.project_id:
+        changes.append(Change("moved", old.project_id, new.project_id))
+    return changes
+
+
+def _message_changes(stored: Stored, row: ConversationRow, messages: Sequence[Message]) -> list[Change]:
+    changes = []
+    known = [(stored.messages[m.id], m) for m in messages if m.id in stored.messages]
+    if added := len(messages) - len(known):
+        changes.append(Change("messages added", None, str(added)))
+    if edited := sum(1 for old, new in known if old.text != new.text):
+        changes.append(Change("messages edited", None, str(edited)))
+    if removed := sum(1 for old, new in known if new.removed_at and not old.removed_at):
+        changes.append(Change("messages removed", None, str(removed)))
+    old_leaf = stored.row.current_node_id if stored.row else None
+    if old_leaf in stored.messages and not any(m.id == old_leaf and m.position for m in messages):
+        changes.append(Change("branch switched", old_leaf, row.current_node_id))
+    return changes

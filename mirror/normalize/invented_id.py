@@ -1,0 +1,20 @@
+"""An id for a conversation that carries none, as some exports' do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mirror.normalize.rows import Conversation
+
+
+def invented_id(payload: object, conversation: Conversation) -> str:
+    """Return an id for a conversation that carries none: the same one whenever the same conversation comes again.
+
+    Made of when it began and its first words, which a longer later copy of it shares.
+    """
+    first = next((m.text for m in conversation.messages if m.text), None)
+    seed = json.dumps([conversation.created_at, first] if first else payload, sort_keys=True, default=str)
+    return f"import-{hashlib.sha256(seed.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"

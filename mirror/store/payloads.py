@@ -1,0 +1,136 @@
+"""Payloads as they came, compressed: the versions of each conversation from which its rows are derived.
+
+The newest version rules. Older ones are kept only while they hold something that the newer ones lack (a message that
+vanished upstream, a branch that a flat answer does not show), so that every row can be derived again at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+IMPORTED = frozenset({"export", "capture"})  # origins that are files; every other origin is the service itself
+
+
+class DamagedPayloadError(ValueError):
+    """Stored bytes that cannot be what came: they do not unpack, or do not match their hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPayload:
+    """One payload version.
+
+    ``id`` None: not stored yet. ``origin``: the endpoint that gave it, or ``export`` or ``capture``. ``path``: the
+    request's path, or the archive's member. ``payload_us`` orders the versions: the time that the list or the payload
+    itself gave, microseconds since 1970. ``proves_absence``: a whole tree, so that what it lacks is gone.
+    ``fingerprint``: a hash of all that no list states too, None where none was taken.
+    """
+
+    id: int | None
+    origin: str
+    path: str | None
+    fetched_at: str
+    payload_us: int
+    proves_absence: bool
+    size: int
+    sha256: str
+    packed: bytes = field(repr=False)
+    fingerprint: str | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The bytes as they came; raises DamagedPayloadError where the stored ones are damaged."""
+        try:
+            body = zlib.decompress(self.packed)
+        except zlib.error as error:
+            raise DamagedPayloadError(f"payload {self.id} does not unpack") from error
+        if hash_of(body) != self.sha256:
+            raise DamagedPayloadError(f"payload {self.id} does not match its hash")
+        return body
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the service itself gave it, not a file."""
+        return self.origin not in IMPORTED
+
+
+def hash_of(body: bytes) -> str:
+    """Return the hash under which bytes are stored, SHA-256 in hexadecimal."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def load(conn: sqlite3.Connection, conversation_id: str) -> list[StoredPayload]:
+    """Return the versions of a conversation, oldest first. Nothing is unpacked until its ``body`` is asked for."""
+    rows = conn.execute(
+        "SELECT id, origin, source, fetched_at, payload_us, proves_absence, size, sha256, body, fingerprint"
+        " FROM _payloads WHERE conversation_id = ? ORDER BY payload_us, id",
+        (conversation_id,),
+    )
+    return [
+        StoredPayload(
+            id=row["id"],
+            origin=row["origin"],
+            path=row["source"],
+            fetched_at=row["fetched_at"],
+            payload_us=row["payload_us"],
+            proves_absence=bool(row["proves_absence"]),
+            size=row["size"],
+            sha256=row["sha256"],
+            packed=row["body"],
+            fingerprint=row["fingerprint"],
+        )
+        for row in rows
+    ]
+
+
+def owner_of(conn: sqlite3.Connection, sha256: str) -> str | None:
+    """Return the conversation that these very bytes are stored for, None where they are not stored."""
+    row = conn.execute("SELECT conversation_id FROM _payloads WHERE sha256 = ? LIMIT 1", (sha256,)).fetchone()
+    return row["conversation_id"] if row else None
+
+
+def newest_import(conn: sqlite3.Connection, conversation_id: str) -> int | None:
+    """Return the time of a conversation's newest imported version, microseconds; None where none was imported."""
+    row = conn.execute(
+        "SELECT max(payload_us) AS newest FROM _payloads WHERE conversation_id = ? AND origin IN ('export', 'capture')",
+        (conversation_id,),
+    ).fetchone()
+    newest: int | None = row["newest"]
+    return newest
+
+
+def save(conn: sqlite3.Connection, conversation_id: str, kept: Iterable[StoredPayload]) -> None:
+    """Store the new versions among ``kept`` and drop the stored ones that are not."""
+    kept = list(kept)
+    ids = [version.id for version in kept if version.id is not None]
+    conn.execute(
+        f"DELETE FROM _payloads WHERE conversation_id = ? AND id NOT IN ({', '.join('?' * len(ids))})",
+        [conversation_id, *ids],
+    )
+    for version in kept:
+        if version.id is None:
+            _insert(conn, conversation_id, version)
+
+
+def _insert(conn: sqlite3.Connection, conversation_id: str, version: StoredPayload) -> None:
+    values = {
+        "conversation_id": conversation_id,
+        "body": version.packed,
+        "size": version.size,
+        "sha256": version.sha256,
+        "origin": version.origin,
+        "source": version.path,
+        "fetched_at": version.fetched_at,
+        "payload_us": version.payload_us,
+        "proves_absence": int(version.proves_absence),
+        "fingerprint": version.fingerprint,
+    }
+    names = ", ".join(values)
+    marks = ", ".join(f":{name}" for name in values)
+    conn.execute(f"INSERT INTO _payloads ({names}) VALUES ({marks})", values)

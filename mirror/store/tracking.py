@@ -1,0 +1,257 @@
+"""What the lists said of each conversation, and what of it is stored: the memory from which every run plans its work.
+
+A row of ``_listed`` whose stored time or mark is not the list's is work to do; it stays so until the conversation is
+stored as listed, whatever happens in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mirror.source import Listed
+from mirror.store.database import upsert
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+_IS_PENDING = "(l.stored_us IS NOT l.list_us OR l.stored_mark IS NOT l.list_mark)"
+_IDS_A_QUERY = 500  # SQLite's limit of values is 999 in older builds
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """One conversation as the lists told of it, together with what is stored and what went wrong.
+
+    ``stored_us`` and ``stored_mark``: the list time and mark that the stored payload answers. ``tries``: runs that
+    failed at it since it last changed; ``retry_at``: ISO time before which it is not tried again. ``missing_since``: no
+    list shows it; ``checked_at``: when it was then last asked for by its id; ``gone_run_id``: the run that first saw
+    proof of its deletion.
+    """
+
+    listed: Listed
+    provider: str
+    account_id: str | None = None
+    stored_us: int | None = None
+    stored_mark: str | None = None
+    tries: int = 0
+    retry_at: str | None = None
+    error: str | None = None
+    missing_since: str | None = None
+    gone_run_id: int | None = None
+    checked_at: str | None = None
+    is_deleted: bool = False
+    is_generating: bool = False
+    is_branch_only: bool = False
+
+    @property
+    def conversation_id(self) -> str:
+        """The conversation's id."""
+        return self.listed.conversation_id
+
+    @property
+    def title(self) -> str:
+        """What a person calls it."""
+        return self.listed.title or "Untitled"
+
+    @property
+    def list_us(self) -> int | None:
+        """The list time, microseconds since 1970."""
+        return self.listed.list_us
+
+    @property
+    def is_current(self) -> bool:
+        """Whether what the list said last is stored."""
+        return self.stored_us is not None and self.answers(self.listed)
+
+    def answers(self, listed: Listed) -> bool:
+        """Whether what is stored is what a list row shows."""
+        return self.stored_us == listed.list_us and self.stored_mark == listed.mark
+
+
+_SELECT = (
+    "SELECT l.*, c.deleted_at IS NOT NULL AS is_deleted FROM _listed l"
+    " LEFT JOIN conversations c ON c.id = l.conversation_id WHERE l.provider = ?"
+)
+# What part of a workspace a question is about: reading all of a large one for each would make every run dear.
+_PARTS = {
+    "all": "1",
+    "to do": f"({_IS_PENDING} OR l.is_generating OR l.is_branch_only)",
+    "starred": "l.is_starred = 1",
+    "archived or perhaps gone": "(l.is_archived = 1 OR l.gone_run_id IS NOT NULL)",
+}
+
+
+def tracked_in(conn: sqlite3.Connection, provider: str, account_id: str, part: str = "all") -> dict[str, Tracked]:
+    """Return what is known of a workspace's conversations, or of a part of them, by id."""
+    rows = conn.execute(f"{_SELECT} AND l.account_id = ? AND {_PARTS[part]}", (provider, account_id))
+    return {row["conversation_id"]: _tracked(row) for row in rows}
+
+
+def tracked_of(conn: sqlite3.Connection, provider: str, ids: Iterable[str]) -> dict[str, Tracked]:
+    """Return what is known of these conversations, in whichever workspace, by id."""
+    found: dict[str, Tracked] = {}
+    wanted = list(ids)
+    for start in range(0, len(wanted), _IDS_A_QUERY):
+        some = wanted[start : start + _IDS_A_QUERY]
+        rows = conn.execute(f"{_SELECT} AND l.conversation_id IN ({', '.join('?' * len(some))})", (provider, *some))
+        found |= {row["conversation_id"]: _tracked(row) for row in rows}
+    return found
+
+
+def find(conn: sqlite3.Connection, provider: str, conversation_id: str) -> Tracked | None:
+    """Return what is known of one conversation; None if no list ever showed it."""
+    row = conn.execute(f"{_SELECT} AND l.conversation_id = ?", (provider, conversation_id)).fetchone()
+    return _tracked(row) if row else None
+
+
+def pending(conn: sqlite3.Connection, provider: str) -> list[Tracked]:
+    """Return what is still to be fetched, newest first."""
+    rows = conn.execute(f"{_SELECT} AND {_IS_PENDING} AND l.missing_since IS NULL ORDER BY l.list_us DESC", (provider,))
+    return [_tracked(row) for row in rows]
+
+
+def _tracked(row: sqlite3.Row) -> Tracked:
+    listed = Listed(
+        conversation_id=row["conversation_id"],
+        list_us=row["list_us"],
+        title=row["title"],
+        created_at=row["created_at"],
+        is_archived=_flag(row["is_archived"]),
+        is_starred=_flag(row["is_starred"]),
+        project_id=row["project_id"],
+        gpt_id=row["gpt_id"],
+        states_home=bool(row["states_home"]),
+        mark=row["list_mark"],
+    )
+    return Tracked(
+        listed=listed,
+        provider=row["provider"],
+        account_id=row["account_id"],
+        stored_us=row["stored_us"],
+        stored_mark=row["stored_mark"],
+        tries=row["tries"],
+        retry_at=row["retry_at"],
+        error=row["error"],
+        missing_since=row["missing_since"],
+        gone_run_id=row["gone_run_id"],
+        checked_at=row["checked_at"],
+        is_deleted=bool(row["is_deleted"]),
+        is_generating=bool(row["is_generating"]),
+        is_branch_only=bool(row["is_branch_only"]),
+    )
+
+
+def _flag(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def counts(conn: sqlite3.Connection, provider: str, account_id: str) -> dict[str, int]:
+    """Return how many conversations are known to stand in each list: main (the living that are not archived), ..."""
+    row = conn.execute(
+        "SELECT coalesce(sum(coalesce(is_archived, 0) = 0), 0) AS main, coalesce(sum(is_archived), 0) AS archived,"
+        " coalesce(sum(is_starred), 0) AS starred, count(*) AS everything,"
+        f" coalesce(sum(NOT {_IS_PENDING}), 0) AS current FROM _listed l"
+        " WHERE provider = ? AND account_id = ? AND missing_since IS NULL"
+        " AND conversation_id NOT IN (SELECT id FROM conversations WHERE deleted_at IS NOT NULL)",
+        (provider, account_id),
+    ).fetchone()
+    return dict(row)
+
+
+def note(conn: sqlite3.Connection, listed: Listed, provider: str, account_id: str, now: str) -> set[str]:
+    """Remember one list row; return the columns that it changes. What a list leaves out is not forgotten."""
+    key = listed.conversation_id
+    old = conn.execute("SELECT * FROM _listed WHERE conversation_id = ?", (key,)).fetchone()
+    row: dict[str, Any] = {"conversation_id": key, "account_id": account_id, "provider": provider}
+    row |= {name: value for name, value in _stated(listed).items() if value is not None}
+    if listed.states_home:
+        row |= {"project_id": listed.project_id, "gpt_id": listed.gpt_id, "states_home": 1}
+    row |= {"missing_since": None, "checked_at": None}
+    if old is None:
+        row.setdefault("list_us", 0)  # a list without times: it must be read once
+    elif old["created_at"]:
+        row.pop("created_at", None)  # the first word stays: rows derived from it must come out the same every time
+    news = {name for name, value in row.items() if old is None or old[name] != value}
+    if news:
+        upsert(conn, "_listed", ("conversation_id",), row | {"listed_at": now})
+    return news
+
+
+def _stated(listed: Listed) -> dict[str, Any]:
+    return {
+        "title": listed.title or None,
+        "created_at": listed.created_at,
+        "list_us": listed.list_us,
+        "list_mark": listed.mark,
+        "is_archived": None if listed.is_archived is None else int(listed.is_archived),
+        "is_starred": None if listed.is_starred is None else int(listed.is_starred),
+    }
+
+
+def mark_stored(conn: sqlite3.Connection, listed: Listed, *, is_generating: bool = False) -> None:
+    """Remember that the conversation is stored as this list row showed it."""
+    conn.execute(
+        "UPDATE _listed SET stored_us = ?, stored_mark = ?, is_generating = ?, is_branch_only = 0, tries = 0,"
+        " retry_at = NULL, error = NULL, gone_run_id = NULL WHERE conversation_id = ?",
+        (listed.list_us, listed.mark, int(is_generating), listed.conversation_id),
+    )
+
+
+def mark_branch_only(conn: sqlite3.Connection, conversation_id: str, tries: int, retry_at: str) -> None:
+    """Remember that what is stored is its visible branch only, and when to ask for the whole tree again."""
+    conn.execute(
+        "UPDATE _listed SET is_branch_only = 1, tries = ?, retry_at = ? WHERE conversation_id = ?",
+        (tries, retry_at, conversation_id),
+    )
+
+
+def mark_failed(conn: sqlite3.Connection, conversation_id: str, error: str, retry_at: str) -> None:
+    """Remember that it could not be read or believed; it stays work to do, not before ``retry_at``."""
+    conn.execute(
+        "UPDATE _listed SET stored_us = NULL, tries = tries + 1, error = ?, retry_at = ? WHERE conversation_id = ?",
+        (error, retry_at, conversation_id),
+    )
+
+
+def mark_unread(conn: sqlite3.Connection, conversation_id: str) -> None:
+    """Remember that it is to be read, whatever is stored of it."""
+    conn.execute(
+        "UPDATE _listed SET stored_us = NULL, tries = 0, retry_at = NULL WHERE conversation_id = ?", (conversation_id,)
+    )
+
+
+def set_missing(conn: sqlite3.Connection, ids: Iterable[str], now: str | None) -> None:
+    """Mark conversations absent from every list since ``now``, or (None) present again."""
+    for conversation_id in ids:
+        for table, key in (("_listed", "conversation_id"), ("conversations", "id")):
+            conn.execute(
+                f"UPDATE {table} SET missing_since = ? WHERE {key} = ? AND (missing_since IS NULL) IS NOT (? IS NULL)",
+                (now, conversation_id, now),
+            )
+
+
+def save_check(conn: sqlite3.Connection, conversation_id: str, now: str, gone_run_id: int | None) -> None:
+    """Remember when a missing conversation was asked for by its id, and the run that first saw it proven deleted."""
+    conn.execute(
+        "UPDATE _listed SET checked_at = ?, gone_run_id = ? WHERE conversation_id = ?",
+        (now, gone_run_id, conversation_id),
+    )
+
+
+def set_deleted(conn: sqlite3.Connection, conversation_id: str, at: str | None) -> bool:
+    """Set or lift the tombstone; return whether that changed anything."""
+    return (
+        conn.execute(
+            "UPDATE conversations SET deleted_at = ? WHERE id = ? AND (deleted_at IS NULL) IS NOT (? IS NULL)",
+            (at, conversation_id, at),
+        ).rowcount
+        > 0
+    )
+
+
+def never_listed(conn: sqlite3.Connection, provider: str) -> set[str]:
+    """Return the stored conversations that no list has shown yet: imported ones."""
+    sql = "SELECT id FROM conversations WHERE provider = ? AND id NOT IN (SELECT conversation_id FROM _listed)"
+    return {row["id"] for row in conn.execute(sql, (provider,))}

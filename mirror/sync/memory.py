@@ -1,0 +1,62 @@
+"""What a sync remembers of one workspace from run to run, beside what its source remembers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from mirror.store.settings import remember, setting
+
+if TYPE_CHECKING:
+    import sqlite3
+
+
+@dataclass(slots=True)
+class SyncMemory:
+    """``full_at``: epoch seconds of the last full run that saw everything; 0 asks for one.
+
+    ``lists_limited``: the service limited the lists in the last run, so what they showed comes first in the next.
+    """
+
+    full_at: float = 0.0
+    lists_limited: bool = False
+
+    @classmethod
+    def of_json(cls, value: Any) -> SyncMemory:
+        """Read what was remembered; what makes no sense is as if it were not there."""
+        told = value if isinstance(value, dict) else {}
+        full_at = told.get("full_at")
+        return cls(
+            full_at=float(full_at) if isinstance(full_at, int | float) else 0.0,
+            lists_limited=told.get("lists_limited") is True,
+        )
+
+
+def load(conn: sqlite3.Connection, account_id: str) -> SyncMemory:
+    """Return a workspace's memory; mirrors made before version 0.2 kept it together with the source's."""
+    return SyncMemory.of_json(setting(conn, _key(account_id)) or setting(conn, source_key(account_id)))
+
+
+def save(conn: sqlite3.Connection, account_id: str, memory: SyncMemory) -> None:
+    """Remember it."""
+    remember(conn, _key(account_id), asdict(memory))
+
+
+def load_source(conn: sqlite3.Connection, account_id: str) -> dict[str, Any]:
+    """Return the JSON that the source asked to remember of a workspace."""
+    found = setting(conn, source_key(account_id))
+    return found if isinstance(found, dict) else {}
+
+
+def save_source(conn: sqlite3.Connection, account_id: str, memory: dict[str, Any]) -> None:
+    """Remember the source's JSON."""
+    remember(conn, source_key(account_id), memory)
+
+
+def _key(account_id: str) -> str:
+    return f"sync:{account_id}"
+
+
+def source_key(account_id: str) -> str:
+    """Return the setting that holds the source's memory of a workspace."""
+    return f"source:{account_id}"

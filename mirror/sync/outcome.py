@@ -1,0 +1,97 @@
+"""How a run tells what it does, and how it ended: counts, changes, and the one error that names it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, Self
+
+from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, SafetyStopError, SignInError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mirror.source import Identity
+    from mirror.store.runs import Change
+    from mirror.store.tracking import Tracked
+
+
+class Report(Protocol):
+    """Where a run says what it does while it does it."""
+
+    def note(self, text: str) -> None:
+        """One line of narration."""
+
+    def fetching(self, total: int) -> None:
+        """So many conversations are about to be fetched."""
+
+    def stored(self, title: str) -> None:
+        """One of them is done with."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a run did, under the names of the columns of ``sync_runs``."""
+
+    listed: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    pending: int = 0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a run ended. ``error`` None: current. ``changes``: kind -> how many conversations."""
+
+    counts: Counts = field(default_factory=Counts)
+    error: ChatmirrorError | None = None
+    identity: Identity | None = None
+    changes: dict[str, int] = field(default_factory=dict)
+    is_full: bool = False
+
+    def count(self, changes: Sequence[Change]) -> None:
+        """Count what changed in one conversation."""
+        kinds = {change.kind for change in changes}
+        for kind in kinds:
+            self.changes[kind] = self.changes.get(kind, 0) + 1
+        self.counts.new += "new" in kinds
+        self.counts.changed += bool(kinds - {"new"})
+
+
+class ErrorCollector:
+    """A context that collects an error and goes on after it; what dooms the whole run goes through."""
+
+    def __init__(self, errors: list[ChatmirrorError]) -> None:
+        self.errors, self.is_clean = errors, True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if not isinstance(error, ChatmirrorError) or isinstance(error, SignInError | SafetyStopError):
+            return False
+        self.errors.append(error)
+        self.is_clean = False
+        return True
+
+
+def incomplete(pending: Sequence[Tracked]) -> IncompleteError:
+    """Say what could not be saved."""
+    first = pending[0]
+    more = f" and {len(pending) - 1:,} more" if len(pending) > 1 else ""
+    return IncompleteError(
+        f"{len(pending):,} conversation{'s' if len(pending) > 1 else ''} could not be saved: “{first.title}”"
+        f" ({first.conversation_id}: {first.error or 'not read yet'}){more}. Everything else is current;"
+        " later runs try again."
+    )
+
+
+def with_forecast(error: RateLimitError, left: int, pace: int) -> RateLimitError:
+    """Add how much is left and how many runs that is. ``pace``: conversations stored in this run."""
+    if not left:
+        return error
+    runs = math.ceil(left / pace) if pace else None
+    forecast = f"About {left:,} left" + (f", {runs:,} more run{'s' if runs > 1 else ''} at this pace." if runs else ".")
+    return RateLimitError(f"{error.message} {forecast}")
