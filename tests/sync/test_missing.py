@@ -1,0 +1,63 @@
+"""Which conversations count as missing, and when so many are that the list is doubted: tables of cases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mirror.source import Listed, ListResult, Scope
+from mirror.store.tracking import Tracked
+from mirror.sync.missing import find_missing
+
+MAIN, ARCHIVED, PROJECT = Scope("main", "main"), Scope("archived", "archived"), Scope("project:g-p-1", "Bread")
+STARRED = Scope("starred", "starred", is_selection=True)
+
+
+def known(key: str = "c1", **more: Any) -> Tracked:
+    stated = {name: more.pop(name) for name in ("is_archived", "project_id") if name in more}
+    return Tracked(Listed(key, 1, **stated), "chatgpt", "w1", 1, **more)
+
+
+def read(*scopes: Scope) -> list[ListResult]:
+    return [ListResult(scope, reached_end=True) for scope in scopes]
+
+
+@pytest.mark.parametrize(
+    ("tracked", "results", "seen", "all_read", "is_missing"),
+    [
+        pytest.param(known(), read(MAIN), set(), False, True, id="the main list ended without it"),
+        pytest.param(known(), read(MAIN), {"c1"}, False, False, id="it was seen"),
+        pytest.param(known(), [ListResult(MAIN)], set(), False, False, id="the main list broke off"),
+        pytest.param(known(), read(ARCHIVED, STARRED), set(), False, False, id="its list was not read"),
+        pytest.param(known(is_archived=True), read(MAIN), set(), False, False, id="archived, the archive not read"),
+        pytest.param(known(is_archived=True), read(ARCHIVED), set(), False, True, id="archived, not in the archive"),
+        pytest.param(known(project_id="g-p-1"), read(MAIN), set(), False, False, id="its project was not read"),
+        pytest.param(known(project_id="g-p-1"), read(MAIN, PROJECT), set(), False, True, id="not in its project"),
+        pytest.param(known(project_id="g-p-1"), read(MAIN), set(), True, True, id="its project exists no more"),
+        pytest.param(known(is_deleted=True), read(MAIN), set(), False, False, id="it is known to be deleted"),
+    ],
+)
+def test_find_missing(
+    tracked: Tracked, results: list[ListResult], seen: set[str], all_read: bool, is_missing: bool
+) -> None:
+    found = find_missing([tracked], results, seen, all_read=all_read)
+    assert list(found.ids) == (["c1"] if is_missing else [])
+
+
+@pytest.mark.parametrize(
+    ("count", "of", "more", "is_suspicious"),
+    [
+        pytest.param(5, 10, {}, False, id="a handful may go"),
+        pytest.param(6, 59, {}, True, id="more than five and a tenth"),
+        pytest.param(6, 60, {}, False, id="a tenth exactly"),
+        pytest.param(60, 60, {}, True, id="all"),
+        pytest.param(60, 60, {"gone_run_id": 1}, False, id="all proven deleted"),
+        pytest.param(60, 60, {"checked_at": "2026-01-01T00:00:00.000Z"}, False, id="all known to be alive"),
+    ],
+)
+def test_too_many_missing_are_suspicious(count: int, of: int, more: dict[str, Any], is_suspicious: bool) -> None:
+    tracked = [known(f"c{n}", **(more if n < count else {})) for n in range(of)]
+    found = find_missing(tracked, read(MAIN), {f"c{n}" for n in range(count, of)}, all_read=False)
+    assert found.looked_for == of
+    assert found.is_suspicious is is_suspicious
