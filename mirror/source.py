@@ -151,6 +151,7 @@ class Source(Protocol):
 
     provider: str
     trusts_imports: bool  # an imported copy of the time that a list shows is as good as what the service would give
+    has_project_lists: bool  # a project's conversations stand in a list of its own, ``project:<id>``
 
     def identity(self) -> Identity:
         """Sign in; raises SignInError when the service does not take the login."""

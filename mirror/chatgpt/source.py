@@ -74,6 +74,7 @@ class ChatGPT:
 
     provider = "chatgpt"
     trusts_imports = True
+    has_project_lists = True
 
     def __init__(self, session: Session) -> None:
         self.session = session

@@ -51,7 +51,12 @@ class Missing:
 
 
 def find_missing(
-    tracked: Collection[Tracked], results: Sequence[ListResult], seen: Collection[str], *, all_read: bool
+    tracked: Collection[Tracked],
+    results: Sequence[ListResult],
+    seen: Collection[str],
+    *,
+    all_read: bool,
+    has_project_lists: bool = True,
 ) -> Missing:
     """Return the conversations whose own lists were read to their end without showing them, here or elsewhere.
 
@@ -59,7 +64,9 @@ def find_missing(
     """
     read = {result.scope.name for result in results}
     ended = ended_scopes(results)
-    homes = {t.conversation_id: _home(t) & read if all_read else _home(t) for t in tracked}
+    homes = {t.conversation_id: _home(t, has_project_lists=has_project_lists) for t in tracked}
+    if all_read:
+        homes = {key: home & read for key, home in homes.items()}
     looked_for = [t for t in tracked if not t.is_deleted and homes[t.conversation_id] <= ended]
     return Missing(len(looked_for), {t.conversation_id: t for t in looked_for if t.conversation_id not in seen})
 
@@ -69,11 +76,11 @@ def ended_scopes(results: Sequence[ListResult]) -> set[str]:
     return {result.scope.name for result in results if result.reached_end and not result.scope.is_selection}
 
 
-def _home(tracked: Tracked) -> set[str]:
+def _home(tracked: Tracked, *, has_project_lists: bool) -> set[str]:
     """Return the lists in which a conversation must stand; all of them have to end without it."""
     if tracked.listed.is_archived:
         return {"archived"}
-    if tracked.listed.project_id:
+    if tracked.listed.project_id and has_project_lists:
         return {"main", f"project:{tracked.listed.project_id}"}
     return {"main"}
 
@@ -124,7 +131,8 @@ class MissingReview:
         if "archived" in ended:
             vanished = [t for t in tracked.values() if t.listed.is_archived and t.conversation_id not in seen]
             seen |= self._left_archive(account_id, vanished)
-        missing = find_missing(tracked.values(), results, seen, all_read=all_read)
+        has_project_lists = self.source.has_project_lists
+        missing = find_missing(tracked.values(), results, seen, all_read=all_read, has_project_lists=has_project_lists)
         stop = missing.is_suspicious
         if not stop:
             with self.writer.transaction() as conn:

@@ -1,0 +1,146 @@
+"""A made-up second service: what it knows, as a source, a normalizer and an entry of each table.
+
+Parrot conversations are lists of lines. A change shows in a list by a revision, never by the time; projects are called
+nests; the assistant's name is Parrot.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mirror.normalize import Conversation, Message, Normalizer
+from mirror.normalize.tree import placed
+from mirror.services import Service
+from mirror.source import (
+    AccountItem,
+    Fetched,
+    Identity,
+    Listed,
+    ListResult,
+    NotFetched,
+    Scope,
+    ToFetch,
+    Workspace,
+)
+from mirror.values import as_dict, as_id, as_list, as_text, epoch_us, iso_time, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+PROVIDER = "parrot"
+SERVICE = Service(
+    provider=PROVIDER,
+    name="Parrot",
+    home_url="https://parrot.example",
+    conversation_path="/talk/{id}",
+    project_path="/nest/{id}",
+)
+MAIN, ARCHIVED = Scope("main", "main"), Scope("archived", "archived", to_the_end=True)
+
+
+def from_payload(payload: object) -> Conversation:
+    """Return the conversation that a Parrot payload holds; never raises."""
+    record = as_dict(payload)
+    rows, parents, last = [], {}, None
+    for n, line in enumerate(as_list(record.get("lines"))):
+        node = f"l{n}"
+        role = "assistant" if as_dict(line).get("by") == "parrot" else "user"
+        text = as_text(as_dict(line).get("says"))
+        rows.append(Message(node, last, role, "text", "line", text, created_at=iso_time(as_dict(line).get("at"))))
+        parents[node] = last
+        last = node
+    messages, _ = placed(rows, parents, last)
+    return Conversation(
+        id=conversation_id(payload),
+        title=plain(record.get("name")),
+        created_at=iso_time(record.get("made")),
+        updated_at=iso_time(record.get("changed")),
+        current_node_id=last,
+        messages=messages,
+        parents=parents,
+        project_id=plain(record.get("nest")),
+        stated=frozenset({"project_id"}) if "nest" in record else frozenset(),
+    )
+
+
+def conversation_id(payload: object) -> str:
+    """Return the id that a Parrot payload states, "" where it states none."""
+    return as_id(as_dict(payload).get("talk")) or ""
+
+
+def fingerprint(payload: object) -> str | None:
+    """Return a hash of a payload's lines."""
+    lines = json.dumps(as_dict(payload).get("lines"), sort_keys=True, default=str)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+NORMALIZER = Normalizer(from_payload, 1, conversation_id, fingerprint)
+
+
+@dataclass
+class Parrot:
+    """A signed-in Parrot account that is only data. ``asked``: ids that were fetched, in order."""
+
+    talks: dict[str, dict[str, Any]]
+    provider: str = PROVIDER
+    trusts_imports: bool = False  # a Parrot export has no lines by the parrot
+    has_project_lists: bool = False
+    asked: list[str] = field(default_factory=list)
+    _memory: dict[str, Any] = field(default_factory=dict)
+
+    def identity(self) -> Identity:
+        return Identity("bird-1", "Ann", None, "2030-01-01T00:00:00.000Z", (Workspace("perch", "The perch"),))
+
+    def enter(self, workspace: Workspace, memory: Mapping[str, Any]) -> None:
+        self._memory = {"visits": memory.get("visits", 0) + 1}
+
+    def memory(self) -> dict[str, Any]:
+        return self._memory
+
+    def scopes(self, *, full: bool, last_read: Mapping[str, str]) -> Iterator[Scope]:
+        yield MAIN
+        yield ARCHIVED
+
+    def read_list(self, scope: Scope, enough: Callable[[Sequence[Listed]], bool], expected: int | None) -> ListResult:
+        wanted = [t for t in self.talks.values() if bool(t.get("archived")) == (scope is ARCHIVED)]
+        rows = [_row(talk) for talk in wanted]
+        return ListResult(scope, {row.conversation_id: row for row in rows}, reached_end=True)
+
+    def fetch(self, wanted: Sequence[ToFetch]) -> Iterator[Fetched | NotFetched]:
+        for one in wanted:
+            yield self.fetch_one(one)
+
+    def fetch_one(self, wanted: ToFetch) -> Fetched | NotFetched:
+        key = wanted.listed.conversation_id
+        self.asked.append(key)
+        if key not in self.talks:
+            return NotFetched(key, "deleted at the service", is_gone=True)
+        payload = self.talks[key]
+        return Fetched(key, payload, json.dumps(payload).encode(), "talk", f"/talk/{key}", proves_absence=True)
+
+    def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem]:
+        yield AccountItem("project", "nest-1", {"name": "The nest", "url": SERVICE.project_url("nest-1")})
+
+    def is_signed_in(self) -> bool:
+        return True
+
+
+def _row(talk: Mapping[str, Any]) -> Listed:
+    return Listed(
+        conversation_id=talk["talk"],
+        list_us=epoch_us(talk["changed"]),
+        title=talk["name"],
+        is_archived=bool(talk.get("archived")),
+        project_id=talk.get("nest"),
+        states_home=True,
+        mark=str(talk.get("revision", 1)),
+    )
+
+
+def talk(key: str, name: str, *lines: str, **more: Any) -> dict[str, Any]:
+    """Return a Parrot conversation; the person and the parrot take turns."""
+    said = [{"by": "parrot" if n % 2 else "ann", "says": line, "at": 1_760_000_000 + n} for n, line in enumerate(lines)]
+    return {"talk": key, "name": name, "made": 1_760_000_000, "changed": 1_760_000_100, "lines": said, **more}
