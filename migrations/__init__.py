@@ -15,6 +15,7 @@ from .m0001_initial import SCHEMA as INITIAL
 from .m0002_cjk import SCHEMA as CJK
 from .m0003_months import SCHEMA as MONTHS
 from .m0004_tracking import SCHEMA as TRACKING
+from .m0005_completeness import SCHEMA as COMPLETENESS
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -40,3 +41,8 @@ def m0003_months(db: Database) -> None:
 @migrations()
 def m0004_tracking(db: Database) -> None:
     db.executescript(TRACKING)
+
+
+@migrations()
+def m0005_completeness(db: Database) -> None:
+    db.executescript(COMPLETENESS)

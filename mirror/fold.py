@@ -20,6 +20,9 @@ from mirror.store.payloads import IMPORTED, StoredPayload, hash_of
 from mirror.store.runs import Change
 from mirror.values import epoch_us, iso_time
 
+CHANGED = "changed since it was last read"
+BRANCH_ONLY = "only its visible branch could be read"
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -34,7 +37,8 @@ class Arrival:
 
     ``payload``: its JSON; ``body``: the bytes that it was. ``conversation``: what the normalizer made of it, if it was
     asked already. ``origin`` and ``proves_absence`` as in ``StoredPayload``; ``fetched_at``: ISO time; ``list_us``: the
-    list time that it answers, microseconds since 1970, None for a file.
+    list time that it answers, microseconds since 1970, None for a file. ``incomplete_reason``: why it is not believed
+    to be whole; what a file lacks is told by its normalizer.
     """
 
     conversation_id: str
@@ -47,6 +51,7 @@ class Arrival:
     list_us: int | None = None
     proves_absence: bool = False
     conversation: Conversation | None = None
+    incomplete_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
     """
     if arrival is not None and stored.row is not None:
         if _is_stored(arrival, stored.payloads):
-            return fold_listing(stored.row, listed)
+            return fold_listing(stored, listed)
         if listed is not None and (quick := _same_but_for_the_list(stored, arrival, listed)) is not None:
             return quick
     provider = arrival.provider if arrival else stored.row.provider if stored.row else ""
@@ -74,6 +79,7 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
     kept = versions if arrival is None else [versions[n] for n in _needed([version.parsed for version in versions])]
     merged = merge([version.parsed for version in kept])
     row = _listed_over(_row_of(stored.conversation_id, provider, merged), listed)
+    row = _with_completeness(row, listed, [version.stored for version in kept])
     writes = _message_writes(stored.messages, merged.messages)
     return Update(
         row=row,
@@ -85,11 +91,17 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
     )
 
 
-def fold_listing(row: ConversationRow, listed: Tracked | None) -> Update:
-    """Return what the lists alone make of a stored conversation: another title, star, archive flag or project."""
-    new = _listed_over(row, listed)
+def fold_listing(stored: Stored, listed: Tracked | None) -> Update:
+    """Return what the lists alone make of a conversation: another title, star, archive flag, project, or news of it.
+
+    Needs its row and the facts of its payloads, no bytes and no messages. Raises ValueError where it is not stored.
+    """
+    if stored.row is None:
+        raise ValueError(f"conversation {stored.conversation_id} is not stored")
+    old = stored.row
+    new = _with_completeness(_listed_over(old, listed), listed, stored.payloads)
     is_generating = listed.is_generating if listed else False
-    return Update(new, _differing(row, new), changes=tuple(_row_changes(row, new)), is_generating=is_generating)
+    return Update(new, _differing(old, new), changes=tuple(_row_changes(old, new)), is_generating=is_generating)
 
 
 def parse_body(body: bytes) -> Any:
@@ -113,7 +125,7 @@ def _versions(provider: str, stored: Stored, arrival: Arrival | None) -> list[_V
     found = [_Version(version, _parsed(provider, version)) for version in stored.payloads]
     if arrival is not None:
         conversation = arrival.conversation or normalize(provider, arrival.payload)
-        new = _stored_form(arrival, _rank(arrival, conversation, stored.payloads))
+        new = _stored_form(arrival, _rank(arrival, conversation, stored.payloads), conversation)
         found.append(_Version(new, ParsedPayload(conversation, new.fetched_at, new.proves_absence)))
     return sorted(found, key=lambda version: (version.stored.payload_us, version.stored.id or float("inf")))
 
@@ -140,7 +152,8 @@ def _rank(arrival: Arrival, conversation: Conversation, versions: Sequence[Store
     return rank - 1 if rank in live else rank
 
 
-def _stored_form(arrival: Arrival, payload_us: int) -> StoredPayload:
+def _stored_form(arrival: Arrival, payload_us: int, conversation: Conversation | None) -> StoredPayload:
+    by_itself = conversation.incomplete_reason if conversation and arrival.origin in IMPORTED else None
     return StoredPayload(
         id=None,
         origin=arrival.origin,
@@ -152,6 +165,7 @@ def _stored_form(arrival: Arrival, payload_us: int) -> StoredPayload:
         sha256=hash_of(arrival.body),
         packed=zlib.compress(arrival.body),
         fingerprint=None if arrival.origin in IMPORTED else fingerprint(arrival.provider, arrival.payload),
+        incomplete_reason=arrival.incomplete_reason or by_itself,
     )
 
 
@@ -185,8 +199,8 @@ def _same_but_for_the_list(stored: Stored, arrival: Arrival, listed: Tracked) ->
     is_like = old.is_live and arrival.origin not in IMPORTED and old.proves_absence == arrival.proves_absence
     if not is_like or old.fingerprint is None or old.fingerprint != fingerprint(arrival.provider, arrival.payload):
         return None
-    new = _stored_form(arrival, max(old.payload_us, arrival.list_us or 0))
-    return replace(fold_listing(stored.row, listed), payloads=(new,))
+    new = _stored_form(arrival, max(old.payload_us, arrival.list_us or 0), None)
+    return replace(fold_listing(replace(stored, payloads=(new,)), listed), payloads=(new,))
 
 
 def _states_all(tracked: Tracked) -> bool:
@@ -235,6 +249,29 @@ def _listed_over(row: ConversationRow, tracked: Tracked | None) -> ConversationR
         is_starred=row.is_starred if listed.is_starred is None else listed.is_starred,
         account_id=tracked.account_id,
     )
+
+
+def _with_completeness(
+    row: ConversationRow, tracked: Tracked | None, versions: Sequence[StoredPayload]
+) -> ConversationRow:
+    reason = incomplete_reason(tracked, versions)
+    return replace(row, is_complete=reason is None, incomplete_reason=reason)
+
+
+def incomplete_reason(tracked: Tracked | None, versions: Sequence[StoredPayload]) -> str | None:
+    """Return why a stored conversation may lack something that the service holds, in plain words; None: it does not.
+
+    The worst reason wins: what is known to have changed, then what only showed its visible branch, then what a file
+    alone has told. A whole tree from the service, once stored, is complete until the lists show a change.
+    """
+    if tracked is not None and not tracked.is_deleted:
+        if not tracked.is_current:
+            return tracked.error or CHANGED
+        if tracked.is_branch_only:
+            return BRANCH_ONLY
+    if any(version.is_live and version.proves_absence for version in versions):
+        return None
+    return versions[-1].incomplete_reason if versions else None
 
 
 def _differing(old: ConversationRow | None, new: ConversationRow) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mirror.fold import Arrival, fold, fold_listing
+from mirror.fold import BRANCH_ONLY, Arrival, fold, fold_listing
 from mirror.store import conversations, runs, tracking
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def arrival_of(provider: str, got: Fetched, tracked: Tracked, now: str) -> Arriv
         fetched_at=now,
         list_us=tracked.list_us,
         proves_absence=got.proves_absence,
+        incomplete_reason=got.incomplete_reason or (BRANCH_ONLY if got.is_branch_only else None),
     )
 
 
@@ -56,10 +57,10 @@ def apply_listing(
     conn: sqlite3.Connection, provider: str, conversation_id: str, run_id: int, seen_at: str
 ) -> tuple[Change, ...]:
     """Bring a stored conversation's own row to what the lists say now; return what changed. Reads no payload."""
-    row = conversations.load_row(conn, conversation_id)
-    if row is None:
+    stored = conversations.load_facts(conn, conversation_id)
+    if stored.row is None:
         return ()
-    update = fold_listing(row, tracking.find(conn, provider, conversation_id))
+    update = fold_listing(stored, tracking.find(conn, provider, conversation_id))
     conversations.save(conn, update, seen_at)
     runs.record_changes(conn, run_id, conversation_id, update.changes)
     return update.changes

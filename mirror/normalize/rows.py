@@ -82,6 +82,7 @@ class Conversation:
     ``tree.visible_branch`` walks. ``stated`` names the fields whose key stood in the payload, so that an explicit
     null (moved out of its project) is told from silence (an export that drops the key, API notes §9).
     ``not_understood`` counts what only a general rule could read, by name (``content_type:…``, ``part:…``).
+    ``incomplete_reason`` says why the payload by its own shape is not the whole conversation, if it is not.
     """
 
     id: str
@@ -100,3 +101,4 @@ class Conversation:
     parents: dict[str, str | None] | None = None
     stated: frozenset[str] = frozenset()
     not_understood: dict[str, int] | None = None
+    incomplete_reason: str | None = None

@@ -51,6 +51,8 @@ class ConversationRow:
     is_starred: bool = False
     account_id: str | None = None
     current_node_id: str | None = None
+    is_complete: bool = True
+    incomplete_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +96,25 @@ class Update:
 
 def load(conn: sqlite3.Connection, conversation_id: str) -> Stored:
     """Return what is stored of a conversation. No payload is unpacked before it is looked at."""
-    row = load_row(conn, conversation_id)
+    row = _load_row(conn, conversation_id)
     if row is None:
         return Stored(conversation_id)
     versions = tuple(payloads.load(conn, conversation_id))
     return Stored(conversation_id, row, versions, _load_messages(conn, conversation_id))
 
 
-def load_row(conn: sqlite3.Connection, conversation_id: str) -> ConversationRow | None:
-    """Return a conversation's own row, None where it is not stored."""
+def load_facts(conn: sqlite3.Connection, conversation_id: str) -> Stored:
+    """Return what is stored of a conversation without its messages and without its payloads' bytes."""
+    row = _load_row(conn, conversation_id)
+    return Stored(conversation_id, row, tuple(payloads.load_facts(conn, conversation_id)) if row else ())
+
+
+def _load_row(conn: sqlite3.Connection, conversation_id: str) -> ConversationRow | None:
     row = conn.execute("SELECT * FROM conversations WHERE id = ?", (conversation_id,)).fetchone()
     if row is None:
         return None
     values: dict[str, Any] = {f.name: row[f.name] for f in fields(ConversationRow)}
-    flags = {name: bool(values[name]) for name in ("is_archived", "is_starred")}
+    flags = {name: bool(values[name]) for name in ("is_archived", "is_starred", "is_complete")}
     return ConversationRow(**(values | flags))
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another program's transaction
 _ATTEMPTS = 100  # to change the kind of log while others read
 # What this program knows: a database that has applied anything else was written by a newer one.
-MIGRATIONS = ("m0001_initial", "m0002_cjk", "m0003_months", "m0004_tracking")
+MIGRATIONS = ("m0001_initial", "m0002_cjk", "m0003_months", "m0004_tracking", "m0005_completeness")
 FREE_SPACE = 64 * 1024 * 1024  # bytes below which a run does not start
 MINIMUM_SQLITE = (3, 35)
 _FULL, _IOERR, _READONLY, _CANTOPEN, _CORRUPT, _NOTADB, _BUSY, _LOCKED = 13, 10, 8, 14, 11, 26, 5, 6

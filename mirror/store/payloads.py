@@ -29,7 +29,8 @@ class StoredPayload:
     ``id`` None: not stored yet. ``origin``: the endpoint that gave it, or ``export`` or ``capture``. ``path``: the
     request's path, or the archive's member. ``payload_us`` orders the versions: the time that the list or the payload
     itself gave, microseconds since 1970. ``proves_absence``: a whole tree, so that what it lacks is gone.
-    ``fingerprint``: a hash of all that no list states too, None where none was taken.
+    ``fingerprint``: a hash of all that no list states too, None where none was taken. ``incomplete_reason``: why this
+    version alone is not known to be the whole conversation. ``packed``: empty where only the facts were loaded.
     """
 
     id: int | None
@@ -42,6 +43,7 @@ class StoredPayload:
     sha256: str
     packed: bytes = field(repr=False)
     fingerprint: str | None = None
+    incomplete_reason: str | None = None
 
     @property
     def body(self) -> bytes:
@@ -67,9 +69,18 @@ def hash_of(body: bytes) -> str:
 
 def load(conn: sqlite3.Connection, conversation_id: str) -> list[StoredPayload]:
     """Return the versions of a conversation, oldest first. Nothing is unpacked until its ``body`` is asked for."""
+    return _load(conn, conversation_id, "body")
+
+
+def load_facts(conn: sqlite3.Connection, conversation_id: str) -> list[StoredPayload]:
+    """Return the same without their bytes, which may be megabytes."""
+    return _load(conn, conversation_id, "x'' AS body")
+
+
+def _load(conn: sqlite3.Connection, conversation_id: str, body: str) -> list[StoredPayload]:
     rows = conn.execute(
-        "SELECT id, origin, source, fetched_at, payload_us, proves_absence, size, sha256, body, fingerprint"
-        " FROM _payloads WHERE conversation_id = ? ORDER BY payload_us, id",
+        "SELECT id, origin, source, fetched_at, payload_us, proves_absence, size, sha256, fingerprint,"
+        f" incomplete_reason, {body} FROM _payloads WHERE conversation_id = ? ORDER BY payload_us, id",
         (conversation_id,),
     )
     return [
@@ -84,6 +95,7 @@ def load(conn: sqlite3.Connection, conversation_id: str) -> list[StoredPayload]:
             sha256=row["sha256"],
             packed=row["body"],
             fingerprint=row["fingerprint"],
+            incomplete_reason=row["incomplete_reason"],
         )
         for row in rows
     ]
@@ -130,6 +142,7 @@ def _insert(conn: sqlite3.Connection, conversation_id: str, version: StoredPaylo
         "payload_us": version.payload_us,
         "proves_absence": int(version.proves_absence),
         "fingerprint": version.fingerprint,
+        "incomplete_reason": version.incomplete_reason,
     }
     names = ", ".join(values)
     marks = ", ".join(f":{name}" for name in values)

@@ -190,13 +190,18 @@ def _stated(listed: Listed) -> dict[str, Any]:
     }
 
 
-def mark_stored(conn: sqlite3.Connection, listed: Listed, *, is_generating: bool = False) -> None:
+def mark_stored(conn: sqlite3.Connection, listed: Listed) -> None:
     """Remember that the conversation is stored as this list row showed it."""
     conn.execute(
-        "UPDATE _listed SET stored_us = ?, stored_mark = ?, is_generating = ?, is_branch_only = 0, tries = 0,"
+        "UPDATE _listed SET stored_us = ?, stored_mark = ?, is_generating = 0, is_branch_only = 0, tries = 0,"
         " retry_at = NULL, error = NULL, gone_run_id = NULL WHERE conversation_id = ?",
-        (listed.list_us, listed.mark, int(is_generating), listed.conversation_id),
+        (listed.list_us, listed.mark, listed.conversation_id),
     )
+
+
+def mark_generating(conn: sqlite3.Connection, conversation_id: str) -> None:
+    """Remember that an answer was being written when it was read: it is read again."""
+    conn.execute("UPDATE _listed SET is_generating = 1 WHERE conversation_id = ?", (conversation_id,))
 
 
 def mark_branch_only(conn: sqlite3.Connection, conversation_id: str, tries: int, retry_at: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mirror.errors import SafetyStopError, ServiceError
-from mirror.ingest import arrival_of, ingest
+from mirror.ingest import apply_listing, arrival_of, ingest
 from mirror.normalize import normalize
 from mirror.services import service_of
 from mirror.source import Fetched, Listed, ToFetch
@@ -206,3 +206,4 @@ class MissingReview:
             elif got.is_gone and may_conclude and tracking.set_deleted(conn, key, now):
                 self.changes.append((Change("gone"),))
                 runs.record_changes(conn, self.run_id, key, [Change("gone")])
+                apply_listing(conn, self.source.provider, key, self.run_id, now)  # nothing more of it can be had

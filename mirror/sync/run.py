@@ -255,16 +255,22 @@ class Sync:
         with self.writer.transaction() as conn:
             if isinstance(got, NotFetched):
                 self._settle_not_fetched(conn, tracked, got)
+                apply_listing(conn, self.source.provider, tracked.conversation_id, self.run_id, self.timing.iso())
                 return
+            self._mark(conn, tracked, got)  # first, so that the row written next says whether it is complete
             ingested = ingest(conn, arrival_of(self.source.provider, got, tracked, self.timing.iso()), self.run_id)
-            if got.incomplete_reason is not None:
-                self._fail(conn, tracked, got.incomplete_reason)
-            else:
-                tracking.mark_stored(conn, tracked.listed, is_generating=ingested.is_generating)
-                if got.is_branch_only:
-                    again = tracked.is_current and tracked.is_branch_only
-                    self._ask_for_tree_later(conn, tracked, tracked.tries + 1 if again else 0)
+            if ingested.is_generating and got.incomplete_reason is None:
+                tracking.mark_generating(conn, tracked.conversation_id)
         self.outcome.count(ingested.changes)
+
+    def _mark(self, conn: sqlite3.Connection, tracked: Tracked, got: Fetched) -> None:
+        if got.incomplete_reason is not None:
+            self._fail(conn, tracked, got.incomplete_reason)
+            return
+        tracking.mark_stored(conn, tracked.listed)
+        if got.is_branch_only:
+            again = tracked.is_current and tracked.is_branch_only
+            self._ask_for_tree_later(conn, tracked, tracked.tries + 1 if again else 0)
 
     def _settle_not_fetched(self, conn: sqlite3.Connection, tracked: Tracked, got: NotFetched) -> None:
         if got.later:
