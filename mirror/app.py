@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mirror.importing import Imported
     from mirror.source import Identity
     from mirror.sync.outcome import Outcome, Report
+    from mirror.sync.run import SyncOptions
     from mirror.timing import Timing
     from mirror.web.pacing import Pacing
 
@@ -103,16 +104,16 @@ def _scale(text: str | None) -> float:
 
 
 def sync(
-    path: Path, environ: Mapping[str, str], timing: Timing, report: Report, *, full: bool = False, dry: bool = False
+    path: Path, environ: Mapping[str, str], timing: Timing, report: Report, options: SyncOptions | None = None
 ) -> Outcome:
     """Run the nightly job; the outcome's error, if any, has been recorded and is the caller's to raise."""
     from mirror.sync.run import Sync  # noqa: PLC0415 - keeps --help fast
 
     with Writer(path) as writer, recorded(writer, "sync", timing, "chatgpt") as run:
         source, pacing = connect(environ, timing, report.note)
-        job = Sync(writer, source, timing, report, run.id)
+        job = Sync(writer, source, timing, report, run.id, options)
         try:
-            outcome = job.run(full=full, dry=dry)
+            outcome = job.run()
         finally:
             run.columns.update(asdict(job.outcome.counts), requests=pacing.requests, is_full=int(job.outcome.is_full))
         if outcome.identity is not None:
@@ -120,7 +121,7 @@ def sync(
                 settings.remember(conn, f"session_expires:{source.provider}", outcome.identity.expires)
         if outcome.error is not None:
             run.columns.update(_ending(outcome.error))
-        elif dry:
+        elif options is not None and options.dry:
             run.columns.update(outcome="dry run", exit_code=None)
     return outcome
 

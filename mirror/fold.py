@@ -20,6 +20,8 @@ from mirror.store.payloads import IMPORTED, StoredPayload, hash_of
 from mirror.store.runs import Change
 from mirror.values import epoch_us, iso_time
 
+SMALLER = "the service gave fewer messages than are stored; it is read again to be sure"
+SURE_AFTER_US = 6 * 3600 * 1_000_000  # a copy that lags by more than six hours would lag in the lists, too
 CHANGED = "changed since it was last read"
 BRANCH_ONLY = "only its visible branch could be read"
 
@@ -72,6 +74,12 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
             return fold_listing(stored, listed)
         if listed is not None and (quick := _same_but_for_the_list(stored, arrival, listed)) is not None:
             return quick
+    smaller = None
+    if arrival is not None:
+        arrival = replace(arrival, conversation=arrival.conversation or normalize(arrival.provider, arrival.payload))
+        smaller = _smaller(stored, arrival, listed)
+        if smaller is not None:
+            arrival = replace(arrival, proves_absence=False, incomplete_reason=SMALLER)
     provider = arrival.provider if arrival else stored.row.provider if stored.row else ""
     versions = _versions(provider, stored, arrival)
     if not versions:
@@ -88,6 +96,7 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
         messages=writes,
         changes=_changes(stored, row, merged.messages),
         is_generating=merged.is_generating,
+        smaller_ids=smaller,
     )
 
 
@@ -110,6 +119,22 @@ def parse_body(body: bytes) -> Any:
 
 
 # -- which payload versions there are, and which are kept
+
+
+def _smaller(stored: Stored, arrival: Arrival, tracked: Tracked | None) -> str | None:
+    """Return a hash of an arrival's messages where a whole one lacks some that are stored, and nobody else said so yet.
+
+    A lagging copy, or an answer that is cut, looks just like messages that were deleted. It is believed when another
+    reading, hours later, holds the very same ones. Reads no stored payload.
+    """
+    if tracked is None or arrival.conversation is None or not arrival.proves_absence:
+        return None
+    held = {m.id for m in arrival.conversation.messages}
+    if not any(m.removed_at is None and node not in held for node, m in stored.messages.items()):
+        return None
+    ids = hash_of(json.dumps(sorted(held)).encode())
+    since = (epoch_us(arrival.fetched_at) or 0) - (epoch_us(tracked.smaller_at) or 0)
+    return None if tracked.smaller_ids == ids and since >= SURE_AFTER_US else ids
 
 
 def _is_stored(arrival: Arrival, versions: Sequence[StoredPayload]) -> bool:

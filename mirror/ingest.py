@@ -8,23 +8,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mirror.fold import BRANCH_ONLY, Arrival, fold, fold_listing
+from mirror.fold import BRANCH_ONLY, SMALLER, Arrival, fold, fold_listing
 from mirror.store import conversations, runs, tracking
 
 if TYPE_CHECKING:
     import sqlite3
 
     from mirror.source import Fetched
+    from mirror.store.conversations import Update
     from mirror.store.runs import Change
     from mirror.store.tracking import Tracked
 
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What a payload came to. ``changes`` empty: it told nothing new. ``is_generating``: it was still being written."""
+    """What a payload came to. ``changes`` empty: it told nothing new. ``is_generating``: it was still being written.
+
+    ``incomplete_reason``: why it was not believed to be all there is, by comparison with what is stored.
+    """
 
     changes: tuple[Change, ...]
     is_generating: bool = False
+    incomplete_reason: str | None = None
 
 
 def arrival_of(provider: str, got: Fetched, tracked: Tracked, now: str) -> Arrival:
@@ -50,7 +55,16 @@ def ingest(conn: sqlite3.Connection, arrival: Arrival, run_id: int) -> Ingested:
     update = fold(conversations.load(conn, key), arrival, listed)
     conversations.save(conn, update, arrival.fetched_at)
     runs.record_changes(conn, run_id, key, update.changes)
-    return Ingested(update.changes, update.is_generating)
+    _remember_smaller(conn, listed, update, arrival.fetched_at)
+    return Ingested(update.changes, update.is_generating, SMALLER if update.smaller_ids else None)
+
+
+def _remember_smaller(conn: sqlite3.Connection, listed: Tracked | None, update: Update, now: str) -> None:
+    if listed is None:
+        return
+    if update.smaller_ids != listed.smaller_ids:
+        at = None if update.smaller_ids is None else now
+        tracking.set_smaller(conn, listed.conversation_id, update.smaller_ids, at)
 
 
 def apply_listing(

@@ -124,11 +124,16 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class NotFetched:
-    """A conversation that did not come. ``is_gone``: the service says it is deleted; ``later``: it was not tried."""
+    """A conversation that did not come.
+
+    ``is_gone``: the service says it is deleted; ``is_unknown``: it says that it knows no such conversation, which a
+    wrong workspace or a closed endpoint says, too; ``later``: it was not tried.
+    """
 
     conversation_id: str
     reason: str
     is_gone: bool = False
+    is_unknown: bool = False
     later: bool = False
 
     @property
@@ -182,6 +187,9 @@ class Source(Protocol):
 
     def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem]:
         """Projects, the names of these custom GPTs, and what is due of memories and instructions."""
+
+    def rereads_at_once(self) -> int:
+        """Return how many stored conversations one cheap request reads again; 0 where there is no such request."""
 
     def is_signed_in(self) -> bool:
         """Ask whether the service still knows who asks, before an empty answer is believed."""

@@ -11,6 +11,7 @@ from mirror import app
 from mirror.health import integrity
 from mirror.simulator import Account, Knobs, ManualClock, Simulator, generated_account
 from mirror.store.database import Writer
+from mirror.sync.run import SyncOptions
 from mirror.timing import Timing
 
 if TYPE_CHECKING:
@@ -36,9 +37,22 @@ class Silent:
 
 
 class Night:
-    """A service and a mirror of it; ``night()`` lets a day pass and syncs."""
+    """A service and a mirror of it; ``night()`` lets a day pass and syncs.
 
-    def __init__(self, folder: Path, account: Account | None = None, knobs: Knobs | None = None, *, conversations=12):
+    ``verify``: also read a batch of unchanged conversations again, as the program does. Without it, what a run reads
+    is what changed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        account: Account | None = None,
+        knobs: Knobs | None = None,
+        *,
+        conversations=12,
+        verify=False,
+    ):
+        self.verify = verify
         self.clock = account.clock if account else ManualClock()
         self.account = account or generated_account(self.clock, conversations, 4)
         self.service = Simulator(self.account, knobs)
@@ -62,7 +76,8 @@ class Night:
         """One run; returns its outcome."""
         self.service.requests.clear()
         report = Silent()
-        outcome = app.sync(self.path, self.environ, self.timing(), report, **how)
+        options = SyncOptions(verify=self.verify, **how)
+        outcome = app.sync(self.path, self.environ, self.timing(), report, options)
         self.notes = report.notes
         return outcome
 

@@ -426,7 +426,7 @@ def test_rows_of_another_version_are_not_called_damage(night):
     """After an update that reads payloads better, check asks for a rebuild, and is content after it."""
     run(night, "sync")
     with closing(sqlite3.connect(night.path)) as conn:
-        conn.execute("UPDATE _settings SET value = '0' WHERE key = 'normalizer'")
+        conn.execute("UPDATE _settings SET value = '0' WHERE key = 'normalizer:chatgpt'")
         conn.execute("UPDATE messages SET text = 'as an older version read it' WHERE rowid = 3")
         conn.commit()
     code, _, err = run(night, "check")

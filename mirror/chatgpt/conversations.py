@@ -104,6 +104,7 @@ class Reader:
         A refusal says nothing of the endpoint here: nobody listed the conversation.
         """
         conversation_id, reason = want.listed.conversation_id, "no endpoint gives single conversations"
+        is_unknown = False
         for lane in ("single", "plural"):
             if not self.lanes.alive(lane):
                 continue
@@ -112,12 +113,12 @@ class Reader:
             except Refused as error:
                 if error.code == "conversation_deleted":
                     return NotFetched(conversation_id, "deleted at the service", is_gone=True)
-                reason = str(error)
+                reason, is_unknown = str(error), error.code == "conversation_not_found"
                 continue
             if isinstance(got, Fetched):
                 return got
             reason = got.reason
-        return NotFetched(conversation_id, reason)
+        return NotFetched(conversation_id, reason, is_unknown=is_unknown)
 
     def _best(self, want: ToFetch, batched: Fetched | None) -> Fetched | NotFetched:
         if batched is None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mirror.chatgpt import account_data
-from mirror.chatgpt.conversations import Reader
+from mirror.chatgpt.conversations import BATCH, Reader
 from mirror.chatgpt.lists import BrokenListError, Lists, pages, walk_cursors, walk_offsets
 from mirror.chatgpt.memory import ChatGPTMemory
 from mirror.errors import ServiceError
@@ -236,6 +236,10 @@ class ChatGPT:
     def fetch_one(self, wanted: ToFetch) -> Fetched | NotFetched:
         """See Source."""
         return self.reader.fetch_one(wanted)
+
+    def rereads_at_once(self) -> int:
+        """See Source."""
+        return BATCH if self.reader.lanes.alive("batch") else 0
 
     def is_signed_in(self) -> bool:
         """See Source. A missing login looks like an empty account (API notes §0.10)."""

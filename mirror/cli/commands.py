@@ -52,9 +52,12 @@ def cli() -> None:
 @cli.command()
 @_database
 @click.option("--full", is_flag=True, help="Walk every list to its end (a sync does so by itself once a week).")
+@click.option(
+    "--accept-deletions", is_flag=True, help="Confirm that you deleted the many chats that are no longer listed."
+)
 @click.option("--dry-run", is_flag=True, help="List and compare only; store nothing.")
 @click.option("-v", "--verbose", is_flag=True, help="Say what is done while it is done.")
-def sync(path: Path, full: bool, dry_run: bool, verbose: bool) -> None:
+def sync(path: Path, full: bool, accept_deletions: bool, dry_run: bool, verbose: bool) -> None:
     """Fetch what is new or changed. The nightly job.
 
     Silent on success unless a terminal is attached. Exit codes: 0 current, 3 some conversations not saved, 4 sign-in
@@ -63,12 +66,14 @@ def sync(path: Path, full: bool, dry_run: bool, verbose: bool) -> None:
     """
     from mirror import app
     from mirror.cli.progress import ProgressReport
+    from mirror.sync.run import SyncOptions
     from mirror.timing import Timing
 
     timing = Timing()
     with ProgressReport(verbose=verbose) as report:
         try:
-            outcome = app.sync(path, os.environ, timing, report, full=full, dry=dry_run)
+            options = SyncOptions(full=full, dry=dry_run, accept_deletions=accept_deletions)
+            outcome = app.sync(path, os.environ, timing, report, options)
         except KeyboardInterrupt:
             report.stopped()
             raise

@@ -10,6 +10,7 @@ from mirror import app
 from mirror.errors import UsageError
 from mirror.simulator import Simulator, demo_account
 from mirror.store.database import open_reader
+from mirror.sync.run import SyncOptions
 from mirror.timing import Timing
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _refuse_own(path: Path) -> None:
 
 
 def _sync(path: Path, environ: dict[str, str]) -> Outcome:
-    outcome = app.sync(path, environ, Timing(), Quiet(), full=True)
+    outcome = app.sync(path, environ, Timing(), Quiet(), SyncOptions(full=True))
     if outcome.error is not None:
         raise outcome.error
     return outcome

@@ -71,6 +71,7 @@ def leave_workspace(conn: sqlite3.Connection, account_id: str, now: str) -> int:
         (account_id,),
     ).fetchall()
     tracking.set_missing(conn, [row["conversation_id"] for row in rows], now)
+    conn.execute("UPDATE accounts SET left_at = ? WHERE id = ? AND left_at IS NULL", (now, account_id))
     return len(rows)
 
 

@@ -79,6 +79,7 @@ class Update:
 
     ``row``: the whole row to be, ``changed_columns`` those of it that differ. ``payloads``: the versions to be kept,
     new ones among them; None: they stay as they are. ``changes``: what a reader of ``changes`` is told.
+    ``smaller_ids``: a hash of the messages of a reading that held fewer than are stored and is not believed yet.
     """
 
     row: ConversationRow
@@ -87,6 +88,7 @@ class Update:
     messages: tuple[MessageWrite, ...] = ()
     changes: tuple[Change, ...] = ()
     is_generating: bool = False
+    smaller_ids: str | None = None
 
     @property
     def changes_rows(self) -> bool:

@@ -26,8 +26,9 @@ class Tracked:
 
     ``stored_us`` and ``stored_mark``: the list time and mark that the stored payload answers. ``tries``: runs that
     failed at it since it last changed; ``retry_at``: ISO time before which it is not tried again. ``missing_since``: no
-    list shows it; ``checked_at``: when it was then last asked for by its id; ``gone_run_id``: the run that first saw
-    proof of its deletion.
+    list shows it; ``checked_at``: when it was then last asked for by its id; ``gone_run_id``: the last run that saw
+    proof of its deletion, ``gone_proofs`` what all proofs amount to. ``smaller_ids`` and ``smaller_at``: of a reading
+    that lacked messages which are stored, until another one says the same or not.
     """
 
     listed: Listed
@@ -40,10 +41,13 @@ class Tracked:
     error: str | None = None
     missing_since: str | None = None
     gone_run_id: int | None = None
+    gone_proofs: int = 0
     checked_at: str | None = None
     is_deleted: bool = False
     is_generating: bool = False
     is_branch_only: bool = False
+    smaller_ids: str | None = None
+    smaller_at: str | None = None
 
     @property
     def conversation_id(self) -> str:
@@ -70,8 +74,11 @@ class Tracked:
         return self.stored_us == listed.list_us and self.stored_mark == listed.mark
 
 
+ENOUGH_PROOFS = 4  # two answers "deleted", or four "unknown", each in another run (API notes §3.7)
+# What was never stored cannot have a tombstone: enough proofs alone settle it.
 _SELECT = (
-    "SELECT l.*, c.deleted_at IS NOT NULL AS is_deleted FROM _listed l"
+    f"SELECT l.*, c.deleted_at IS NOT NULL OR (c.id IS NULL AND l.gone_proofs >= {ENOUGH_PROOFS}) AS is_deleted"
+    " FROM _listed l"
     " LEFT JOIN conversations c ON c.id = l.conversation_id WHERE l.provider = ?"
 )
 # What part of a workspace a question is about: reading all of a large one for each would make every run dear.
@@ -79,7 +86,7 @@ _PARTS = {
     "all": "1",
     "to do": f"({_IS_PENDING} OR l.is_generating OR l.is_branch_only)",
     "starred": "l.is_starred = 1",
-    "archived or perhaps gone": "(l.is_archived = 1 OR l.gone_run_id IS NOT NULL)",
+    "archived or perhaps gone": f"(l.is_archived = 1 OR l.gone_run_id IS NOT NULL OR {_IS_PENDING})",
 }
 
 
@@ -107,8 +114,31 @@ def find(conn: sqlite3.Connection, provider: str, conversation_id: str) -> Track
 
 
 def pending(conn: sqlite3.Connection, provider: str) -> list[Tracked]:
-    """Return what is still to be fetched, newest first."""
-    rows = conn.execute(f"{_SELECT} AND {_IS_PENDING} AND l.missing_since IS NULL ORDER BY l.list_us DESC", (provider,))
+    """Return what is still to be fetched, newest first.
+
+    Also what no list shows any more and is not proven gone, except in workspaces that the login no longer includes.
+    """
+    rows = conn.execute(
+        f"{_SELECT} AND {_IS_PENDING} AND (l.missing_since IS NULL OR l.account_id NOT IN"
+        " (SELECT id FROM accounts WHERE left_at IS NOT NULL)) ORDER BY l.list_us DESC",
+        (provider,),
+    )
+    found = [_tracked(row) for row in rows]
+    return [tracked for tracked in found if not (tracked.missing_since and tracked.is_deleted)]
+
+
+def to_verify(conn: sqlite3.Connection, provider: str, account_id: str, before: str, limit: int) -> list[Tracked]:
+    """Return current conversations to be read once more, to be sure: those not read since ``before`` (ISO time).
+
+    First what was read once only, the newest first, for there a lagging copy shows; then what was longest not verified.
+    """
+    rows = conn.execute(
+        f"{_SELECT} AND l.account_id = ? AND NOT {_IS_PENDING} AND l.missing_since IS NULL AND l.is_generating = 0"
+        " AND l.is_branch_only = 0 AND c.id IS NOT NULL AND c.deleted_at IS NULL"
+        " AND coalesce(l.read_at, '') < ? AND coalesce(l.verified_at, '') < ?"
+        " ORDER BY l.verified_at IS NOT NULL, l.verified_at, l.list_us DESC LIMIT ?",
+        (provider, account_id, before, before, limit),
+    )
     return [_tracked(row) for row in rows]
 
 
@@ -136,10 +166,13 @@ def _tracked(row: sqlite3.Row) -> Tracked:
         error=row["error"],
         missing_since=row["missing_since"],
         gone_run_id=row["gone_run_id"],
+        gone_proofs=row["gone_proofs"],
         checked_at=row["checked_at"],
         is_deleted=bool(row["is_deleted"]),
         is_generating=bool(row["is_generating"]),
         is_branch_only=bool(row["is_branch_only"]),
+        smaller_ids=row["smaller_ids"],
+        smaller_at=row["smaller_at"],
     )
 
 
@@ -190,12 +223,29 @@ def _stated(listed: Listed) -> dict[str, Any]:
     }
 
 
-def mark_stored(conn: sqlite3.Connection, listed: Listed) -> None:
-    """Remember that the conversation is stored as this list row showed it."""
+def mark_stored(conn: sqlite3.Connection, listed: Listed, now: str) -> None:
+    """Remember that the conversation is stored as this list row showed it, read at ``now``."""
     conn.execute(
         "UPDATE _listed SET stored_us = ?, stored_mark = ?, is_generating = 0, is_branch_only = 0, tries = 0,"
-        " retry_at = NULL, error = NULL, gone_run_id = NULL WHERE conversation_id = ?",
-        (listed.list_us, listed.mark, listed.conversation_id),
+        " retry_at = NULL, error = NULL, gone_run_id = NULL, gone_proofs = 0, read_at = ?, verified_at = NULL"
+        " WHERE conversation_id = ?",
+        (listed.list_us, listed.mark, now, listed.conversation_id),
+    )
+
+
+def mark_verified(conn: sqlite3.Connection, conversation_id: str, now: str, *, was_same: bool) -> None:
+    """Remember that it was read again; what was not the same is read once more on a later run."""
+    conn.execute(
+        "UPDATE _listed SET read_at = CASE WHEN ? THEN read_at ELSE ? END, verified_at = CASE WHEN ? THEN ? END"
+        " WHERE conversation_id = ?",
+        (was_same, now, was_same, now, conversation_id),
+    )
+
+
+def set_smaller(conn: sqlite3.Connection, conversation_id: str, ids: str | None, at: str | None) -> None:
+    """Remember (or, None, forget) a whole reading that lacked messages which are stored."""
+    conn.execute(
+        "UPDATE _listed SET smaller_ids = ?, smaller_at = ? WHERE conversation_id = ?", (ids, at, conversation_id)
     )
 
 
@@ -237,12 +287,23 @@ def set_missing(conn: sqlite3.Connection, ids: Iterable[str], now: str | None) -
             )
 
 
-def save_check(conn: sqlite3.Connection, conversation_id: str, now: str, gone_run_id: int | None) -> None:
-    """Remember when a missing conversation was asked for by its id, and the run that first saw it proven deleted."""
+def mark_alive(conn: sqlite3.Connection, conversation_id: str, now: str) -> None:
+    """Remember that a conversation which no list shows came when it was asked for by its id."""
     conn.execute(
-        "UPDATE _listed SET checked_at = ?, gone_run_id = ? WHERE conversation_id = ?",
-        (now, gone_run_id, conversation_id),
+        "UPDATE _listed SET checked_at = ?, gone_run_id = NULL, gone_proofs = 0 WHERE conversation_id = ?",
+        (now, conversation_id),
     )
+
+
+def add_proof(conn: sqlite3.Connection, conversation_id: str, now: str, run_id: int, weight: int) -> int:
+    """Remember proof of a deletion, once a run; return what all proofs amount to."""
+    conn.execute(
+        "UPDATE _listed SET checked_at = ?, gone_proofs = gone_proofs + CASE WHEN gone_run_id IS ? THEN 0 ELSE ? END,"
+        " gone_run_id = ? WHERE conversation_id = ?",
+        (now, run_id, weight, run_id, conversation_id),
+    )
+    row = conn.execute("SELECT gone_proofs FROM _listed WHERE conversation_id = ?", (conversation_id,)).fetchone()
+    return int(row["gone_proofs"]) if row else 0
 
 
 def set_deleted(conn: sqlite3.Connection, conversation_id: str, at: str | None) -> bool:

@@ -1,17 +1,20 @@
 """Conversations that no list shows any more: missing, deleted, or a list that is wrong (API notes §0.3, §0.9, §2.3).
 
 Absence proves nothing: lists collapse to a fraction with status 200 and recover the next day. So a missing conversation
-is asked for by its id, a few a run; only its own 404 ``conversation_deleted`` in two different runs sets the tombstone.
-What is found alive is stored like anything that was fetched. And when more than a tenth and more than five of the known
-ones are missing unexplained, nothing is marked at all and the run stops for safety.
+is asked for by its id, a few a run, those never asked for first. What comes is alive, and is stored like anything that
+was fetched. A 404 ``conversation_deleted`` in two runs, or ``conversation_not_found`` in four, sets the tombstone.
+
+While more than a tenth and more than five of the known ones are missing unexplained, or missing and alive, nothing is
+marked and the run stops for safety, every run. That ends when the lists show them again, when what was asked for is
+overwhelmingly gone, or when the person confirms it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mirror.errors import SafetyStopError, ServiceError
+from mirror.errors import RateLimitError, SafetyStopError, ServiceError
 from mirror.ingest import apply_listing, arrival_of, ingest
 from mirror.normalize import normalize
 from mirror.services import service_of
@@ -21,6 +24,7 @@ from mirror.store.runs import Change
 from mirror.sync import memory
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Collection, Sequence
 
     from mirror.errors import ChatmirrorError
@@ -31,23 +35,44 @@ if TYPE_CHECKING:
 
 # Lists were seen to collapse to 0.6 % and 13 % (API notes §2.3); nobody deletes a tenth of their chats on a usual day.
 SAFETY_SHARE, SAFETY_COUNT = 0.10, 5
+# So many answers, nearly all of them "gone", explain the rest: a collapsed list's chats are all alive.
+SAMPLE, SAMPLE_SHARE = 20, 0.9
 CHECKS_A_RUN = 20  # single reads; they come out of the bucket that the person's own browser uses
 LEFT_ARCHIVE_A_RUN = 50  # chats that left the archive's list and are looked at; five batches
 RECHECK_DAYS = 7  # a missing chat that is alive is asked for again after a week
+DELETED_WEIGHT, UNKNOWN_WEIGHT = 2, 1  # of one answer, towards tracking.ENOUGH_PROOFS
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """What no list shows, by id, and out of how many conversations that were looked for."""
+    """What no list shows, by id, and out of how many conversations that were looked for.
+
+    ``moved``: how many of those that were looked at turned out to stand in another list.
+    """
 
     looked_for: int
     ids: dict[str, Tracked]
+    moved: int = 0
+
+    @property
+    def alive(self) -> int:
+        """How many came when they were asked for by id."""
+        return sum(1 for t in self.ids.values() if t.checked_at is not None and not t.gone_proofs)
+
+    @property
+    def gone(self) -> int:
+        """How many were said to be deleted or unknown at least once."""
+        return sum(1 for t in self.ids.values() if t.gone_proofs)
 
     @property
     def is_suspicious(self) -> bool:
-        """Whether so many are missing unexplained that the list, not the person, is the likelier cause."""
-        count = sum(1 for t in self.ids.values() if t.gone_run_id is None and t.checked_at is None)
-        return count > SAFETY_COUNT and count > SAFETY_SHARE * self.looked_for
+        """Whether so many are missing, unexplained or alive, that the list, not the person, is the likelier cause."""
+        count = len(self.ids) - self.gone
+        if count <= SAFETY_COUNT or count <= SAFETY_SHARE * self.looked_for:
+            return False
+        explained = self.gone + self.moved
+        asked = explained + self.alive
+        return asked < SAMPLE or explained < SAMPLE_SHARE * asked
 
 
 def find_missing(
@@ -71,6 +96,11 @@ def find_missing(
     return Missing(len(looked_for), {t.conversation_id: t for t in looked_for if t.conversation_id not in seen})
 
 
+def _perhaps_gone(tracked: dict[str, Tracked], seen: set[str]) -> dict[str, Tracked]:
+    """Return what was once said to be gone and is shown by no list now, also by one that was not read to its end."""
+    return {key: t for key, t in tracked.items() if t.gone_proofs and not t.is_deleted and key not in seen}
+
+
 def ended_scopes(results: Sequence[ListResult]) -> set[str]:
     """Return the names of the lists that were read to their end and tell which conversations exist."""
     return {result.scope.name for result in results if result.reached_end and not result.scope.is_selection}
@@ -85,20 +115,21 @@ def _home(tracked: Tracked, *, has_project_lists: bool) -> set[str]:
     return {"main"}
 
 
-def ended_workspaces(writer: Writer, source: Source, identity: Identity, now: str) -> ChatmirrorError | None:
-    """Return what to say of known workspaces that this login does not enter; silence about one is not its end.
+def ended_workspaces(writer: Writer, source: Source, identity: Identity, now: str) -> list[ChatmirrorError]:
+    """Return what to say, if anything, of known workspaces that this login does not enter.
 
-    One that has ended is said once: its conversations are marked missing, and all of it is listed if it comes back.
+    Silence about one is not its end. One that has ended is said once: its conversations are marked missing, and all of
+    it is listed if it comes back.
     """
     absent = account_data.listed_workspaces(writer.conn, source.provider)
     for workspace in identity.workspaces:
         absent.pop(workspace.id, None)
     if not absent:
-        return None
+        return []
     names = ", ".join(f"“{name}”" for name in absent.values())
     service = service_of(source.provider)
     if not identity.lists_all_workspaces:
-        return ServiceError(f"{service.name} did not list your workspaces, so {names} was not checked. Run again.")
+        return [ServiceError(f"{service.name} did not list your workspaces, so {names} was not checked. Run again.")]
     with writer.transaction() as conn:
         count = sum(account_data.leave_workspace(conn, account_id, now) for account_id in absent)
         for account_id in absent:
@@ -106,61 +137,101 @@ def ended_workspaces(writer: Writer, source: Source, identity: Identity, now: st
             remembered.full_at = 0.0
             memory.save(conn, account_id, remembered)
     if not count:
-        return None
-    return SafetyStopError(
+        return []
+    message = (
         f"Your login no longer includes the workspace {names}; its {count:,} conversations are kept and no longer"
         f" looked for. If you did not leave it, check {service.home_url}."
     )
+    return [SafetyStopError(message)]
 
 
 class MissingReview:
     """Looks after what is missing in one workspace in one run. ``changes``: those of each conversation it touched."""
 
-    def __init__(self, writer: Writer, source: Source, timing: Timing, run_id: int) -> None:
+    def __init__(self, writer: Writer, source: Source, timing: Timing, run_id: int, *, is_confirmed: bool) -> None:
         self.writer, self.source, self.timing, self.run_id = writer, source, timing, run_id
+        self.is_confirmed = is_confirmed  # the person says that what is missing was deleted
         self.changes: list[tuple[Change, ...]] = []
+        self.error: ChatmirrorError | None = None  # why not everything could be asked for
 
     def run(
         self, account_id: str, results: Sequence[ListResult], listed: set[str], *, all_read: bool
     ) -> SafetyStopError | None:
-        """Mark, ask and conclude; return the safety stop if there is one. ``listed``: the ids that lists showed."""
+        """Ask, mark and conclude; return the safety stop if there is one. ``listed``: the ids that lists showed."""
         ended = ended_scopes(results)
         part = "all" if ended - {"archived"} else "archived or perhaps gone"  # of the others nothing was learned
         tracked = tracking.tracked_in(self.writer.conn, self.source.provider, account_id, part)
-        seen = set(listed)
-        if "archived" in ended:
-            vanished = [t for t in tracked.values() if t.listed.is_archived and t.conversation_id not in seen]
-            seen |= self._left_archive(account_id, vanished)
+        moved: set[str] = set()
+        try:
+            if "archived" in ended:
+                vanished = [t for t in tracked.values() if t.listed.is_archived and t.conversation_id not in listed]
+                self._left_archive(account_id, vanished, moved)
+            missing = self._find(tracked, results, listed | moved, all_read=all_read)
+            for t in self._due({**missing.ids, **_perhaps_gone(tracked, listed | moved)}):
+                self._ask(t)
+        except (RateLimitError, ServiceError) as error:
+            self.error = error  # what was learned so far counts, and the alarm does not depend on asking
+        tracked = tracking.tracked_in(self.writer.conn, self.source.provider, account_id, part)
+        missing = self._find(tracked, results, listed | moved, all_read=all_read)
+        self._set_tombstones({**missing.ids, **_perhaps_gone(tracked, listed | moved)})
+        return self._conclude(replace(missing, moved=len(moved)))
+
+    def _find(
+        self, tracked: dict[str, Tracked], results: Sequence[ListResult], seen: set[str], *, all_read: bool
+    ) -> Missing:
         has_project_lists = self.source.has_project_lists
-        missing = find_missing(tracked.values(), results, seen, all_read=all_read, has_project_lists=has_project_lists)
-        stop = missing.is_suspicious
-        if not stop:
-            with self.writer.transaction() as conn:
-                tracking.set_missing(conn, missing.ids, self.timing.iso())
-        for t in self._due(tracked, missing, seen):
-            self._ask(t, may_conclude=not stop)
-        return self._safety_stop(missing) if stop else None
+        return find_missing(tracked.values(), results, seen, all_read=all_read, has_project_lists=has_project_lists)
+
+    def _conclude(self, missing: Missing) -> SafetyStopError | None:
+        """Mark what is missing; return the safety stop if the lists are not to be believed."""
+        if missing.is_suspicious and not self.is_confirmed:
+            return self._safety_stop(missing)
+        now = self.timing.iso()
+        with self.writer.transaction() as conn:
+            tracking.set_missing(conn, missing.ids, now)
+        if self.is_confirmed:
+            for t in missing.ids.values():
+                if t.checked_at is None or t.gone_proofs:  # (what came when it was asked for is not deleted)
+                    self._set_tombstone(t.conversation_id, now)
+        return None
+
+    def _set_tombstones(self, perhaps_gone: dict[str, Tracked]) -> None:
+        """Conclude where there are proofs enough; they need no list to be believed."""
+        for key, t in perhaps_gone.items():
+            if t.gone_proofs >= tracking.ENOUGH_PROOFS:
+                self._set_tombstone(key, self.timing.iso())
+
+    def _set_tombstone(self, key: str, now: str) -> None:
+        with self.writer.transaction() as conn:
+            tracking.set_missing(conn, [key], now)
+            if tracking.set_deleted(conn, key, now):
+                self.changes.append((Change("gone"),))
+                runs.record_changes(conn, self.run_id, key, [Change("gone")])
+                apply_listing(conn, self.source.provider, key, self.run_id, now)  # nothing more of it can be had
 
     def _safety_stop(self, missing: Missing) -> SafetyStopError:
         service = service_of(self.source.provider)
+        shown = f"{missing.looked_for - len(missing.ids):,} of {missing.looked_for:,} known conversations"
+        if missing.alive > SAMPLE_SHARE * SAMPLE:
+            return SafetyStopError(
+                f"{service.name} lists only {shown}, but still opens those it leaves out: its lists are incomplete."
+                " All are kept and none was marked deleted; what it leaves out is read by id, a few a run."
+            )
         return SafetyStopError(
-            f"{service.name} lists {missing.looked_for - len(missing.ids):,} of {missing.looked_for:,} known"
-            " conversations; all are kept and none was marked deleted."
-            f" Look at {service.home_url}: if they are there, run again later."
+            f"{service.name} lists {shown}; all are kept and none was marked deleted. Look at {service.home_url}: if"
+            " they are there, run again later; if you deleted them, run `chatmirror sync --accept-deletions`."
         )
 
-    def _left_archive(self, account_id: str, vanished: Sequence[Tracked]) -> set[str]:
-        """Return those that were taken out of the archive: far down the main list nobody would see them come.
+    def _left_archive(self, account_id: str, vanished: Sequence[Tracked], moved: set[str]) -> None:
+        """Collect those that were taken out of the archive: far down the main list nobody would see them come.
 
         They are fetched again for what they say of themselves: that moves no time, and a batch shows it ten at once.
         """
-        due = [t for t in vanished if not t.is_deleted and t.checked_at is None][:LEFT_ARCHIVE_A_RUN]
+        due = [t for t in vanished if not t.is_deleted and self._is_due(t)][:LEFT_ARCHIVE_A_RUN]
         by_id = {t.conversation_id: t for t in due}
-        found = set()
         for got in self.source.fetch([self._wanted(t) for t in due]):
             if isinstance(got, Fetched) and self._keep(by_id[got.conversation_id], got, account_id):
-                found.add(got.conversation_id)
-        return found
+                moved.add(got.conversation_id)
 
     def _wanted(self, tracked: Tracked) -> ToFetch:
         known = conversations.message_total(self.writer.conn, tracked.conversation_id)
@@ -168,42 +239,42 @@ class MissingReview:
 
     def _keep(self, tracked: Tracked, got: Fetched, account_id: str) -> bool:
         """Store what was fetched of an archived conversation; return whether it says that it is archived no more."""
-        conversation = normalize(self.source.provider, got.payload)
-        is_out = conversation.is_archived is False
+        is_out = normalize(self.source.provider, got.payload).is_archived is False
         now = self.timing.iso()
         with self.writer.transaction() as conn:
             if is_out:
                 row = Listed(got.conversation_id, None, is_archived=False)
                 tracking.note(conn, row, self.source.provider, account_id, now)
-            arrival = arrival_of(self.source.provider, got, tracked, now)
-            self.changes.append(ingest(conn, arrival, self.run_id).changes)
+            else:
+                tracking.mark_alive(conn, got.conversation_id, now)
+            self._store(conn, tracked, got, now)
         return is_out
 
-    def _due(self, tracked: dict[str, Tracked], missing: Missing, seen: set[str]) -> list[Tracked]:
-        """Return which to ask for by id: those with one proof of deletion first, then those never asked for."""
-        horizon, now = self.timing.iso(-RECHECK_DAYS * 86_400), self.timing.iso()
-        perhaps_gone = {
-            key: t for key, t in tracked.items() if t.gone_run_id is not None and not t.is_deleted and key not in seen
-        }
-        candidates = [*perhaps_gone.values(), *(t for key, t in missing.ids.items() if key not in perhaps_gone)]
-        due = [
-            t
-            for t in candidates
-            if t.gone_run_id is not None or t.checked_at is None or not horizon <= t.checked_at <= now
-        ]
-        return sorted(due, key=lambda t: (t.gone_run_id is None, t.checked_at or ""))[:CHECKS_A_RUN]
+    def _store(self, conn: sqlite3.Connection, tracked: Tracked, got: Fetched, now: str) -> None:
+        """Store what came of a conversation that no list shows; it answers what a list last said of it."""
+        if not tracked.is_current and got.incomplete_reason is None:
+            tracking.mark_stored(conn, tracked.listed, now)
+        self.changes.append(ingest(conn, arrival_of(self.source.provider, got, tracked, now), self.run_id).changes)
 
-    def _ask(self, tracked: Tracked, *, may_conclude: bool) -> None:
+    def _due(self, candidates: dict[str, Tracked]) -> list[Tracked]:
+        """Return which to ask for by id: what is still to be read first, then what was never asked for."""
+        due = [t for t in candidates.values() if self._is_due(t)]
+        ranked = sorted(due, key=lambda t: (t.is_current, t.checked_at is not None, t.checked_at or ""))
+        return ranked[:CHECKS_A_RUN]
+
+    def _is_due(self, tracked: Tracked) -> bool:
+        if tracked.gone_proofs or not tracked.is_current or tracked.checked_at is None:
+            return True
+        horizon, now = self.timing.iso(-RECHECK_DAYS * 86_400), self.timing.iso()
+        return not horizon <= tracked.checked_at <= now  # a time ahead of now was written by a wrong clock
+
+    def _ask(self, tracked: Tracked) -> None:
         got = self.source.fetch_one(self._wanted(tracked))
         key, now = tracked.conversation_id, self.timing.iso()
         with self.writer.transaction() as conn:
             if isinstance(got, Fetched):
-                arrival = arrival_of(self.source.provider, got, tracked, now)
-                self.changes.append(ingest(conn, arrival, self.run_id).changes)
-                tracking.save_check(conn, key, now, None)
-            elif got.is_gone and tracked.gone_run_id in (None, self.run_id):
-                tracking.save_check(conn, key, now, self.run_id)
-            elif got.is_gone and may_conclude and tracking.set_deleted(conn, key, now):
-                self.changes.append((Change("gone"),))
-                runs.record_changes(conn, self.run_id, key, [Change("gone")])
-                apply_listing(conn, self.source.provider, key, self.run_id, now)  # nothing more of it can be had
+                tracking.mark_alive(conn, key, now)
+                self._store(conn, tracked, got, now)
+            elif got.is_gone or got.is_unknown:
+                weight = DELETED_WEIGHT if got.is_gone else UNKNOWN_WEIGHT
+                tracking.add_proof(conn, key, now, self.run_id, weight)

@@ -11,7 +11,7 @@ This module knows sources and stores, neither HTTP nor SQL.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from mirror.store import account_data, payloads, runs, scopes, settings, trackin
 from mirror.store.conversations import message_total
 from mirror.store.runs import Change
 from mirror.sync import memory, plan
-from mirror.sync.missing import MissingReview, ended_workspaces
+from mirror.sync.missing import DELETED_WEIGHT, MissingReview, ended_workspaces
 from mirror.sync.outcome import ErrorCollector, Outcome, incomplete, with_forecast
 
 if TYPE_CHECKING:
@@ -38,7 +38,23 @@ if TYPE_CHECKING:
     from mirror.timing import Timing
 
 FULL_EVERY = 7 * 86_400.0  # seconds between full runs: a list that lost rows is found out within a week
+VERIFY_AFTER = 20 * 3600.0  # seconds after a reading before it is read again: a copy that lags has caught up by then
+VERIFY_BATCHES_FULL = 5  # batches read again in a full run, one in others: a small account is verified within weeks
 ROWS_A_TRANSACTION = 200  # list rows remembered at once: each commit waits for the disk
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOptions:
+    """How a run differs from the ordinary one.
+
+    ``full``: read every list to its end. ``dry``: list and compare only. ``accept_deletions``: the person confirms that
+    what the lists lack was deleted; what is alive stays. ``verify``: read a batch of unchanged conversations once more.
+    """
+
+    full: bool = False
+    dry: bool = False
+    accept_deletions: bool = False
+    verify: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +70,31 @@ class _Visit:
 class Sync:
     """One run over one source into one database."""
 
-    def __init__(self, writer: Writer, source: Source, timing: Timing, report: Report, run_id: int) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        source: Source,
+        timing: Timing,
+        report: Report,
+        run_id: int,
+        options: SyncOptions | None = None,
+    ) -> None:
         self.writer, self.source, self.timing, self.report, self.run_id = writer, source, timing, report, run_id
+        self.options = options or SyncOptions()
         self.outcome = Outcome()
         self.errors: list[ChatmirrorError] = []
         self._explained: set[str] = set()  # ids with another title or project in this run: that explains a new time
 
-    def run(self, *, full: bool = False, dry: bool = False) -> Outcome:
+    def run(self) -> Outcome:
         """Bring the mirror up to date; errors end up in the outcome, interruptions go through."""
         try:
             identity = self.outcome.identity = self.source.identity()
-            self._refuse_other_account(identity, dry=dry)
-            if not dry and (error := ended_workspaces(self.writer, self.source, identity, self.timing.iso())):
-                self.errors.append(error)
+            self._refuse_other_account(identity)
+            if not self.options.dry:
+                self.errors += ended_workspaces(self.writer, self.source, identity, self.timing.iso())
             for workspace in identity.workspaces:
                 if not self._is_limited:
-                    self._sync_workspace(workspace, full=full, dry=dry)
+                    self._sync_workspace(workspace)
         except ChatmirrorError as error:
             self.errors.append(error)
         self._conclude()
@@ -80,7 +105,7 @@ class Sync:
         """Whether the service asked for fewer requests: then nothing more is asked of it, for any workspace."""
         return any(isinstance(error, RateLimitError) for error in self.errors)
 
-    def _refuse_other_account(self, identity: Identity, *, dry: bool) -> None:
+    def _refuse_other_account(self, identity: Identity) -> None:
         key = f"owner:{self.source.provider}"
         owner = settings.setting(self.writer.conn, key)
         if owner not in (None, identity.user_id):
@@ -88,7 +113,7 @@ class Sync:
                 f"This database belongs to another account (…{str(owner)[-4:]}; the login is …{identity.user_id[-4:]});"
                 " nothing was written. Use another -d PATH, or `chatmirror auth` with the right login."
             )
-        if owner is None and not dry:
+        if owner is None and not self.options.dry:
             with self.writer.transaction() as conn:
                 settings.remember(conn, key, identity.user_id)
 
@@ -103,16 +128,16 @@ class Sync:
 
     # -- one workspace
 
-    def _sync_workspace(self, workspace: Workspace, *, full: bool, dry: bool) -> None:
-        visit = self._enter(workspace, full=full)
-        if visit.remembered.lists_limited and not dry:
+    def _sync_workspace(self, workspace: Workspace) -> None:
+        visit = self._enter(workspace)
+        if visit.remembered.lists_limited and not self.options.dry:
             self._fetch(workspace)  # lists took all that was granted: what they showed comes first this time
             self._save_memory(visit)
         if self._is_limited:
             return
         results = self._read_lists(visit)
         visit.remembered.lists_limited = any(isinstance(result.error, RateLimitError) for result in results)
-        if dry:
+        if self.options.dry:
             self._compare_only(workspace, results)
             return
         try:
@@ -123,10 +148,10 @@ class Sync:
         if whole and self._is_clean(visit):
             self._close(visit, results)
 
-    def _enter(self, workspace: Workspace, *, full: bool) -> _Visit:
+    def _enter(self, workspace: Workspace) -> _Visit:
         remembered = memory.load(self.writer.conn, workspace.id)
         # A clock may have been wrong: a last full run in the future counts as none.
-        full = full or not 0 <= self.timing.now() - remembered.full_at < FULL_EVERY
+        full = self.options.full or not 0 <= self.timing.now() - remembered.full_at < FULL_EVERY
         self.outcome.is_full = self.outcome.is_full or full
         self.source.enter(workspace, memory.load_source(self.writer.conn, workspace.id))
         name = workspace.name or workspace.structure or "personal"
@@ -145,7 +170,10 @@ class Sync:
             self._save_account_data(visit.workspace)
         if self._is_limited or not self._fetch(visit.workspace) or self._is_limited:
             return False
-        return not self._review_missing(visit.workspace, results, listed, all_read=all_read)
+        stopped = self._review_missing(visit.workspace, results, listed, all_read=all_read)
+        if self.options.verify and not self._is_limited:
+            self._verify(visit)
+        return not stopped
 
     # -- lists
 
@@ -214,7 +242,7 @@ class Sync:
         if news & {"title", "project_id", "gpt_id"} and "list_us" in news:
             self._explained.add(key)
         if is_import and self._is_import_current(conn, row):
-            tracking.mark_stored(conn, row)
+            tracking.mark_stored(conn, row, now)
         tracking.set_missing(conn, [key], None)
         changes = [Change("back")] if is_back else []
         runs.record_changes(conn, self.run_id, key, changes)
@@ -255,19 +283,26 @@ class Sync:
         with self.writer.transaction() as conn:
             if isinstance(got, NotFetched):
                 self._settle_not_fetched(conn, tracked, got)
-                apply_listing(conn, self.source.provider, tracked.conversation_id, self.run_id, self.timing.iso())
+                self._apply(conn, tracked)
                 return
             self._mark(conn, tracked, got)  # first, so that the row written next says whether it is complete
             ingested = ingest(conn, arrival_of(self.source.provider, got, tracked, self.timing.iso()), self.run_id)
-            if ingested.is_generating and got.incomplete_reason is None:
+            if got.incomplete_reason is None and ingested.incomplete_reason is not None:
+                self._fail(conn, tracked, ingested.incomplete_reason)
+                self._apply(conn, tracked)
+            elif ingested.is_generating and got.incomplete_reason is None:
                 tracking.mark_generating(conn, tracked.conversation_id)
         self.outcome.count(ingested.changes)
+
+    def _apply(self, conn: sqlite3.Connection, tracked: Tracked) -> None:
+        """Bring the conversation's own row to what is tracked of it now."""
+        apply_listing(conn, self.source.provider, tracked.conversation_id, self.run_id, self.timing.iso())
 
     def _mark(self, conn: sqlite3.Connection, tracked: Tracked, got: Fetched) -> None:
         if got.incomplete_reason is not None:
             self._fail(conn, tracked, got.incomplete_reason)
             return
-        tracking.mark_stored(conn, tracked.listed)
+        tracking.mark_stored(conn, tracked.listed, self.timing.iso())
         if got.is_branch_only:
             again = tracked.is_current and tracked.is_branch_only
             self._ask_for_tree_later(conn, tracked, tracked.tries + 1 if again else 0)
@@ -280,12 +315,12 @@ class Sync:
             return
         if got.is_gone and tracked.gone_run_id not in (None, self.run_id):
             # Listed, and twice proven deleted: the list is stale, and asking now and then is enough.
-            tracking.mark_stored(conn, tracked.listed)
+            tracking.mark_stored(conn, tracked.listed, self.timing.iso())
             self._ask_for_tree_later(conn, tracked, tracked.tries)
             return
         self._fail(conn, tracked, got.reason)
         if got.is_gone:
-            tracking.save_check(conn, tracked.conversation_id, self.timing.iso(), self.run_id)
+            tracking.add_proof(conn, tracked.conversation_id, self.timing.iso(), self.run_id, DELETED_WEIGHT)
 
     def _ask_for_tree_later(self, conn: sqlite3.Connection, tracked: Tracked, tries: int) -> None:
         retry_at = self.timing.iso(plan.retry_pause(tries))
@@ -301,28 +336,70 @@ class Sync:
         self, workspace: Workspace, results: Sequence[ListResult], listed: set[str], *, all_read: bool
     ) -> bool:
         """Look after what no list shows any more; return whether the run stopped for safety."""
-        review = MissingReview(self.writer, self.source, self.timing, self.run_id)
-        stop = None
+        review = MissingReview(
+            self.writer, self.source, self.timing, self.run_id, is_confirmed=self.options.accept_deletions
+        )
         try:
             stop = review.run(workspace.id, results, listed, all_read=all_read)
-        except RateLimitError as error:
-            self.report.note(f"missing conversations are asked for in another run: {error.message}")
-            if error.is_final:
-                self.errors.append(error)
         finally:
             for changes in review.changes:
                 self.outcome.count(changes)
+        if review.error is not None:
+            self.report.note(f"not all missing conversations were asked for: {review.error.message}")
+            if isinstance(review.error, RateLimitError) and review.error.is_final:
+                self.errors.append(review.error)
         if stop is not None:
             self.errors.append(stop)
         return stop is not None
+
+    def _verify(self, visit: _Visit) -> None:
+        """Read a batch of stored conversations once more: a lagging copy, a cut tree or a branch switch shows there.
+
+        What moved no time at the service shows nowhere else. Nothing that fails here makes a run fail: what is stored
+        answers what the lists show.
+        """
+        size = self.source.rereads_at_once() * (VERIFY_BATCHES_FULL if visit.full else 1)
+        before = self.timing.iso(-VERIFY_AFTER)
+        due = tracking.to_verify(self.writer.conn, self.source.provider, visit.workspace.id, before, size)
+        by_id = {t.conversation_id: t for t in due}
+        failed: list[ChatmirrorError] = []
+        with ErrorCollector(failed):
+            for got in self.source.fetch([replace(self._wanted(t), explained=True) for t in due]):
+                self._settle_verified(by_id[got.conversation_id], got)
+        for error in failed:
+            self.report.note(f"not all was read again: {error.message}")
+            if isinstance(error, RateLimitError) and error.is_final:
+                self.errors.append(error)
+
+    def _settle_verified(self, tracked: Tracked, got: Fetched | NotFetched) -> None:
+        now, key = self.timing.iso(), tracked.conversation_id
+        if isinstance(got, NotFetched) and got.later:
+            return
+        with self.writer.transaction() as conn:
+            if isinstance(got, NotFetched) or got.incomplete_reason is not None or got.is_branch_only:
+                tracking.mark_verified(conn, key, now, was_same=True)  # tried; its turn comes again after all others
+                return
+            ingested = ingest(conn, arrival_of(self.source.provider, got, tracked, now), self.run_id)
+            tracking.mark_verified(conn, key, now, was_same=not ingested.changes)
+            if ingested.incomplete_reason is not None:
+                self._fail(conn, tracked, ingested.incomplete_reason)
+                self._apply(conn, tracked)
+        self.outcome.count(ingested.changes)
 
     # -- the rest
 
     def _save_account_data(self, workspace: Workspace) -> None:
         now = self.timing.iso()
-        row = {"id": workspace.id, "name": workspace.name, "plan": workspace.plan, "structure": workspace.structure}
+        row = {
+            "id": workspace.id,
+            "name": workspace.name,
+            "plan": workspace.plan,
+            "structure": workspace.structure,
+            "provider": self.source.provider,
+            "left_at": None,
+        }
         with self.writer.transaction() as conn:
-            account_data.save_named(conn, "accounts", {**row, "provider": self.source.provider}, now)
+            account_data.save_named(conn, "accounts", row, now)
         with ErrorCollector(self.errors):
             unnamed = account_data.unnamed_gpts(self.writer.conn, self.source.provider)
             items = list(self.source.account_items(unnamed_gpts=unnamed))

@@ -124,6 +124,9 @@ class Parrot:
     def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem]:
         yield AccountItem("project", "nest-1", {"name": "The nest", "url": SERVICE.project_url("nest-1")})
 
+    def rereads_at_once(self) -> int:
+        return 0
+
     def is_signed_in(self) -> bool:
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,8 +53,8 @@ def test_find_missing(
         pytest.param(6, 59, {}, True, id="more than five and a tenth"),
         pytest.param(6, 60, {}, False, id="a tenth exactly"),
         pytest.param(60, 60, {}, True, id="all"),
-        pytest.param(60, 60, {"gone_run_id": 1}, False, id="all proven deleted"),
-        pytest.param(60, 60, {"checked_at": "2026-01-01T00:00:00.000Z"}, False, id="all known to be alive"),
+        pytest.param(60, 60, {"gone_proofs": 2}, False, id="all said to be deleted"),
+        pytest.param(60, 60, {"checked_at": "2026-01-01T00:00:00.000Z"}, True, id="all known to be alive"),
     ],
 )
 def test_too_many_missing_are_suspicious(count: int, of: int, more: dict[str, Any], is_suspicious: bool) -> None:
@@ -61,3 +62,22 @@ def test_too_many_missing_are_suspicious(count: int, of: int, more: dict[str, An
     found = find_missing(tracked, read(MAIN), {f"c{n}" for n in range(count, of)}, all_read=False)
     assert found.looked_for == of
     assert found.is_suspicious is is_suspicious
+
+
+@pytest.mark.parametrize(
+    ("gone", "alive", "moved", "is_suspicious"),
+    [
+        pytest.param(20, 0, 0, False, id="all of twenty that were asked for are gone: the rest is explained"),
+        pytest.param(19, 0, 0, True, id="too few were asked for"),
+        pytest.param(18, 2, 0, False, id="nine of ten"),
+        pytest.param(17, 3, 0, True, id="too many of them are alive"),
+        pytest.param(0, 0, 50, False, id="all that were looked at stand in another list"),
+        pytest.param(10, 0, 10, False, id="gone and moved together"),
+    ],
+)
+def test_what_was_asked_for_explains_the_rest(gone: int, alive: int, moved: int, is_suspicious: bool) -> None:
+    tracked = [known(f"c{n}") for n in range(100)]
+    asked = [known(f"gone{n}", gone_proofs=2) for n in range(gone)]
+    asked += [known(f"alive{n}", checked_at="2026-01-01T00:00:00.000Z") for n in range(alive)]
+    found = find_missing([*tracked, *asked], read(MAIN), set(), all_read=False)
+    assert replace(found, moved=moved).is_suspicious is is_suspicious
