@@ -1,5 +1,5 @@
 """``python -m mirror`` is ``chatmirror``."""
 
-from mirror.cli.commands import main
+from mirror.cli import main
 
 main()

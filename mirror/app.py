@@ -1,33 +1,93 @@
-"""Whole jobs, put together: database, login, source and run row. What the command line and the demo call.
+"""Whole jobs, as the commands call them: database, login, source and run row put together.
 
 Each job that writes leaves one row in ``sync_runs``, also when it fails or is stopped.
 """
 
 from __future__ import annotations
 
-import sys
+import logging
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mirror import __version__, credentials
-from mirror.errors import ChatmirrorError, Terminated
+from mirror import __version__
+from mirror.chatgpt.login import LOGIN_FORM as CHATGPT_LOGIN
+from mirror.credentials.stored import load_login, save_login
+from mirror.errors import BUG, INTERRUPTED, TERMINATED, ChatmirrorError, Terminated, bug_message
 from mirror.health import integrity
+from mirror.services import service_of
 from mirror.store import runs, settings
-from mirror.store.database import Writer
+from mirror.store.database import Writer, translated
 from mirror.store.search import cjk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from mirror.chatgpt.source import ChatGPT
+    from mirror.credentials.login import Login, LoginForm
+    from mirror.health.integrity import Findings
     from mirror.importing import Imported
-    from mirror.source import Identity
+    from mirror.source import Identity, Source
     from mirror.sync.outcome import Outcome, Report
     from mirror.sync.run import SyncOptions
     from mirror.timing import Timing
+    from mirror.web.client import Client
     from mirror.web.pacing import Pacing
+
+REQUESTS = logging.getLogger("chatmirror.web")  # one line a request: method, path, status, bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """How one service is reached: the form of its login, and what makes its source.
+
+    ``source`` takes the client, the login, and what the source calls with the login when the service has renewed it.
+    """
+
+    form: LoginForm
+    source: Callable[[Client, Login, Callable[[Login], None]], Source]
+
+
+def _chatgpt(client: Client, login: Login, renewed: Callable[[Login], None]) -> Source:
+    from mirror.chatgpt.session import Session
+    from mirror.chatgpt.source import ChatGPT
+
+    return ChatGPT(Session(client, login, renewed))
+
+
+# A second service is one more line here, and its entry in mirror/services.py.
+CONNECTORS = {"chatgpt": Connector(CHATGPT_LOGIN, _chatgpt)}
+DEFAULT_PROVIDER = "chatgpt"
+
+
+def connect(login: Login, environ: Mapping[str, str], timing: Timing, provider: str) -> tuple[Source, Pacing]:
+    """Return a service as a source that signs in with this login, and the pacing of its requests."""
+    from mirror.web.client import Client
+    from mirror.web.pacing import Pacing
+    from mirror.web.transport import RequestsWire, is_loopback
+
+    connector = CONNECTORS[provider]
+    wire = RequestsWire(environ.get("CHATMIRROR_BASE_URL") or service_of(provider).home_url, timing.monotonic)
+    if is_loopback(wire.base_url):
+        timing.scale = _scale(environ.get("CHATMIRROR_WAIT_SCALE"))
+    pacing = Pacing(timing)
+
+    def store(renewed: Login) -> None:
+        if renewed.is_stored:
+            save_login(renewed, environ, connector.form)
+
+    return connector.source(Client(wire, pacing, REQUESTS.info), login, store), pacing
+
+
+def _connect_stored(environ: Mapping[str, str], timing: Timing, provider: str) -> tuple[Source, Pacing]:
+    return connect(load_login(environ, CONNECTORS[provider].form), environ, timing, provider)
+
+
+def _scale(text: str | None) -> float:
+    try:
+        return max(0.0, float(text)) if text else 1.0
+    except ValueError:
+        return 1.0
 
 
 @dataclass(slots=True)
@@ -36,6 +96,10 @@ class Run:
 
     id: int
     columns: dict[str, Any] = field(default_factory=dict)
+
+    def failed(self, error: BaseException) -> None:
+        """Let the row say why the run failed."""
+        self.columns.update(_ending(error))
 
 
 @contextmanager
@@ -47,15 +111,15 @@ def recorded(writer: Writer, command: str, timing: Timing, provider: str | None 
         if not cjk.is_filled(conn):
             cjk.fill(conn)
     try:
-        yield run
+        with translated(writer.path):
+            yield run
+        run.columns.setdefault("exit_code", 0)
+        run.columns.setdefault("outcome", "current")
     except BaseException as error:
-        run.columns.update(_ending(error))
+        run.failed(error)
         raise
     finally:
-        # Not in a later breath: whatever ended the run, its row says so before the lock is let go.
-        if sys.exc_info()[0] is None:
-            run.columns.setdefault("exit_code", 0)
-            run.columns.setdefault("outcome", "current")
+        # Close the row before the lock is released.
         with writer.transaction() as conn:
             runs.finish(conn, run.id, finished_at=timing.iso(), waits=round(timing.waited, 3), **run.columns)
         writer.checkpoint()
@@ -65,52 +129,26 @@ def _ending(error: BaseException) -> dict[str, Any]:
     if isinstance(error, ChatmirrorError):
         return {"outcome": error.outcome, "exit_code": error.exit_code, "message": error.message}
     if isinstance(error, KeyboardInterrupt):
-        return {"outcome": "interrupted", "exit_code": 143 if isinstance(error, Terminated) else 130}
-    return {"outcome": "bug", "exit_code": 1, "message": type(error).__name__}
-
-
-def connect(environ: Mapping[str, str], timing: Timing, log: Callable[[str], None]) -> tuple[ChatGPT, Pacing]:
-    """Return the service as a source, with the login that the environment or the stored file gives."""
-    return connect_with(credentials.load(environ), environ, timing, log)
-
-
-def connect_with(
-    login: credentials.Login, environ: Mapping[str, str], timing: Timing, log: Callable[[str], None]
-) -> tuple[ChatGPT, Pacing]:
-    """Return the service as a source, with this login."""
-    from mirror.chatgpt.session import Session  # noqa: PLC0415 - see above
-    from mirror.chatgpt.source import ChatGPT  # noqa: PLC0415 - see above
-    from mirror.web.client import Client  # noqa: PLC0415 - requests is slow to import
-    from mirror.web.pacing import Pacing  # noqa: PLC0415 - see above
-    from mirror.web.transport import DEFAULT_BASE_URL, RequestsWire, is_loopback  # noqa: PLC0415 - see above
-
-    wire = RequestsWire(environ.get("CHATMIRROR_BASE_URL") or DEFAULT_BASE_URL, timing.monotonic)
-    if is_loopback(wire.base_url):
-        timing.scale = _scale(environ.get("CHATMIRROR_WAIT_SCALE"))
-    pacing = Pacing(timing)
-
-    def store(renewed: credentials.Login) -> None:
-        if renewed.is_stored:
-            credentials.save(renewed, environ)
-
-    return ChatGPT(Session(Client(wire, pacing, log), login, store)), pacing
-
-
-def _scale(text: str | None) -> float:
-    try:
-        return max(0.0, float(text)) if text else 1.0
-    except ValueError:
-        return 1.0
+        return {"outcome": "interrupted", "exit_code": TERMINATED if isinstance(error, Terminated) else INTERRUPTED}
+    return {"outcome": "bug", "exit_code": BUG, "message": bug_message(error)}
 
 
 def sync(
-    path: Path, environ: Mapping[str, str], timing: Timing, report: Report, options: SyncOptions | None = None
+    path: Path,
+    environ: Mapping[str, str],
+    timing: Timing,
+    report: Report,
+    options: SyncOptions | None = None,
+    *,
+    provider: str = DEFAULT_PROVIDER,
 ) -> Outcome:
-    """Run the nightly job; the outcome's error, if any, has been recorded and is the caller's to raise."""
-    from mirror.sync.run import Sync  # noqa: PLC0415 - keeps --help fast
+    """Run the nightly job; the outcome's error, if any, is recorded; the caller raises it."""
+    from mirror.sync.run import Sync
 
-    with Writer(path) as writer, recorded(writer, "sync", timing, "chatgpt") as run:
-        source, pacing = connect(environ, timing, report.note)
+    # A run that cannot start leaves no empty database and no lock file. Where there is a database, its row says why.
+    connected = None if path.exists() else _connect_stored(environ, timing, provider)
+    with Writer(path) as writer, recorded(writer, "sync", timing, provider) as run:
+        source, pacing = connected or _connect_stored(environ, timing, provider)
         job = Sync(writer, source, timing, report, run.id, options)
         try:
             outcome = job.run()
@@ -118,9 +156,9 @@ def sync(
             run.columns.update(asdict(job.outcome.counts), requests=pacing.requests, is_full=int(job.outcome.is_full))
         if outcome.identity is not None:
             with writer.transaction() as conn:
-                settings.remember(conn, f"session_expires:{source.provider}", outcome.identity.expires)
+                settings.remember(conn, f"session_expires:{provider}", outcome.identity.expires)
         if outcome.error is not None:
-            run.columns.update(_ending(outcome.error))
+            run.failed(outcome.error)
         elif options is not None and options.dry:
             run.columns.update(outcome="dry run", exit_code=None)
     return outcome
@@ -129,21 +167,46 @@ def sync(
 def import_archives(
     path: Path, archives: Sequence[Path], timing: Timing, progress: Callable[[int, int], None]
 ) -> Imported:
-    """Import exports and captures; the result's error, if any, has been recorded and is the caller's to raise."""
-    from mirror.importing import run_import  # noqa: PLC0415 - keeps --help fast
+    """Import exports and captures; the result's error, if any, is recorded; the caller raises it."""
+    from mirror.importing import run_import
 
     with Writer(path) as writer, recorded(writer, "import", timing) as run:
         result = run_import(writer, archives, run.id, timing, progress)
         run.columns.update(new=result.new, changed=result.changed, unchanged=result.unchanged)
         run.columns.update(failed=len(result.problems))
         if result.error is not None:
-            run.columns.update(_ending(result.error))
+            run.failed(result.error)
     return result
 
 
-def try_login(
-    login: credentials.Login, environ: Mapping[str, str], timing: Timing, log: Callable[[str], None]
-) -> Identity:
+def rebuild(path: Path, timing: Timing, progress: Callable[[int, int], None]) -> int:
+    """Derive all rows again from the stored payloads; return how many conversations changed by it."""
+    with Writer(path) as writer, recorded(writer, "rebuild", timing) as run:
+        changed = integrity.rebuild(writer, timing, progress)
+        run.columns.update(changed=changed)
+    return changed
+
+
+def check(
+    path: Path, timing: Timing, progress: Callable[[int, int], None], *, repair: bool = False
+) -> tuple[Findings, int]:
+    """Check everything; return what is wrong, and how many findings were repaired.
+
+    ``repair``: derive again what is wrong, then check again.
+    """
+    with Writer(path) as writer, translated(path):
+        found = integrity.check(writer.conn, progress)
+        if not (repair and found.all):
+            return found, 0
+        with recorded(writer, "repair", timing) as run:
+            integrity.repair(writer, found, timing)
+            left = integrity.check(writer.conn, lambda *_: None)
+            if (error := left.error(path)) is not None:
+                run.failed(error)
+        return left, len(found.all)
+
+
+def try_login(login: Login, environ: Mapping[str, str], timing: Timing, provider: str = DEFAULT_PROVIDER) -> Identity:
     """Sign in and ask whose login it is; raises SignInError or ServiceError."""
-    source, _ = connect_with(login, environ, timing, log)
+    source, _ = connect(login, environ, timing, provider)
     return source.identity()

@@ -3,37 +3,37 @@
 ChatmirrorError
 ├── UsageError            2   the command line or a file given to it
 ├── IncompleteError       3   finished, some conversations not saved
-├── SignInError           4   the login is missing, ended or refused
-├── ServiceError          5   the service is unreachable or unwell
-├── RateLimitError        6   the service asked for a pause longer than a run
-├── SafetyStopError            7   something a person must look at; nothing was marked gone
+├── SignInError           4   the login is missing, expired or refused
+├── ServiceError          5   the service is unreachable or returns errors
+├── RateLimitError        6   the service asked for a longer pause than a run can wait
+├── SafetyStopError       7   something a person must look at; nothing was marked as deleted
 ├── StorageError          8   the local disk
 ├── DamagedError          9   the database is damaged
 ├── ForeignDatabaseError 10   made by a newer chatmirror, or not by chatmirror
-└── BusyError            11   another run holds the database
+├── BusyError            11   another run holds the database
+└── NotFreshError             of `chatmirror status`: with the exit code of the last run
 
-Each message says what happened, what is safe, and what to do. They derive from click's exception, so that the
-command line needs no ladder of try and except.
+Each message says what happened, what is safe, and what to do. These are plain exceptions; ``mirror.cli.entry`` turns
+them into a line on stderr and an exit code.
 """
 
 from __future__ import annotations
 
-from typing import IO, Any, ClassVar
+from pathlib import Path
 
-import click
+# The exit codes of endings that are no ChatmirrorError; 128 + the signal's number, as shells have it.
+BUG, INTERRUPTED, TERMINATED = 1, 130, 143
 
 
-class ChatmirrorError(click.ClickException):
-    """The root: knows its exit code, its outcome in ``sync_runs`` and how to show itself on one line."""
+class ChatmirrorError(Exception):
+    """The root: a message for a person, an exit code, and the outcome in ``sync_runs``."""
 
-    exit_code: ClassVar[int] = 1
-    outcome: ClassVar[str] = "failed"
+    exit_code: int = 1
+    outcome: str = "failed"
 
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Print the one line to stderr, safe for a terminal and for an ASCII locale."""
-        from mirror.terminal import safe  # noqa: PLC0415 - keeps --help free of it
-
-        click.echo(f"chatmirror: {safe(self.format_message())}", file=file, err=file is None)
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
 class UsageError(ChatmirrorError):
@@ -51,23 +51,23 @@ class IncompleteError(ChatmirrorError):
 
 
 class SignInError(ChatmirrorError):
-    """The service does not take the login."""
+    """The service does not accept the login, or there is none."""
 
     exit_code = 4
     outcome = "sign-in needed"
 
 
 class ServiceError(ChatmirrorError):
-    """The service cannot be reached or answers nonsense; another night may be better."""
+    """The service cannot be reached or returns errors; a later run may succeed."""
 
     exit_code = 5
-    outcome = "service unwell"
+    outcome = "service error"
 
 
 class RateLimitError(ChatmirrorError):
-    """The service wants fewer requests; the run stopped so as not to lock the person out.
+    """The service wants fewer requests; the run stopped before the service would lock the account.
 
-    ``is_final``: it wants none at all for now; otherwise some kinds of requests go on.
+    ``is_final``: it accepts none at all for now; otherwise some kinds of requests are still accepted.
     """
 
     exit_code = 6
@@ -76,10 +76,10 @@ class RateLimitError(ChatmirrorError):
 
 
 class SafetyStopError(ChatmirrorError):
-    """What the service says would lose something if believed: a person must look."""
+    """What the service says would lose data if it were believed: a person must look."""
 
     exit_code = 7
-    outcome = "brake"
+    outcome = "safety stop"
 
 
 class StorageError(ChatmirrorError):
@@ -110,11 +110,21 @@ class BusyError(ChatmirrorError):
     outcome = "busy"
 
 
+class NotFreshError(ChatmirrorError):
+    """The mirror is not fresh, because of what the last run ended with."""
+
+    outcome = "not fresh"
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM asked the run to stop; exit code 143."""
 
 
-# With several causes the most severe names the run (reliability: 9 > 8 > 10 > 7 > 4 > 6 > 5 > 3).
+# Of several causes the most severe one decides the run's exit code: 9 > 8 > 10 > 7 > 4 > 6 > 5 > 3.
 SEVERITY = (
     DamagedError,
     StorageError,
@@ -128,6 +138,21 @@ SEVERITY = (
 
 
 def most_severe(errors: list[ChatmirrorError]) -> ChatmirrorError | None:
-    """Return the error that decides a run's exit code, the first of its kind; None for an empty list."""
+    """Return the error that decides a run's exit code, the first of its kind; None if there is none."""
     ranked = [error for kind in SEVERITY for error in errors if isinstance(error, kind)]
     return ranked[0] if ranked else next(iter(errors), None)
+
+
+def bug_message(error: BaseException) -> str:
+    """Return the line for an error that nobody foresaw: its type and place.
+
+    Never its own message, which can hold a secret or the text of a chat.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" in {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+    return (
+        f"internal error ({type(error).__name__}{place}); what is saved is safe. Please report it; CHATMIRROR_DEBUG=1"
+        " prints the details, without chats or secrets."
+    )

@@ -1,4 +1,4 @@
-"""Time, waiting and chance, passed in everywhere so that tests never wait and can repeat themselves."""
+"""Time, waiting and randomness, passed in so that tests do not wait and always do the same."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Timing:
-    """``now``: wall clock, epoch seconds, for display only; ``monotonic``: for durations; ``waited``: seconds slept."""
+    """The clocks and the randomness of one run.
+
+    ``now``: wall clock, epoch seconds, for display only; ``monotonic``: for durations; ``scale``: multiplies every
+    wait; ``waited``: seconds slept so far.
+    """
 
     now: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic

@@ -9,7 +9,7 @@ from pathlib import Path
 BIN = Path(sys.executable).parent
 
 
-def run(folder, *command):
+def run(folder: Path, *command: str) -> tuple[int, str, str]:
     """Return exit code, stdout and stderr."""
     found = subprocess.run(
         [str(BIN / command[0]), *command[1:]], cwd=folder, capture_output=True, check=False, timeout=60

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from mirror import app
@@ -15,6 +16,7 @@ from mirror.sync.run import SyncOptions
 from mirror.timing import Timing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 DAY = 86_400.0
@@ -34,6 +36,29 @@ class Silent:
 
     def stored(self, title):
         pass
+
+
+class _Calling(logging.Handler):
+    def __init__(self, act: Callable[[str], None]) -> None:
+        super().__init__()
+        self.act = act
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.act(record.getMessage())
+
+
+@contextmanager
+def on_request(act: Callable[[str], None]) -> Iterator[None]:
+    """Call ``act`` with the line that each request logs; what it raises stops the run there."""
+    logger, handler = logging.getLogger("chatmirror.web"), _Calling(act)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 class Night:
@@ -77,7 +102,8 @@ class Night:
         self.service.requests.clear()
         report = Silent()
         options = SyncOptions(verify=self.verify, **how)
-        outcome = app.sync(self.path, self.environ, self.timing(), report, options)
+        with on_request(report.note):
+            outcome = app.sync(self.path, self.environ, self.timing(), report, options)
         self.notes = report.notes
         return outcome
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -12,6 +13,7 @@ import time
 import zipfile
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pexpect
 import pytest
@@ -20,10 +22,13 @@ from trees import tree
 
 from mirror.simulator import Knobs
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 CHATMIRROR = str(Path(sys.executable).with_name("chatmirror"))
 
 
-def run(night, *arguments, given=None, **environ):
+def run(night: Night, *arguments: str, given: bytes | None = None, **environ: str) -> tuple[int, str, str]:
     """One command in an environment as bare as cron's."""
     found = subprocess.run(
         [CHATMIRROR, *arguments],
@@ -38,19 +43,19 @@ def run(night, *arguments, given=None, **environ):
 
 
 @pytest.fixture
-def night(tmp_path):
+def night(tmp_path: Path) -> Iterator[Night]:
     with Night(tmp_path) as opened:
         opened.account.clock.seconds = time.time()
         yield opened
 
 
-def test_success_without_a_terminal_says_nothing(night):
+def test_success_without_a_terminal_says_nothing(night: Night) -> None:
     """Cron mails any output: a night that is current has none, in an empty environment and an ASCII locale."""
     assert run(night, "sync", LANG="C", PYTHONUTF8="0") == (0, "", "")
     assert run(night, "sync", HOME="/nonexistent") == (0, "", "")
 
 
-def test_a_failure_is_one_line_on_stderr(night):
+def test_a_failure_is_one_line_on_stderr(night: Night) -> None:
     """What happened, what is safe, what to do; and the exit code of the table."""
     night.knobs.session = "empty"
     code, out, err = run(night, "sync")
@@ -59,7 +64,7 @@ def test_a_failure_is_one_line_on_stderr(night):
     assert "chatmirror auth" in err
 
 
-def test_no_login_at_all(tmp_path, night):
+def test_no_login_at_all(tmp_path: Path, night: Night) -> None:
     """Without a login nothing is asked of the service."""
     del night.environ["CHATGPT_SESSION_TOKEN"]
     code, _, err = run(night, "sync")
@@ -68,7 +73,7 @@ def test_no_login_at_all(tmp_path, night):
     assert night.service.requests == []
 
 
-def test_auth_reads_a_pipe_tries_and_stores(night):
+def test_auth_reads_a_pipe_tries_and_stores(night: Night) -> None:
     """A login piped in is tried first; the next sync uses it, and no secret is printed."""
     cookie = night.environ.pop("CHATGPT_SESSION_TOKEN")
     code, out, err = run(night, "auth", given=night.service.cookie_header(2).encode())
@@ -81,14 +86,14 @@ def test_auth_reads_a_pipe_tries_and_stores(night):
     assert night.account.user_name in out
 
 
-def test_a_wrong_login_is_not_stored(night):
+def test_a_wrong_login_is_not_stored(night: Night) -> None:
     """What the service does not take leaves the old login as it was."""
     night.environ.pop("CHATGPT_SESSION_TOKEN")
     assert run(night, "auth", given=b"wrong-cookie")[0] == 4
     assert not (night.path.parent / "config" / "login.json").exists()
 
 
-def test_a_login_can_be_pasted_at_a_terminal(night):
+def test_a_login_can_be_pasted_at_a_terminal(night: Night) -> None:
     """Longer than a terminal's line, hidden while it is pasted."""
     night.environ.pop("CHATGPT_SESSION_TOKEN")
     night.service.logins.cookies.add("z" * 7000)
@@ -104,7 +109,7 @@ def test_a_login_can_be_pasted_at_a_terminal(night):
     assert b"zzzz" not in child.before
 
 
-def test_two_runs_at_once(night):
+def test_two_runs_at_once(night: Night) -> None:
     """The second one ends with 11 and touches nothing."""
     night.knobs.latency = 0.3
     first = subprocess.Popen(
@@ -119,7 +124,7 @@ def test_two_runs_at_once(night):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_at_once_and_says_what_is_saved(night, number, code):
+def test_a_signal_stops_at_once_and_says_what_is_saved(night: Night, number: int, code: int) -> None:
     """Ctrl-C in the middle of an answer: saved conversations stay, the next run completes."""
     process = subprocess.Popen(
         [CHATMIRROR, "sync"],
@@ -138,7 +143,7 @@ def test_a_signal_stops_at_once_and_says_what_is_saved(night, number, code):
     assert run(night, "sync")[0] == 0
 
 
-def test_a_killed_run_is_caught_up(night):
+def test_a_killed_run_is_caught_up(night: Night) -> None:
     """SIGKILL in the middle: no lock is left, the file is whole, and the next run completes."""
     night.knobs.latency = 0.05
     process = subprocess.Popen(
@@ -154,7 +159,7 @@ def test_a_killed_run_is_caught_up(night):
     assert night.rows("SELECT outcome FROM sync_runs ORDER BY id") == [("interrupted",), ("current",)]
 
 
-def test_importing_an_export_and_syncing_fetches_only_what_changed_since(night):
+def test_importing_an_export_and_syncing_fetches_only_what_changed_since(night: Night) -> None:
     """First the ZIP, then the service: unchanged chats are not asked for again."""
     chats = [night.account.tree(key) for key in night.ids()]
     export = [{**chat, "id": chat["conversation_id"]} for chat in chats]
@@ -180,7 +185,7 @@ def test_importing_an_export_and_syncing_fetches_only_what_changed_since(night):
         ("letter.json", b"Dear aunt,", "letter.json"),
     ],
 )
-def test_a_hopeless_import_names_the_file(night, name, content, words):
+def test_a_hopeless_import_names_the_file(night: Night, name: str, content: bytes | None, words: str) -> None:
     """What cannot be used at all is a usage error with the file's name, and nothing is imported."""
     if content is not None:
         (night.path.parent / name).write_bytes(content)
@@ -190,7 +195,7 @@ def test_a_hopeless_import_names_the_file(night, name, content, words):
     assert "Traceback" not in err
 
 
-def test_a_hopeless_file_costs_no_other(night):
+def test_a_hopeless_file_costs_no_other(night: Night) -> None:
     """Of several files the good ones are imported and the bad ones named; exit 3, and 2 where all are bad."""
     folder = night.path.parent
     (folder / "good.json").write_text(json.dumps([{**tree("hello", "hi"), "id": "x"}]))
@@ -206,7 +211,7 @@ def test_a_hopeless_file_costs_no_other(night):
     assert "gone.json" in err
 
 
-def test_one_unusable_conversation_costs_no_other(night):
+def test_one_unusable_conversation_costs_no_other(night: Night) -> None:
     """The rest is imported, the bad one is named, exit 3."""
     good = [
         {**tree("hello", "hi", conversation_id=f"00000000-0000-4000-8000-00000000000{n}"), "id": "x"} for n in range(3)
@@ -220,7 +225,7 @@ def test_one_unusable_conversation_costs_no_other(night):
     assert night.value("SELECT count(*) FROM conversations") == 3
 
 
-def test_status_is_zero_only_when_fresh(night):
+def test_status_is_zero_only_when_fresh(night: Night) -> None:
     """A second cron line can watch the first."""
     assert run(night, "status")[0] == 2
     run(night, "sync")
@@ -235,7 +240,7 @@ def test_status_is_zero_only_when_fresh(night):
     assert "days old" in err
 
 
-def test_a_success_in_the_future_is_none(night):
+def test_a_success_in_the_future_is_none(night: Night) -> None:
     """A clock that went wrong once does not make a mirror look fresh for years."""
     assert run(night, "sync")[0] == 0
     with closing(sqlite3.connect(night.path)) as conn:
@@ -248,7 +253,7 @@ def test_a_success_in_the_future_is_none(night):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize("arguments", [["show", "last"], ["sync", "-v"]])
-def test_a_full_disk_under_the_output_is_said(night, arguments):
+def test_a_full_disk_under_the_output_is_said(night: Night, arguments: list[str]) -> None:
     """What cannot be printed is no bug and no success."""
     assert run(night, "sync")[0] == 0
     command = [CHATMIRROR, *arguments]
@@ -261,7 +266,7 @@ def test_a_full_disk_under_the_output_is_said(night, arguments):
     assert b"Traceback" not in found.stderr
 
 
-def test_status_names_what_is_missing(night):
+def test_status_names_what_is_missing(night: Night) -> None:
     """A chat that could not be saved is named with its reason."""
     key = night.ids()[1]
     night.knobs.poisoned = frozenset({key})
@@ -272,7 +277,7 @@ def test_status_names_what_is_missing(night):
     assert "500" in out
 
 
-def test_backup_is_whole_and_private(night):
+def test_backup_is_whole_and_private(night: Night) -> None:
     """A copy at any time: complete, 0600, and it checks."""
     run(night, "sync")
     assert run(night, "backup", "copy.db") == (0, "", "")
@@ -282,7 +287,7 @@ def test_backup_is_whole_and_private(night):
     assert run(night, "backup", "chats.db")[0] == 2
 
 
-def test_check_finds_and_repairs(night):
+def test_check_finds_and_repairs(night: Night) -> None:
     """A row that is not what its payload says is found; --repair derives it again."""
     run(night, "sync")
     with closing(sqlite3.connect(night.path)) as conn:
@@ -296,7 +301,7 @@ def test_check_finds_and_repairs(night):
     assert night.value("SELECT count(*) FROM messages WHERE text = 'forged'") == 0
 
 
-def _page_of(table):
+def _page_of(table: str) -> str:
     return f"SELECT rootpage FROM sqlite_master WHERE name = '{table}'"
 
 
@@ -308,7 +313,7 @@ CASES = [(damage, command) for damage in ("page", "schema", "text") for command 
     ("damage", "command"),
     [*CASES, ("schema", ("status",)), ("schema", ("sync",)), ("lists", ("sync",)), ("chats", ("rebuild",))],
 )
-def test_a_damaged_file_is_called_damaged(night, damage, command):
+def test_a_damaged_file_is_called_damaged(night: Night, damage: str, command: tuple[str, ...]) -> None:
     """Whatever of the file is spoilt, reading it says so in one line and exit 9, never that the program is wrong."""
     run(night, "sync")
     with closing(sqlite3.connect(night.path)) as conn:
@@ -333,7 +338,7 @@ def test_a_damaged_file_is_called_damaged(night, damage, command):
     assert "bread" not in err
 
 
-def test_rebuild_changes_nothing_that_is_right(night):
+def test_rebuild_changes_nothing_that_is_right(night: Night) -> None:
     """Deriving everything again gives the same rows."""
     run(night, "sync")
     before = night.rows("SELECT * FROM messages")
@@ -341,22 +346,30 @@ def test_rebuild_changes_nothing_that_is_right(night):
     assert night.rows("SELECT * FROM messages") == before
 
 
-def test_no_secret_is_ever_an_option():
+def test_no_secret_is_ever_an_option() -> None:
     """No option takes a cookie or a token: the command line is public."""
     text = subprocess.run([CHATMIRROR, "sync", "--help"], capture_output=True, check=True).stdout.decode()
     assert "token" not in text.lower()
     assert "cookie" not in text.lower()
 
 
+def test_help_loads_nothing_heavy() -> None:
+    """``--help`` answers at once: what is slow to import is imported by the command that needs it."""
+    heavy = {"requests", "sqlite_utils", "datasette", "sqlite3", "logging", "mirror.app"}
+    program = "import sys, mirror.cli; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert heavy & set(found.stdout.decode().split()) == set()
+
+
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["sync", "--nonsense"], ["import"]])
-def test_a_wrong_command_line_is_exit_2(night, arguments):
+def test_a_wrong_command_line_is_exit_2(night: Night, arguments: list[str]) -> None:
     """Usage errors are told by click's own 2."""
     code, _, err = run(night, *arguments)
     assert code == 2
     assert "Traceback" not in err
 
 
-def test_an_unexpected_error_is_one_line_without_personal_data(night):
+def test_an_unexpected_error_is_one_line_without_personal_data(night: Night) -> None:
     """A bug ends in exit 1 and a line that can be reported as it is."""
     run(night, "sync")
     night.knobs.break_request = None
@@ -367,7 +380,7 @@ def test_an_unexpected_error_is_one_line_without_personal_data(night):
     assert "Traceback" not in err
 
 
-def test_a_narration_goes_to_stderr_and_names_no_secret(night):
+def test_a_narration_goes_to_stderr_and_names_no_secret(night: Night) -> None:
     """-v says what is done, without cookie or bearer."""
     code, out, err = run(night, "sync", "-v")
     assert code == 0
@@ -377,7 +390,7 @@ def test_a_narration_goes_to_stderr_and_names_no_secret(night):
     assert not any(bearer in out + err for bearer in night.service.logins.bearers)
 
 
-def test_sql_reads_while_a_sync_writes(tmp_path):
+def test_sql_reads_while_a_sync_writes(tmp_path: Path) -> None:
     """A reader during a long first fill never sees an error or half a conversation."""
     with Night(tmp_path, knobs=Knobs(latency=0.02), conversations=120) as night:
         process = subprocess.Popen(
@@ -397,7 +410,7 @@ def test_sql_reads_while_a_sync_writes(tmp_path):
         assert seen == {4}
 
 
-def test_an_export_can_be_held_against_the_mirror(night):
+def test_an_export_can_be_held_against_the_mirror(night: Night) -> None:
     """The completeness report names what the mirror lacks of an official export, and is silent of the rest."""
     night.knobs.omitted = frozenset({night.ids()[4]})
     run(night, "sync")
@@ -413,7 +426,7 @@ def test_an_export_can_be_held_against_the_mirror(night):
     assert "lacks 0 of these conversations, and 0 messages" in out
 
 
-def test_the_end_of_the_login_is_announced_days_ahead(night):
+def test_the_end_of_the_login_is_announced_days_ahead(night: Night) -> None:
     """A session that ends within a week is said on stderr, also by a run that is current."""
     night.knobs.session_days = 3.5
     code, out, err = run(night, "sync")
@@ -422,7 +435,7 @@ def test_the_end_of_the_login_is_announced_days_ahead(night):
     assert "in 3 days" in run(night, "status")[1]
 
 
-def test_rows_of_another_version_are_not_called_damage(night):
+def test_rows_of_another_version_are_not_called_damage(night: Night) -> None:
     """After an update that reads payloads better, check asks for a rebuild, and is content after it."""
     run(night, "sync")
     with closing(sqlite3.connect(night.path)) as conn:
@@ -435,3 +448,133 @@ def test_rows_of_another_version_are_not_called_damage(night):
     assert run(night, "rebuild") == (0, "", "")
     assert run(night, "check") == (0, "", "")
     assert night.value("SELECT count(*) FROM messages WHERE text LIKE 'as an older%'") == 0
+
+
+def test_status_before_a_first_success_ends_with_the_last_runs_code(night: Night) -> None:
+    """A sign-in that failed is told as such by the watching cron line, its sentence once."""
+    night.knobs.session = "empty"
+    assert run(night, "sync")[0] == 4
+    code, out, err = run(night, "status")
+    assert code == 4
+    assert "no successful sync yet" in err
+    assert (out + err).count("gave no access token") == 1
+
+
+def test_status_names_why_the_last_run_failed_while_the_mirror_is_fresh(night: Night) -> None:
+    """A failure after a success of the same day is shown, and is no reason to call the mirror stale."""
+    assert run(night, "sync")[0] == 0
+    night.knobs.session = "empty"
+    assert run(night, "sync")[0] == 4
+    code, out, err = run(night, "status")
+    assert (code, err) == (0, "")
+    assert out.count("gave no access token") == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("sync",),
+        ("sync", "--dry-run"),
+        ("auth", "--check"),
+        ("status",),
+        ("search", "bread"),
+        ("show", "last"),
+        ("check",),
+        ("check", "--repair"),
+        ("rebuild",),
+        ("backup", "copy.db"),
+    ],
+)
+def test_a_command_that_cannot_start_leaves_nothing_behind(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """Without a login or a database: one line, and no database, lock file or folder that was not there."""
+    environ = {"CHATMIRROR_CONFIG_DIR": str(tmp_path / "config"), "PATH": os.environ["PATH"]}
+    found = subprocess.run([CHATMIRROR, *command], cwd=tmp_path, env=environ, capture_output=True, check=False)
+    assert found.returncode in {2, 4}
+    assert found.stderr.count(b"\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_without_a_login_is_recorded_where_there_is_a_database(night: Night) -> None:
+    """The row of a night that could not start says why."""
+    assert run(night, "sync")[0] == 0
+    del night.environ["CHATGPT_SESSION_TOKEN"]
+    assert run(night, "sync")[0] == 4
+    assert night.rows("SELECT outcome, exit_code FROM sync_runs ORDER BY id") == [
+        ("current", 0),
+        ("sign-in needed", 4),
+    ]
+
+
+def _forge_a_message(night: Night) -> None:
+    with closing(sqlite3.connect(night.path)) as conn:
+        conn.execute("UPDATE messages SET text = 'forged' WHERE rowid = 3")
+        conn.commit()
+
+
+def test_rebuild_and_repair_leave_a_row_each(night: Night) -> None:
+    """Every command that writes is in sync_runs; status still speaks of syncs only."""
+    assert run(night, "sync")[0] == 0
+    assert run(night, "check", "--repair") == (0, "", "")  # nothing to do, nothing written
+    _forge_a_message(night)
+    assert run(night, "check", "--repair")[0] == 0
+    _forge_a_message(night)
+    assert run(night, "rebuild")[0] == 0
+    rows = night.rows("SELECT command, outcome, exit_code, finished_at IS NOT NULL FROM sync_runs ORDER BY id")
+    assert rows == [("sync", "current", 0, 1), ("repair", "current", 0, 1), ("rebuild", "current", 0, 1)]
+    assert night.value("SELECT changed FROM sync_runs WHERE command = 'rebuild'") == 1
+    assert "last run" not in run(night, "status")[1]
+
+
+@pytest.mark.parametrize("command", [("rebuild",), ("check", "--repair")])
+def test_a_rebuild_that_fails_leaves_its_outcome(night: Night, command: tuple[str, ...]) -> None:
+    """A payload that cannot be read: exit 9, and the row says so."""
+    assert run(night, "sync")[0] == 0
+    with closing(sqlite3.connect(night.path)) as conn:
+        conn.execute("UPDATE _payloads SET body = x'00' WHERE rowid = (SELECT min(rowid) FROM _payloads)")
+        conn.commit()
+    assert run(night, *command)[0] == 9
+    assert night.rows("SELECT outcome, exit_code FROM sync_runs WHERE command <> 'sync'") == [("damaged", 9)]
+
+
+# A program in which an answer of the service leads to an error that holds all that must never be shown.
+BROKEN = """
+from mirror.web.client import Client
+request = Client.request
+def broken(self, method, path, **how):
+    answer = request(self, method, path, **how)
+    if "batch" in path:
+        raise KeyError(f"{how} {answer.body}") from ValueError(str(how))
+    return answer
+Client.request = broken
+from mirror.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("environ", [{"CHATMIRROR_DEBUG": "1"}, {}])
+def test_a_bug_can_be_diagnosed_and_shows_no_secret(night: Night, environ: dict[str, str]) -> None:
+    """With CHATMIRROR_DEBUG=1 the way through the code and the requests are shown; no cookie, token, title or text."""
+    night.person.new_conversation("Canary title", "canary question", "canary answer")
+    found = subprocess.run(
+        [sys.executable, "-c", BROKEN, "sync"],
+        cwd=night.path.parent,
+        env={**night.environ, "CHATMIRROR_WAIT_SCALE": "0", **environ},
+        capture_output=True,
+        check=False,
+    )
+    said = (found.stdout + found.stderr).decode()
+    assert found.returncode == 1
+    assert said.splitlines()[-1].startswith("chatmirror: internal error (KeyError in ")
+    secrets = [night.service.session_cookie, *night.service.logins.bearers]
+    assert len(secrets) > 1
+    assert [secret for secret in secrets if secret[:40] in said] == []
+    assert "canary" not in said.lower()
+    assert "Bearer" not in said
+    if not environ:
+        assert said.count("\n") == 1
+        return
+    assert "KeyError" in said
+    assert "ValueError" in said
+    assert re.search(r"mirror/app\.py:\d+ in sync\b", said)
+    assert re.search(r"GET /backend-api/\S+ 200 \d+ bytes", said)
+    assert str(Path.home()) not in said

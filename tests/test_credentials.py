@@ -5,31 +5,50 @@ from __future__ import annotations
 import json
 import os
 import stat
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mirror import credentials
-from mirror.credentials import CHUNK, SESSION_COOKIE, Login, chunked, load, parse, save
+from mirror.chatgpt.login import LOGIN_FORM, PART_LENGTH, SESSION_COOKIE, session_cookies
+from mirror.credentials.login import Login
+from mirror.credentials.pasted import parse_login
+from mirror.credentials.stored import load_login, save_login
 from mirror.errors import SignInError, UsageError
 
-LONG = "e" * (CHUNK * 2 + 17)
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+LONG = "e" * (PART_LENGTH * 2 + 17)
 
 
-def test_a_bare_value_is_the_cookie():
+def parse(pasted: str) -> Login:
+    return parse_login(pasted, LOGIN_FORM)
+
+
+def load(environ: Mapping[str, str]) -> Login:
+    return load_login(environ, LOGIN_FORM)
+
+
+def save(login: Login, environ: Mapping[str, str]) -> Path:
+    return save_login(login, environ, LOGIN_FORM)
+
+
+def test_a_bare_value_is_the_cookie() -> None:
     """The value copied from the developer tools is enough; a line end round it does not matter."""
     assert parse("  abc.def \n").cookies == {SESSION_COOKIE: "abc.def"}
 
 
-def test_a_long_value_is_sent_in_the_services_own_parts():
+def test_a_long_value_is_sent_in_the_services_own_parts() -> None:
     """A joined value is cut where the service would cut it."""
     cookies = parse(LONG).cookies
     assert list(cookies) == [f"{SESSION_COOKIE}.{n}" for n in range(3)]
     assert "".join(cookies.values()) == LONG
 
 
-def test_parts_pasted_on_two_lines_are_joined():
+def test_parts_pasted_on_two_lines_are_joined() -> None:
     """The two values pasted one after the other make one cookie."""
-    first, second = LONG[:CHUNK], LONG[CHUNK : CHUNK + 50]
+    first, second = LONG[:PART_LENGTH], LONG[PART_LENGTH : PART_LENGTH + 50]
     assert "".join(parse(f"{first}\n{second}\n").cookies.values()) == first + second
 
 
@@ -41,7 +60,7 @@ def test_parts_pasted_on_two_lines_are_joined():
         f"{SESSION_COOKIE}.0\taa\n{SESSION_COOKIE}.1\tbb\noai-did\t11",
     ],
 )
-def test_named_parts_keep_their_names(pasted):
+def test_named_parts_keep_their_names(pasted: str) -> None:
     """Split cookies are taken in every form in which a browser shows them."""
     cookies = parse(pasted).cookies
     assert cookies[f"{SESSION_COOKIE}.0"] == "aa"
@@ -49,18 +68,18 @@ def test_named_parts_keep_their_names(pasted):
     assert cookies["oai-did"] == "11"
 
 
-def test_a_stale_whole_cookie_gives_way_to_its_parts():
+def test_a_stale_whole_cookie_gives_way_to_its_parts() -> None:
     """Where both stand, the parts are the living ones."""
     assert SESSION_COOKIE not in parse(f"{SESSION_COOKIE}=old; {SESSION_COOKIE}.0=aa; {SESSION_COOKIE}.1=bb").cookies
 
 
-def test_a_missing_part_is_said():
+def test_a_missing_part_is_said() -> None:
     """Half a cookie is refused, with the reason."""
     with pytest.raises(UsageError, match="missing"):
         parse(f"{SESSION_COOKIE}.1=bb")
 
 
-def test_a_curl_line_gives_cookies_agent_and_workspace_only():
+def test_a_curl_line_gives_cookies_agent_and_workspace_only() -> None:
     """Of a "Copy as cURL" line nothing else is kept."""
     login = parse(
         "curl 'https://chatgpt.com/backend-api/me' \\\n"
@@ -74,34 +93,39 @@ def test_a_curl_line_gives_cookies_agent_and_workspace_only():
     assert "SECRET" not in repr(vars_of(login))
 
 
-def vars_of(login):
+def vars_of(login: Login) -> dict[str, Any]:
     return {name: getattr(login, name) for name in Login.__dataclass_fields__}
 
 
 @pytest.mark.parametrize(
     "pasted", ["", "two words here?\x00", '{"accessToken": "x"}', "curl 'https://x' -H 'open", "a=b; c=d"]
 )
-def test_nonsense_is_refused_with_the_way_to_the_cookie(pasted):
+def test_nonsense_is_refused_with_the_way_to_the_cookie(pasted: str) -> None:
     """What holds no session cookie is refused with a sentence."""
     with pytest.raises(UsageError):
         parse(pasted)
 
 
-def test_the_stored_login_is_private_and_comes_back(tmp_path):
+def test_the_stored_login_is_private_and_comes_back(tmp_path: Path) -> None:
     """The file is 0600 in a 0700 folder whatever the umask, and holds what was given."""
     environ = {"CHATMIRROR_CONFIG_DIR": str(tmp_path / "new" / "folder")}
     before = os.umask(0)
     try:
-        path = save(Login(chunked(LONG), "UA", "ws"), environ)
+        path = save(Login(session_cookies(LONG), "UA", "ws"), environ)
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     login = load(environ)
-    assert (login.cookies, login.user_agent, login.account_id, login.is_stored) == (chunked(LONG), "UA", "ws", True)
+    assert (login.cookies, login.user_agent, login.account_id, login.is_stored) == (
+        session_cookies(LONG),
+        "UA",
+        "ws",
+        True,
+    )
 
 
-def test_a_login_that_others_can_read_is_refused(tmp_path):
+def test_a_login_that_others_can_read_is_refused(tmp_path: Path) -> None:
     """A file opened to others is not used before its owner has seen it."""
     environ = {"CHATMIRROR_CONFIG_DIR": str(tmp_path)}
     save(Login({SESSION_COOKIE: "x"}), environ).chmod(0o644)
@@ -109,15 +133,28 @@ def test_a_login_that_others_can_read_is_refused(tmp_path):
         load(environ)
 
 
-def test_the_environment_goes_before_the_file(tmp_path):
-    """CHATGPT_SESSION_TOKEN wins, and is never written anywhere."""
+def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:
+    """CHATGPT_SESSION_TOKEN takes precedence, and is never written anywhere."""
     environ = {"CHATMIRROR_CONFIG_DIR": str(tmp_path), "CHATGPT_SESSION_TOKEN": "from-env\n"}
     assert load(environ).cookies == {SESSION_COOKIE: "from-env"}
     assert not load(environ).is_stored
     assert list(tmp_path.iterdir()) == []
 
 
-REST = {"user_agent": None, "account_id": None, "whose": {}}
+def test_the_file_of_an_older_version_is_read_and_what_nobody_reads_is_not_written(tmp_path: Path) -> None:
+    """``whose`` was once kept in it: such a file still signs in, and loses it when it is next saved."""
+    environ = {"CHATMIRROR_CONFIG_DIR": str(tmp_path)}
+    old = {"cookies": {SESSION_COOKIE: "x"}, "user_agent": "UA", "account_id": None, "whose": {"name": "Ada"}}
+    path = tmp_path / "login.json"
+    path.write_text(json.dumps(old))
+    path.chmod(0o600)
+    login = load(environ)
+    assert (login.cookies, login.user_agent) == ({SESSION_COOKIE: "x"}, "UA")
+    save(login, environ)
+    assert json.loads(path.read_text()) == {key: old[key] for key in ("cookies", "user_agent", "account_id")}
+
+
+REST = {"user_agent": None, "account_id": None}
 
 
 @pytest.mark.parametrize(
@@ -132,7 +169,7 @@ REST = {"user_agent": None, "account_id": None, "whose": {}}
         json.dumps({"cookies": {SESSION_COOKIE: 5}, **REST}),
     ],
 )
-def test_no_or_broken_login_says_how_to_get_one(tmp_path, content):
+def test_no_or_broken_login_says_how_to_get_one(tmp_path: Path, content: str) -> None:
     """A missing or unreadable file ends in exit 4 with the way to a new cookie."""
     environ = {"CHATMIRROR_CONFIG_DIR": str(tmp_path)}
     with pytest.raises(SignInError, match="chatmirror auth"):
@@ -143,23 +180,6 @@ def test_no_or_broken_login_says_how_to_get_one(tmp_path, content):
         load(environ)
 
 
-def test_a_login_does_not_show_its_cookies():
+def test_a_login_does_not_show_its_cookies() -> None:
     """Printing a login by accident shows no secret."""
     assert "aa-secret" not in repr(parse(f"{SESSION_COOKIE}=aa-secret"))
-
-
-def test_a_renewed_cookie_replaces_all_old_parts():
-    """After a rotation with fewer parts no stale part is left."""
-    login = Login({**chunked(LONG), "oai-did": "11"})
-    login.replace_session({SESSION_COOKIE: "short"})
-    assert login.cookies == {"oai-did": "11", SESSION_COOKIE: "short"}
-    assert credentials.is_session_cookie(f"{SESSION_COOKIE}.12")
-
-
-def test_a_renewed_part_leaves_the_others():
-    """A login is never stored without one of its parts."""
-    login = Login({f"{SESSION_COOKIE}.0": "a", f"{SESSION_COOKIE}.1": "b"})
-    login.replace_session({f"{SESSION_COOKIE}.1": "new"})
-    assert login.cookies == {f"{SESSION_COOKIE}.0": "a", f"{SESSION_COOKIE}.1": "new"}
-    login.replace_session({f"{SESSION_COOKIE}.3": "far"})
-    assert login.cookies == {f"{SESSION_COOKIE}.0": "a", f"{SESSION_COOKIE}.1": "new"}

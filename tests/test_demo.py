@@ -17,7 +17,7 @@ from mirror.simulator.corpus import RECALL
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def test_the_demo_tells_what_happened_and_what_to_do_next(demo):
+def test_the_demo_tells_what_happened_and_what_to_do_next(demo: tuple[Path, str]) -> None:
     """A first sync, a person's acts, a second sync that fetched only those, and the next steps."""
     _, out = demo
     assert re.search(r"First sync: +\d+ conversations stored, \d+ requests", out)
@@ -27,7 +27,7 @@ def test_the_demo_tells_what_happened_and_what_to_do_next(demo):
         assert step in out
 
 
-def test_the_demo_leaves_a_whole_mirror(demo):
+def test_the_demo_leaves_a_whole_mirror(demo: tuple[Path, str]) -> None:
     """Its database checks, is fresh, and holds every kind of content."""
     folder, _ = demo
     assert run(folder, "chatmirror", "check") == (0, "", "")
@@ -39,7 +39,7 @@ def test_the_demo_leaves_a_whole_mirror(demo):
     assert kinds >= {"text", "code", "output", "reasoning", "canvas", "quote", "voice", "image", "context", "error"}
 
 
-def test_no_private_mark_reaches_a_reader(demo):
+def test_no_private_mark_reaches_a_reader(demo: tuple[Path, str]) -> None:
     """Citation marks of the service stand in no text, title or link."""
     with closing(sqlite3.connect(demo[0] / "chats.db")) as conn:
         texts = [row[0] for row in conn.execute("SELECT text FROM messages UNION ALL SELECT title FROM conversations")]
@@ -47,7 +47,7 @@ def test_no_private_mark_reaches_a_reader(demo):
     assert not [text for text in texts if re.search("[\ue000-\uf8ff]", text)]
 
 
-def test_the_demo_never_touches_ones_own_mirror(tmp_path):
+def test_the_demo_never_touches_ones_own_mirror(tmp_path: Path) -> None:
     """A database with other conversations is left alone."""
     (tmp_path / "c.json").write_text(
         '[{"id": "x", "conversation_id": "x", "title": "Mine", "mapping": {"a": {"id": "a", "message":'
@@ -59,20 +59,20 @@ def test_the_demo_never_touches_ones_own_mirror(tmp_path):
     assert "your own" in err
 
 
-def statements():
+def statements() -> list[str]:
     block = re.search(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
     return [part.strip() for part in block.split(";") if part.strip()]
 
 
 @pytest.mark.parametrize("number", range(5))
-def test_the_readmes_queries_answer(demo, number):
+def test_the_readmes_queries_answer(demo: tuple[Path, str], number: int) -> None:
     """Each SQL query of the README gives rows on the demo's database."""
     with closing(sqlite3.connect(demo[0] / "chats.db")) as conn:
         assert conn.execute(statements()[number]).fetchall()
     assert len(statements()) == 5
 
 
-def test_the_readme_names_every_command():
+def test_the_readme_names_every_command() -> None:
     """Every command of the program has its help in the README."""
     listed = subprocess.run([str(BIN / "chatmirror"), "--help"], capture_output=True, check=True).stdout.decode()
     names = re.findall(r"^  (\w+)  ", listed.split("Commands:")[1], re.MULTILINE)
@@ -81,7 +81,7 @@ def test_the_readme_names_every_command():
     assert [name for name in names if f"### chatmirror {name}" not in text] == []
 
 
-def test_every_kind_of_content_is_found(demo):
+def test_every_kind_of_content_is_found(demo: tuple[Path, str]) -> None:
     """One memorable word in each kind of content: a search finds its conversation, whatever holds the word."""
     lost = []
     for kind, word in RECALL.items():
@@ -95,13 +95,13 @@ def test_every_kind_of_content_is_found(demo):
 @pytest.mark.parametrize(
     "words", ["what's", "C++", "foo_bar", "node.js", '"exact phrase', "-", "(", "*", "AND OR NOT", "🥖", "NEAR(a b"]
 )
-def test_nothing_that_is_typed_is_an_error(demo, words):
+def test_nothing_that_is_typed_is_an_error(demo: tuple[Path, str], words: str) -> None:
     """Results or none, never a message about syntax."""
     code, _, err = run(demo[0], "chatmirror", "search", "--", words)
     assert (code, err) == (0, "")
 
 
-def test_a_conversation_prints_as_markdown_json_and_bytes(demo):
+def test_a_conversation_prints_as_markdown_json_and_bytes(demo: tuple[Path, str]) -> None:
     """The newest conversation in all three forms."""
     code, out, _ = run(demo[0], "chatmirror", "show", "last")
     assert code == 0
@@ -114,7 +114,7 @@ def test_a_conversation_prints_as_markdown_json_and_bytes(demo):
     assert run(demo[0], "chatmirror", "show", "no-such-chat")[0] == 2
 
 
-def test_a_closed_pipe_is_no_error(demo):
+def test_a_closed_pipe_is_no_error(demo: tuple[Path, str]) -> None:
     """`| head -1` ends quietly."""
     command = f"{BIN / 'chatmirror'} search the -n 500 | head -1"
     found = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=demo[0], capture_output=True, check=False)

@@ -11,7 +11,7 @@ import os
 import random
 
 import pytest
-from nights import DAY, Night, Silent, differences, findings
+from nights import DAY, Night, Silent, differences, findings, on_request
 
 from mirror import app
 from mirror.simulator import Knobs, generated_account
@@ -194,7 +194,8 @@ def live(folder, seed, nights):
             clock.advance(DAY)
             report = Interrupting(chance.randrange(1, 60)) if chance.random() < 0.2 else Silent()
             try:
-                outcome = app.sync(night.path, night.environ, night.timing(), report)
+                with on_request(report.note):
+                    outcome = app.sync(night.path, night.environ, night.timing(), report)
                 code = outcome.error.exit_code if outcome.error else 0
             except KeyboardInterrupt:
                 code = 130

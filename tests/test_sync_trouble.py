@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from nights import DAY, Night, content, differences, findings
+from nights import DAY, Night, Silent, content, differences, findings, on_request
 
-from mirror import app, credentials
-from mirror.credentials import Login
+from mirror import app
+from mirror.chatgpt.login import LOGIN_FORM, SESSION_COOKIE
+from mirror.credentials.login import Login
+from mirror.credentials.pasted import parse_login
+from mirror.credentials.stored import save_login
 from mirror.errors import SignInError
 from mirror.simulator import Knobs, ManualClock, Workspace, generated_account
 
@@ -20,7 +23,7 @@ def message(night):
 def log_in(night, header):
     """Store a login in the config folder instead of the environment."""
     night.environ.pop("CHATGPT_SESSION_TOKEN", None)
-    return credentials.save(credentials.parse(header), night.environ)
+    return save_login(parse_login(header, LOGIN_FORM), night.environ, LOGIN_FORM)
 
 
 # -- login
@@ -120,12 +123,14 @@ def test_the_persons_own_browser_is_sent_as_given(tmp_path):
     assert {headers.get("oai-device-id") for headers in seen} == {"dev"}
 
 
-def test_no_secret_is_in_the_database_or_in_a_narration(tmp_path):
-    """Cookie and bearer stand in no file of the mirror and in no line of -v."""
+def test_no_secret_is_in_the_database_or_in_a_narration(tmp_path, caplog):
+    """Cookie and bearer stand in no file of the mirror and in no line of -v or of a log."""
+    caplog.set_level("DEBUG")
     with Night(tmp_path) as night:
         night.night()
         secrets = [night.service.session_cookie, *night.service.logins.bearers]
-        told = "\n".join(night.notes).encode()
+        assert "/backend-api/conversations" in caplog.text
+        told = "\n".join([*night.notes, caplog.text]).encode()
         for file in tmp_path.iterdir():
             if file.is_file():
                 told += file.read_bytes()
@@ -135,13 +140,12 @@ def test_no_secret_is_in_the_database_or_in_a_narration(tmp_path):
 def test_a_tried_login_says_whose_it_is(tmp_path):
     """auth tries the login and learns name, end and workspaces."""
     with Night(tmp_path) as night:
-        identity = app.try_login(
-            credentials.parse(night.service.session_cookie), night.environ, night.timing(), lambda _: None
-        )
+        login = parse_login(night.service.session_cookie, LOGIN_FORM)
+        identity = app.try_login(login, night.environ, night.timing())
         assert (identity.user_id, identity.name) == (night.account.user_id, night.account.user_name)
         assert identity.expires is not None
         with pytest.raises(SignInError):
-            app.try_login(Login({credentials.SESSION_COOKIE: "wrong"}), night.environ, night.timing(), lambda _: None)
+            app.try_login(Login({SESSION_COOKIE: "wrong"}), night.environ, night.timing())
 
 
 # -- limits
@@ -251,8 +255,8 @@ def test_a_run_that_is_killed_at_any_request_is_caught_up(tmp_path):
         folder.mkdir()
         with Night(folder, conversations=33) as night:
             night.person.regenerate(night.ids()[2])
-            with pytest.raises(KeyboardInterrupt):
-                app.sync(night.path, night.environ, night.timing(), StopAt(stop_at))
+            with pytest.raises(KeyboardInterrupt), on_request(StopAt(stop_at)):
+                app.sync(night.path, night.environ, night.timing(), Silent())
             assert night.value("SELECT exit_code FROM sync_runs ORDER BY id DESC") == 130
             assert findings(night) == []
             assert night.night() == 0
@@ -262,19 +266,13 @@ def test_a_run_that_is_killed_at_any_request_is_caught_up(tmp_path):
 class StopAt:
     """Ctrl-C after so many requests."""
 
-    def __init__(self, count):
+    def __init__(self, count: int) -> None:
         self.count = count
 
-    def note(self, text):
-        self.count -= text.startswith(("GET", "POST"))
+    def __call__(self, line: str) -> None:
+        self.count -= 1
         if self.count == 0:
             raise KeyboardInterrupt
-
-    def fetching(self, total):
-        pass
-
-    def stored(self, title):
-        pass
 
 
 def test_changes_below_an_interruption_are_not_skipped(tmp_path):

@@ -12,13 +12,14 @@ import re
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 
-from mirror.credentials import HOW_TO, Login, is_session_cookie
+from mirror.chatgpt.login import HOW_TO, is_session_cookie, replace_session
 from mirror.errors import SafetyStopError, ServiceError, SignInError
 from mirror.web.client import Answer, Client, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mirror.credentials.login import Login
     from mirror.web.pacing import Lane
 
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/148.0.0.0 Safari/537.36"
@@ -136,7 +137,7 @@ class Session:
     def _keep_rotation(self, answer: Answer) -> None:
         chunks = _session_chunks(answer.reply.set_cookies)
         if chunks and chunks != {k: v for k, v in self.login.cookies.items() if is_session_cookie(k)}:
-            self.login.replace_session(chunks)
+            replace_session(self.login, chunks)
             self.store(self.login)
 
 

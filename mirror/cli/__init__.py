@@ -1,5 +1,6 @@
-"""What a terminal sees: commands, output, progress, prompts and the demo."""
+"""The command line: one file a command in ``commands``, and beside it what they share."""
 
-from mirror.cli.commands import cli, main
+from mirror.cli.entry import main
+from mirror.cli.group import cli
 
 __all__ = ["cli", "main"]

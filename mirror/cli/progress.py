@@ -14,8 +14,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+class SilentReport:
+    """Prints nothing. See ``mirror.sync.outcome.Report``."""
+
+    def note(self, text: str) -> None:
+        """See Report."""
+
+    def fetching(self, total: int) -> None:
+        """See Report."""
+
+    def stored(self, title: str) -> None:
+        """See Report."""
+
+
 class ProgressReport:
-    """Narrates a sync: lines with ``-v``, else a bar on a terminal."""
+    """Prints what a sync does: lines with ``-v``, else a bar on a terminal.
+
+    See ``mirror.sync.outcome.Report``.
+    """
 
     def __init__(self, *, verbose: bool) -> None:
         self.verbose = verbose
@@ -50,10 +66,10 @@ class ProgressReport:
             self._bar.update(1)
 
     def stopped(self) -> None:
-        """Say what an interruption leaves: everything that was saved."""
+        """Print what an interruption leaves: everything that was saved."""
         self._close()
-        left = f", {self.total - self.done:,} to go" if self.total else ""
-        click.echo(f"chatmirror: stopped; {self.done:,} conversations saved{left}. Run again to go on.", err=True)
+        left = f", {self.total - self.done:,} left" if self.total else ""
+        click.echo(f"chatmirror: stopped; {self.done:,} conversations saved{left}. Run again to continue.", err=True)
 
     def _close(self) -> None:
         if self._bar is not None:

@@ -1,4 +1,8 @@
-"""A complete copy of the database while anything runs (https://www.sqlite.org/lang_vacuum.html#vacuum_into)."""
+"""A complete copy of the database while anything runs.
+
+Made by SQLite's backup API (https://www.sqlite.org/backup.html). All pages are copied in one step, within one read
+transaction: the copy is of one moment, and a sync goes on meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from mirror.store.database import open_reader, translated
 
 
 def backup(source: Path, target: Path) -> int:
-    """Write a whole copy, 0600, renamed into place when it is complete; return its bytes.
+    """Write a whole copy, 0600, renamed into place when it is complete; return its size in bytes.
 
     Raises UsageError when the target is the database itself or a folder, StorageError when it cannot be written.
     """
@@ -27,7 +31,7 @@ def backup(source: Path, target: Path) -> int:
         handle, name = tempfile.mkstemp(dir=target.absolute().parent, prefix=f".{target.name}-")
     except OSError as error:
         conn.close()
-        raise StorageError(f"Cannot write {target} ({error.strerror}); there is no new backup.") from error
+        raise StorageError(f"Cannot write {target} ({error.strerror}); no backup was made.") from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -47,6 +51,6 @@ def _copy(conn: sqlite3.Connection, temporary: Path) -> None:
         copy.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
         found = copy.execute("PRAGMA quick_check").fetchone()[0]
         if found != "ok":
-            raise StorageError(f"The copy does not check ({found}); there is no new backup.")
+            raise StorageError(f"The copy is damaged ({found}); no backup was made. Run `chatmirror check`.")
     finally:
         copy.close()

@@ -1,4 +1,4 @@
-"""Search results and conversations on stdout: pleasant on a terminal, plain in a pipe, safe in both."""
+"""Search results on stdout: pleasant on a terminal, plain in a pipe, safe in both."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mirror import render
-from mirror.store import payloads, threads
 from mirror.store.search.snippets import parts
 from mirror.terminal import is_interactive, local_day, safe, to_json
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from mirror.store.search.search import Found, Hit, Passage
 
 
@@ -58,7 +54,7 @@ def _marked(marked: str, *, colour: bool) -> str:
 
 
 def _remarks(found: Found) -> list[str]:
-    """What else there is to say, for a person only."""
+    """Return what else a person at a terminal may want to know."""
     if not is_interactive(sys.stdout):
         return []
     remarks = []
@@ -81,23 +77,3 @@ def _as_object(hit: Hit) -> dict[str, object]:
     for passage in found["passages"]:
         passage["snippet"] = "".join(piece for piece, _ in parts(passage["snippet"]))
     return found
-
-
-def print_conversation(
-    conn: sqlite3.Connection, reference: str, *, all_branches: bool, as_json: bool, raw: bool
-) -> None:
-    """Print one conversation as Markdown, as JSON, or as the bytes that were stored; paged on a terminal."""
-    conversation_id = threads.find_conversation(conn, reference)
-    if raw:
-        sys.stdout.buffer.write(payloads.load(conn, conversation_id)[-1].body + b"\n")
-        return
-    view = threads.conversation(conn, conversation_id)
-    messages = threads.messages(conn, conversation_id, all_branches=all_branches)
-    if as_json:
-        click.echo(render.to_json(view, messages))
-        return
-    text = render.markdown(view, messages, all_branches=all_branches)
-    if is_interactive(sys.stdout):
-        click.echo_via_pager(text)
-    else:
-        click.echo(text, nl=False)

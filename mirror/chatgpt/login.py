@@ -1,0 +1,81 @@
+"""The form of ChatGPT's login: a session cookie that the service splits (API notes §1.2)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from mirror.credentials.login import Login, LoginForm
+from mirror.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SESSION_COOKIE = "__Secure-next-auth.session-token"
+PART_LENGTH = 3933  # characters: where the service itself cuts a longer cookie into .0, .1, ... (API notes §1.2)
+HOW_TO = (
+    "Open https://chatgpt.com signed in, developer tools, Application (Firefox, Safari: Storage), Cookies, copy the"
+    f" value of {SESSION_COOKIE} (or .0 and .1), and run `chatmirror auth`."
+)
+# The selected workspace, as the site's own cookie and request header name it; the personal one is not sent.
+_WORKSPACE_COOKIE, _WORKSPACE_HEADER, _PERSONAL = "_account", "chatgpt-account-id", "personal"
+_SESSION_NAME = re.compile(re.escape(SESSION_COOKIE) + r"(?:\.(\d+))?$")
+
+
+def is_session_cookie(name: str) -> bool:
+    """Whether a cookie is the session cookie or a part of it."""
+    return bool(_SESSION_NAME.match(name))
+
+
+def session_cookies(value: str) -> dict[str, str]:
+    """Return a session cookie's whole value under the names that the service would give its parts."""
+    if len(value) <= PART_LENGTH:
+        return {SESSION_COOKIE: value}
+    parts = [value[start : start + PART_LENGTH] for start in range(0, len(value), PART_LENGTH)]
+    return {f"{SESSION_COOKIE}.{n}": part for n, part in enumerate(parts)}
+
+
+def login_of(cookies: Mapping[str, str], headers: Mapping[str, str]) -> Login:
+    """Return the login in what a browser sends; raises UsageError without a whole session cookie."""
+    kept = dict(cookies)
+    parts = sorted((name for name in kept if is_session_cookie(name) and name != SESSION_COOKIE), key=_part_number)
+    if parts:
+        kept.pop(SESSION_COOKIE, None)  # an old one left over: the service renews the parts
+    if [_part_number(name) for name in parts] != list(range(len(parts))):
+        raise UsageError(f"Parts of the session cookie are missing ({', '.join(parts)} found); paste all of them.")
+    if not parts and SESSION_COOKIE not in kept:
+        raise UsageError(f"There is no session cookie in that. {HOW_TO}")
+    workspace = headers.get(_WORKSPACE_HEADER) or kept.get(_WORKSPACE_COOKIE)
+    return Login(kept, headers.get("user-agent"), workspace if workspace != _PERSONAL else None)
+
+
+def replace_session(login: Login, renewed: Mapping[str, str]) -> None:
+    """Put the renewed session cookie into a login; the number of its parts may change.
+
+    The service may send some parts alone, which then leave the others. What makes no whole cookie either way changes
+    nothing: a login is never stored without one of its parts.
+    """
+    others = {name: value for name, value in login.cookies.items() if not is_session_cookie(name)}
+    old = {name: value for name, value in login.cookies.items() if is_session_cookie(name)}
+    whole = next((parts for parts in (dict(renewed), {**old, **renewed}) if _is_whole(parts)), old)
+    login.cookies = {**others, **whole}
+
+
+def _is_whole(parts: Mapping[str, str]) -> bool:
+    if SESSION_COOKIE in parts:
+        return len(parts) == 1
+    return bool(parts) and sorted(map(_part_number, parts)) == list(range(len(parts)))
+
+
+def _part_number(name: str) -> int:
+    return int(name.rsplit(".", 1)[1])
+
+
+LOGIN_FORM = LoginForm(
+    variable="CHATGPT_SESSION_TOKEN",
+    file_name="login.json",
+    how_to=HOW_TO,
+    is_session_cookie=is_session_cookie,
+    cookies_of=session_cookies,
+    login_of=login_of,
+)

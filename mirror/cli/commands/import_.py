@@ -1,0 +1,47 @@
+"""``chatmirror import``: fill the database from the official export."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mirror.cli.database_option import database_option
+
+if TYPE_CHECKING:
+    from mirror.importing import Imported
+
+
+@click.command("import")
+@database_option
+@click.argument("archives", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+def import_(path: Path, archives: tuple[Path, ...]) -> None:
+    """Import the official export: a ZIP, a folder or JSON files.
+
+    PATH is the export's ZIP, its unpacked folder, conversations.json, its numbered parts, or single API responses. You
+    can repeat it: an older copy of a conversation never replaces a newer one, and a later sync fetches only what
+    changed since.
+    """
+    from mirror import app
+    from mirror.cli.progress import item_progress
+    from mirror.timing import Timing
+
+    with item_progress("Importing") as progress:
+        result = app.import_archives(path, archives, Timing(), progress)
+    if sys.stdout.isatty():
+        _print_result(result)
+    if result.error is not None:
+        raise result.error
+
+
+def _print_result(result: Imported) -> None:
+    from mirror.terminal import safe
+
+    click.echo(f"imported {result.new:,} new and {result.changed:,} changed, {result.unchanged:,} already stored")
+    for skipped in result.skipped:
+        click.echo(f"  skipped: {safe(skipped)}")
+    if result.not_understood:
+        names = ", ".join(f"{safe(name)} {count:,}" for name, count in sorted(result.not_understood.items()))
+        click.echo(f"  unknown content types, stored; text extracted by best guess: {names}")

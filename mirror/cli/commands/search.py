@@ -1,0 +1,42 @@
+"""``chatmirror search``: find messages and titles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mirror.cli.database_option import database_option, opened
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@database_option
+@click.argument("words", nargs=-1, required=True)
+@click.option("--role", help="Only messages of user, assistant, tool or system.")
+@click.option("--kind", help="Only text, code, output, reasoning, canvas, quote, voice, image, file, ...")
+@click.option("--model", help="Only messages of this model.")
+@click.option("--project", help="Only conversations of this project (its name or id).")
+@click.option("--since", metavar="DATE", help="Only messages from this day on, e.g. 2025-03-01.")
+@click.option("--until", metavar="DATE", help="Only messages up to this day.")
+@click.option("--archived/--not-archived", default=None, help="Only archived conversations, or only others.")
+@click.option("--all-branches", is_flag=True, help="Include edited prompts and regenerated answers.")
+@click.option("--latest", is_flag=True, help="Newest first instead of best first.")
+@click.option(
+    "-n", "limit", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many conversations."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+def search(path: Path, words: tuple[str, ...], limit: int, latest: bool, as_json: bool, **filters: Any) -> None:
+    """Find messages and titles, best first, grouped by conversation.
+
+    You can use "an exact phrase", prefix* and -without. Other punctuation is matched literally.
+    """
+    from mirror.cli.search_output import print_hits
+    from mirror.store.search import search as store
+
+    with opened(path) as conn:
+        filters["branches"] = "all" if filters.pop("all_branches") else "visible"
+        found = store.search(conn, " ".join(words), store.Filters(**filters), limit=limit, latest=latest)
+    print_hits(found, as_json=as_json)

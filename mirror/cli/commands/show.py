@@ -1,0 +1,58 @@
+"""``chatmirror show``: print one conversation."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from mirror.cli.database_option import database_option, opened
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+
+@click.command()
+@database_option
+@click.argument("reference", metavar="ID-or-URL")
+@click.option("--all-branches", is_flag=True, help="Include edited prompts and regenerated answers.")
+@click.option("--json", "as_json", is_flag=True, help="Print the stored rows as JSON.")
+@click.option("--raw", is_flag=True, help="Print the stored payload, byte for byte.")
+def show(path: Path, reference: str, all_branches: bool, as_json: bool, raw: bool) -> None:
+    """Print one conversation as Markdown.
+
+    Give its id, the beginning of its id, its web address, or "last" for the newest.
+    """
+    from mirror.store import threads
+
+    with opened(path) as conn:
+        conversation_id = threads.find_conversation(conn, reference)
+        if raw:
+            _print_payload(conn, conversation_id)
+        else:
+            _print_conversation(conn, conversation_id, all_branches=all_branches, as_json=as_json)
+
+
+def _print_payload(conn: sqlite3.Connection, conversation_id: str) -> None:
+    from mirror.store import payloads
+
+    sys.stdout.buffer.write(payloads.load(conn, conversation_id)[-1].body + b"\n")
+
+
+def _print_conversation(conn: sqlite3.Connection, conversation_id: str, *, all_branches: bool, as_json: bool) -> None:
+    from mirror import render
+    from mirror.store import threads
+    from mirror.terminal import is_interactive
+
+    view = threads.conversation(conn, conversation_id)
+    messages = threads.messages(conn, conversation_id, all_branches=all_branches)
+    if as_json:
+        click.echo(render.to_json(view, messages))
+        return
+    text = render.markdown(view, messages, all_branches=all_branches)
+    if is_interactive(sys.stdout):
+        click.echo_via_pager(text)
+    else:
+        click.echo(text, nl=False)

@@ -1,0 +1,42 @@
+"""The option that names the database, and opening what it names."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mirror.errors import UsageError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+database_option = click.option(
+    "-d",
+    "--db",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="CHATMIRROR_DB",
+    default="chats.db",
+    show_default=True,
+    show_envvar=True,
+    help="The database file.",
+)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the database for reading, for as long as the block lasts."""
+    from mirror.store.database import open_reader, translated
+
+    with translated(path), closing(open_reader(path)) as conn:
+        yield conn
+
+
+def must_exist(path: Path) -> None:
+    """Raise UsageError where there is no database, for a command that has nothing to do without one."""
+    if not path.exists():
+        raise UsageError(f"There is no {path}; give the database with -d PATH.")

@@ -1,0 +1,88 @@
+"""The process: how it starts, and how each ending becomes an exit code and a line on stderr."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import click
+
+from mirror.cli.group import cli
+from mirror.errors import BUG, INTERRUPTED, TERMINATED, ChatmirrorError, StorageError, Terminated, bug_message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO}  # of what is printed to; the database has errors of its own
+
+
+def main() -> None:
+    """Run the command line."""
+    os.umask(0o077)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(exit_code_of(_run_cli, debug=os.environ.get("CHATMIRROR_DEBUG", "") not in {"", "0"}))
+
+
+def _terminate(*_: object) -> None:
+    raise Terminated
+
+
+def _run_cli() -> None:
+    cli.main(prog_name="chatmirror", standalone_mode=False)
+    sys.stdout.flush()
+
+
+def exit_code_of(run: Callable[[], None], *, debug: bool) -> int:
+    """Run, print what ended it early, and return the exit code; ``debug``: also log where it ended."""
+    if debug:
+        from mirror.cli import logs
+
+        logs.show_errors()
+    try:
+        run()
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last line of defence: no personal data
+        if debug:
+            logs.log_ending(error)
+        return _ended_by(error)
+    return 0
+
+
+def _ended_by(error: BaseException) -> int:
+    match error:
+        case ChatmirrorError():
+            _print_line(error.message)
+            return error.exit_code
+        case click.ClickException():
+            error.show()
+            return error.exit_code
+        case KeyboardInterrupt() | click.exceptions.Abort():
+            # click turns an interruption into its own Abort.
+            return TERMINATED if Terminated in {type(error), type(error.__cause__)} else INTERRUPTED
+        case BrokenPipeError():
+            _discard_output()  # the reader went away (`| head`): nothing is wrong
+            return 0
+        case OSError() if error.errno in _NO_ROOM:
+            _discard_output()
+            _print_line(f"Cannot write ({error.strerror}); what is saved is safe. Free space, run again.")
+            return StorageError.exit_code
+    _print_line(bug_message(error))
+    return BUG
+
+
+def _discard_output() -> None:
+    # Python writes what is left in its buffer at exit, and would complain of it.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print_line(message: str) -> None:
+    from mirror.terminal import safe
+
+    with suppress(OSError):
+        click.echo(f"chatmirror: {safe(message)}", err=True)

@@ -1,0 +1,113 @@
+"""What ``status`` says, from the state of a mirror: a table of cases, without a database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mirror.health.freshness import expiry_warning, lines, verdict
+from mirror.source import Listed
+from mirror.store.status import Status
+from mirror.store.tracking import Tracked
+from mirror.timing import iso
+
+NOW = 1_760_000_000.0
+HOUR = 3600.0
+
+
+def run_row(
+    run_id: int, hours_ago: float, outcome: str | None, exit_code: int | None, message: str | None = None
+) -> dict[str, Any]:
+    return {
+        "id": run_id,
+        "started_at": iso(NOW - hours_ago * HOUR),
+        "outcome": outcome,
+        "exit_code": exit_code,
+        "message": message,
+    }
+
+
+def state(last: dict[str, Any] | None, success: dict[str, Any] | None, **columns: Any) -> Status:
+    empty = {"conversations": 3, "messages": 9, "deleted": 0, "missing": 0, "pending": [], "scopes": [], "pace": 0}
+    return Status(**{**empty, "last_run": last, "last_success": success, "session_expires": None, **columns})
+
+
+SUCCESS = run_row(1, 5, "current", 0)
+OLD = run_row(1, 100, "current", 0)
+REFUSED = run_row(2, 1, "sign-in needed", 4, "The service refused the session cookie.")
+
+
+@pytest.mark.parametrize(
+    ("last", "success", "code"),
+    [
+        (None, None, 5),
+        (run_row(1, 1, None, None), None, 5),
+        (run_row(1, 1, "dry run", None), None, 5),
+        (REFUSED, None, 4),
+        (run_row(1, 1, "rate limit", 6, "Wait."), None, 6),
+        (run_row(1, 1, "partial", 3, "1 conversation is not saved."), None, 3),
+        (run_row(1, 1, "interrupted", 130), None, 130),
+        (SUCCESS, SUCCESS, 0),
+        (REFUSED, SUCCESS, 0),
+        (OLD, OLD, 5),
+        (REFUSED, OLD, 4),
+        (run_row(1, -2, "current", 0), run_row(1, -2, "current", 0), 5),
+    ],
+)
+def test_the_exit_code_is_the_last_runs_where_there_is_no_fresh_success(
+    last: dict[str, Any] | None, success: dict[str, Any] | None, code: int
+) -> None:
+    error = verdict(state(last, success), NOW)
+    assert (error.exit_code if error else 0) == code
+
+
+@pytest.mark.parametrize("success", [None, SUCCESS, OLD])
+def test_why_the_last_run_failed_is_said_once(success: dict[str, Any] | None) -> None:
+    """On the error line where there is one, for cron may keep that alone; else under the last run."""
+    status = state(REFUSED, success)
+    error = verdict(status, NOW)
+    told = [*lines(status, NOW), error.message if error else ""]
+    assert "\n".join(told).count(REFUSED["message"]) == 1
+    if error:
+        assert REFUSED["message"] in error.message
+
+
+def test_a_run_without_an_end_is_called_so() -> None:
+    told = "\n".join(lines(state(run_row(2, 1, None, None), SUCCESS), NOW))
+    assert "still running, or killed" in told
+
+
+def test_what_is_pending_is_named_and_counted() -> None:
+    """The first by name and reason, the rest by number, with how many runs it will take."""
+    pending = [Tracked(Listed(f"id-{n}", n, f"Chat {n}"), "chatgpt", error="HTTP 500") for n in range(25)]
+    status = state(SUCCESS, SUCCESS, pending=pending, pace=10)
+    told = "\n".join(lines(status, NOW))
+    assert "“Chat 0” id-0: HTTP 500" in told
+    assert "Chat 10" not in told
+    assert "and 15 more" in told
+    assert "about 3 more runs" in told
+    error = verdict(status, NOW)
+    assert error is not None
+    assert error.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        (None, None),
+        (30, None),
+        (7.5, None),
+        (3.5, "in 3 days"),
+        (1.2, "in 1 day"),
+        (0.2, "in less than a day"),
+        (-1, "has expired"),
+    ],
+)
+def test_the_end_of_the_login_is_announced(days: float | None, words: str | None) -> None:
+    warning = expiry_warning(None if days is None else iso(NOW + days * 24 * HOUR), NOW)
+    if words is None or warning is None:
+        assert warning is words
+    else:
+        assert words in warning
+        assert "chatmirror auth" in warning
