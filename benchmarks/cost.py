@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from mirror.simulator import Knobs, Simulator, generated_account
+from mirror.simulator import Behaviour, Simulator, generated_account
 from mirror.web.pacing import SPACING
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def serve(pipe: Connection, conversations: int, archived: int, messages: int, la
     """Run the service; every line that comes down the pipe is so many changes to make."""
     shift = [0.0]
     account = generated_account(lambda: time.time() + shift[0], conversations, messages, archived=archived)
-    with Simulator(account, Knobs(latency=latency)) as service:
+    with Simulator(account, Behaviour(latency=latency)) as service:
         pipe.send((service.url, service.session_cookie))
         while (count := pipe.recv()) is not None:
             shift[0] += 60

@@ -33,7 +33,7 @@ def add(conn: sqlite3.Connection, table: str, **values: object) -> int:
     """Add one row; returns its rowid."""
     marks = ", ".join("?" * len(values))
     cursor = conn.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", list(values.values()))
-    return cursor.lastrowid
+    return cursor.lastrowid or 0
 
 
 def add_conversation(conn: sqlite3.Connection, key: str, title: str | None, **more: object) -> str:

@@ -6,7 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
-from nights import Silent
+from mirrored_service import QuietReport
 from second_service import parrot
 
 from mirror import app
@@ -44,7 +44,7 @@ def test_a_second_service_is_one_more_connector(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(app.CONNECTORS, parrot.PROVIDER, app.Connector(LOGIN_FORM, connected))
     path = tmp_path / "chats.db"
     environ = {LOGIN_FORM.variable: "the-session"}
-    outcome = app.sync(path, environ, Timing(), Silent(), provider=parrot.PROVIDER)
+    outcome = app.sync(path, environ, Timing(), QuietReport(), provider=parrot.PROVIDER)
     assert outcome.error is None
     assert outcome.counts.new == 1
     assert [list(login.cookies.values()) for login in seen] == [["the-session"]]
@@ -55,7 +55,7 @@ def test_a_run_that_cannot_start_makes_no_database(tmp_path: Path) -> None:
     """No login, or an address that is none: neither a database nor a lock file."""
     path = tmp_path / "chats.db"
     with pytest.raises(SignInError):
-        app.sync(path, {"CHATMIRROR_CONFIG_DIR": str(tmp_path / "config")}, Timing(), Silent())
+        app.sync(path, {"CHATMIRROR_CONFIG_DIR": str(tmp_path / "config")}, Timing(), QuietReport())
     assert list(tmp_path.iterdir()) == []
 
 

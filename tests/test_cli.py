@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import pexpect
 import pytest
-from nights import Night
+from mirrored_service import MirroredService
 from trees import tree
 
-from mirror.simulator import Knobs
+from mirror.simulator import Behaviour
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 CHATMIRROR = str(Path(sys.executable).with_name("chatmirror"))
 
 
-def run(night: Night, *arguments: str, given: bytes | None = None, **environ: str) -> tuple[int, str, str]:
+def run(mirrored: MirroredService, *arguments: str, given: bytes | None = None, **environ: str) -> tuple[int, str, str]:
     """One command in an environment as bare as cron's."""
     found = subprocess.run(
         [CHATMIRROR, *arguments],
         capture_output=True,
         check=False,
-        cwd=night.path.parent,
-        env={**night.environ, "CHATMIRROR_WAIT_SCALE": "0", **environ},
+        cwd=mirrored.path.parent,
+        env={**mirrored.environ, "CHATMIRROR_WAIT_SCALE": "0", **environ},
         input=given,
         timeout=60,
     )
@@ -43,61 +43,61 @@ def run(night: Night, *arguments: str, given: bytes | None = None, **environ: st
 
 
 @pytest.fixture
-def night(tmp_path: Path) -> Iterator[Night]:
-    with Night(tmp_path) as opened:
+def mirrored(tmp_path: Path) -> Iterator[MirroredService]:
+    with MirroredService(tmp_path) as opened:
         opened.account.clock.seconds = time.time()
         yield opened
 
 
-def test_success_without_a_terminal_says_nothing(night: Night) -> None:
+def test_success_without_a_terminal_says_nothing(mirrored: MirroredService) -> None:
     """Cron mails any output: a night that is current has none, in an empty environment and an ASCII locale."""
-    assert run(night, "sync", LANG="C", PYTHONUTF8="0") == (0, "", "")
-    assert run(night, "sync", HOME="/nonexistent") == (0, "", "")
+    assert run(mirrored, "sync", LANG="C", PYTHONUTF8="0") == (0, "", "")
+    assert run(mirrored, "sync", HOME="/nonexistent") == (0, "", "")
 
 
-def test_a_failure_is_one_line_on_stderr(night: Night) -> None:
+def test_a_failure_is_one_line_on_stderr(mirrored: MirroredService) -> None:
     """What happened, what is safe, what to do; and the exit code of the table."""
-    night.knobs.session = "empty"
-    code, out, err = run(night, "sync")
+    mirrored.behaviour.session = "empty"
+    code, out, err = run(mirrored, "sync")
     assert (code, out, err.count("\n")) == (4, "", 1)
     assert err.startswith("chatmirror: ")
     assert "chatmirror auth" in err
 
 
-def test_no_login_at_all(tmp_path: Path, night: Night) -> None:
+def test_no_login_at_all(tmp_path: Path, mirrored: MirroredService) -> None:
     """Without a login nothing is asked of the service."""
-    del night.environ["CHATGPT_SESSION_TOKEN"]
-    code, _, err = run(night, "sync")
+    del mirrored.environ["CHATGPT_SESSION_TOKEN"]
+    code, _, err = run(mirrored, "sync")
     assert code == 4
     assert "No login yet" in err
-    assert night.service.requests == []
+    assert mirrored.service.requests == []
 
 
-def test_auth_reads_a_pipe_tries_and_stores(night: Night) -> None:
+def test_auth_reads_a_pipe_tries_and_stores(mirrored: MirroredService) -> None:
     """A login piped in is tried first; the next sync uses it, and no secret is printed."""
-    cookie = night.environ.pop("CHATGPT_SESSION_TOKEN")
-    code, out, err = run(night, "auth", given=night.service.cookie_header(2).encode())
+    cookie = mirrored.environ.pop("CHATGPT_SESSION_TOKEN")
+    code, out, err = run(mirrored, "auth", given=mirrored.service.cookie_header(2).encode())
     assert (code, err) == (0, "")
-    assert night.account.user_name in out
+    assert mirrored.account.user_name in out
     assert cookie not in out
-    assert run(night, "sync")[0] == 0
-    code, out, _ = run(night, "auth", "--check")
+    assert run(mirrored, "sync")[0] == 0
+    code, out, _ = run(mirrored, "auth", "--check")
     assert code == 0
-    assert night.account.user_name in out
+    assert mirrored.account.user_name in out
 
 
-def test_a_wrong_login_is_not_stored(night: Night) -> None:
+def test_a_wrong_login_is_not_stored(mirrored: MirroredService) -> None:
     """What the service does not take leaves the old login as it was."""
-    night.environ.pop("CHATGPT_SESSION_TOKEN")
-    assert run(night, "auth", given=b"wrong-cookie")[0] == 4
-    assert not (night.path.parent / "config" / "login.json").exists()
+    mirrored.environ.pop("CHATGPT_SESSION_TOKEN")
+    assert run(mirrored, "auth", given=b"wrong-cookie")[0] == 4
+    assert not (mirrored.path.parent / "config" / "login.json").exists()
 
 
-def test_a_login_can_be_pasted_at_a_terminal(night: Night) -> None:
+def test_a_login_can_be_pasted_at_a_terminal(mirrored: MirroredService) -> None:
     """Longer than a terminal's line, hidden while it is pasted."""
-    night.environ.pop("CHATGPT_SESSION_TOKEN")
-    night.service.logins.cookies.add("z" * 7000)
-    child = pexpect.spawn(CHATMIRROR, ["auth"], env={**os.environ, **night.environ}, timeout=30)
+    mirrored.environ.pop("CHATGPT_SESSION_TOKEN")
+    mirrored.service.sessions.cookies.add("z" * 7000)
+    child = pexpect.spawn(CHATMIRROR, ["auth"], env={**os.environ, **mirrored.environ}, timeout=30)
     child.expect("Paste")
     child.sendline("z" * 3933)
     child.sendline("z" * (7000 - 3933))
@@ -109,71 +109,71 @@ def test_a_login_can_be_pasted_at_a_terminal(night: Night) -> None:
     assert b"zzzz" not in child.before
 
 
-def test_two_runs_at_once(night: Night) -> None:
+def test_two_runs_at_once(mirrored: MirroredService) -> None:
     """The second one ends with 11 and touches nothing."""
-    night.knobs.latency = 0.3
+    mirrored.behaviour.latency = 0.3
     first = subprocess.Popen(
-        [CHATMIRROR, "sync"], cwd=night.path.parent, env={**night.environ, "CHATMIRROR_WAIT_SCALE": "0"}
+        [CHATMIRROR, "sync"], cwd=mirrored.path.parent, env={**mirrored.environ, "CHATMIRROR_WAIT_SCALE": "0"}
     )
-    while not night.service.requests:
+    while not mirrored.service.requests:
         time.sleep(0.01)
-    code, _, err = run(night, "sync")
+    code, _, err = run(mirrored, "sync")
     assert code == 11
     assert "Another chatmirror run" in err
     assert first.wait(60) == 0
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_stops_at_once_and_says_what_is_saved(night: Night, number: int, code: int) -> None:
+def test_a_signal_stops_at_once_and_says_what_is_saved(mirrored: MirroredService, number: int, code: int) -> None:
     """Ctrl-C in the middle of an answer: saved conversations stay, the next run completes."""
     process = subprocess.Popen(
         [CHATMIRROR, "sync"],
-        cwd=night.path.parent,
+        cwd=mirrored.path.parent,
         stderr=subprocess.PIPE,
-        env={**night.environ, "CHATMIRROR_WAIT_SCALE": "0"},
+        env={**mirrored.environ, "CHATMIRROR_WAIT_SCALE": "0"},
     )
-    while len(night.service.requests) < 4:
+    while len(mirrored.service.requests) < 4:
         time.sleep(0.01)
-    night.knobs.latency = 30
+    mirrored.behaviour.latency = 30
     process.send_signal(number)
     assert process.wait(10) == code  # long before the answer that it was waiting for
     assert b"conversations saved" in process.stderr.read()
     process.stderr.close()
-    night.knobs.latency = 0
-    assert run(night, "sync")[0] == 0
+    mirrored.behaviour.latency = 0
+    assert run(mirrored, "sync")[0] == 0
 
 
-def test_a_killed_run_is_caught_up(night: Night) -> None:
+def test_a_killed_run_is_caught_up(mirrored: MirroredService) -> None:
     """SIGKILL in the middle: no lock is left, the file is whole, and the next run completes."""
-    night.knobs.latency = 0.05
+    mirrored.behaviour.latency = 0.05
     process = subprocess.Popen(
-        [CHATMIRROR, "sync"], cwd=night.path.parent, env={**night.environ, "CHATMIRROR_WAIT_SCALE": "0"}
+        [CHATMIRROR, "sync"], cwd=mirrored.path.parent, env={**mirrored.environ, "CHATMIRROR_WAIT_SCALE": "0"}
     )
-    while len(night.service.requests) < 9:
+    while len(mirrored.service.requests) < 9:
         time.sleep(0.01)
     process.kill()
     process.wait()
-    night.knobs.latency = 0
-    assert run(night, "sync") == (0, "", "")
-    assert run(night, "check") == (0, "", "")
-    assert night.rows("SELECT outcome FROM sync_runs ORDER BY id") == [("interrupted",), ("current",)]
+    mirrored.behaviour.latency = 0
+    assert run(mirrored, "sync") == (0, "", "")
+    assert run(mirrored, "check") == (0, "", "")
+    assert mirrored.rows("SELECT outcome FROM sync_runs ORDER BY id") == [("interrupted",), ("current",)]
 
 
-def test_importing_an_export_and_syncing_fetches_only_what_changed_since(night: Night) -> None:
+def test_importing_an_export_and_syncing_fetches_only_what_changed_since(mirrored: MirroredService) -> None:
     """First the ZIP, then the service: unchanged chats are not asked for again."""
-    chats = [night.account.tree(key) for key in night.ids()]
+    chats = [mirrored.account.tree(key) for key in mirrored.ids()]
     export = [{**chat, "id": chat["conversation_id"]} for chat in chats]
-    with zipfile.ZipFile(night.path.parent / "export.zip", "w") as archive:
+    with zipfile.ZipFile(mirrored.path.parent / "export.zip", "w") as archive:
         archive.writestr("conversations.json", json.dumps(export))
-    assert run(night, "import", "export.zip") == (0, "", "")
-    assert night.value("SELECT count(*) FROM conversations") == 12
-    changed = night.ids()[2]
-    night.person.new_message(changed)
-    assert run(night, "sync") == (0, "", "")
-    assert {i for r in night.asked("/batch") for i in r.ids} == {changed}
-    assert run(night, "import", "export.zip") == (0, "", "")
-    assert night.value("SELECT count(*) FROM messages WHERE removed_at IS NOT NULL") == 0
-    assert run(night, "check") == (0, "", "")
+    assert run(mirrored, "import", "export.zip") == (0, "", "")
+    assert mirrored.value("SELECT count(*) FROM conversations") == 12
+    changed = mirrored.ids()[2]
+    mirrored.person.new_message(changed)
+    assert run(mirrored, "sync") == (0, "", "")
+    assert {i for r in mirrored.asked("/batch") for i in r.ids} == {changed}
+    assert run(mirrored, "import", "export.zip") == (0, "", "")
+    assert mirrored.value("SELECT count(*) FROM messages WHERE removed_at IS NOT NULL") == 0
+    assert run(mirrored, "check") == (0, "", "")
 
 
 @pytest.mark.parametrize(
@@ -185,120 +185,122 @@ def test_importing_an_export_and_syncing_fetches_only_what_changed_since(night: 
         ("letter.json", b"Dear aunt,", "letter.json"),
     ],
 )
-def test_a_hopeless_import_names_the_file(night: Night, name: str, content: bytes | None, words: str) -> None:
+def test_a_hopeless_import_names_the_file(
+    mirrored: MirroredService, name: str, content: bytes | None, words: str
+) -> None:
     """What cannot be used at all is a usage error with the file's name, and nothing is imported."""
     if content is not None:
-        (night.path.parent / name).write_bytes(content)
-    code, out, err = run(night, "import", name)
+        (mirrored.path.parent / name).write_bytes(content)
+    code, out, err = run(mirrored, "import", name)
     assert (code, out) == (2, "")
     assert words in err
     assert "Traceback" not in err
 
 
-def test_a_hopeless_file_costs_no_other(night: Night) -> None:
+def test_a_hopeless_file_costs_no_other(mirrored: MirroredService) -> None:
     """Of several files the good ones are imported and the bad ones named; exit 3, and 2 where all are bad."""
-    folder = night.path.parent
+    folder = mirrored.path.parent
     (folder / "good.json").write_text(json.dumps([{**tree("hello", "hi"), "id": "x"}]))
     (folder / "page.json").write_text("<html>sign in</html>")
-    code, _, err = run(night, "import", "page.json", "good.json", "gone.json")
+    code, _, err = run(mirrored, "import", "page.json", "good.json", "gone.json")
     assert code == 3
     assert "page.json" in err
     assert "gone.json" in err
-    assert night.value("SELECT count(*) FROM conversations") == 1
-    code, _, err = run(night, "import", "page.json", "gone.json")
+    assert mirrored.value("SELECT count(*) FROM conversations") == 1
+    code, _, err = run(mirrored, "import", "page.json", "gone.json")
     assert code == 2
     assert "page.json" in err
     assert "gone.json" in err
 
 
-def test_one_unusable_conversation_costs_no_other(night: Night) -> None:
+def test_one_unusable_conversation_costs_no_other(mirrored: MirroredService) -> None:
     """The rest is imported, the bad one is named, exit 3."""
     good = [
         {**tree("hello", "hi", conversation_id=f"00000000-0000-4000-8000-00000000000{n}"), "id": "x"} for n in range(3)
     ]
-    (night.path.parent / "c.json").write_text(
+    (mirrored.path.parent / "c.json").write_text(
         json.dumps([good[0], {"id": "y", "title": "no tree"}, good[1], None, good[2]])
     )
-    code, _, err = run(night, "import", "c.json")
+    code, _, err = run(mirrored, "import", "c.json")
     assert code == 3
     assert "c.json" in err
-    assert night.value("SELECT count(*) FROM conversations") == 3
+    assert mirrored.value("SELECT count(*) FROM conversations") == 3
 
 
-def test_status_is_zero_only_when_fresh(night: Night) -> None:
+def test_status_is_zero_only_when_fresh(mirrored: MirroredService) -> None:
     """A second cron line can watch the first."""
-    assert run(night, "status")[0] == 2
-    run(night, "sync")
-    code, out, err = run(night, "status")
+    assert run(mirrored, "status")[0] == 2
+    run(mirrored, "sync")
+    code, out, err = run(mirrored, "status")
     assert (code, err) == (0, "")
     assert "12 conversations" in out
-    with closing(sqlite3.connect(night.path)) as conn:
+    with closing(sqlite3.connect(mirrored.path)) as conn:
         conn.execute("UPDATE sync_runs SET started_at = '2020-01-01T00:00:00.000Z'")
         conn.commit()
-    code, _, err = run(night, "status")
+    code, _, err = run(mirrored, "status")
     assert code == 5
     assert "days old" in err
 
 
-def test_a_success_in_the_future_is_none(night: Night) -> None:
+def test_a_success_in_the_future_is_none(mirrored: MirroredService) -> None:
     """A clock that went wrong once does not make a mirror look fresh for years."""
-    assert run(night, "sync")[0] == 0
-    with closing(sqlite3.connect(night.path)) as conn:
+    assert run(mirrored, "sync")[0] == 0
+    with closing(sqlite3.connect(mirrored.path)) as conn:
         conn.execute("UPDATE sync_runs SET started_at = '2046' || substr(started_at, 5)")
         conn.commit()
-    code, _, err = run(night, "status")
+    code, _, err = run(mirrored, "status")
     assert code == 5
     assert "clock" in err
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize("arguments", [["show", "last"], ["sync", "-v"]])
-def test_a_full_disk_under_the_output_is_said(night: Night, arguments: list[str]) -> None:
+def test_a_full_disk_under_the_output_is_said(mirrored: MirroredService, arguments: list[str]) -> None:
     """What cannot be printed is no bug and no success."""
-    assert run(night, "sync")[0] == 0
+    assert run(mirrored, "sync")[0] == 0
     command = [CHATMIRROR, *arguments]
     with Path("/dev/full").open("w") as full:
         found = subprocess.run(
-            command, cwd=night.path.parent, env=night.environ, stdout=full, stderr=subprocess.PIPE, check=False
+            command, cwd=mirrored.path.parent, env=mirrored.environ, stdout=full, stderr=subprocess.PIPE, check=False
         )
     assert found.returncode == 8
     assert b"Cannot write" in found.stderr
     assert b"Traceback" not in found.stderr
 
 
-def test_status_names_what_is_missing(night: Night) -> None:
+def test_status_names_what_is_missing(mirrored: MirroredService) -> None:
     """A chat that could not be saved is named with its reason."""
-    key = night.ids()[1]
-    night.knobs.poisoned = frozenset({key})
-    assert run(night, "sync")[0] == 3
-    code, out, _ = run(night, "status")
+    key = mirrored.ids()[1]
+    mirrored.behaviour.poisoned = frozenset({key})
+    assert run(mirrored, "sync")[0] == 3
+    code, out, _ = run(mirrored, "status")
     assert code in {3, 5}
     assert key in out
     assert "500" in out
 
 
-def test_backup_is_whole_and_private(night: Night) -> None:
+def test_backup_is_whole_and_private(mirrored: MirroredService) -> None:
     """A copy at any time: complete, 0600, and it checks."""
-    run(night, "sync")
-    assert run(night, "backup", "copy.db") == (0, "", "")
-    copy = night.path.parent / "copy.db"
+    run(mirrored, "sync")
+    assert run(mirrored, "backup", "copy.db") == (0, "", "")
+    copy = mirrored.path.parent / "copy.db"
     assert copy.stat().st_mode & 0o777 == 0o600
-    assert run(night, "check", "-d", "copy.db") == (0, "", "")
-    assert run(night, "backup", "chats.db")[0] == 2
+    assert run(mirrored, "check", "-d", "copy.db") == (0, "", "")
+    assert run(mirrored, "backup", "chats.db")[0] == 2
 
 
-def test_check_finds_and_repairs(night: Night) -> None:
+def test_check_finds_and_repairs(mirrored: MirroredService) -> None:
     """A row that is not what its payload says is found; --repair derives it again."""
-    run(night, "sync")
-    with closing(sqlite3.connect(night.path)) as conn:
+    run(mirrored, "sync")
+    with closing(sqlite3.connect(mirrored.path)) as conn:
         conn.execute("UPDATE messages SET text = 'forged' WHERE rowid = 3")
         conn.commit()
-    code, _, err = run(night, "check")
+    code, _, err = run(mirrored, "check")
     assert code == 9
     assert "differ from its payload" in err
-    assert run(night, "check", "--repair")[0] == 0
-    assert run(night, "check") == (0, "", "")
-    assert night.value("SELECT count(*) FROM messages WHERE text = 'forged'") == 0
+    assert run(mirrored, "check", "--repair")[0] == 0
+    assert run(mirrored, "check") == (0, "", "")
+    assert mirrored.value("SELECT count(*) FROM messages WHERE text = 'forged'") == 0
 
 
 def _page_of(table: str) -> str:
@@ -313,10 +315,10 @@ CASES = [(damage, command) for damage in ("page", "schema", "text") for command 
     ("damage", "command"),
     [*CASES, ("schema", ("status",)), ("schema", ("sync",)), ("lists", ("sync",)), ("chats", ("rebuild",))],
 )
-def test_a_damaged_file_is_called_damaged(night: Night, damage: str, command: tuple[str, ...]) -> None:
+def test_a_damaged_file_is_called_damaged(mirrored: MirroredService, damage: str, command: tuple[str, ...]) -> None:
     """Whatever of the file is spoilt, reading it says so in one line and exit 9, never that the program is wrong."""
-    run(night, "sync")
-    with closing(sqlite3.connect(night.path)) as conn:
+    run(mirrored, "sync")
+    with closing(sqlite3.connect(mirrored.path)) as conn:
         table = {"lists": "_listed", "chats": "conversations"}.get(damage, "messages")
         root, size = conn.execute(_page_of(table)).fetchone()[0], conn.execute("PRAGMA page_size").fetchone()[0]
         if damage == "schema":
@@ -328,22 +330,22 @@ def test_a_damaged_file_is_called_damaged(night: Night, damage: str, command: tu
         conn.commit()
         conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     if damage in {"page", "lists", "chats"}:
-        with night.path.open("r+b") as file:
+        with mirrored.path.open("r+b") as file:
             file.seek((root - 1) * size)
             file.write(b"\xff" * size)
-    code, out, err = run(night, *command)
+    code, out, err = run(mirrored, *command)
     assert (code, out) == (9, "")
     assert err.count("\n") == 1
     assert "damaged" in err
     assert "bread" not in err
 
 
-def test_rebuild_changes_nothing_that_is_right(night: Night) -> None:
+def test_rebuild_changes_nothing_that_is_right(mirrored: MirroredService) -> None:
     """Deriving everything again gives the same rows."""
-    run(night, "sync")
-    before = night.rows("SELECT * FROM messages")
-    assert run(night, "rebuild") == (0, "", "")
-    assert night.rows("SELECT * FROM messages") == before
+    run(mirrored, "sync")
+    before = mirrored.rows("SELECT * FROM messages")
+    assert run(mirrored, "rebuild") == (0, "", "")
+    assert mirrored.rows("SELECT * FROM messages") == before
 
 
 def test_no_secret_is_ever_an_option() -> None:
@@ -362,45 +364,45 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["sync", "--nonsense"], ["import"]])
-def test_a_wrong_command_line_is_exit_2(night: Night, arguments: list[str]) -> None:
+def test_a_wrong_command_line_is_exit_2(mirrored: MirroredService, arguments: list[str]) -> None:
     """Usage errors are told by click's own 2."""
-    code, _, err = run(night, *arguments)
+    code, _, err = run(mirrored, *arguments)
     assert code == 2
     assert "Traceback" not in err
 
 
-def test_an_unexpected_error_is_one_line_without_personal_data(night: Night) -> None:
+def test_an_unexpected_error_is_one_line_without_personal_data(mirrored: MirroredService) -> None:
     """A bug ends in exit 1 and a line that can be reported as it is."""
-    run(night, "sync")
-    night.knobs.break_request = None
-    night.service.answer = lambda *_: (200, {"accounts": {"x": {"account": 7}}}, {})
-    code, _, err = run(night, "sync")
+    run(mirrored, "sync")
+    mirrored.behaviour.break_request = None
+    mirrored.alter_answers(lambda *_: (200, {"accounts": {"x": {"account": 7}}}))
+    code, _, err = run(mirrored, "sync")
     assert code != 0
     assert err.count("\n") == 1
     assert "Traceback" not in err
 
 
-def test_a_narration_goes_to_stderr_and_names_no_secret(night: Night) -> None:
+def test_a_narration_goes_to_stderr_and_names_no_secret(mirrored: MirroredService) -> None:
     """-v says what is done, without cookie or bearer."""
-    code, out, err = run(night, "sync", "-v")
+    code, out, err = run(mirrored, "sync", "-v")
     assert code == 0
     assert "listed" in out
     assert "/backend-api/conversations" in err
-    assert night.service.session_cookie not in out + err
-    assert not any(bearer in out + err for bearer in night.service.logins.bearers)
+    assert mirrored.service.session_cookie not in out + err
+    assert not any(bearer in out + err for bearer in mirrored.service.sessions.bearers)
 
 
 def test_sql_reads_while_a_sync_writes(tmp_path: Path) -> None:
     """A reader during a long first fill never sees an error or half a conversation."""
-    with Night(tmp_path, knobs=Knobs(latency=0.02), conversations=120) as night:
+    with MirroredService(tmp_path, behaviour=Behaviour(latency=0.02), conversations=120) as mirrored:
         process = subprocess.Popen(
-            [CHATMIRROR, "sync"], cwd=tmp_path, env={**night.environ, "CHATMIRROR_WAIT_SCALE": "0"}
+            [CHATMIRROR, "sync"], cwd=tmp_path, env={**mirrored.environ, "CHATMIRROR_WAIT_SCALE": "0"}
         )
         seen = set()
         while process.poll() is None:
-            if night.path.exists():
+            if mirrored.path.exists():
                 try:
-                    rows = night.rows("SELECT count(*) FROM messages GROUP BY conversation_id")
+                    rows = mirrored.rows("SELECT count(*) FROM messages GROUP BY conversation_id")
                 except sqlite3.OperationalError as error:
                     if "no such table" not in str(error) and "unable to open" not in str(error):
                         raise
@@ -410,62 +412,62 @@ def test_sql_reads_while_a_sync_writes(tmp_path: Path) -> None:
         assert seen == {4}
 
 
-def test_an_export_can_be_held_against_the_mirror(night: Night) -> None:
+def test_an_export_can_be_held_against_the_mirror(mirrored: MirroredService) -> None:
     """The completeness report names what the mirror lacks of an official export, and is silent of the rest."""
-    night.knobs.omitted = frozenset({night.ids()[4]})
-    run(night, "sync")
-    chats = [{**night.account.tree(key), "id": key} for key in night.ids()]
-    (night.path.parent / "conversations.json").write_text(json.dumps(chats))
-    code, out, _ = run(night, "status", "--against", "conversations.json")
+    mirrored.behaviour.omitted = frozenset({mirrored.ids()[4]})
+    run(mirrored, "sync")
+    chats = [{**mirrored.account.tree(key), "id": key} for key in mirrored.ids()]
+    (mirrored.path.parent / "conversations.json").write_text(json.dumps(chats))
+    code, out, _ = run(mirrored, "status", "--against", "conversations.json")
     assert code == 3
     assert "lacks 1 of these conversations" in out
-    assert night.ids()[4] in out
-    run(night, "import", "conversations.json")
-    code, out, err = run(night, "status", "--against", "conversations.json")
+    assert mirrored.ids()[4] in out
+    run(mirrored, "import", "conversations.json")
+    code, out, err = run(mirrored, "status", "--against", "conversations.json")
     assert (code, err) == (0, "")
     assert "lacks 0 of these conversations, and 0 messages" in out
 
 
-def test_the_end_of_the_login_is_announced_days_ahead(night: Night) -> None:
+def test_the_end_of_the_login_is_announced_days_ahead(mirrored: MirroredService) -> None:
     """A session that ends within a week is said on stderr, also by a run that is current."""
-    night.knobs.session_days = 3.5
-    code, out, err = run(night, "sync")
+    mirrored.behaviour.session_days = 3.5
+    code, out, err = run(mirrored, "sync")
     assert (code, out) == (0, "")
     assert "in 3 days" in err
-    assert "in 3 days" in run(night, "status")[1]
+    assert "in 3 days" in run(mirrored, "status")[1]
 
 
-def test_rows_of_another_version_are_not_called_damage(night: Night) -> None:
+def test_rows_of_another_version_are_not_called_damage(mirrored: MirroredService) -> None:
     """After an update that reads payloads better, check asks for a rebuild, and is content after it."""
-    run(night, "sync")
-    with closing(sqlite3.connect(night.path)) as conn:
+    run(mirrored, "sync")
+    with closing(sqlite3.connect(mirrored.path)) as conn:
         conn.execute("UPDATE _settings SET value = '0' WHERE key = 'normalizer:chatgpt'")
         conn.execute("UPDATE messages SET text = 'as an older version read it' WHERE rowid = 3")
         conn.commit()
-    code, _, err = run(night, "check")
+    code, _, err = run(mirrored, "check")
     assert code == 3
     assert "chatmirror rebuild" in err
-    assert run(night, "rebuild") == (0, "", "")
-    assert run(night, "check") == (0, "", "")
-    assert night.value("SELECT count(*) FROM messages WHERE text LIKE 'as an older%'") == 0
+    assert run(mirrored, "rebuild") == (0, "", "")
+    assert run(mirrored, "check") == (0, "", "")
+    assert mirrored.value("SELECT count(*) FROM messages WHERE text LIKE 'as an older%'") == 0
 
 
-def test_status_before_a_first_success_ends_with_the_last_runs_code(night: Night) -> None:
+def test_status_before_a_first_success_ends_with_the_last_runs_code(mirrored: MirroredService) -> None:
     """A sign-in that failed is told as such by the watching cron line, its sentence once."""
-    night.knobs.session = "empty"
-    assert run(night, "sync")[0] == 4
-    code, out, err = run(night, "status")
+    mirrored.behaviour.session = "empty"
+    assert run(mirrored, "sync")[0] == 4
+    code, out, err = run(mirrored, "status")
     assert code == 4
     assert "no successful sync yet" in err
     assert (out + err).count("gave no access token") == 1
 
 
-def test_status_names_why_the_last_run_failed_while_the_mirror_is_fresh(night: Night) -> None:
+def test_status_names_why_the_last_run_failed_while_the_mirror_is_fresh(mirrored: MirroredService) -> None:
     """A failure after a success of the same day is shown, and is no reason to call the mirror stale."""
-    assert run(night, "sync")[0] == 0
-    night.knobs.session = "empty"
-    assert run(night, "sync")[0] == 4
-    code, out, err = run(night, "status")
+    assert run(mirrored, "sync")[0] == 0
+    mirrored.behaviour.session = "empty"
+    assert run(mirrored, "sync")[0] == 4
+    code, out, err = run(mirrored, "status")
     assert (code, err) == (0, "")
     assert out.count("gave no access token") == 1
 
@@ -494,46 +496,46 @@ def test_a_command_that_cannot_start_leaves_nothing_behind(tmp_path: Path, comma
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_without_a_login_is_recorded_where_there_is_a_database(night: Night) -> None:
-    """The row of a night that could not start says why."""
-    assert run(night, "sync")[0] == 0
-    del night.environ["CHATGPT_SESSION_TOKEN"]
-    assert run(night, "sync")[0] == 4
-    assert night.rows("SELECT outcome, exit_code FROM sync_runs ORDER BY id") == [
+def test_a_run_without_a_login_is_recorded_where_there_is_a_database(mirrored: MirroredService) -> None:
+    """The row of a run that could not start says why."""
+    assert run(mirrored, "sync")[0] == 0
+    del mirrored.environ["CHATGPT_SESSION_TOKEN"]
+    assert run(mirrored, "sync")[0] == 4
+    assert mirrored.rows("SELECT outcome, exit_code FROM sync_runs ORDER BY id") == [
         ("current", 0),
         ("sign-in needed", 4),
     ]
 
 
-def _forge_a_message(night: Night) -> None:
-    with closing(sqlite3.connect(night.path)) as conn:
+def _forge_a_message(mirrored: MirroredService) -> None:
+    with closing(sqlite3.connect(mirrored.path)) as conn:
         conn.execute("UPDATE messages SET text = 'forged' WHERE rowid = 3")
         conn.commit()
 
 
-def test_rebuild_and_repair_leave_a_row_each(night: Night) -> None:
+def test_rebuild_and_repair_leave_a_row_each(mirrored: MirroredService) -> None:
     """Every command that writes is in sync_runs; status still speaks of syncs only."""
-    assert run(night, "sync")[0] == 0
-    assert run(night, "check", "--repair") == (0, "", "")  # nothing to do, nothing written
-    _forge_a_message(night)
-    assert run(night, "check", "--repair")[0] == 0
-    _forge_a_message(night)
-    assert run(night, "rebuild")[0] == 0
-    rows = night.rows("SELECT command, outcome, exit_code, finished_at IS NOT NULL FROM sync_runs ORDER BY id")
+    assert run(mirrored, "sync")[0] == 0
+    assert run(mirrored, "check", "--repair") == (0, "", "")  # nothing to do, nothing written
+    _forge_a_message(mirrored)
+    assert run(mirrored, "check", "--repair")[0] == 0
+    _forge_a_message(mirrored)
+    assert run(mirrored, "rebuild")[0] == 0
+    rows = mirrored.rows("SELECT command, outcome, exit_code, finished_at IS NOT NULL FROM sync_runs ORDER BY id")
     assert rows == [("sync", "current", 0, 1), ("repair", "current", 0, 1), ("rebuild", "current", 0, 1)]
-    assert night.value("SELECT changed FROM sync_runs WHERE command = 'rebuild'") == 1
-    assert "last run" not in run(night, "status")[1]
+    assert mirrored.value("SELECT changed FROM sync_runs WHERE command = 'rebuild'") == 1
+    assert "last run" not in run(mirrored, "status")[1]
 
 
 @pytest.mark.parametrize("command", [("rebuild",), ("check", "--repair")])
-def test_a_rebuild_that_fails_leaves_its_outcome(night: Night, command: tuple[str, ...]) -> None:
+def test_a_rebuild_that_fails_leaves_its_outcome(mirrored: MirroredService, command: tuple[str, ...]) -> None:
     """A payload that cannot be read: exit 9, and the row says so."""
-    assert run(night, "sync")[0] == 0
-    with closing(sqlite3.connect(night.path)) as conn:
+    assert run(mirrored, "sync")[0] == 0
+    with closing(sqlite3.connect(mirrored.path)) as conn:
         conn.execute("UPDATE _payloads SET body = x'00' WHERE rowid = (SELECT min(rowid) FROM _payloads)")
         conn.commit()
-    assert run(night, *command)[0] == 9
-    assert night.rows("SELECT outcome, exit_code FROM sync_runs WHERE command <> 'sync'") == [("damaged", 9)]
+    assert run(mirrored, *command)[0] == 9
+    assert mirrored.rows("SELECT outcome, exit_code FROM sync_runs WHERE command <> 'sync'") == [("damaged", 9)]
 
 
 # A program in which an answer of the service leads to an error that holds all that must never be shown.
@@ -552,20 +554,20 @@ main()
 
 
 @pytest.mark.parametrize("environ", [{"CHATMIRROR_DEBUG": "1"}, {}])
-def test_a_bug_can_be_diagnosed_and_shows_no_secret(night: Night, environ: dict[str, str]) -> None:
+def test_a_bug_can_be_diagnosed_and_shows_no_secret(mirrored: MirroredService, environ: dict[str, str]) -> None:
     """With CHATMIRROR_DEBUG=1 the way through the code and the requests are shown; no cookie, token, title or text."""
-    night.person.new_conversation("Canary title", "canary question", "canary answer")
+    mirrored.person.new_conversation("Canary title", "canary question", "canary answer")
     found = subprocess.run(
         [sys.executable, "-c", BROKEN, "sync"],
-        cwd=night.path.parent,
-        env={**night.environ, "CHATMIRROR_WAIT_SCALE": "0", **environ},
+        cwd=mirrored.path.parent,
+        env={**mirrored.environ, "CHATMIRROR_WAIT_SCALE": "0", **environ},
         capture_output=True,
         check=False,
     )
     said = (found.stdout + found.stderr).decode()
     assert found.returncode == 1
     assert said.splitlines()[-1].startswith("chatmirror: internal error (KeyError in ")
-    secrets = [night.service.session_cookie, *night.service.logins.bearers]
+    secrets = [mirrored.service.session_cookie, *mirrored.service.sessions.bearers]
     assert len(secrets) > 1
     assert [secret for secret in secrets if secret[:40] in said] == []
     assert "canary" not in said.lower()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from commands import BIN, run
 
-from mirror.simulator.corpus import RECALL
+from mirror.simulator.story.demo_account import UNIQUE_WORDS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -84,7 +84,7 @@ def test_the_readme_names_every_command() -> None:
 def test_every_kind_of_content_is_found(demo: tuple[Path, str]) -> None:
     """One memorable word in each kind of content: a search finds its conversation, whatever holds the word."""
     lost = []
-    for kind, word in RECALL.items():
+    for kind, word in UNIQUE_WORDS.items():
         code, out, _ = run(demo[0], "chatmirror", "search", word, "--json", "--all-branches")
         hits = [json.loads(line) for line in out.splitlines()]
         if code or len(hits) != 1:

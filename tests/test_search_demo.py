@@ -11,7 +11,7 @@ from commands import run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mirror.simulator.corpus import RECALL
+from mirror.simulator.story.demo_account import UNIQUE_WORDS
 from mirror.store.search.candidates import Query
 from mirror.store.search.query import parse
 from mirror.store.search.search import Filters, search
@@ -77,7 +77,7 @@ def mirror(demo):
         yield conn
 
 
-@pytest.mark.parametrize(("kind", "word"), RECALL.items())
+@pytest.mark.parametrize(("kind", "word"), UNIQUE_WORDS.items())
 def test_every_kind_of_content_is_found(mirror, kind, word):
     """One word that stands once, in each kind of content: its conversation is found, whatever branch holds it."""
     assert len(search(mirror, word).hits) == 1, f"{word} of {kind}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from nights import DAY, Night, Silent, content, differences, findings, on_request
+from mirrored_service import DAY, MirroredService, QuietReport, content, differences, findings, on_request
 
 from mirror import app
 from mirror.chatgpt.login import LOGIN_FORM, SESSION_COOKIE
@@ -13,17 +13,17 @@ from mirror.credentials.login import Login
 from mirror.credentials.pasted import parse_login
 from mirror.credentials.stored import save_login
 from mirror.errors import SignInError
-from mirror.simulator import Knobs, ManualClock, Workspace, generated_account
+from mirror.simulator import Behaviour, ManualClock, SimulatedWorkspace, generated_account
 
 
-def message(night):
-    return night.value("SELECT message FROM sync_runs ORDER BY id DESC")
+def message(mirrored):
+    return mirrored.value("SELECT message FROM sync_runs ORDER BY id DESC")
 
 
-def log_in(night, header):
+def log_in(mirrored, header):
     """Store a login in the config folder instead of the environment."""
-    night.environ.pop("CHATGPT_SESSION_TOKEN", None)
-    return save_login(parse_login(header, LOGIN_FORM), night.environ, LOGIN_FORM)
+    mirrored.environ.pop("CHATGPT_SESSION_TOKEN", None)
+    return save_login(parse_login(header, LOGIN_FORM), mirrored.environ, LOGIN_FORM)
 
 
 # -- login
@@ -40,84 +40,82 @@ def log_in(night, header):
 )
 def test_every_way_in_which_a_login_ends(tmp_path, session, words):
     """Exit 4 with the exact step, nothing marked; the next night after a new login needs nothing else."""
-    with Night(tmp_path) as night:
-        night.night()
-        before = content(night)
-        night.knobs.session = session
-        assert night.night() == 4
-        assert words in message(night)
-        assert {k: v for k, v in content(night).items() if k != "changes"} == {
+    with MirroredService(tmp_path) as mirrored:
+        mirrored.next_run()
+        before = content(mirrored)
+        mirrored.behaviour.session = session
+        assert mirrored.next_run() == 4
+        assert words in message(mirrored)
+        assert {k: v for k, v in content(mirrored).items() if k != "changes"} == {
             k: v for k, v in before.items() if k != "changes"
         }
-        night.knobs.session = "normal"
-        assert night.night() == 0
+        mirrored.behaviour.session = "normal"
+        assert mirrored.next_run() == 0
 
 
 def test_a_bearer_that_expires_in_mid_run_is_renewed(tmp_path):
     """Every few requests the token dies; each time it is renewed once, and nothing is lost."""
-    with Night(tmp_path, knobs=Knobs(token_requests=3), conversations=60) as night:
-        assert night.night() == 0
-        assert differences(night) == []
-        assert len(night.asked("/api/auth/session")) > 2
+    with MirroredService(tmp_path, behaviour=Behaviour(token_requests=3), conversations=60) as mirrored:
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []
+        assert len(mirrored.asked("/api/auth/session")) > 2
 
 
 def test_a_service_that_refuses_every_token_is_not_asked_for_ever(tmp_path):
     """A loop of refusals ends after one renewal."""
-    with Night(tmp_path, knobs=Knobs(token_requests=0)) as night:
-        assert night.night() == 4
-        assert len(night.asked("/api/auth/session")) == 2
-        assert len(night.service.requests) < 6
+    with MirroredService(tmp_path, behaviour=Behaviour(token_requests=0)) as mirrored:
+        assert mirrored.next_run() == 4
+        assert len(mirrored.asked("/api/auth/session")) == 2
+        assert len(mirrored.service.requests) < 6
 
 
 def test_a_session_that_turns_into_somebody_elses_stops_the_run(tmp_path):
     """A renewal that belongs to another account: exit 7, and no row of theirs."""
-    with Night(tmp_path, knobs=Knobs(token_requests=6, other_account_from=2)) as night:
-        assert night.night() == 7
-        assert "another account" in message(night)
+    with MirroredService(tmp_path, behaviour=Behaviour(token_requests=6, other_account_from=2)) as mirrored:
+        assert mirrored.next_run() == 7
+        assert "another account" in message(mirrored)
 
 
 def test_a_database_takes_one_account_only(tmp_path):
     """Another person's login is refused before any content row is written."""
-    with Night(tmp_path) as night:
-        night.night()
-        before = content(night)
-        night.account.user_id = "user-Other"
-        assert night.night() == 7
-        assert "belongs to another account" in message(night)
-        assert content(night) == before
+    with MirroredService(tmp_path) as mirrored:
+        mirrored.next_run()
+        before = content(mirrored)
+        mirrored.account.user_id = "user-Other"
+        assert mirrored.next_run() == 7
+        assert "belongs to another account" in message(mirrored)
+        assert content(mirrored) == before
 
 
 @pytest.mark.parametrize("chunks", [1, 2, 3])
 def test_a_rotated_cookie_is_stored_back(tmp_path, chunks):
     """A stored login follows the service's rotation, also into another number of parts, and stays 0600."""
-    with Night(tmp_path, knobs=Knobs(rotate_chunks=chunks)) as night:
-        path = log_in(night, night.service.cookie_header(2))
-        assert night.night() == 0
+    with MirroredService(tmp_path, behaviour=Behaviour(rotate_chunks=chunks)) as mirrored:
+        path = log_in(mirrored, mirrored.service.cookie_header(2))
+        assert mirrored.next_run() == 0
         cookies = json.loads(path.read_text())["cookies"]
-        assert "".join(v for k, v in sorted(cookies.items()) if "session-token" in k) == night.service.session_cookie
+        assert "".join(v for k, v in sorted(cookies.items()) if "session-token" in k) == mirrored.service.session_cookie
         assert sum("session-token" in name for name in cookies) == chunks
         assert path.stat().st_mode & 0o777 == 0o600
-        night.service.logins.cookies = {night.service.session_cookie}
-        assert night.night() == 0
+        mirrored.service.sessions.cookies = {mirrored.service.session_cookie}
+        assert mirrored.next_run() == 0
 
 
 def test_a_login_from_the_environment_is_never_written(tmp_path):
     """Nothing of CHATGPT_SESSION_TOKEN reaches the disk, rotated or not."""
-    with Night(tmp_path, knobs=Knobs(rotate_chunks=2)) as night:
-        night.night()
+    with MirroredService(tmp_path, behaviour=Behaviour(rotate_chunks=2)) as mirrored:
+        mirrored.next_run()
         assert not (tmp_path / "config").exists()
 
 
 def test_the_persons_own_browser_is_sent_as_given(tmp_path):
     """User-Agent and cookies of a pasted cURL line travel as they are; the account header comes from the workspace."""
-    seen = []
-    with Night(tmp_path) as night:
-        answer = night.service.answer
-        night.service.answer = lambda request, headers, body: (seen.append(headers), answer(request, headers, body))[1]
-        cookies = f"{night.service.cookie_header(2)}; cf_clearance=abc; oai-did=dev"
+    with MirroredService(tmp_path) as mirrored:
+        cookies = f"{mirrored.service.cookie_header(2)}; cf_clearance=abc; oai-did=dev"
         curl = f"curl 'https://chatgpt.com/x' -H 'user-agent: My/1.0' -b '{cookies}'"
-        log_in(night, curl)
-        assert night.night() == 0
+        log_in(mirrored, curl)
+        assert mirrored.next_run() == 0
+        seen = [request.headers for request in mirrored.service.requests]
     assert {headers["user-agent"] for headers in seen} == {"My/1.0"}
     assert all("cf_clearance=abc" in headers["cookie"] for headers in seen)
     assert {headers.get("oai-device-id") for headers in seen} == {"dev"}
@@ -126,11 +124,11 @@ def test_the_persons_own_browser_is_sent_as_given(tmp_path):
 def test_no_secret_is_in_the_database_or_in_a_narration(tmp_path, caplog):
     """Cookie and bearer stand in no file of the mirror and in no line of -v or of a log."""
     caplog.set_level("DEBUG")
-    with Night(tmp_path) as night:
-        night.night()
-        secrets = [night.service.session_cookie, *night.service.logins.bearers]
+    with MirroredService(tmp_path) as mirrored:
+        mirrored.next_run()
+        secrets = [mirrored.service.session_cookie, *mirrored.service.sessions.bearers]
         assert "/backend-api/conversations" in caplog.text
-        told = "\n".join([*night.notes, caplog.text]).encode()
+        told = "\n".join([*mirrored.notes, caplog.text]).encode()
         for file in tmp_path.iterdir():
             if file.is_file():
                 told += file.read_bytes()
@@ -138,14 +136,14 @@ def test_no_secret_is_in_the_database_or_in_a_narration(tmp_path, caplog):
 
 
 def test_a_tried_login_says_whose_it_is(tmp_path):
-    """auth tries the login and learns name, end and workspaces."""
-    with Night(tmp_path) as night:
-        login = parse_login(night.service.session_cookie, LOGIN_FORM)
-        identity = app.try_login(login, night.environ, night.timing())
-        assert (identity.user_id, identity.name) == (night.account.user_id, night.account.user_name)
+    """Auth tries the login and learns name, end and workspaces."""
+    with MirroredService(tmp_path) as mirrored:
+        login = parse_login(mirrored.service.session_cookie, LOGIN_FORM)
+        identity = app.try_login(login, mirrored.environ, mirrored.timing())
+        assert (identity.user_id, identity.name) == (mirrored.account.user_id, mirrored.account.user_name)
         assert identity.expires is not None
         with pytest.raises(SignInError):
-            app.try_login(Login({SESSION_COOKIE: "wrong"}), night.environ, night.timing())
+            app.try_login(Login({SESSION_COOKIE: "wrong"}), mirrored.environ, mirrored.timing())
 
 
 # -- limits
@@ -153,52 +151,53 @@ def test_a_tried_login_says_whose_it_is(tmp_path):
 
 def test_a_first_fill_under_the_limit_plans_itself_over_nights(tmp_path):
     """Newest first, a budget learned from the refusals, an honest forecast, and no refusal on later nights."""
-    knobs = Knobs(batch="missing", plural="missing", bucket=30)
-    with Night(tmp_path, knobs=knobs, conversations=100) as night:
-        assert night.night() == 6
-        first = night.value("SELECT count(*) FROM conversations")
+    behaviour = Behaviour(batch="missing", plural="missing", bucket=30)
+    with MirroredService(tmp_path, behaviour=behaviour, conversations=100) as mirrored:
+        assert mirrored.next_run() == 6
+        first = mirrored.value("SELECT count(*) FROM conversations")
         assert 28 <= first <= 33
-        assert "left" in message(night)
-        assert "more runs at this pace" in message(night)
-        newest = {row[0] for row in night.rows("SELECT id FROM conversations")}
-        assert newest == set(night.ids()[:first])
-        refusals = []
-        night.service.reads.refusal = lambda: (refusals.append(1), (429, {"detail": "Too many requests"}))[1]
-        codes = [night.night() for _ in range(5)]
+        assert "left" in message(mirrored)
+        assert "more runs at this pace" in message(mirrored)
+        newest = {row[0] for row in mirrored.rows("SELECT id FROM conversations")}
+        assert newest == set(mirrored.ids()[:first])
+        codes, refusals = [], 0
+        for _ in range(5):
+            codes.append(mirrored.next_run())
+            refusals += sum(request.status == 429 for request in mirrored.service.requests)
         assert codes[-1] == 0
-        assert len(refusals) <= 1
-        assert differences(night) == []
+        assert refusals <= 1
+        assert differences(mirrored) == []
 
 
 def test_with_the_batch_lane_the_limit_is_never_met(tmp_path):
     """The same account in one go where batches answer."""
-    with Night(tmp_path, knobs=Knobs(bucket=5), conversations=100) as night:
-        assert night.night() == 0
-        assert differences(night) == []
+    with MirroredService(tmp_path, behaviour=Behaviour(bucket=5), conversations=100) as mirrored:
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []
 
 
 def test_the_account_lock_ends_the_run_at_once(tmp_path):
     """After its words not one more request is sent."""
-    knobs = Knobs(batch="missing", plural="missing", bucket=3, locks_out=True)
-    with Night(tmp_path, knobs=knobs) as night:
-        assert night.night() == 6
-        assert "limited access" in message(night)
-        assert len(night.asked("")) == len(night.service.requests)
-        assert sum("/conversation/" in r.path for r in night.service.requests) == 4
+    behaviour = Behaviour(batch="missing", plural="missing", bucket=3, locks_out=True)
+    with MirroredService(tmp_path, behaviour=behaviour) as mirrored:
+        assert mirrored.next_run() == 6
+        assert "limited access" in message(mirrored)
+        assert len(mirrored.asked("")) == len(mirrored.service.requests)
+        assert sum("/conversation/" in r.path for r in mirrored.service.requests) == 4
 
 
 def test_a_short_limit_on_lists_is_waited_for(tmp_path):
     """A few 429 on the list cost a pause, not the night."""
-    with Night(tmp_path, knobs=Knobs(list_limited=2)) as night:
-        assert night.night() == 0
-        assert night.value("SELECT waits FROM sync_runs") > 20
+    with MirroredService(tmp_path, behaviour=Behaviour(list_limited=2)) as mirrored:
+        assert mirrored.next_run() == 0
+        assert mirrored.value("SELECT waits FROM sync_runs") > 20
 
 
 def test_a_long_retry_after_ends_the_night_politely(tmp_path):
     """Asked to wait a day, the run stops with exit 6 and sends nothing more."""
-    with Night(tmp_path, knobs=Knobs(list_limited=1, retry_after="86400")) as night:
-        assert night.night() == 6
-        assert len(night.asked("/conversations")) == 1
+    with MirroredService(tmp_path, behaviour=Behaviour(list_limited=1, retry_after="86400")) as mirrored:
+        assert mirrored.next_run() == 6
+        assert len(mirrored.asked("/conversations")) == 1
 
 
 # -- the way in between
@@ -210,12 +209,12 @@ def test_a_long_retry_after_ends_the_night_politely(tmp_path):
 )
 def test_a_breakage_now_and_then_costs_nothing(tmp_path, how):
     """Every fourth request breaks in one way: the night is complete all the same."""
-    knobs = Knobs(break_request=lambda request: how if request.number % 4 == 3 else None)
-    with Night(tmp_path, knobs=knobs, conversations=40) as night:
-        assert night.night() in ({0} if how != "429" else {0, 6})
+    behaviour = Behaviour(break_request=lambda request: how if request.number % 4 == 3 else None)
+    with MirroredService(tmp_path, behaviour=behaviour, conversations=40) as mirrored:
+        assert mirrored.next_run() in ({0} if how != "429" else {0, 6})
         if how != "429":
-            assert differences(night) == []
-        assert findings(night) == []
+            assert differences(mirrored) == []
+        assert findings(mirrored) == []
 
 
 @pytest.mark.parametrize(
@@ -223,29 +222,29 @@ def test_a_breakage_now_and_then_costs_nothing(tmp_path, how):
 )
 def test_a_service_that_only_breaks_is_named(tmp_path, how, code):
     """Nothing but breakage: a bounded number of tries, the right exit code, and the old mirror as it was."""
-    with Night(tmp_path) as night:
-        night.night()
-        before = content(night)
-        night.knobs.break_request = lambda request: how
-        assert night.night() == code
-        assert len(night.service.requests) <= 6
-        assert content(night) == before
+    with MirroredService(tmp_path) as mirrored:
+        mirrored.next_run()
+        before = content(mirrored)
+        mirrored.behaviour.break_request = lambda request: how
+        assert mirrored.next_run() == code
+        assert len(mirrored.service.requests) <= 6
+        assert content(mirrored) == before
 
 
 def test_a_challenge_is_told_from_a_refusal(tmp_path):
     """A browser check is not a lost login, and is tried again on fresh connections first."""
-    with Night(tmp_path, knobs=Knobs(challenge_probability=1.0)) as night:
-        assert night.night() == 5
-        assert "browser check" in message(night)
-        night.knobs.challenge_probability = 0.3
-        assert [night.night() for _ in range(3)][-1] == 0
+    with MirroredService(tmp_path, behaviour=Behaviour(challenge_probability=1.0)) as mirrored:
+        assert mirrored.next_run() == 5
+        assert "browser check" in message(mirrored)
+        mirrored.behaviour.challenge_probability = 0.3
+        assert [mirrored.next_run() for _ in range(3)][-1] == 0
 
 
 def test_a_redirect_stops_the_run(tmp_path):
     """Sent elsewhere, nothing goes there."""
-    with Night(tmp_path, knobs=Knobs(redirect_to="https://example.org/take")) as night:
-        assert night.night() == 7
-        assert "example.org" in message(night)
+    with MirroredService(tmp_path, behaviour=Behaviour(redirect_to="https://example.org/take")) as mirrored:
+        assert mirrored.next_run() == 7
+        assert "example.org" in message(mirrored)
 
 
 def test_a_run_that_is_killed_at_any_request_is_caught_up(tmp_path):
@@ -253,14 +252,14 @@ def test_a_run_that_is_killed_at_any_request_is_caught_up(tmp_path):
     for stop_at in range(1, 17):
         folder = tmp_path / str(stop_at)
         folder.mkdir()
-        with Night(folder, conversations=33) as night:
-            night.person.regenerate(night.ids()[2])
+        with MirroredService(folder, conversations=33) as mirrored:
+            mirrored.person.regenerate(mirrored.ids()[2])
             with pytest.raises(KeyboardInterrupt), on_request(StopAt(stop_at)):
-                app.sync(night.path, night.environ, night.timing(), Silent())
-            assert night.value("SELECT exit_code FROM sync_runs ORDER BY id DESC") == 130
-            assert findings(night) == []
-            assert night.night() == 0
-            assert differences(night) == []
+                app.sync(mirrored.path, mirrored.environ, mirrored.timing(), QuietReport())
+            assert mirrored.value("SELECT exit_code FROM sync_runs ORDER BY id DESC") == 130
+            assert findings(mirrored) == []
+            assert mirrored.next_run() == 0
+            assert differences(mirrored) == []
 
 
 class StopAt:
@@ -277,33 +276,33 @@ class StopAt:
 
 def test_changes_below_an_interruption_are_not_skipped(tmp_path):
     """The trap of the early stop: newer chats stored by a broken run do not hide older changed ones."""
-    with Night(tmp_path, conversations=250) as night:
-        night.night()
-        changed = [*night.ids()[:3], *night.ids()[140:143]]
+    with MirroredService(tmp_path, conversations=250) as mirrored:
+        mirrored.next_run()
+        changed = [*mirrored.ids()[:3], *mirrored.ids()[140:143]]
         for key in changed:
-            night.person.new_message(key)
-        for key in night.ids()[5:120]:
-            night.clock.advance(1)
-            night.person.new_message(key)
+            mirrored.person.new_message(key)
+        for key in mirrored.ids()[5:120]:
+            mirrored.clock.advance(1)
+            mirrored.person.new_message(key)
         batches = []
-        night.knobs.break_request = lambda request: (
+        mirrored.behaviour.break_request = lambda request: (
             "reset" if request.path.endswith("/batch") and (batches.append(1) or len(batches) > 2) else None
         )
-        assert night.night() == 5
-        night.knobs.break_request = None
-        assert night.night() == 0
-        assert differences(night) == []
+        assert mirrored.next_run() == 5
+        mirrored.behaviour.break_request = None
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []
 
 
 def test_thirty_nights_off_are_caught_up_in_one(tmp_path):
     """After a month without a run, one night brings everything."""
-    with Night(tmp_path, conversations=30) as night:
-        night.night()
+    with MirroredService(tmp_path, conversations=30) as mirrored:
+        mirrored.next_run()
         for n in range(30):
-            night.clock.advance(DAY)
-            night.person.new_message(night.ids()[n])
-        assert night.night() == 0
-        assert differences(night) == []
+            mirrored.clock.advance(DAY)
+            mirrored.person.new_message(mirrored.ids()[n])
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []
 
 
 @pytest.mark.parametrize("locks_out", [True, False])
@@ -311,12 +310,12 @@ def test_a_limit_met_in_one_workspace_ends_the_run_for_all(tmp_path, locks_out):
     """After the refusal nothing more is asked, for no workspace; the next nights bring what is left."""
     clock = ManualClock()
     account = generated_account(clock, 12, 4)
-    account.workspaces.append(Workspace("ws-team", "Team", "workspace", "team"))
-    knobs = Knobs(batch="missing", plural="missing", bucket=5, locks_out=locks_out)
-    with Night(tmp_path, account, knobs) as night:
-        night.person.new_conversation("Team talk", workspace="ws-team")
-        assert night.night() == 6
-        assert "/conversation/" in night.service.requests[-1].path
-        codes = [night.night() for _ in range(4)]
+    account.workspaces.append(SimulatedWorkspace("ws-team", "Team", "workspace", "team"))
+    behaviour = Behaviour(batch="missing", plural="missing", bucket=5, locks_out=locks_out)
+    with MirroredService(tmp_path, account, behaviour) as mirrored:
+        mirrored.person.new_conversation("Team talk", workspace="ws-team")
+        assert mirrored.next_run() == 6
+        assert "/conversation/" in mirrored.service.requests[-1].path
+        codes = [mirrored.next_run() for _ in range(4)]
         assert codes[-1] == 0
-        assert differences(night) == []
+        assert differences(mirrored) == []

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from mirror.fold import Arrival
 
 T0 = 1_750_000_000.0
 
+Turn = str | tuple[str, str, str]  # text, or id, parent and text
+Tree = dict[str, Any]
 
-def tree(*turns, conversation_id="c1", title="A title", at=T0, current=None, **fields):
-    """A chain of messages: each turn is text, or (id, parent, text); roles alternate beginning with the person."""
-    mapping = {"root": {"id": "root", "parent": None, "children": [], "message": None}}
+
+def tree(
+    *turns: Turn,
+    conversation_id: str = "c1",
+    title: str | None = "A title",
+    at: float = T0,
+    current: str | None = None,
+    **fields: object,
+) -> Tree:
+    """A chain of messages whose roles alternate, beginning with the person."""
+    mapping: Tree = {"root": {"id": "root", "parent": None, "children": [], "message": None}}
     last = "root"
     for n, turn in enumerate(turns, 1):
         node, parent, text = turn if isinstance(turn, tuple) else (f"n{n}", last, turn)
@@ -42,7 +53,14 @@ def tree(*turns, conversation_id="c1", title="A title", at=T0, current=None, **f
     }
 
 
-def arrival(payload, *, origin="single", at="2026-01-01T00:00:00.000Z", list_us=None, proves_absence=None):
+def arrival(
+    payload: Tree,
+    *,
+    origin: str = "single",
+    at: str = "2026-01-01T00:00:00.000Z",
+    list_us: int | None = None,
+    proves_absence: bool | None = None,
+) -> Arrival:
     """The payload on its way in."""
     return Arrival(
         conversation_id=payload["conversation_id"],

@@ -1,25 +1,25 @@
-"""A chatgpt.com lookalike over real HTTP: an account, a person who acts, and everything the service does wrong.
+"""A chatgpt.com lookalike over real HTTP: an account, a person who uses it, and its faults.
 
-It is no part of the program and shares no code with it, so that a misunderstanding cannot hide in both. Shapes and
-behaviour are those of the API notes; every fault is a knob.
+It is no part of the program and shares no code with it, so that a misunderstanding of the service cannot hide in both.
+Shapes and behaviour are those of the API notes; every fault is a field of ``Behaviour``.
 """
 
-from mirror.simulator.account import Account, Workspace, account_of, demo_account, generated_account
+from mirror.simulator.account import SimulatedAccount, SimulatedWorkspace, generated_account
+from mirror.simulator.behaviour import Behaviour
 from mirror.simulator.clock import ManualClock
-from mirror.simulator.knobs import Knobs
+from mirror.simulator.exchange import ReceivedRequest
 from mirror.simulator.person import Person
-from mirror.simulator.server import Simulator
-from mirror.simulator.wire import Request
+from mirror.simulator.service import Simulator
+from mirror.simulator.story.demo_account import demo_account
 
 __all__ = [
-    "Account",
-    "Knobs",
+    "Behaviour",
     "ManualClock",
     "Person",
-    "Request",
+    "ReceivedRequest",
+    "SimulatedAccount",
+    "SimulatedWorkspace",
     "Simulator",
-    "Workspace",
-    "account_of",
     "demo_account",
     "generated_account",
 ]

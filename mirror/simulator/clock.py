@@ -16,14 +16,14 @@ class ManualClock:
         return self.seconds
 
     def time(self) -> float:
-        """Return the time, epoch seconds; so the clock can stand where a ``time`` module is wanted."""
+        """Return the time, epoch seconds, for code that expects a ``time`` module."""
         return self.seconds
 
     def advance(self, seconds: float) -> None:
-        """Let time pass; also what a test gives as ``sleep``."""
+        """Let time pass; tests also pass it as ``sleep``."""
         self.seconds += max(0.0, seconds)
 
 
-def iso(seconds: float) -> str:
+def iso_time(seconds: float) -> str:
     """Return the form of time in lists and batches: UTC with microseconds."""
     return datetime.fromtimestamp(round(seconds, 6), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,14 +1,15 @@
-"""What can go wrong with an answer between the service and its reader: every breakage by its name.
+"""What can go wrong with a response on its way to the client: every breakage by its name.
 
-A breakage takes the answer as it should have been and bends it, so that a cut list is a list that was cut.
+A breakage takes the response as it should have been and damages it, so that a cut list is the real list, cut.
 """
 
 from __future__ import annotations
 
 import gzip
-import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from mirror.simulator.exchange import Response, html_response, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,76 +21,52 @@ CHALLENGE = (
 ELSEWHERE = "https://elsewhere.example/login"
 
 
-@dataclass(frozen=True)
-class Reply:
-    """An answer about to be sent. ``length``: the Content-Length claimed, where it is not the body's.
-
-    ``ending``: keep the connection, *close* it after the body, *drip* the body byte by byte, or *reset* at once.
-    """
-
-    status: int
-    body: bytes
-    headers: dict[str, list[str]] = field(default_factory=dict)
-    length: int | None = None
-    ending: str = "keep"
-
-
-def json_reply(status: int, found: object, headers: dict[str, list[str]] | None = None) -> Reply:
-    """Return an answer of the service itself."""
-    return Reply(status, json.dumps(found).encode(), {"Content-Type": ["application/json"], **(headers or {})})
-
-
-def html_reply(status: int, page: bytes, **headers: str) -> Reply:
-    """Return an answer of what stands before the service."""
-    named = {name.replace("_", "-"): [value] for name, value in headers.items()}
-    return Reply(status, page, {"Content-Type": ["text/html; charset=UTF-8"], **named})
-
-
-def challenge() -> Reply:
+def challenge() -> Response:
     """Return a browser check (API notes §1.7)."""
-    return html_reply(403, CHALLENGE, cf_mitigated="challenge")
+    return html_response(403, CHALLENGE, cf_mitigated="challenge")
 
 
-def redirect(location: str) -> Reply:
+def redirect(location: str) -> Response:
     """Return a redirect to another place."""
-    return Reply(302, b"", {"Location": [location]})
+    return Response(302, b"", {"Location": [location]})
 
 
-def _short(whole: Reply) -> Reply:
+def _short(whole: Response) -> Response:
     return replace(whole, body=whole.body[: len(whole.body) // 2], length=len(whole.body), ending="close")
 
 
-def _half_gzip(whole: Reply) -> Reply:
+def _half_gzip(whole: Response) -> Response:
     packed = gzip.compress(whole.body)
     return replace(
         whole, body=packed[: len(packed) // 2], headers={**whole.headers, "Content-Encoding": ["gzip"]}, ending="close"
     )
 
 
-def _garbage(whole: Reply) -> Reply:
+def _garbage(whole: Response) -> Response:
     return replace(whole, body=whole.body[:-1] + b",")
 
 
-# Those that can pass when one asks again, and those that only patience or a person can tell from an answer.
-BREAKAGES: dict[str, Callable[[Reply], Reply]] = {
+# A client gets past these by asking again.
+BREAKAGES: dict[str, Callable[[Response], Response]] = {
     "reset": lambda whole: replace(whole, ending="reset"),
     "short": _short,
     "half_gzip": _half_gzip,
     "garbage": _garbage,
-    "html_200": lambda _: html_reply(200, CHALLENGE),
-    "html_502": lambda _: html_reply(502, b"<html><h1>502 Bad Gateway</h1></html>"),
-    "error_500": lambda _: json_reply(500, {"detail": "Internal Server Error"}),
-    "error_503": lambda _: json_reply(503, {"detail": "Service Unavailable"}),
+    "html_200": lambda _: html_response(200, CHALLENGE),
+    "html_502": lambda _: html_response(502, b"<html><h1>502 Bad Gateway</h1></html>"),
+    "error_500": lambda _: json_response(500, {"detail": "Internal Server Error"}),
+    "error_503": lambda _: json_response(503, {"detail": "Service Unavailable"}),
     "challenge": lambda _: challenge(),
-    "429": lambda _: json_reply(429, {"detail": "Too many requests"}),
+    "429": lambda _: json_response(429, {"detail": "Too many requests"}),
 }
-STUBBORN: dict[str, Callable[[Reply], Reply]] = {
+# These need a time limit, or a person: asking again does not help.
+STUBBORN: dict[str, Callable[[Response], Response]] = {
     "drip": lambda whole: replace(whole, ending="drip"),
     "redirect": lambda _: redirect(ELSEWHERE),
 }
+_DAMAGE_THE_WHOLE = frozenset({"short", "half_gzip", "drip", "garbage"})
 
 
-def broken(how: str, whole: Callable[[], Reply]) -> Reply:
-    """Return the answer as the breakage ``how`` leaves it; ``whole`` is made only for those that need it."""
-    untouched = how in {"short", "half_gzip", "drip", "garbage"}
-    return {**BREAKAGES, **STUBBORN}[how](whole() if untouched else Reply(200, b""))
+def broken(how: str, whole: Callable[[], Response]) -> Response:
+    """Return the response as the breakage ``how`` leaves it; ``whole`` makes it where it is needed."""
+    return {**BREAKAGES, **STUBBORN}[how](whole() if how in _DAMAGE_THE_WHOLE else Response(200, b""))

@@ -1,4 +1,4 @@
-"""The person whose account it is: what somebody does at chatgpt.com between two nights.
+"""The person whose account it is: what somebody does at chatgpt.com between two runs.
 
 Each act moves ``update_time`` as the service does (API notes §2.3): messages and renames do, archiving and starring do
 not, moves usually do.
@@ -9,23 +9,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mirror.simulator import trees
-from mirror.simulator.clock import iso
+from mirror.simulator.clock import iso_time
 
 if TYPE_CHECKING:
-    from mirror.simulator.account import Account
+    from mirror.simulator.account import SimulatedAccount
 
 
 class Person:
     """Acts on an account, at the account's own clock."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: SimulatedAccount) -> None:
         self.account = account
 
     def _id(self) -> str:
-        return trees.new_id(self.account.chance)
+        return trees.new_id(self.account.rng)
 
     def _touch(self, conversation: dict[str, Any]) -> float:
-        # Two acts never carry the very same microsecond.
+        # No two acts have the same time, so that the order of the lists is certain.
         at: float = round(max(self.account.clock(), conversation["update_time"] + 1e-6), 6)
         conversation["update_time"] = at
         return at
@@ -51,32 +51,32 @@ class Person:
     def new_message(self, key: str, text: str | None = None, answer: str | None = None) -> str:
         """Ask something more and get an answer; return the answer's node id."""
         conversation = self.account.tree(key)
-        said = text or trees.sentence(self.account.chance)
-        asked = self._say(conversation, conversation["current_node"], "user", said)
-        told = answer or f"About that: {trees.sentence(self.account.chance)}"
-        return self._say(conversation, asked, "assistant", told)
+        question = text or trees.sentence(self.account.rng)
+        asked = self._say(conversation, conversation["current_node"], "user", question)
+        reply = answer or f"About that: {trees.sentence(self.account.rng)}"
+        return self._say(conversation, asked, "assistant", reply)
 
     def edit_prompt(self, key: str, text: str, answer: str | None = None) -> str:
         """Edit the newest prompt: a new branch beside the old one. Return the new answer's node id."""
         conversation = self.account.tree(key)
         prompt = next(n for n in reversed(trees.branch(conversation)) if self._role(conversation, n) == "user")
         asked = self._say(conversation, conversation["mapping"][prompt]["parent"], "user", text)
-        return self._say(conversation, asked, "assistant", answer or f"Then: {trees.sentence(self.account.chance)}")
+        return self._say(conversation, asked, "assistant", answer or f"Then: {trees.sentence(self.account.rng)}")
 
     def regenerate(self, key: str) -> str:
         """Ask for another answer; return its node id."""
         conversation = self.account.tree(key)
         answer = next(n for n in reversed(trees.branch(conversation)) if self._role(conversation, n) == "assistant")
         parent = conversation["mapping"][answer]["parent"]
-        return self._say(conversation, parent, "assistant", f"Otherwise: {trees.sentence(self.account.chance)}")
+        return self._say(conversation, parent, "assistant", f"Otherwise: {trees.sentence(self.account.rng)}")
 
     def switch_branch(self, key: str) -> str:
-        """Look at another leaf; return it."""
+        """Choose another branch; return its last node."""
         conversation = self.account.tree(key)
         leaves = [n for n, node in conversation["mapping"].items() if not node["children"]]
         other = [leaf for leaf in leaves if leaf != conversation["current_node"]]
         if other:
-            conversation["current_node"] = self.account.chance.choice(other)
+            conversation["current_node"] = self.account.rng.choice(other)
             self._touch(conversation)
         return str(conversation["current_node"])
 
@@ -103,7 +103,7 @@ class Person:
         self.archive(key, on=False)
 
     def star(self, key: str, *, on: bool = True) -> None:
-        """Give or take a star."""
+        """Star a conversation, or take the star away."""
         self.account.conversations[key]["is_starred"] = on
 
     def unstar(self, key: str) -> None:
@@ -111,13 +111,13 @@ class Person:
         self.star(key, on=False)
 
     def pin(self, key: str, *, on: bool = True) -> None:
-        """Pin a conversation to the sidebar, or loosen it."""
+        """Pin a conversation to the sidebar, or unpin it."""
         self.account.conversations[key]["pinned_time"] = self.account.clock() if on else None
 
     def new_project(self, name: str, **fields: Any) -> str:
         """Make a project; return its id."""
-        key = f"g-p-{self.account.chance.getrandbits(128):032x}"
-        at = iso(self.account.clock())
+        key = f"g-p-{self.account.rng.getrandbits(128):032x}"
+        at = iso_time(self.account.clock())
         self.account.projects[key] = {
             "id": key,
             "short_url": f"{key}-{name.lower().replace(' ', '-')}",
@@ -147,11 +147,11 @@ class Person:
         conversation["gizmo_type"] = "snorlax" if project else None
         if project in self.account.projects:
             row = self.account.projects[project]
-            row["last_interacted_at"] = iso(self.account.clock())
+            row["last_interacted_at"] = iso_time(self.account.clock())
             row["num_interactions"] += 1
 
     def delete(self, key: str) -> None:
-        """Delete a conversation for good; a second time changes nothing."""
+        """Delete a conversation; a second time changes nothing."""
         if key not in self.account.deleted:
             self.account.deleted[key] = self.account.conversations.pop(key)
 
@@ -160,7 +160,7 @@ class Person:
         self.account.conversations[key] = self.account.deleted.pop(key)
 
     def start_reply(self, key: str) -> str:
-        """An answer begins to be written and is not finished; return its node id."""
+        """The service begins to write an answer; return its node id."""
         conversation = self.account.tree(key)
         asked = self._say(conversation, conversation["current_node"], "user", "Tell me slowly.")
         answer = self._say(conversation, asked, "assistant", "It begins")
@@ -176,7 +176,7 @@ class Person:
         self._touch(conversation)
 
     def finish_reply(self, key: str, *, bump: bool = True) -> None:
-        """The answer that is being written comes to its end."""
+        """The answer that is being written is finished."""
         conversation = self.account.tree(key)
         for node in conversation["mapping"].values():
             if node["message"] and node["message"]["status"] == "in_progress":
@@ -193,14 +193,14 @@ class Person:
         return share
 
     def remember(self, text: str) -> str:
-        """The service takes note of something; return the memory's id."""
+        """The service stores a memory; return its id."""
         key, now = self._id(), self.account.clock()
         self.account.memories.append(
             {
                 "id": key,
                 "content": text,
-                "updated_at": iso(now),
-                "created_timestamp": iso(now),
+                "updated_at": iso_time(now),
+                "created_timestamp": iso_time(now),
                 "gizmo_id": None,
                 "status": "warm",
                 "conversation_id": None,
@@ -213,7 +213,7 @@ class Person:
         """A memory gets another text."""
         for memory in self.account.memories:
             if memory["id"] == key:
-                memory |= {"content": text, "updated_at": iso(self.account.clock())}
+                memory |= {"content": text, "updated_at": iso_time(self.account.clock())}
 
     def forget(self, key: str) -> None:
         """A memory is deleted."""

@@ -1,4 +1,4 @@
-"""Conversations as the service holds them: a dict in the single-read shape (API notes §3.2, §3.5) and its tree."""
+"""Conversations as the service holds them, in the single-read shape (API notes §3.2, §3.5)."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ WORDS = [
 ]
 
 
-def new_id(chance: random.Random) -> str:
-    """Return a uuid out of the given chance."""
-    return str(uuid.UUID(int=chance.getrandbits(128), version=4))
+def new_id(rng: random.Random) -> str:
+    """Return a random uuid."""
+    return str(uuid.UUID(int=rng.getrandbits(128), version=4))
 
 
-def sentence(chance: random.Random, words: int = 9) -> str:
+def sentence(rng: random.Random, words: int = 9) -> str:
     """Return some words that read like a sentence."""
-    return " ".join(chance.choices(WORDS, k=words)).capitalize() + "."
+    return " ".join(rng.choices(WORDS, k=words)).capitalize() + "."
 
 
 def message(node_id: str, role: str, text: str, at: float | None, **metadata: Any) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def empty_conversation(conversation_id: str, title: str | None, at: float, root_
 
 
 def add(conversation: dict[str, Any], parent: str, content: dict[str, Any]) -> str:
-    """Hang a message under a node and make it the current one; return its node id."""
+    """Add a message as a child of a node and make it the current one; return its node id."""
     mapping = conversation["mapping"]
     node_id = content["id"]
     mapping[node_id] = {"id": node_id, "message": content, "parent": parent, "children": []}
@@ -120,7 +120,7 @@ def add(conversation: dict[str, Any], parent: str, content: dict[str, Any]) -> s
 def branch(conversation: dict[str, Any]) -> list[str]:
     """Return the visible branch's node ids, oldest first.
 
-    A missing or dangling ``current_node`` gives way to the newest leaf, a dangling parent or a circle ends the branch.
+    Without a ``current_node`` in the tree, the newest leaf counts; a missing parent or a cycle ends the branch.
     """
     mapping, node = conversation["mapping"], conversation.get("current_node")
     if node not in mapping:
@@ -133,18 +133,18 @@ def branch(conversation: dict[str, Any]) -> list[str]:
 
 
 def generated_conversation(conversation_id: str, at: float, messages: int, seed: int) -> dict[str, Any]:
-    """Return a conversation of so many messages that ends at ``at``, made of the seed alone.
+    """Return a conversation of so many messages that ends at ``at``, made from the seed alone.
 
     Cheap, because a benchmark reads tens of thousands: node ids count up from the seed, texts are cut out of one pool.
     """
-    chance = random.Random(seed)
-    begin, head = at - messages * 60, f"{chance.getrandbits(32):08x}-5eed-4000-8000-"
+    rng = random.Random(seed)
+    begin, head = at - messages * 60, f"{rng.getrandbits(32):08x}-5eed-4000-8000-"
     root = f"{head}{0:012x}"
-    conversation = empty_conversation(conversation_id, sentence(chance, 4)[:-1], begin, root)
+    conversation = empty_conversation(conversation_id, sentence(rng, 4)[:-1], begin, root)
     parent = root
     for n in range(messages):
         role, pool = ("assistant", _POOL) if n % 2 else ("user", _POOL[: len(_POOL) // 2])
-        start = int(chance.random() * (len(pool) - 8))
+        start = int(rng.random() * (len(pool) - 8))
         text = " ".join(pool[start : start + (8 if n % 2 else 2)])
         meta = {"model_slug": "gpt-5-2"} if n % 2 else {}
         sent = at - (messages - 1 - n) * 60

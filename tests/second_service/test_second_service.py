@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from commands import run
-from nights import Silent
+from mirrored_service import QuietReport
 
 from mirror import app
 from mirror.health import integrity
@@ -46,7 +46,7 @@ def service() -> parrot.Parrot:
 def sync(path: Path, service: parrot.Parrot) -> Outcome:
     timing = Timing()
     with Writer(path) as writer, app.recorded(writer, "sync", timing, parrot.PROVIDER) as opened:
-        outcome = Sync(writer, service, timing, Silent(), opened.id).run()
+        outcome = Sync(writer, service, timing, QuietReport(), opened.id).run()
     assert outcome.error is None
     return outcome
 

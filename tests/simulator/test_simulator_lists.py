@@ -1,10 +1,10 @@
-"""The lists of the simulated service, and how they lie (API notes §2, §5)."""
+"""The lists of the simulated service, and what they can get wrong (API notes §2, §5)."""
 
 from __future__ import annotations
 
 import pytest
 
-from mirror.simulator.clock import iso
+from mirror.simulator.clock import iso_time
 
 
 def rows(browser, **query):
@@ -18,7 +18,10 @@ def test_a_row_has_the_services_shape(start):
     living = browser.account.conversations[row["id"]]
     assert "conversation_id" not in row
     assert row["mapping"] is row["current_node"] is None
-    assert (row["create_time"], row["update_time"]) == (iso(living["create_time"]), iso(living["update_time"]))
+    assert (row["create_time"], row["update_time"]) == (
+        iso_time(living["create_time"]),
+        iso_time(living["update_time"]),
+    )
     assert row["update_time"].endswith("Z")
     assert {"gizmo_id", "conversation_template_id", "is_archived", "is_starred", "async_status", "memory_scope"} <= set(
         row
@@ -26,7 +29,7 @@ def test_a_row_has_the_services_shape(start):
 
 
 def test_a_page_is_28_unless_asked_and_100_at_most(start):
-    """101 is refused with a list of details, as are numbers that are none."""
+    """101 is refused with a list of details, as is what is not a number from 0 on."""
     browser = start(130)
     assert len(rows(browser)) == 28
     status, found = browser.get("/conversations", offset=0, limit=100)
@@ -37,10 +40,10 @@ def test_a_page_is_28_unless_asked_and_100_at_most(start):
         assert found["detail"][0]["loc"][0] == "query"
 
 
-def test_the_newest_stand_first_and_past_the_end_is_an_empty_page(start):
-    """By update time, whole, and nothing behind it."""
+def test_the_newest_come_first_and_past_the_end_is_an_empty_page(start):
+    """By update time, complete, and nothing after it."""
     browser = start(230)
-    times = [browser.account.conversations[key]["update_time"] for key in browser.walk()]
+    times = [browser.account.conversations[key]["update_time"] for key in browser.all_listed()]
     assert times == sorted(times, reverse=True)
     assert len(times) == 230
     assert rows(browser, offset=230) == []
@@ -52,13 +55,13 @@ def test_the_newest_stand_first_and_past_the_end_is_an_empty_page(start):
     [("hint", 101), ("true", 150), ("null", None), ("zero", 0), ("wrong", 7), ("absent", "absent")],
 )
 def test_the_total(start, mode, expected):
-    """Usually one more than was shown; never to be trusted."""
+    """Usually one more than was shown; it proves nothing."""
     found = start(150, total=mode).get("/conversations", limit=100)[1]
     assert found.get("total", "absent") == expected
 
 
 def test_archive_star_and_projects_have_their_own_lists(start):
-    """Archived chats stand in one list only; project chats are hidden when asked; stars filter."""
+    """Archived chats are in one list only; project chats are hidden when asked; stars filter."""
     browser = start(6, archived=2)
     archived = {key for key in browser.ids() if browser.account.conversations[key]["is_archived"]}
     a, b, c = (key for key in browser.ids()[:3])
@@ -71,16 +74,16 @@ def test_archive_star_and_projects_have_their_own_lists(start):
     assert c not in browser.listed(hide_snorlax="true")
     assert c in browser.listed(hide_snorlax="false")
     assert set(browser.listed()) == set(browser.ids()) - {b, *archived}
-    browser.knobs.main_excludes_projects = True
+    browser.behaviour.main_excludes_projects = True
     assert c not in browser.listed(hide_snorlax="false")
-    browser.knobs.ignores_filters = True
+    browser.behaviour.ignores_filters = True
     assert len(browser.listed(is_starred="true")) == 4
-    browser.knobs.hide_snorlax_rejected = True
+    browser.behaviour.hide_snorlax_rejected = True
     assert browser.get("/conversations", hide_snorlax="false")[0] == 422
 
 
 @pytest.mark.parametrize(
-    ("knobs", "seen"),
+    ("behaviour", "seen"),
     [
         ({"collapse_to": 0.1}, 6),
         ({"collapse_to": 0.1, "collapse_scopes": frozenset({"archived"})}, 60),
@@ -89,29 +92,29 @@ def test_archive_star_and_projects_have_their_own_lists(start):
         ({"page_cap": 7}, 60),
     ],
 )
-def test_lists_that_hide_rows(start, knobs, seen):
+def test_lists_that_hide_rows(start, behaviour, seen):
     """So many rows come before the first empty page."""
-    assert len(start(60, **knobs).walk(limit=20)) == seen
+    assert len(start(60, **behaviour).all_listed(limit=20)) == seen
 
 
 def test_rows_that_no_list_shows_live_on(start):
     """Left out of the lists, there when asked for."""
     browser = start()
     key = browser.ids()[2]
-    browser.knobs.omitted = frozenset({key})
-    assert key not in browser.walk()
+    browser.behaviour.omitted = frozenset({key})
+    assert key not in browser.all_listed()
     assert browser.get(f"/conversation/{key}")[0] == 200
 
 
 def test_lists_that_repeat_rows(start):
-    """Two again and two never; one page again; the first page for ever."""
+    """Two rows twice and two never; one page twice; the first page for ever."""
     browser = start(60, repeat_and_skip=True)
-    found = browser.walk(limit=20)
+    found = browser.all_listed(limit=20)
     assert (len(found), len(set(found))) == (60, 56)
-    browser.knobs.repeat_and_skip, browser.knobs.repeated_page_at = False, 1
+    browser.behaviour.repeat_and_skip, browser.behaviour.repeated_page_at = False, 1
     pages = [browser.listed(offset=offset, limit=20) for offset in (0, 18, 36)]
     assert pages[1] == pages[0] != pages[2]
-    browser.knobs.endless = True
+    browser.behaviour.endless = True
     assert browser.listed(offset=600, limit=20) == pages[0]
 
 
@@ -128,7 +131,7 @@ def test_deep_pages_can_fail(start):
 
 
 def test_things_happen_between_pages(start):
-    """What is touched jumps to the top, the next page begins one row later: one twice, one not at all."""
+    """A changed chat jumps to the top, and the next page repeats the last row of the one before."""
     browser, seen = start(60), []
 
     def act(scope, page):
@@ -136,7 +139,7 @@ def test_things_happen_between_pages(start):
         if page == 1:
             browser.person.rename(browser.ids()[50], "Touched")
 
-    browser.knobs.between_pages = act
+    browser.behaviour.between_pages = act
     first, second = browser.listed(limit=20), browser.listed(offset=20, limit=20)
     assert seen == [("main", 0), ("main", 1)]
     assert set(first) & set(second) == {first[-1]}
@@ -156,7 +159,7 @@ def test_times_and_titles_have_several_forms(start):
 
 
 def test_shares_have_ids_of_their_own(start):
-    """The share's id is no conversation's, and the list can go round for ever."""
+    """The share's id is not the conversation's, and the list can begin again after its end."""
     browser = start()
     key = browser.ids()[0]
     share = browser.person.share(key)
@@ -164,7 +167,7 @@ def test_shares_have_ids_of_their_own(start):
     assert (row["id"], row["conversation_id"]) == (share, key)
     assert browser.get(f"/conversation/{share}")[0] == 404
     assert browser.get("/shared_conversations", offset=50)[1]["items"] == []
-    browser.knobs.shared_repeats = True
+    browser.behaviour.shared_repeats = True
     assert browser.get("/shared_conversations", offset=50)[1]["items"] == [row]
 
 
@@ -176,7 +179,7 @@ def test_pins(start):
     assert (pin["item_type"], pin["item"]["id"], pin["pinned_at"]) == (
         "conversation",
         browser.ids()[1],
-        iso(browser.clock()),
+        iso_time(browser.clock()),
     )
 
 
@@ -189,7 +192,8 @@ def gizmo_of(item):
 
 
 def sidebar(browser, **query):
-    found, cursor = [], {}
+    found: list[str] = []
+    cursor: dict[str, str] = {}
     for _ in range(20):
         page = browser.get("/gizmos/snorlax/sidebar", **query, **cursor)[1]
         found += [gizmo_of(item)["id"] for item in page["items"]]
@@ -209,7 +213,7 @@ def test_the_sidebar_shows_five_projects_a_page(start, nesting):
     assert set("+/=") <= set(page["cursor"])
     assert sidebar(browser) == sidebar(browser, limit=50) == made
     bare = f"/backend-api/gizmos/snorlax/sidebar?cursor={page['cursor']}"
-    assert browser.raw("GET", bare, browser._headers(None))[0] == 422
+    assert browser.raw("GET", bare, browser.signed_headers())[0] == 422
 
 
 def test_the_sidebar_carries_some_conversations(start):
@@ -224,19 +228,19 @@ def test_the_sidebar_carries_some_conversations(start):
     assert item["conversations"] == {"items": [], "cursor": None}
 
 
-def test_the_sidebar_lies(start):
-    """Rows twice; cursors without end; the road gone."""
+def test_the_sidebar_can_be_wrong(start):
+    """Rows twice; cursors without end; the endpoint missing."""
     browser = start(sidebar_duplicates=True)
     made = [browser.person.new_project(f"P{n}") for n in range(7)]
     assert sidebar(browser) == [*made[:5], made[4], *made[5:]]
-    browser.knobs.cursors_never_end = True
+    browser.behaviour.cursors_never_end = True
     assert len(sidebar(browser)) > 40
-    browser.knobs.has_projects_road = False
+    browser.behaviour.has_projects_endpoint = False
     assert browser.get("/gizmos/snorlax/sidebar")[0] == 404
 
 
 def test_a_projects_conversations(start):
-    """By an opaque cursor; one counted up by hand shows the first page for ever."""
+    """By an opaque cursor; a plain number as a cursor shows the first page for ever."""
     browser = start()
     bread, empty = browser.person.new_project("Bread"), browser.person.new_project("Empty")
     made = [browser.person.new_conversation(f"Loaf {n}", project=bread) for n in range(70)]

@@ -54,7 +54,7 @@ def test_which_acts_move_the_update_time(person, act):
 
 
 def test_a_conversation_begins_grows_and_branches(person):
-    """Edits and new answers stand beside the old ones; the current node follows, and can go back."""
+    """Edits and new answers are added beside the old ones; the current node follows, and can go back."""
     account = person.account
     key = person.new_conversation("Bread", "Hello", "Hi", "Why rye?", "Taste.")
     assert texts(account, key) == ["Hello", "Hi", "Why rye?", "Taste."]
@@ -106,11 +106,11 @@ def test_deleting_and_bringing_back(start):
     whole = browser.get(f"/conversation/{key}")[1]
     browser.person.delete(key)
     browser.person.delete(key)
-    assert key not in browser.walk()
+    assert key not in browser.all_listed()
     assert browser.get(f"/conversation/{key}")[0] == 404
     browser.person.undelete(key)
     assert browser.get(f"/conversation/{key}")[1] == whole
-    assert key in browser.walk()
+    assert key in browser.all_listed()
 
 
 def test_moves_into_and_out_of_a_project(start):
@@ -137,12 +137,12 @@ def test_memories_are_written_changed_and_forgotten(person):
 @given(
     st.lists(st.sampled_from([*BUMPS, *STILL, "switch_branch", "new_conversation"]), max_size=25), st.integers(0, 99)
 )
-def test_whatever_happens_trees_hold_together(acts, seed):
+def test_whatever_happens_trees_are_sound(acts, seed):
     """After any acts every parent knows its child, every leaf leads to the root, and no two times are equal."""
-    chance, person = random.Random(seed), Person(generated_account(ManualClock(), 3, 4))
+    rng, person = random.Random(seed), Person(generated_account(ManualClock(), 3, 4))
     account = person.account
     for act in acts:
-        key = chance.choice(list(account.conversations))
+        key = rng.choice(list(account.conversations))
         if act == "new_conversation":
             person.new_conversation()
         elif act == "switch_branch":

@@ -1,4 +1,4 @@
-"""Reading conversations from the simulated service, and how the reads lie (API notes §3, §8)."""
+"""Reading conversations from the simulated service, and what reads can get wrong (API notes §3, §8)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from mirror.simulator import Knobs, ManualClock, demo_account, generated_account
-from mirror.simulator.clock import iso
+from mirror.simulator import Behaviour, ManualClock, demo_account, generated_account
+from mirror.simulator.clock import iso_time
 
 UNKNOWN = "00000000-0000-4000-8000-00000000dead"
 
@@ -44,7 +44,7 @@ def test_the_three_shapes_of_one_conversation(start):
     assert "id" not in one
     assert "conversation_id" not in many
     assert one["conversation_id"] == many["id"] == flat["conversation_id"] == key
-    assert many["update_time"] == iso(one["update_time"]) == iso(flat["update_time"])
+    assert many["update_time"] == iso_time(one["update_time"]) == iso_time(flat["update_time"])
     assert "default_model_slug" in one
     assert "default_model_slug" not in many
     assert one["mapping"] == many["mapping"]
@@ -52,7 +52,7 @@ def test_the_three_shapes_of_one_conversation(start):
     assert [m["metadata"]["parent_id"] in one["mapping"] for m in flat["messages"]] == [True] * 6
 
 
-def test_a_tree_holds_together(start):
+def test_a_tree_is_sound(start):
     """One root without a message; parents and children agree; the current node is a leaf."""
     browser = start()
     tree = single(browser, browser.ids()[0])
@@ -74,7 +74,7 @@ def test_what_is_not_there(start):
     assert browser.get("/conversation/no-uuid")[0] == 422
     assert browser.get(f"/conversation/{browser.ids()[0]}", include_full_conversation="true")[0] == 403
     assert [tree["id"] for tree in browser.batch(key, UNKNOWN, browser.ids()[0])[1]] == [key, browser.ids()[0]]
-    browser.knobs.batch_shows_deleted = False
+    browser.behaviour.batch_shows_deleted = False
     assert browser.batch(key)[1] == []
 
 
@@ -90,10 +90,10 @@ def test_a_batch_takes_ten_at_most(start):
 
 @pytest.mark.parametrize("mode", ["tail", "head", "empty", "consistent"])
 def test_truncated_trees(start, mode):
-    """Only in batches, with status 200: what dangles tells, save where nothing does."""
+    """Only in batches, with status 200: missing nodes betray the cut, except where it is consistent."""
     browser = start(3, 30)
     key, other = browser.ids()[:2]
-    browser.knobs.truncated = {key: mode}
+    browser.behaviour.truncated = {key: mode}
     cut, whole = browser.batch(key, other)[1]
     lost_current, lost_end = dangling(cut)
     expected = {"tail": (True, False), "head": (False, True), "empty": (True, False), "consistent": (False, False)}
@@ -105,13 +105,17 @@ def test_batches_that_answer_otherwise(start):
     """Omitted ids, another order, a wrapper, old and rounded times, ISO times inside."""
     browser = start(9)
     ids = browser.ids()
-    browser.knobs.batch_omits = frozenset(ids[:1])
+    browser.behaviour.batch_omits = frozenset(ids[:1])
     assert {tree["id"] for tree in browser.batch(*ids)[1]} == set(ids[1:])
-    browser.knobs.batch = "shuffled"
+    browser.behaviour.batch = "shuffled"
     assert [tree["id"] for tree in browser.batch(*ids)[1]] != ids[1:]
-    browser.knobs.batch, browser.knobs.stale_batch_times, browser.knobs.batch_iso_messages = "wrapped", True, True
+    browser.behaviour.batch, browser.behaviour.stale_batch_times, browser.behaviour.batch_iso_messages = (
+        "wrapped",
+        True,
+        True,
+    )
     tree = browser.batch(ids[1])[1]["conversations"][0]
-    assert tree["update_time"] < iso(browser.account.conversations[ids[1]]["update_time"])
+    assert tree["update_time"] < iso_time(browser.account.conversations[ids[1]]["update_time"])
     assert tree["mapping"][tree["current_node"]]["message"]["create_time"].endswith("Z")
 
 
@@ -120,9 +124,9 @@ def test_batches_that_answer_otherwise(start):
     [("legacy", (200, 1, 404, 404)), ("business", (404, None, 200, 200)), ("huge", (500, 0, 200, 500))],
 )
 def test_cohorts(start, cohort, statuses):
-    """Which roads read a conversation: single, batch, plural with 10 and with 100 turns."""
+    """Which endpoints give a conversation: single, batch, plural with 10 and with 100 turns."""
     browser = start()
-    browser.service.knobs = Knobs.cohort(cohort)
+    browser.service.behaviour = Behaviour.cohort(cohort)
     key = browser.ids()[0]
     status, found = browser.batch(key)
     assert statuses == (
@@ -134,11 +138,11 @@ def test_cohorts(start, cohort, statuses):
 
 
 def test_single_conversations_can_be_bad(start):
-    """One huge, one poisoned, one without any shape; the others are as ever."""
+    """One huge, one poisoned, one shapeless; the others are as usual."""
     browser = start(4)
     huge, poisoned, shapeless, good = browser.ids()
-    browser.knobs.huge, browser.knobs.poisoned = frozenset({huge}), frozenset({poisoned})
-    browser.knobs.shapeless = frozenset({shapeless})
+    browser.behaviour.huge, browser.behaviour.poisoned = frozenset({huge}), frozenset({poisoned})
+    browser.behaviour.shapeless = frozenset({shapeless})
     assert [browser.get(f"/conversation/{key}")[0] for key in browser.ids()] == [500, 500, 200, 200]
     assert [browser.get(f"/conversations/{key}", num_turns=5)[0] for key in browser.ids()] == [200, 500, 200, 200]
     assert not {"mapping", "messages"} & set(single(browser, shapeless))
@@ -177,20 +181,20 @@ def test_windows_give_the_visible_branch_and_no_other(start):
     assert browser.get(f"/conversations/{key}")[0] == 422
 
 
-def test_windows_that_lie(start):
-    """Overlap, blanks, a next page that is none, more than was asked for, and a cursor that stands still."""
+def test_windows_that_are_wrong(start):
+    """Overlap, blanks, a next page that does not exist, more than was asked for, and a cursor that repeats."""
     browser = start(2, 42)
-    key, knobs = browser.ids()[0], browser.knobs
-    knobs.plural_overlap = 3
+    key, behaviour = browser.ids()[0], browser.behaviour
+    behaviour.plural_overlap = 3
     _, found, _ = windows(browser, key)
     assert (len(found), len({m["id"] for m in found})) == (42 + 4 * 3, 42)
-    knobs.plural_overlap, knobs.plural_blank_windows = 0, True
+    behaviour.plural_overlap, behaviour.plural_blank_windows = 0, True
     _, found, count = windows(browser, key)
     assert (len(found), count) == (42, 9)
-    knobs.plural_blank_windows, knobs.messages_a_turn, knobs.plural_lies_about_next = False, 50, True
+    behaviour.plural_blank_windows, behaviour.messages_a_turn, behaviour.plural_lies_about_next = False, 50, True
     first, found, count = windows(browser, key)
     assert (len(found), count, first["page_info"]["has_next_page"]) == (42, 1, True)
-    knobs.messages_a_turn, knobs.plural_repeats_cursor = 1, True
+    behaviour.messages_a_turn, behaviour.plural_repeats_cursor = 1, True
     first = browser.get(f"/conversations/{key}", num_turns=10)[1]
     cursor = first["page_info"]["start_cursor"]
     again = browser.get(f"/conversations/{key}/messages", before=cursor, num_turns=10)[1]
@@ -254,9 +258,9 @@ def test_a_generated_account_is_the_same_every_time():
 
 
 def test_the_demo_account_is_served_whole(start):
-    """Every conversation of it comes by every road, whatever strange content it holds."""
+    """Every endpoint gives every conversation of it, whatever content it holds."""
     browser = start(account=demo_account(ManualClock(), random.Random(1)))
-    listed = {*browser.walk(), *browser.walk(is_archived="true")}
+    listed = {*browser.all_listed(), *browser.all_listed(is_archived="true")}
     assert listed == set(browser.ids())
     for key in listed:
         one, (many,) = single(browser, key), browser.batch(key)[1]

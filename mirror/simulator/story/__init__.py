@@ -1,1 +1,1 @@
-"""The demo account: the conversations of a made-up person, as data."""
+"""The demo's data: the conversations of one invented person, by topic (see ``demo_account``)."""

@@ -1,4 +1,4 @@
-"""How a conversation of the story is written down: line after line, as somebody would tell it."""
+"""Write down a conversation in the service's shape, message after message, as it happened."""
 
 from __future__ import annotations
 
@@ -16,55 +16,56 @@ if TYPE_CHECKING:
 DAY = 86400.0
 _SPREAD = 0.4 * DAY
 _NEW_ROOTS = 100
-# A line of prose as long as this goes on in the next one, for the source's sake only.
+# A line of prose this long was wrapped only to fit into this source; the next line belongs to its paragraph.
 _WRAPPED = 85
 _BLOCK = re.compile(r"\d+\. |[-*] |[#|`$]|>$")
 
 
 @dataclass
-class Desk:
-    """What the writing needs: the time of now, epoch seconds, and the chance that ids and pauses come from."""
+class Drafts:
+    """Begins conversations. ``now``: epoch seconds; ``rng``: for ids and pauses between messages."""
 
     now: float
-    chance: random.Random
+    rng: random.Random
 
-    def draft(self, title: str | None, days_ago: float, model: str = "gpt-5-2", **fields: Any) -> Draft:
-        """Begin a conversation so many days before now; ``fields`` are fields of the conversation."""
-        at = round(self.now - days_ago * DAY - self.chance.uniform(0, _SPREAD), 6)
-        key, root = trees.new_id(self.chance), trees.new_id(self.chance)
-        # The root's id is the same in all newer conversations.
+    def begin(self, title: str | None, days_ago: float, model: str = "gpt-5-2", **fields: Any) -> Draft:
+        """Begin a conversation that many days before now; ``fields`` are fields of the conversation."""
+        at = round(self.now - days_ago * DAY - self.rng.uniform(0, _SPREAD), 6)
+        key, root = trees.new_id(self.rng), trees.new_id(self.rng)
+        # All newer conversations have the same root id.
         root = "client-created-root" if days_ago < _NEW_ROOTS else root
         conversation = trees.empty_conversation(key, title, at, root)
-        return Draft(conversation | {"default_model_slug": model} | fields, at, self.chance)
+        unset = {"context_truncation_continuation": None, "atlas_mode_enabled": None, "workspace_id": None}
+        return Draft(conversation | unset | {"default_model_slug": model} | fields, at, self.rng)
 
     def file_id(self) -> str:
         """Return a new id of a file."""
-        return f"file_{self.chance.getrandbits(128):032x}"
+        return f"file_{self.rng.getrandbits(128):032x}"
 
 
 class Draft:
-    """A conversation being written. Each message hangs under the one before, some seconds later."""
+    """A conversation being written. Each message follows the one before, some seconds later."""
 
-    def __init__(self, conversation: dict[str, Any], at: float, chance: random.Random) -> None:
+    def __init__(self, conversation: dict[str, Any], at: float, rng: random.Random) -> None:
         self.conversation = conversation
         self.at = at
-        self.chance = chance
+        self.rng = rng
         self.tip: str = conversation["current_node"]
         self.marks: dict[str, str] = {}
 
     def put(
         self, role: str, content: str | dict[str, Any], *, name: str | None = None, to: str = "all", **metadata: Any
     ) -> Self:
-        """Hang a message under the last one; a text is freed from the indentation of the source."""
-        self.at = round(self.at + self.chance.uniform(4, 70), 6)
-        said = trees.message(trees.new_id(self.chance), role, "", self.at, **metadata)
+        """Add a message after the last one; a text loses the indentation that it has in the source."""
+        self.at = round(self.at + self.rng.uniform(4, 70), 6)
+        message = trees.message(trees.new_id(self.rng), role, "", self.at, **metadata)
         if isinstance(content, str):
-            said["content"]["parts"] = [flowing(inspect.cleandoc(content))]
+            message["content"]["parts"] = [flowing(inspect.cleandoc(content))]
         else:
-            said["content"] = content
-        said["author"]["name"] = name
-        said["recipient"] = to
-        self.tip = trees.add(self.conversation, self.tip, said)
+            message["content"] = content
+        message["author"]["name"] = name
+        message["recipient"] = to
+        self.tip = trees.add(self.conversation, self.tip, message)
         self.conversation["update_time"] = self.at
         return self
 
@@ -74,7 +75,7 @@ class Draft:
         return self.put("user", content, **(usual | metadata))
 
     def assistant(self, content: str | dict[str, Any], *, to: str = "all", **metadata: Any) -> Self:
-        """The assistant answers, or (``to`` a tool's name) calls a tool."""
+        """The assistant answers, or calls the tool named by ``to``."""
         self.put("assistant", content, to=to, **(self._turn() | metadata))
         return self if to == "all" else self.amend(channel="commentary", end_turn=False)
 
@@ -86,8 +87,8 @@ class Draft:
             "default_model_slug": model,
             "resolved_model_slug": model,
             "parent_id": self.tip,
-            "request_id": trees.new_id(self.chance),
-            "turn_exchange_id": trees.new_id(self.chance),
+            "request_id": trees.new_id(self.rng),
+            "turn_exchange_id": trees.new_id(self.rng),
             "message_type": "next",
             "timestamp_": "absolute",
             "is_complete": True,
@@ -103,14 +104,14 @@ class Draft:
         return self.put("tool", content, name=name, **metadata)
 
     def system(self, content: str | dict[str, Any] = "", role: str = "system", **metadata: Any) -> Self:
-        """A node that the pages hide and that has no time."""
+        """The service adds a node that its pages hide and that has no time."""
         self.put(role, content, is_visually_hidden_from_conversation=True, **metadata)
         return self.amend(create_time=None, weight=0.0)
 
     def thinking(self, seconds: int, *thoughts: tuple[str, str]) -> Self:
         """The assistant thinks: pairs of a summary and its text, then the recap."""
-        told = [{"summary": s, "content": c, "chunks": [c], "finished": True} for s, c in thoughts]
-        content = {"content_type": "thoughts", "thoughts": told, "source_analysis_msg_id": trees.new_id(self.chance)}
+        listed = [{"summary": s, "content": c, "chunks": [c], "finished": True} for s, c in thoughts]
+        content = {"content_type": "thoughts", "thoughts": listed, "source_analysis_msg_id": trees.new_id(self.rng)}
         about: dict[str, Any] = {
             "reasoning_start_time": self.at,
             "reasoning_end_time": self.at + seconds,
@@ -120,7 +121,7 @@ class Draft:
             "cot_version": "v3",
             "thinking_effort": "extended",
             "summary_type": "detailed",
-            "working_turn_id": trees.new_id(self.chance),
+            "working_turn_id": trees.new_id(self.rng),
         }
         self.assistant(content, **about)
         self.amend(channel="analysis", end_turn=False)
@@ -139,7 +140,7 @@ class Draft:
         return self
 
     def branch_at(self, name: str) -> Self:
-        """Go on under a remembered node: what follows is another branch."""
+        """Go on after a remembered node: what follows is another branch."""
         self.tip = self.marks[name]
         return self
 
@@ -150,7 +151,7 @@ class Draft:
 
 
 def flowing(text: str) -> str:
-    """Return a text whose paragraphs are lines, as the service writes them; code and tables stay."""
+    """Join the lines of each paragraph, as the service does; code and tables stay as they are."""
     lines: list[str] = []
     in_fence, goes_on = False, False
     for line in text.split("\n"):

@@ -1,15 +1,15 @@
-"""What the simulated account has beside conversations and lists: who it is, memories, GPTs, settings (§1.6, §5, §6)."""
+"""The endpoints for the person, memories, GPTs and settings (API notes §1.6, §5, §6)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mirror.simulator import shapes
+from mirror.simulator import answer_shapes
 
 if TYPE_CHECKING:
-    from mirror.simulator.account import Account
-    from mirror.simulator.asking import Answer
-    from mirror.simulator.knobs import Knobs
+    from mirror.simulator.account import SimulatedAccount
+    from mirror.simulator.behaviour import Behaviour
+    from mirror.simulator.parameters import JsonAnswer
 
 INSTRUCTIONS: dict[str, Any] = {
     "object": "user_system_message_detail",
@@ -27,15 +27,15 @@ INSTRUCTIONS: dict[str, Any] = {
 
 
 def is_list(path: str) -> bool:
-    """Whether a road is a list, which shows an empty account to nobody in particular (§1.3)."""
+    """Whether an endpoint is a list, which without a login shows an empty account (§1.3)."""
     whole = path in {"/conversations", "/shared_conversations", "/gizmos/snorlax/sidebar"}
     return whole or (path.startswith("/gizmos/") and path.endswith("/conversations"))
 
 
-def answer(account: Account, knobs: Knobs, path: str, query: dict[str, str]) -> Answer:
-    """Answer every road that is neither a list nor a read; 404 where there is none."""
-    if path == "/accounts/check/v4-2023-04-27" and knobs.has_workspaces_road:
-        return 200, shapes.account_check(account.workspaces)
+def answer(account: SimulatedAccount, behaviour: Behaviour, path: str, query: dict[str, str]) -> JsonAnswer:
+    """Answer every endpoint that is neither a list nor a read; 404 where there is none."""
+    if path == "/accounts/check/v4-2023-04-27" and behaviour.has_workspaces_endpoint:
+        return 200, answer_shapes.account_check(account.workspaces)
     if path == "/me":
         return 200, _me(account)
     if path == "/memories":
@@ -52,7 +52,7 @@ def answer(account: Account, knobs: Knobs, path: str, query: dict[str, str]) -> 
     return 404, {"detail": "Not Found"}
 
 
-def _me(account: Account) -> dict[str, Any]:
+def _me(account: SimulatedAccount) -> dict[str, Any]:
     return {
         "object": "user",
         "id": account.user_id,
@@ -70,7 +70,7 @@ def _me(account: Account) -> dict[str, Any]:
     }
 
 
-def _memories(account: Account, query: dict[str, str]) -> dict[str, Any]:
+def _memories(account: SimulatedAccount, query: dict[str, str]) -> dict[str, Any]:
     used = sum(len(str(memory.get("content", ""))) for memory in account.memories) // 4
     with_entries = query.get("include_memory_entries", "true") == "true"
     rows = account.memories if with_entries else []

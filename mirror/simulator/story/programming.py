@@ -1,4 +1,4 @@
-"""The story's screen: learning Python, and what goes wrong in a chat."""
+"""Learning Python: code, its output, canvases, and what can happen to a chat."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 from mirror.simulator.story.draft import Draft, as_json, image, multimodal
 
 if TYPE_CHECKING:
-    from mirror.simulator.story.draft import Desk
+    from mirror.simulator.story.draft import Drafts
 
 
-def conversations(desk: Desk) -> list[dict[str, Any]]:
-    """Return the conversations about code and about the service's own oddities."""
-    writers = (canvas_code, search_index, focal_maths, editor, broken_text, blocked, unfinished, connected)
-    first = csv_reader(desk)
-    return [first, branched(desk, first), *(writer(desk) for writer in writers)]
+def programming_conversations(drafts: Drafts) -> list[dict[str, Any]]:
+    """Return the conversations about code."""
+    writers = (canvas_code, search_index, focal_maths, editor, broken_text, blocked, unfinished)
+    first = csv_reader(drafts)
+    return [first, branched(drafts, first), *(writer(drafts) for writer in writers)]
 
 
-def csv_reader(desk: Desk) -> dict[str, Any]:
+def csv_reader(drafts: Drafts) -> dict[str, Any]:
     """Fenced code, a question after it, an answer given twice."""
-    draft = desk.draft("Read my flour invoices with Python", 720, "gpt-4").system()
+    draft = drafts.begin("Read my flour invoices with Python", 720, "gpt-4").system()
     draft.user("How do I add up the amounts of a CSV file in Python? I am a beginner.").assistant("""
         Use the `csv` module, it comes with Python:
 
@@ -68,12 +68,12 @@ def csv_reader(desk: Desk) -> dict[str, Any]:
     return draft.conversation
 
 
-def branched(desk: Desk, source: dict[str, Any]) -> dict[str, Any]:
+def branched(drafts: Drafts, source: dict[str, Any]) -> dict[str, Any]:
     """A chat that was branched from another: it begins with the very same messages."""
-    made = desk.draft("Branch: invoices into SQLite", 712, "gpt-4").conversation
+    made = drafts.begin("Branch: invoices into SQLite", 712, "gpt-4").conversation
     made["mapping"] = copy.deepcopy(source["mapping"])
     made["current_node"] = source["current_node"]
-    draft = Draft(made, made["create_time"], desk.chance)
+    draft = Draft(made, made["create_time"], drafts.rng)
     draft.user(
         "Now put the rows into a database instead.",
         branching_from_conversation_id=source["conversation_id"],
@@ -96,7 +96,7 @@ def branched(desk: Desk, source: dict[str, Any]) -> dict[str, Any]:
     return draft.conversation
 
 
-def canvas_code(desk: Desk) -> dict[str, Any]:
+def canvas_code(drafts: Drafts) -> dict[str, Any]:
     """Code in the canvas, rewritten as a whole."""
     first = 'def feed(grams: int) -> dict[str, int]:\n    return {"water": grams, "flour": grams}\n'
     second = (
@@ -105,7 +105,7 @@ def canvas_code(desk: Desk) -> dict[str, Any]:
         '    return {"water": grams * ratio, "flour": grams * ratio}\n'
     )
     canvas = {"textdoc_id": "68c0ffee0002", "textdoc_type": "code/python", "title": "feed.py"}
-    draft = desk.draft("A feeding calculator", 233, "gpt-5").system().user("Write a function for feeding my starter.")
+    draft = drafts.begin("A feeding calculator", 233, "gpt-5").system().user("Write a function for feeding my starter.")
     draft.call("canmore.create_textdoc", as_json({"name": "feed.py", "type": "code/python", "content": first}), "json")
     draft.tool("canmore.create_textdoc", "Successfully created text document", canvas=canvas | {"version": 1})
     draft.user("It should know the ratio.")
@@ -115,9 +115,9 @@ def canvas_code(desk: Desk) -> dict[str, Any]:
     return draft.assistant("`feed(50, 5)` now gives 250 g of each.").conversation
 
 
-def search_index(desk: Desk) -> dict[str, Any]:
+def search_index(drafts: Drafts) -> dict[str, Any]:
     """Code whose output may be cited, and a run that fails."""
-    draft = desk.draft("Full-text search for my recipes", 120, "gpt-5").system()
+    draft = drafts.begin("Full-text search for my recipes", 120, "gpt-5").system()
     draft.user("Can SQLite search my recipes by word?")
     draft.call("python", 'db.execute("CREATE VIRTUAL TABLE recipe USING fts5(title, body)")', "python")
     failed = "OperationalError: no such module: fts5"
@@ -152,9 +152,9 @@ def search_index(desk: Desk) -> dict[str, Any]:
     """).conversation
 
 
-def focal_maths(desk: Desk) -> dict[str, Any]:
+def focal_maths(drafts: Drafts) -> dict[str, Any]:
     """Maths, inline and displayed."""
-    draft = desk.draft("How much can my telescope resolve?", 640, "gpt-4o").system()
+    draft = drafts.begin("How much can my telescope resolve?", 640, "gpt-4o").system()
     draft.user("What is the smallest angle that a 200 mm mirror can resolve? Show the maths.")
     return draft.assistant(r"""
         By the Rayleigh criterion the smallest angle is \( \theta = 1.22 \, \lambda / D \).
@@ -172,8 +172,8 @@ def focal_maths(desk: Desk) -> dict[str, Any]:
     """).conversation
 
 
-def editor(desk: Desk) -> dict[str, Any]:
-    """The desktop program sees another window; a picture of an error helps."""
+def editor(drafts: Drafts) -> dict[str, Any]:
+    """The desktop app sees another window; a screenshot of an error is uploaded."""
     pairing = {
         "content_type": "app_pairing_content",
         "workspaces": [
@@ -187,16 +187,16 @@ def editor(desk: Desk) -> dict[str, Any]:
         "shared": [],
         "context_parts": [{"text": "Line 3 is selected"}],
     }
-    draft = desk.draft("KeyError in invoices.py", 88).system()
+    draft = drafts.begin("KeyError in invoices.py", 88).system()
     draft.put("user", pairing, is_visually_hidden_from_conversation=True)
-    shot = desk.file_id()
+    shot = drafts.file_id()
     draft.user(multimodal(image(shot, 1440, 900), "Why does this fail? KeyError: 'suplier'"))
     return draft.assistant("There is a letter missing in line 3: `row['supplier']`, with **two p**.").conversation
 
 
-def broken_text(desk: Desk) -> dict[str, Any]:
-    """A text with half an emoji and a NUL, as a paste from a damaged file leaves it."""
-    draft = desk.draft("Strange characters in a recipe file", 505, "gpt-4o").system()
+def broken_text(drafts: Drafts) -> dict[str, Any]:
+    """A text with a lone surrogate and a NUL, as if pasted from a damaged file."""
+    draft = drafts.begin("Strange characters in a recipe file", 505, "gpt-4o").system()
     draft.user("My old recipe file says: Brioche \ud83e and 500\u0000g flour. What happened?").assistant("""
         Two kinds of damage:
 
@@ -210,9 +210,9 @@ def broken_text(desk: Desk) -> dict[str, Any]:
     return draft.conversation
 
 
-def blocked(desk: Desk) -> dict[str, Any]:
-    """An answer that the service took back."""
-    draft = desk.draft("Cleaning the oven flue", 588, "gpt-4o").system()
+def blocked(drafts: Drafts) -> dict[str, Any]:
+    """An answer that the service's moderation removed."""
+    draft = drafts.begin("Cleaning the oven flue", 588, "gpt-4o").system()
     draft.user("Which cleaners must never be mixed when I clean the flue?").assistant("")
     draft.conversation["moderation_results"] = [
         {
@@ -233,36 +233,9 @@ def blocked(desk: Desk) -> dict[str, Any]:
     """).conversation
 
 
-def unfinished(desk: Desk) -> dict[str, Any]:
-    """An answer that stopped in the middle and stays so for ever."""
-    draft = desk.draft("A website for the bakery", 340, "gpt-4o", async_status=None).system()
+def unfinished(drafts: Drafts) -> dict[str, Any]:
+    """An answer that was never finished."""
+    draft = drafts.begin("A website for the bakery", 340, "gpt-4o", async_status=None).system()
     draft.user("Write the HTML for a page with my opening hours.")
     draft.assistant("Sure, here is a page:\n\n```html\n<main>\n  <h1>Crescent &amp; Crumb</h1>\n  <p>Tuesd")
     return draft.amend(status="in_progress", end_turn=None).conversation
-
-
-def connected(desk: Desk) -> dict[str, Any]:
-    """A connector and a skill are used, and an answer is cut twice: by the person, and by its length."""
-    draft = desk.draft("Plan the week from my calendar", 0.3, "gpt-5-2-thinking").system()
-    draft.user("Plan my week from my calendar.", system_hints=["connector:calendar"], selected_sources=["calendar"])
-    payload = {"tool_name": "calendar.search", "result": {"events": 4}}
-    draft.call("calendar.search", as_json({"from": "Monday", "to": "Sunday"}), "json")
-    resource = {"id": "calendar", "type": "connector"}
-    draft.tool("calendar.search", "4 events", connector_tool_payload=payload, invoked_resource=resource)
-    interrupted = {"type": "interrupted", "reason": "client_stopped"}
-    draft.assistant(
-        "Monday: closed. Tuesday: the flour arrives at 6, so", finish_details=interrupted, skill_name="plans"
-    )
-    draft.amend(status="finished_partial_completion").user("Shorter. A table.")
-    draft.assistant(
-        """
-        | Day | Bakery | Evening |
-        |-----|--------|---------|
-        | Mon | closed | Japanese |
-        | Tue | flour at 6:00 | - |
-        | Wed | sourdough class | telescope |
-        | Thu | apprentice's exam | - |
-        """,
-        finish_details={"type": "max_tokens"},
-    )
-    return draft.conversation

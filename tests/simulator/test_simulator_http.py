@@ -1,4 +1,4 @@
-"""What breaks between the simulated service and its reader (API notes §1.7, §12)."""
+"""What breaks between the simulated service and its client (API notes §1.7, §12)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gzip
 import http.client
 
 import pytest
-from asking_http import Browser
+from http_browser import HttpBrowser
 
 from mirror.simulator import ManualClock, Simulator, generated_account
 from mirror.simulator.faults import BREAKAGES, STUBBORN
@@ -36,7 +36,7 @@ def test_requests_are_remembered(start):
 
 @pytest.mark.parametrize("how", sorted({**BREAKAGES, **STUBBORN}))
 def test_every_breakage_is_seen_and_passes(start, how):
-    """The reader meets it, and the next request is answered as if nothing had been."""
+    """The client meets it, and the next request is answered normally."""
     browser = start(break_request=once(how))
     cut = {"short": http.client.IncompleteRead, "reset": OSError}
     if how in cut:
@@ -56,7 +56,7 @@ def test_every_breakage_is_seen_and_passes(start, how):
         }
         assert seen.get(how, lambda: True)()
     browser.connection.close()
-    browser.knobs.break_request = None
+    browser.behaviour.break_request = None
     assert len(browser.get("/conversations")[1]["items"]) == 5
 
 
@@ -69,20 +69,20 @@ def is_cut(packed):
 
 
 def test_dripping_and_slowness_wait_by_the_given_sleep(start):
-    """Seconds before every answer, more on some roads, and from byte to byte."""
-    slept = []
+    """Seconds before every answer, more at some endpoints, and from byte to byte."""
+    slept: list[float] = []
     browser = start(sleep=slept.append, latency=1.5, latency_of={"/me": 20.0}, drip_seconds=0.25)
     browser.sign_in()
     browser.get("/me")
     assert slept == [1.5, 21.5]
-    browser.knobs.latency, browser.knobs.break_request = 0.0, once("drip")
+    browser.behaviour.latency, browser.behaviour.break_request = 0.0, once("drip")
     browser.get("/conversations")
     assert set(slept[2:]) == {0.25}
     assert len(slept) > 1_000
 
 
 def test_browser_checks_meet_whole_connections(start):
-    """By chance for each new one, for all of its requests, the same with the same seed; signing in can be spared."""
+    """Drawn for each new connection, for all of its requests, the same with the same seed; signing in can be spared."""
     browser = start(challenge_probability=0.5)
 
     def visit():
@@ -93,19 +93,19 @@ def test_browser_checks_meet_whole_connections(start):
 
     met = [visit() for _ in range(40)]
     assert 8 < met.count(403) < 32
-    browser.knobs.challenge_spares_session = True
+    browser.behaviour.challenge_spares_session = True
     assert {visit() for _ in range(10)} == {200}
-    browser.knobs.challenge_probability = 1.0
+    browser.behaviour.challenge_probability = 1.0
     assert browser.get("/me")[0] == 403
 
 
 def test_every_nth_request_can_fail_and_every_answer_redirect(start):
-    """Counted over all requests; the redirect goes where it is told to."""
+    """Counted over all requests; the redirect goes to the given address."""
     browser = start()
     browser.sign_in()
-    browser.knobs.error_every = 3
+    browser.behaviour.error_every = 3
     assert [browser.get("/me")[0] for _ in range(5)] == [200, 500, 200, 200, 500]
-    browser.knobs.error_every, browser.knobs.redirect_to = None, "https://elsewhere.example/"
+    browser.behaviour.error_every, browser.behaviour.redirect_to = None, "https://elsewhere.example/"
     assert browser.get("/me")[0] == 302
     assert browser.headers["location"] == "https://elsewhere.example/"
     assert browser.session()[0] == 200
@@ -118,9 +118,9 @@ def test_an_error_inside_the_simulator_is_not_hidden():
         raise LookupError("a mistake in the test itself")
 
     service = Simulator(generated_account(ManualClock(), 1))
-    service.knobs.break_request = fail
+    service.behaviour.break_request = fail
     service.__enter__()
-    with Browser(service) as browser:
+    with HttpBrowser(service) as browser:
         assert browser.session()[0] == 500
     with pytest.raises(LookupError):
         service.__exit__(None)
@@ -129,14 +129,14 @@ def test_an_error_inside_the_simulator_is_not_hidden():
 def test_a_stopped_service_answers_nobody():
     """Not even over a connection that was kept open."""
     with Simulator(generated_account(ManualClock(), 1)) as service:
-        kept = Browser(service)
+        kept = HttpBrowser(service)
         assert kept.session()[0] == 200
     with pytest.raises((OSError, http.client.HTTPException)):
         kept.session()
 
 
 def test_another_clock_can_be_given():
-    """The account, the person and the tokens then go by it."""
+    """The account, the person and the tokens then follow it."""
     clock = ManualClock(1_800_000_000.0)
     with Simulator(generated_account(ManualClock(), 1), clock=clock) as service:
         key = service.person.new_conversation("Later")

@@ -1,4 +1,4 @@
-"""The story's night sky: what was looked up on the web, and every form of citing it (API notes §4.1, §4.3)."""
+"""The night sky: web searches, and every form of citation (API notes §4.1, §4.3)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from mirror.simulator.story.draft import as_json, cite, flowing, image
 
 if TYPE_CHECKING:
-    from mirror.simulator.story.draft import Desk
+    from mirror.simulator.story.draft import Drafts
 
 
-def conversations(desk: Desk) -> list[dict[str, Any]]:
-    """Return the conversations about the sky that rest on sources."""
-    writers = (perseids, comet_pages, eyepiece_report, old_browsing, news_cards, booking, old_research)
-    return [writer(desk) for writer in writers]
+def astronomy_conversations(drafts: Drafts) -> list[dict[str, Any]]:
+    """Return the conversations about the sky; most of them cite sources."""
+    writers = (perseids, comet_pages, eyepiece_report, old_browsing, news_cards, booking, old_research, stray_marks)
+    return [writer(drafts) for writer in writers]
 
 
 def _page(n: int, title: str, path: str) -> dict[str, Any]:
@@ -33,6 +33,8 @@ _PAGES = [
     _page(1, "Perseids: when to look", "sky/perseids"),
     _page(2, "Moon phases in August", "sky/moon"),
 ]
+
+
 _SHOWER = {
     "grouped": cite("turn0search1", "turn0search0"),
     "guess": cite("turn0search2"),
@@ -45,6 +47,8 @@ _SHOWER = {
     "film": "\ue200video\ue202How to photograph meteors\ue202turn0search2\ue201",
     "plain": "\ue200url\ue202Meteor calendar\ue202turn0search0\ue201",
 }
+
+
 _SHOWER_TEXT = """The {moment} peak on the night of **12 to 13 August**; expect 60 to 90 an hour {grouped}. The Moon
 sets before midnight {guess}, so the hours from 1:00 to 4:00 are the best {page}.
 
@@ -71,7 +75,7 @@ def _markdown(page: dict[str, Any]) -> str:
     return f"([{page['attribution']}]({page['url']}))"
 
 
-def perseids(desk: Desk) -> dict[str, Any]:
+def perseids(drafts: Drafts) -> dict[str, Any]:
     """A web search whose answer holds every type of reference."""
     text = _SHOWER_TEXT.format(**_SHOWER)
     sources = [{"title": page["title"], "url": page["url"], "attribution": page["attribution"]} for page in _PAGES]
@@ -112,7 +116,7 @@ def perseids(desk: Desk) -> dict[str, Any]:
         for page in _PAGES
     ]
     groups = [{"type": "search_result_group", "domain": "example.org", "entries": entries}]
-    draft = desk.draft("When to watch the Perseids", 282, "gpt-5", safe_urls=[url]).system()
+    draft = drafts.begin("When to watch the Perseids", 282, "gpt-5", safe_urls=[url]).system()
     draft.user("When is the best hour for the Perseids this year? Search the web.", system_hints=["search"])
     draft.call("web.run", as_json({"search_query": [{"q": "Perseids best time"}]}), "json")
     draft.tool("web.run", "", search_result_groups=groups, search_queries=[{"type": "search", "q": "Perseids"}])
@@ -133,8 +137,8 @@ _COMET_STEPS = """1. Find the Pleiades, a small smudge of stars.
 3. Look *beside* the comet: averted vision shows the tail."""
 
 
-def comet_pages(desk: Desk) -> dict[str, Any]:
-    """A whole page is read, and thoughts go before the answer."""
+def comet_pages(drafts: Drafts) -> dict[str, Any]:
+    """A whole web page is read, and thoughts come before the answer."""
     page = {
         "content_type": "sonic_webpage",
         "url": "https://example.org/comets/finder",
@@ -147,7 +151,7 @@ def comet_pages(desk: Desk) -> dict[str, Any]:
         "crawl_date": None,
         "ref_id": {"turn_index": 0, "ref_type": "search", "ref_index": 0},
     }
-    draft = desk.draft("Can I see the comet from town?", 214, "gpt-5-thinking").system()
+    draft = drafts.begin("Can I see the comet from town?", 214, "gpt-5-thinking").system()
     draft.user("Can I see the comet from town with 10x50 binoculars?", thinking_effort="extended")
     draft.thinking(
         14,
@@ -186,8 +190,8 @@ Sources: [Eyepiece tests](https://example.com/eyepieces), [Exit pupils](https://
 """
 
 
-def eyepiece_report(desk: Desk) -> dict[str, Any]:
-    """Deep research: the report sits in the state of a tool's widget."""
+def eyepiece_report(drafts: Drafts) -> dict[str, Any]:
+    """Deep research: the report is in the state of a tool's widget."""
     report = {
         "id": "report-1",
         "author": {"role": "assistant", "name": None, "metadata": {}},
@@ -196,7 +200,7 @@ def eyepiece_report(desk: Desk) -> dict[str, Any]:
         "metadata": {"content_references": []},
     }
     state = {"status": "completed", "plan": {"steps": ["Collect tests", "Compare"]}, "report_message": report}
-    draft = desk.draft("Eyepieces for the Dobsonian", 61, is_starred=True).system()
+    draft = drafts.begin("Eyepieces for the Dobsonian", 61, is_starred=True).system()
     draft.user("Find out which two eyepieces I should buy for my 200 mm Dobsonian.", system_hints=["research"])
     draft.assistant("Before I start: do you wear glasses at the telescope?").user("No. Go ahead.")
     draft.call("api_tool.call_tool", as_json({"path": "research/start", "args": {"topic": "eyepieces"}}), "json")
@@ -205,8 +209,8 @@ def eyepiece_report(desk: Desk) -> dict[str, Any]:
     return draft.assistant("The report is ready above. In short: **13 mm first, 7 mm second.**").conversation
 
 
-def old_browsing(desk: Desk) -> dict[str, Any]:
-    """Browsing as it was three years ago, with the older marks."""
+def old_browsing(drafts: Drafts) -> dict[str, Any]:
+    """Browsing as it was three years ago, with the older citation marks."""
     chart = "Follow it on the [Moon map](https://example.com/moon-map)."
     time, weather = "\u30103\u2020source\u3011", "\u30105\u2020source\u3011"
     text = f"The shadow leaves the Moon at 03:47{time}, and the sky is clear until four{weather}. {chart}"
@@ -240,7 +244,7 @@ def old_browsing(desk: Desk) -> dict[str, Any]:
         "text": "Umbral contact ends at 03:47. Watchers on Thistledown Hill saw copper, not blood.",
         "tether_id": None,
     }
-    draft = desk.draft("Lunar eclipse tonight", 1040, "gpt-4-browsing").system()
+    draft = drafts.begin("Lunar eclipse tonight", 1040, "gpt-4-browsing").system()
     draft.user("When does the lunar eclipse end tonight, and will it be clear?")
     draft.call("browser", 'search("lunar eclipse end time")').tool(
         "browser", display | {"assets": [], "tether_id": None}
@@ -254,7 +258,7 @@ def old_browsing(desk: Desk) -> dict[str, Any]:
     ).conversation
 
 
-def news_cards(desk: Desk) -> dict[str, Any]:
+def news_cards(drafts: Drafts) -> dict[str, Any]:
     """Cards of links and news in a widget."""
     link = {"title": "Aurora forecast", "url": "https://example.com/aurora", "domain": "example.com"}
     widgets = {
@@ -262,19 +266,19 @@ def news_cards(desk: Desk) -> dict[str, Any]:
         "news": [{"title": "A storm from the Sun", "url": "https://example.net/storm", "source": "example.net"}],
         "videos": [],
     }
-    draft = desk.draft("Aurora beyond the weathervane", 97).system().user("Any chance of aurora tonight?")
+    draft = drafts.begin("Aurora beyond the weathervane", 97).system().user("Any chance of aurora tonight?")
     draft.tool("super_widget", {"content_type": "super_widget", "widgets": widgets})
     return draft.assistant(
         "A fair chance: the index is forecast at **Kp 6**. Look north between 22:00 and 1:00, away from lamps."
     ).conversation
 
 
-def booking(desk: Desk) -> dict[str, Any]:
-    """Agent mode: a browser is driven, and its screen is seen."""
+def booking(drafts: Drafts) -> dict[str, Any]:
+    """Agent mode: the assistant uses a browser and sees its screen."""
     screen = {
         "content_type": "computer_output",
         "computer_id": "computer-1",
-        "screenshot": image(desk.file_id(), 1280, 800),
+        "screenshot": image(drafts.file_id(), 1280, 800),
         "state": {
             "type": "browser_state",
             "id": "state-1",
@@ -286,17 +290,17 @@ def booking(desk: Desk) -> dict[str, Any]:
         "tether_id": None,
         "is_ephemeral": False,
     }
-    draft = desk.draft("Book the observatory evening", 30, async_status=None).system()
+    draft = drafts.begin("Book the observatory evening", 30, async_status=None).system()
     draft.user("Reserve two places for the open evening at the observatory.", system_hints=["agent"])
     draft.call("computer.do", as_json({"actions": [{"action": "click", "x": 640, "y": 410}]}), "json")
     draft.tool("computer.do", screen)
     return draft.assistant("Two places are on hold for **Friday, 20:30**. Shall I confirm?").conversation
 
 
-def old_research(desk: Desk) -> dict[str, Any]:
+def old_research(drafts: Drafts) -> dict[str, Any]:
     """Deep research as it was at first: a task, and a long answer some minutes later."""
     task = {"async_task_id": "deepresch_0001", "async_task_type": "research", "async_task_title": "Dark skies"}
-    draft = desk.draft("Dark skies within two hours", 465, "o3").system()
+    draft = drafts.begin("Dark skies within two hours", 465, "o3").system()
     draft.user("Where is the darkest sky within two hours by train?", system_hints=["research"])
     draft.tool("research_kickoff_tool.start_research_task", "", **task)
     draft.at += 540
@@ -312,3 +316,19 @@ def old_research(desk: Desk) -> dict[str, Any]:
         is_async_task_result_message=True,
         **task,
     ).conversation
+
+
+def stray_marks(drafts: Drafts) -> dict[str, Any]:
+    """Citation marks without a reference, a stray span, and a footnote without a place; pinned."""
+    page = {"title": "Observing planner", "url": "https://example.org/planner", "attribution": "example.org"}
+    stray = "\ue203the planner\ue204"
+    text = (
+        f"Jupiter rises at 21:40 {cite('turn3search7')}, says {stray}. Saturn is up at dusk.\u00a0{cite('turn0news2')}"
+    )
+    foot = {"matched_text": "", "start_idx": len(text), "end_idx": len(text), "type": "sources_footnote"}
+    foot |= {"alt": None, "sources": [page]}
+    draft = drafts.begin("Planets for the weekend", 5.4).system()
+    draft.user("Which planets are up on Saturday evening?").assistant(text, content_references=[foot])
+    draft.amend(update_time=draft.at)
+    draft.conversation["pinned_time"] = draft.at
+    return draft.conversation

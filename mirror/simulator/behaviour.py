@@ -1,6 +1,7 @@
-"""Everything the service can do wrong, one knob each; as it stands, a service in good health (API notes §12).
+"""Everything the service can do wrong, one field each (API notes §12).
 
-``Knobs`` is mutable: a test turns a knob between two runs, or even between two requests.
+The defaults are a service in good health. ``Behaviour`` is mutable: a test changes a field between two runs, or even
+between two requests.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
-    from mirror.simulator.wire import Request
+    from mirror.simulator.exchange import ReceivedRequest
 
 
 @dataclass
-class Knobs:
+class Behaviour:
     """How the service behaves."""
 
     # Signing in (§1.1, §1.3)
@@ -25,19 +26,23 @@ class Knobs:
     session_days: float = 90.0  # until the session ends
     token_requests: int | None = None  # a bearer expires after so many requests
     old_session_shape: bool = False  # no account, sessionToken or WARNING_BANNER
-    flat_error_code: bool = False  # the code of a 401 stands beside ``detail``, not in it
-    has_workspaces_road: bool = True  # accounts/check answers
+    flat_error_code: bool = False  # the code of a 401 is beside ``detail``, not in it
+    has_workspaces_endpoint: bool = True  # accounts/check answers
     personal_header_forbidden: bool = False  # naming the personal workspace is refused on project chats
 
-    # The way in between (§1.7, §8)
+    # The connection (§1.7, §8)
     challenge_probability: float = 0.0  # by connection: all of its requests meet a browser check
     challenge_spares_session: bool = False  # signing in does not
     latency: float = 0.0  # seconds before every answer
     latency_of: dict[str, float] = field(default_factory=dict)  # and more where the path contains this
-    break_request: Callable[[Request], str | None] | None = None  # a name of faults.BREAKAGES or STUBBORN, or None
+    break_request: Callable[[ReceivedRequest], str | None] | None = None  # a name of faults.BREAKAGES or STUBBORN
     drip_seconds: float = 0.5  # from byte to byte of a dripping answer
     error_every: int | None = None  # every n-th request answers 500
     redirect_to: str | None = None  # every backend answer redirects there
+    # Names of headers (lower case) that the service does not see of a request, as behind a proxy that drops them.
+    unseen_headers: Callable[[ReceivedRequest], Collection[str]] | None = None
+    # Replaces an answer (JSON) by other JSON, or by status and JSON, or by status, JSON and headers.
+    alter_answer: Callable[[ReceivedRequest, Any], Any] | None = None
 
     # Lists (§2)
     total: str = "hint"  # hint, true, null, zero, absent, wrong
@@ -45,7 +50,7 @@ class Knobs:
     collapse_scopes: frozenset[str] = frozenset({"main", "archived", "project"})
     end_early_at: int | None = None  # no row from this offset on
     repeat_and_skip: bool = False  # every full page but the first repeats two rows and leaves two out
-    repeated_page_at: int | None = None  # this page of a walk, counted from 0, shows the first one again
+    repeated_page_at: int | None = None  # this page, counted from 0, shows the first one again
     empty_page_at: int | None = None  # this one is empty although more follow
     full_last_page: bool = False  # a short page calls itself full, so that only an empty one is the end
     endless: bool = False  # past the end the first page comes again
@@ -55,10 +60,10 @@ class Knobs:
     hide_snorlax_rejected: bool = False
     main_excludes_projects: bool = False
     ignores_filters: bool = False  # is_starred is not known
-    omitted: frozenset[str] = frozenset()  # conversations that no list shows although they live
+    omitted: frozenset[str] = frozenset()  # conversations that no list shows although they exist
     mixed_times: bool = False  # rows with +00:00 or without a zone; those of 2023 with a create_time only
     null_titles: bool = False  # two thirds of the rows have null or an empty text for a title
-    has_projects_road: bool = True
+    has_projects_endpoint: bool = True
     project_limit_default: int = 5
     sidebar_nesting: int = 0  # 0: gizmo.gizmo, 1: gizmo, 2: resource.gizmo
     sidebar_duplicates: bool = False  # a page begins with the last row of the one before
@@ -77,11 +82,11 @@ class Knobs:
     detail_later: float = 0.0  # seconds by which single and plural reads show a later time than the list
     huge: frozenset[str] = frozenset()  # single reads answer 500, batches omit, windows of 100 turns answer 500
     all_huge: bool = False
-    poisoned: frozenset[str] = frozenset()  # ids that answer 500 in every lane, and poison their batch
+    poisoned: frozenset[str] = frozenset()  # ids that answer 500 at every endpoint, and fail their whole batch
     shapeless: frozenset[str] = frozenset()  # 200 with neither mapping nor messages
-    messages_a_turn: int = 1  # a window's turns are a hint only
+    messages_a_turn: int = 1  # the number of turns that a window was asked for is a hint only
     plural_overlap: int = 0
-    plural_blank_windows: bool = False  # an empty window stands before every older one
+    plural_blank_windows: bool = False  # an empty window comes before every older one
     plural_lies_about_next: bool = False
     plural_repeats_cursor: bool = False
 
@@ -94,11 +99,11 @@ class Knobs:
     batch_limited: int = 0  # the next so many batches do
 
     @classmethod
-    def cohort(cls, name: str, **others: Any) -> Knobs:
-        """Return the knobs of an account whose conversations only some roads read (§12.5): legacy, business or huge."""
-        roads: dict[str, dict[str, Any]] = {
+    def cohort(cls, name: str, **others: Any) -> Behaviour:
+        """Return the behaviour towards a legacy, business or huge account: some endpoints fail (§12.5)."""
+        endpoints: dict[str, dict[str, Any]] = {
             "legacy": {"plural": "missing"},
             "business": {"single": "missing", "batch": "missing"},
             "huge": {"all_huge": True},
         }
-        return cls(**roads[name], **others)
+        return cls(**endpoints[name], **others)

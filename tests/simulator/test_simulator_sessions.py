@@ -28,7 +28,7 @@ def test_a_session_has_the_shape_of_the_service(start):
 
 
 def test_the_old_session_shape_has_four_fields(start):
-    """Older answers knew no account."""
+    """Older answers named no account."""
     assert set(start(old_session_shape=True).sign_in()) == {"user", "expires", "accessToken", "authProvider"}
 
 
@@ -49,7 +49,7 @@ def test_every_sign_in_rotates_the_cookie_and_older_copies_stay_good(start, chun
 
 
 def test_cookie_parts_join_in_the_order_of_their_numbers(start):
-    """Parts that come in another order are the same cookie; a part that is missing is none."""
+    """Parts in another order are the same cookie; without one of them the cookie is not valid."""
     browser = start()
     parts = browser.cookie.split("; ")
     assert browser.session("; ".join(reversed(parts)))[1]["accessToken"]
@@ -100,7 +100,7 @@ def test_an_expired_bearer_says_so(start, flat):
     assert browser.get("/me")[0] == 200
 
 
-def test_a_bearer_can_die_of_use(start):
+def test_a_bearer_can_expire_by_use(start):
     """After three requests, whatever its date."""
     browser = start(token_requests=3)
     assert [browser.get("/me")[0] for _ in range(4)] == [200, 200, 200, 401]
@@ -120,14 +120,14 @@ def test_a_cookie_without_a_bearer_looks_like_an_empty_account(start):
 
 
 def test_no_login_at_all_is_refused(start):
-    """Neither cookie nor bearer, or a bearer of nobody: 401 everywhere."""
+    """Neither cookie nor bearer, or an unknown bearer: 401 everywhere."""
     browser = start()
     for headers in ({}, {"Authorization": "Bearer made.up.token"}):
         for path in ("conversations", "me", f"conversation/{browser.ids()[0]}"):
             assert browser.raw("GET", f"/backend-api/{path}", headers)[0] == 401
 
 
-def test_workspaces_are_apart(start):
+def test_workspaces_are_separate(start):
     """Each shows its own chats, by header; a chat of another one is inaccessible, an unknown header is 404."""
     browser = start()
     team = browser.account.add_workspace("The Team")
@@ -137,7 +137,7 @@ def test_workspaces_are_apart(start):
     assert set(found["accounts"]) == {*found["account_ordering"], "default"}
     assert found["accounts"][team]["account"]["structure"] == "workspace"
     assert [row["id"] for row in browser.get("/conversations", workspace=team)[1]["items"]] == [ours]
-    assert ours not in browser.walk()
+    assert ours not in browser.all_listed()
     assert browser.get(f"/conversation/{ours}", workspace=team)[0] == 200
     status, found = browser.get(f"/conversation/{ours}")
     assert (status, found["detail"]["code"]) == (404, "conversation_inaccessible")
@@ -156,7 +156,7 @@ def test_the_personal_header_can_be_refused_on_project_chats(start):
 
 def test_who_one_is(start):
     """Me, memories, instructions and settings; anything unknown is 404, anything that writes 405."""
-    browser = start(has_workspaces_road=False)
+    browser = start(has_workspaces_endpoint=False)
     memory = browser.person.remember("Likes rye")
     browser.person.set_instructions(about_user_message="I bake.")
     assert browser.get("/me")[1]["email"] == "mira@example.org"
@@ -166,4 +166,4 @@ def test_who_one_is(start):
     assert browser.get("/settings/user")[0] == 200
     assert browser.get("/accounts/check/v4-2023-04-27") == (404, {"detail": "Not Found"})
     assert browser.get("/nothing/here") == (404, {"detail": "Not Found"})
-    assert browser.raw("PATCH", f"/backend-api/conversation/{browser.ids()[0]}", browser._headers(None))[0] == 405
+    assert browser.raw("PATCH", f"/backend-api/conversation/{browser.ids()[0]}", browser.signed_headers())[0] == 405

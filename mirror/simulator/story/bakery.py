@@ -1,4 +1,4 @@
-"""The story's bakery: dough, prices, posters, and a starter that nearly died."""
+"""The bakery: dough, prices, posters, orders, and a starter that nearly died."""
 
 from __future__ import annotations
 
@@ -7,18 +7,31 @@ from typing import TYPE_CHECKING, Any
 from mirror.simulator.story.draft import as_json, attachment, image, multimodal
 
 if TYPE_CHECKING:
-    from mirror.simulator.story.draft import Desk
+    from mirror.simulator.story.draft import Drafts
 
 
-def conversations(desk: Desk) -> list[dict[str, Any]]:
-    """Return the conversations about bread."""
-    writers = (starter, lamination, market_prices, logo, mould, untitled, oven_offer, poster)
-    return [writer(desk) for writer in writers]
+def bakery_conversations(drafts: Drafts) -> list[dict[str, Any]]:
+    """Return the conversations about bread and the shop."""
+    writers = (
+        starter,
+        lamination,
+        market_prices,
+        logo,
+        mould,
+        untitled,
+        oven_offer,
+        poster,
+        dawn_picture,
+        percentages,
+        labels,
+        mill_order,
+    )
+    return [writer(drafts) for writer in writers]
 
 
-def starter(desk: Desk) -> dict[str, Any]:
+def starter(drafts: Drafts) -> dict[str, Any]:
     """A long answer with a table and a list, starred."""
-    draft = desk.draft("Reviving a neglected sourdough starter", 1088, "gpt-4", is_starred=True).system()
+    draft = drafts.begin("Reviving a neglected sourdough starter", 1088, "gpt-4", is_starred=True).system()
     draft.user("""
         I found my sourdough starter at the very back of the fridge. It has not been fed since March. There is dark
         liquid on top and it smells like nail polish. Is it dead?
@@ -58,9 +71,9 @@ def starter(desk: Desk) -> dict[str, Any]:
     return draft.conversation
 
 
-def lamination(desk: Desk) -> dict[str, Any]:
+def lamination(drafts: Drafts) -> dict[str, Any]:
     """An edited prompt, a regenerated answer, and the older answer chosen at the end."""
-    draft = desk.draft("Croissant lamination schedule", 960, "gpt-4").system().mark("start")
+    draft = drafts.begin("Croissant lamination schedule", 960, "gpt-4").system().mark("start")
     draft.user("Make me a schedule for croissants, ready at 6 in the morning.").assistant("""
         Begin at **22:00** the evening before and laminate through the night. Call it the marmalade shift: you will
         need somebody awake at 02:00 for the second fold, and at 04:30 for the egg wash.
@@ -96,13 +109,15 @@ _SUMS = """
     butterscotch = sales.groupby("loaf")["sold"].sum().sort_values(ascending=False)
     print(butterscotch.to_string())
 """
+
+
 _SUMS_SHOWN = "loaf\nSourdough      412\nRye            268\nFennel roll    193\nTurnipseed      41"
 
 
-def market_prices(desk: Desk) -> dict[str, Any]:
+def market_prices(drafts: Drafts) -> dict[str, Any]:
     """A table of numbers is uploaded; Python adds it up and draws it."""
-    sheet, chart = desk.file_id(), desk.file_id()
-    draft = desk.draft("What sells at the Saturday market", 410, "gpt-4o").system()
+    sheet, chart = drafts.file_id(), drafts.file_id()
+    draft = drafts.begin("What sells at the Saturday market", 410, "gpt-4o").system()
     draft.user(
         "Here are my market sales of the spring. Which loaf should I bake more of?",
         attachments=[attachment(sheet, "quincewood-sales.csv", "text/csv", 18_231)],
@@ -145,11 +160,11 @@ def market_prices(desk: Desk) -> dict[str, Any]:
     return draft.conversation
 
 
-def logo(desk: Desk) -> dict[str, Any]:
+def logo(drafts: Drafts) -> dict[str, Any]:
     """A picture is made."""
-    first, second = desk.file_id(), desk.file_id()
+    first, second = drafts.file_id(), drafts.file_id()
     prompt = "A linocut of a crescent moon over a round loaf of bread, two colours, warm brown on cream"
-    draft = desk.draft("Moon and loaf logo", 640, "gpt-4o").system()
+    draft = drafts.begin("Moon and loaf logo", 640, "gpt-4o").system()
     draft.user("Draw a logo for my bakery, Crescent & Crumb: a moon and a loaf, like a linocut.")
     draft.call("dalle.text2im", as_json({"prompt": prompt, "size": "1024x1024", "n": 1}), "json")
     dalle = {
@@ -177,10 +192,10 @@ def logo(desk: Desk) -> dict[str, Any]:
     return draft.conversation
 
 
-def mould(desk: Desk) -> dict[str, Any]:
+def mould(drafts: Drafts) -> dict[str, Any]:
     """A photograph is uploaded and looked at."""
-    photo = desk.file_id()
-    draft = desk.draft("White film on the starter", 530, "gpt-4o").system()
+    photo = drafts.file_id()
+    draft = drafts.begin("White film on the starter", 530, "gpt-4o").system()
     draft.user(
         multimodal(image(photo, 3024, 4032), "Is this mould on my sourdough starter? It is white and wrinkled."),
         attachments=[attachment(photo, "IMG_2041.jpeg", "image/jpeg", 2_414_112, width=3024, height=4032)],
@@ -195,20 +210,20 @@ def mould(desk: Desk) -> dict[str, Any]:
     return draft.conversation
 
 
-def untitled(desk: Desk) -> dict[str, Any]:
+def untitled(drafts: Drafts) -> dict[str, Any]:
     """A chat so short that it never got a title."""
-    draft = desk.draft(None, 377, "gpt-4o").system()
+    draft = drafts.begin(None, 377, "gpt-4o").system()
     draft.user("450 F in celsius").assistant("**232 °C.** Most bakers round it to 230 °C.")
     return draft.conversation
 
 
-def oven_offer(desk: Desk) -> dict[str, Any]:
+def oven_offer(drafts: Drafts) -> dict[str, Any]:
     """A PDF is uploaded; its pages are quoted and cited as files."""
-    offer = desk.file_id()
+    offer = drafts.file_id()
     mark = "\ue200filecite\ue202turn0file0\ue202L12-L18\ue201"
     text = f"The hearth is covered for **ten years** {mark} but the seals only for two.\n\nAsk them for five."
     quoted = "Delivery takes eleven weeks. The stone hearth is covered for ten years, the seals for two."
-    draft = desk.draft("Comparing the deck oven offer", 150, "gpt-5").system()
+    draft = drafts.begin("Comparing the deck oven offer", 150, "gpt-5").system()
     draft.user(
         "What does the offer say about warranty?",
         attachments=[attachment(offer, "deck-oven-offer.pdf", "application/pdf", 482_113, library_file_id="lib-1")],
@@ -247,7 +262,7 @@ def oven_offer(desk: Desk) -> dict[str, Any]:
     return draft.assistant(text, content_references=[reference]).conversation
 
 
-def poster(desk: Desk) -> dict[str, Any]:
+def poster(drafts: Drafts) -> dict[str, Any]:
     """A canvas document is written, commented and changed."""
     document = {
         "name": "Opening hours poster",
@@ -257,7 +272,7 @@ def poster(desk: Desk) -> dict[str, Any]:
     comment = {"comments": [{"pattern": "7:00 to 13:00", "comment": "Say what happens when the bread sells out."}]}
     update = {"updates": [{"pattern": "13:00", "multiple": False, "replacement": "13:00 (or until sold out)"}]}
     canvas = {"textdoc_id": "68c0ffee0001", "textdoc_type": "document", "title": "Opening hours poster"}
-    draft = desk.draft("Opening hours poster", 300, "gpt-4o").system()
+    draft = drafts.begin("Opening hours poster", 300, "gpt-4o").system()
     draft.user("Write a poster with my opening hours.").call("canmore.create_textdoc", as_json(document), "json")
     draft.tool("canmore.create_textdoc", "Successfully created text document", canvas=canvas | {"version": 1})
     draft.assistant("The poster is in the canvas. Shall I look it over?")
@@ -267,4 +282,142 @@ def poster(desk: Desk) -> dict[str, Any]:
     done = canvas | {"version": 2, "from_version": 1, "create_source": "model", "has_user_edit": False}
     draft.tool("canmore.update_textdoc", "Successfully updated text document", canvas=done)
     draft.assistant("Done: the poster now says what happens when the bread sells out.")
+    return draft.conversation
+
+
+def dawn_picture(drafts: Drafts) -> dict[str, Any]:
+    """A photograph and a picture with the file addresses of the first years."""
+    photo, painted = _old_file_id(drafts), _old_file_id(drafts)
+    draft = drafts.begin("Paint the shop at dawn", 985, "gpt-4").system()
+    shown = image(photo, 1600, 1200, container_pixel_width=1600, container_pixel_height=1200)
+    draft.user(
+        multimodal(shown | {"asset_pointer": f"file-service://{photo}"}, "Paint my shop front, but at dawn."),
+        attachments=[attachment(photo, "shop-front.png", "image/png", 1_902_337, width=1600, height=1200)],
+    )
+    prompt = "Watercolour of a small bakery at dawn, the Larkspurgate bridge behind it, lamps still lit"
+    dalle = {"gen_id": "gen-dawn-1", "prompt": prompt, "seed": 1_404_220_961, "parent_gen_id": None}
+    dalle |= {"edit_op": None, "serialization_title": "DALL-E generation metadata"}
+    made = image(painted, 1792, 1024, dalle=dalle, watermarked_asset_pointer=f"file-service://{_old_file_id(drafts)}")
+    draft.call("dalle.text2im", as_json({"size": "1792x1024", "n": 1, "referenced_image_ids": [photo]}), "json")
+    draft.tool("dalle.text2im", multimodal(made | {"asset_pointer": f"file-service://{painted}"}))
+    draft.assistant("Here is your shop in the first light. The lamps are on, and the street is still wet.")
+    return draft.conversation
+
+
+def _old_file_id(drafts: Drafts) -> str:
+    """Return a file id as it was until early 2025 (API notes §7)."""
+    return "file-" + "".join(drafts.rng.choices("ABCDEFGHJKLMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz23456789", k=22))
+
+
+_PERCENTAGES = r"""
+Every bread formula is written **relative to the flour**, which is always 100 %. Once you think that way, a recipe for
+two loaves and one for sixty are the same recipe.
+
+## The idea
+
+If \( f \) is the weight of all flour and \( p_i \) the percentage of an ingredient, its weight is
+
+$$
+w_i = f \cdot \frac{p_i}{100}, \qquad \text{dough} = f \cdot \sum_i \frac{p_i}{100}
+$$
+
+so the flour for a wanted weight of dough is \( f = 100 \cdot \text{dough} / \sum_i p_i \).
+
+## Your three breads
+
+| Ingredient | Country loaf | Rye | Fennel roll |
+|------------|-------------:|----:|------------:|
+| Wheat, strong | 80 % | 30 % | 100 % |
+| Rye, whole | 20 % | 70 % | 0 % |
+| Water | 74 % | 82 % | 62 % |
+| Starter | 20 % | 35 % | 12 % |
+| Salt | 2 % | 1.9 % | 1.8 % |
+| Fennel seed | 0 % | 0 % | 2.5 % |
+| **Sum** | **196 %** | **218.9 %** | **178.3 %** |
+
+## Scaling it up
+
+For 24 country loaves of 900 g, with 3 % lost on the bench:
+
+1. Dough: \( 24 \cdot 900 / 0.97 = 22\,268 \) g.
+2. Flour: \( 100 \cdot 22\,268 / 196 = 11\,361 \) g.
+3. Everything else follows from the table.
+
+```python
+FORMULA = {"wheat": 80, "rye": 20, "water": 74, "starter": 20, "salt": 2}
+
+
+def weights(loaves: int, grams: float, loss: float = 0.03) -> dict[str, int]:
+    dough = loaves * grams / (1 - loss)
+    flour = 100 * dough / sum(FORMULA.values())
+    return {name: round(flour * share / 100) for name, share in FORMULA.items()}
+
+
+print(weights(24, 900))
+```
+
+## What goes wrong
+
+- **The starter brings flour and water too.** A starter of equal parts at 20 % adds 10 % of each, so the true
+  hydration of the country loaf is \( (74 + 10) / (100 + 10) = 76.4 \) %.
+- **Salt is not a spice.** Between 1.8 % and 2.2 % it sets the speed of the dough as well as the taste.
+- **Rye does not hold gas.** More than 30 % and the loaf is carried by starch, so do not look for a window.
+
+> If a loaf collapses at the edge, the *Crumbledown* test helps: press the side one hour after baking. When it stays
+> in, the dough was too wet by about three percent.
+
+## To do on Monday
+
+- [ ] Weigh the bucket and write its weight on it
+- [ ] Measure the loss on the bench for one week
+- [ ] Put the formula into the spreadsheet
+"""
+
+
+def percentages(drafts: Drafts) -> dict[str, Any]:
+    """An edited question and three answers to it, of which the long middle one is kept."""
+    draft = (
+        drafts.begin("Baker's percentages from the beginning", 350, "gpt-4o", is_starred=True).system().mark("start")
+    )
+    draft.user("Explain percentages for the hazelwick loaf.").assistant("Which loaf is that? I do not know it.")
+    draft.branch_at("start").user("Explain baker's percentages with my three breads, and how I scale them up.")
+    draft.mark("asked").assistant("Flour is 100 %. Divide everything by it; the kettlebrook rule says no more.")
+    draft.branch_at("asked").assistant(_PERCENTAGES).mark("kept")
+    draft.branch_at("asked").assistant("In one line: *weight = flour x percentage / 100*.")
+    draft.branch_at("kept").user("And if I only have 9 kg of flour?").assistant(r"""
+        Then go the other way: \( 9\,000 \cdot 1.96 = 17\,640 \) g of dough, less 3 % on the bench, is 17 111 g: enough
+        for **19 loaves** of 900 g.
+    """)
+    return draft.conversation
+
+
+def labels(drafts: Drafts) -> dict[str, Any]:
+    """A file is made in the sandbox and linked; a canvas is opened in the older way, by plain text."""
+    draft = drafts.begin("Price labels for the counter", 265, "gpt-4o").system()
+    draft.user("Make a PDF with price labels: country loaf 5.80, rye 5.20, fennel roll 1.40.")
+    draft.call("python", 'labels.save("/mnt/data/price-labels.pdf")', "python")
+    draft.tool("python", {"content_type": "execution_output", "text": ""})
+    draft.assistant("Done, three labels to a page: [price-labels.pdf](sandbox:/mnt/data/price-labels.pdf)")
+    draft.user("Put the text into a canvas too.")
+    document = {"name": "Price labels", "type": "document", "content": "Country loaf 5.80\nRye 5.20\nFennel roll 1.40"}
+    draft.assistant(as_json(document), to="canmore.create_textdoc")
+    canvas = {"textdoc_id": "68c0ffee0003", "textdoc_type": "document", "title": "Price labels", "version": 1}
+    draft.tool("canmore.create_textdoc", "Successfully created text document", canvas=canvas)
+    return draft.assistant("It is in the canvas.").conversation
+
+
+def mill_order(drafts: Drafts) -> dict[str, Any]:
+    """Agent mode looks at a whole desktop instead of a page."""
+    screen = {
+        "content_type": "computer_output",
+        "computer_id": "computer-2",
+        "screenshot": image(drafts.file_id(), 1024, 768),
+        "state": {"type": "desktop_state", "id": "state-2", "title": "Order form", "url": None, "os": "linux"},
+        "tether_id": None,
+    }
+    draft = drafts.begin("Fill in the mill's order form", 24, conversation_origin="agent").system()
+    draft.user("Fill in the order form of the mill: 10 sacks of strong wheat, 4 of whole rye.", system_hints=["agent"])
+    draft.call("computer.do", as_json({"actions": [{"action": "type", "text": "10"}]}), "json")
+    draft.tool("computer.do", screen)
+    draft.assistant("The form is filled in. **I have not sent it**: please look at the delivery date first.")
     return draft.conversation

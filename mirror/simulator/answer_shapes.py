@@ -1,4 +1,4 @@
-"""The three forms of one conversation, and of everything else that the service answers (API notes §2.2, §3, §5)."""
+"""The JSON of answers: conversations, list rows, projects, workspaces (API notes §2.2, §3, §5)."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import zlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mirror.simulator.clock import iso
+from mirror.simulator.clock import iso_time
 from mirror.simulator.trees import branch
 
 if TYPE_CHECKING:
-    from mirror.simulator.knobs import Knobs
+    from mirror.simulator.account import SimulatedWorkspace
+    from mirror.simulator.behaviour import Behaviour
 
 
-def list_row(conversation: dict[str, Any], knobs: Knobs, position: int) -> dict[str, Any]:
+def list_row(conversation: dict[str, Any], behaviour: Behaviour, position: int) -> dict[str, Any]:
     """Return a row of a list: ``id``, ISO times, no tree."""
     row = {
         "id": conversation["conversation_id"],
         "title": conversation["title"],
-        "create_time": iso(conversation["create_time"]),
-        "update_time": iso(conversation["update_time"]),
+        "create_time": iso_time(conversation["create_time"]),
+        "update_time": iso_time(conversation["update_time"]),
         "mapping": None,
         "current_node": None,
         "conversation_template_id": conversation["conversation_template_id"],
@@ -41,11 +42,11 @@ def list_row(conversation: dict[str, Any], knobs: Knobs, position: int) -> dict[
         "sugar_item_visible": False,
         "is_automation_conversation": conversation.get("is_automation_conversation", False),
         "latest_assistant_turn_created_at": None,
-        "pinned_time": None if conversation["pinned_time"] is None else iso(conversation["pinned_time"]),
+        "pinned_time": None if conversation["pinned_time"] is None else iso_time(conversation["pinned_time"]),
     }
-    if knobs.null_titles:
+    if behaviour.null_titles:
         row["title"] = (None, "", row["title"])[zlib.crc32(row["id"].encode()) % 3]
-    return _with_mixed_times(row, position) if knobs.mixed_times else row
+    return _with_mixed_times(row, position) if behaviour.mixed_times else row
 
 
 def _with_mixed_times(row: dict[str, Any], position: int) -> dict[str, Any]:
@@ -62,25 +63,25 @@ def _with_mixed_times(row: dict[str, Any], position: int) -> dict[str, Any]:
     return row
 
 
-def single(conversation: dict[str, Any], old_title: str | None, knobs: Knobs) -> dict[str, Any]:
+def single(conversation: dict[str, Any], old_title: str | None, behaviour: Behaviour) -> dict[str, Any]:
     """Return the single read: ``conversation_id`` and no ``id``, float times."""
     if "conversation_id" not in conversation:
         return conversation
-    updated = conversation["update_time"] + knobs.detail_later
+    updated = conversation["update_time"] + behaviour.detail_later
     return {**conversation, "title": old_title or conversation["title"], "update_time": updated}
 
 
-def batched(conversation: dict[str, Any], old_title: str | None, knobs: Knobs) -> dict[str, Any]:
-    """Return a tree of a batch: ``id``, ISO times, no default model; cut short where a knob says so."""
+def batched(conversation: dict[str, Any], old_title: str | None, behaviour: Behaviour) -> dict[str, Any]:
+    """Return a tree of a batch: ``id``, ISO times, no default model; may be cut."""
     found = {**conversation, "id": conversation["conversation_id"], "title": old_title or conversation["title"]}
     del found["conversation_id"]
     found.pop("default_model_slug", None)
-    updated = float(int(found["update_time"])) - 3600 if knobs.stale_batch_times else found["update_time"]
-    found |= {"create_time": iso(found["create_time"]), "update_time": iso(updated)}
-    if knobs.batch_iso_messages:
+    updated = float(int(found["update_time"])) - 3600 if behaviour.stale_batch_times else found["update_time"]
+    found |= {"create_time": iso_time(found["create_time"]), "update_time": iso_time(updated)}
+    if behaviour.batch_iso_messages:
         found["mapping"] = {key: _with_iso_times(node) for key, node in found["mapping"].items()}
-    how = knobs.truncated.get(found["id"])
-    return _truncated(found, how) if how else found
+    form = behaviour.truncated.get(found["id"])
+    return _truncated(found, form) if form else found
 
 
 def _with_iso_times(node: dict[str, Any]) -> dict[str, Any]:
@@ -88,22 +89,22 @@ def _with_iso_times(node: dict[str, Any]) -> dict[str, Any]:
     if not content:
         return node
     times = {name: content.get(name) for name in ("create_time", "update_time")}
-    return {**node, "message": {**content, **{k: None if v is None else iso(v) for k, v in times.items()}}}
+    return {**node, "message": {**content, **{k: None if v is None else iso_time(v) for k, v in times.items()}}}
 
 
-def _truncated(found: dict[str, Any], how: str) -> dict[str, Any]:
-    """Cut a tree as batches were seen cut (§3.4)."""
-    mapping, line = found["mapping"], branch(found)
-    if how == "empty":
-        return {**found, "mapping": {line[0]: {**mapping[line[0]], "children": []}}, "current_node": None}
-    count = max(2, len(line) // 3)
-    kept = set(line[-count:] if how == "head" else line[:count])
+def _truncated(found: dict[str, Any], form: str) -> dict[str, Any]:
+    """Cut a tree in one of the forms in which batches were seen cut (§3.4)."""
+    mapping, visible = found["mapping"], branch(found)
+    if form == "empty":
+        return {**found, "mapping": {visible[0]: {**mapping[visible[0]], "children": []}}, "current_node": None}
+    count = max(2, len(visible) // 3)
+    kept = set(visible[-count:] if form == "head" else visible[:count])
     cut = {
         key: {**node, "children": [c for c in node["children"] if c in kept]}
         for key, node in mapping.items()
         if key in kept
     }
-    current = line[count - 1] if how == "consistent" else found["current_node"]
+    current = visible[count - 1] if form == "consistent" else found["current_node"]
     return {**found, "mapping": cut, "current_node": current}
 
 
@@ -121,15 +122,15 @@ def flat_messages(conversation: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def plural(conversation: dict[str, Any], old_title: str | None, knobs: Knobs) -> dict[str, Any]:
+def plural(conversation: dict[str, Any], old_title: str | None, behaviour: Behaviour) -> dict[str, Any]:
     """Return the top-level fields of a plural read."""
-    found = {**single(conversation, old_title, knobs), "sectioned_conversation": None}
+    found = {**single(conversation, old_title, behaviour), "sectioned_conversation": None}
     del found["mapping"]
     return found
 
 
 def sidebar_item(gizmo: dict[str, Any], nesting: int, inside: dict[str, Any]) -> dict[str, Any]:
-    """Return a project's row of the sidebar, in one of the nestings seen. ``inside``: its newest conversations."""
+    """Return a project's row of the sidebar in one of the forms seen. ``inside``: its newest chats."""
     if nesting == 1:
         return {"gizmo": gizmo, "conversations": inside}
     if nesting == 2:  # noqa: PLR2004 - the third of three nestings
@@ -137,7 +138,7 @@ def sidebar_item(gizmo: dict[str, Any], nesting: int, inside: dict[str, Any]) ->
     return {"gizmo": {"gizmo": gizmo, "files": gizmo.get("files", []), "tools": []}, "conversations": inside}
 
 
-def account_check(workspaces: list[Any]) -> dict[str, Any]:
+def account_check(workspaces: list[SimulatedWorkspace]) -> dict[str, Any]:
     """Return ``accounts/check``."""
     found = {
         workspace.id: {
