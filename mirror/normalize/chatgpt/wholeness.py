@@ -1,0 +1,51 @@
+"""Whether a payload, by its own shape, can be the whole conversation; evidence in API notes §3.3, §9, §15.2.7.
+
+A capture is often a *window*: the newest messages, with a mark that older ones exist, or a tree whose beginning was cut
+off. Exports since June 2026 keep the words of person and model only: tools, references and the tree's ``children`` are
+left out. What is missing cannot be seen in such a copy, so that its shape is all there is to go by.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mirror.values import as_dict, as_dicts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NO_MESSAGES = "the file holds no messages of it"
+WINDOW = "the file holds only its newest messages"
+CUT = "the file lacks messages that others answer"
+NO_LEAF = "the file lacks its newest message"
+BRANCH = "the file holds only its visible branch"
+POOR = "the file leaves out tools, sources and other branches"
+
+
+def incomplete_reason(payload: Mapping[str, Any]) -> str | None:
+    """Return why a payload is not the whole conversation, in plain words; None where its shape shows nothing of it."""
+    if as_dict(payload.get("page_info")).get("has_previous_page"):
+        return WINDOW
+    mapping = payload.get("mapping")
+    if not isinstance(mapping, dict):
+        return BRANCH if as_dicts(payload.get("messages")) else NO_MESSAGES
+    nodes = {key: node for key, node in mapping.items() if isinstance(node, dict)}
+    if not nodes:
+        return None if "current_node" in payload else NO_MESSAGES
+    if any(_is_dangling(node.get("parent"), nodes) for node in nodes.values()):
+        return CUT
+    if _is_dangling(payload.get("current_node"), nodes):
+        return NO_LEAF
+    return POOR if _is_poor(nodes) else None
+
+
+def _is_dangling(name: Any, nodes: Mapping[str, Any]) -> bool:
+    return name is not None and not (isinstance(name, str) and name in nodes)
+
+
+def _is_poor(nodes: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a tree is of the kind that keeps nothing but words: no node knows its children, no message its fate."""
+    messages = [message for node in nodes.values() if (message := as_dict(node.get("message")))]
+    knows_children = any("children" in node for node in nodes.values())
+    knows_fate = any("status" in message or "recipient" in message for message in messages)
+    return not knows_children or (bool(messages) and not knows_fate)
