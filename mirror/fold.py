@@ -8,11 +8,11 @@ all decide here, so the same payloads always make the same rows. No SQL, no cloc
 
 from __future__ import annotations
 
-import json
 import zlib
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from mirror.json_bytes import parse_json
 from mirror.normalize import ParsedPayload, fingerprint, merge, normalize
 from mirror.services import service_of
 from mirror.store.conversations import ConversationRow, MessageWrite, Update
@@ -113,11 +113,6 @@ def fold_listing(stored: Stored, listed: Tracked | None) -> Update:
     return Update(new, _differing(old, new), changes=tuple(_row_changes(old, new)), is_generating=is_generating)
 
 
-def parse_body(body: bytes) -> Any:
-    """Parse stored bytes as they were parsed when they came."""
-    return json.loads(body.decode("utf-8", "surrogateescape"))
-
-
 # -- which payload versions there are, and which are kept
 
 
@@ -157,7 +152,7 @@ def _versions(provider: str, stored: Stored, arrival: Arrival | None) -> list[_V
 
 def _parsed(provider: str, version: StoredPayload) -> ParsedPayload:
     return ParsedPayload(
-        conversation=normalize(provider, parse_body(version.body)),
+        conversation=normalize(provider, parse_json(version.body)),
         seen_at=version.fetched_at,
         proves_absence=version.proves_absence,
     )

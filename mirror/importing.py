@@ -103,7 +103,7 @@ def _store(writer: Writer, found: Found, run_id: int, timing: Timing, result: Im
         provider=PROVIDER,
         payload=found.payload,
         body=found.raw,
-        origin=found.lane,
+        origin=found.origin,
         path=found.source,
         fetched_at=timing.iso(),
         conversation=conversation,

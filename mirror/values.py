@@ -1,4 +1,4 @@
-"""Single values out of undocumented JSON: times, text that SQLite can hold, and safe looks into dicts and lists.
+"""Single values from undocumented JSON: times, text for SQLite, safe access to dicts and lists.
 
 Nothing here raises, whatever it is given: what makes no sense becomes None, "" or an empty container.
 """
@@ -13,12 +13,13 @@ from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-# 1990-01-01 and 2200-01-01: outside, a number is no time of a chat but an accident.
+# 1990-01-01 and 2200-01-01: a number outside of these is not the time of a chat but some other number.
 _OLDEST_US = 631_152_000_000_000
 _LATEST_US = 7_258_118_400_000_000
+# From 1990 to 2200 seconds are below 1e10, milliseconds between 6e11 and 1e13, microseconds between 6e14 and 1e16.
 _MILLISECONDS_FROM = 1e11
 _MICROSECONDS_FROM = 1e14
-_LONGEST_TIME = 40
+_LONGEST_TIME = 40  # characters; ISO text with nanoseconds and an offset has 35
 _INT64 = 2**63
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010ffff]")
@@ -48,7 +49,7 @@ def _from_number(value: float | Decimal) -> int | None:
     elif value >= _MILLISECONDS_FROM:
         us = round(value * 1_000)
     else:
-        # The fraction apart: a product as large as this would lose what the float still knows.
+        # Whole seconds and fraction apart: a float as large as the product cannot hold all digits that this one holds.
         seconds = int(value)
         us = seconds * 1_000_000 + round((value - seconds) * 1_000_000)
     return us if _OLDEST_US <= us < _LATEST_US else None
@@ -80,16 +81,16 @@ def iso_time(value: object) -> str | None:
 
 
 def clean_text(value: str) -> tuple[str, bool]:
-    """Return text that SQLite and FTS5 hold whole, and whether it had to be mended.
+    """Return text that SQLite and FTS5 can store whole, and whether it had to be changed for that.
 
-    NUL becomes U+2400. Surrogates make one UTF-16 round trip, which joins split pairs; the rest become U+FFFD.
+    NUL becomes U+2400. A round trip through UTF-16 joins split surrogate pairs; lone surrogates become U+FFFD.
     """
-    mended = value.replace("\0", "\u2400")
+    clean = value.replace("\0", "\u2400")
     try:
-        mended.encode()
+        clean.encode()
     except UnicodeEncodeError:
-        mended = mended.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return mended, mended != value
+        clean = clean.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return clean, clean != value
 
 
 def without_private(text: str) -> str:
@@ -98,7 +99,7 @@ def without_private(text: str) -> str:
 
 
 def plain(value: object) -> str | None:
-    """Return a string fit for any column (an id, a name, a title), or None for what is blank or no string."""
+    """Return a string fit for any column (an id, a name, a title), None for a blank or no string."""
     if not isinstance(value, str):
         return None
     text = without_private(clean_text(value)[0])
@@ -106,7 +107,7 @@ def plain(value: object) -> str | None:
 
 
 def as_id(value: object) -> str | None:
-    """Return an id as text, or None; some tools number what the service names."""
+    """Return an id as text, or None; some tools write numbers where the service writes names."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if abs(value) < _INT64 else None
     return plain(value)

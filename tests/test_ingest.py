@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trees import arrival, tree
 
-from mirror.fold import parse_body
 from mirror.health import integrity
 from mirror.ingest import ingest
+from mirror.json_bytes import parse_json
 from mirror.store import payloads, runs
 from mirror.store.database import Writer
 
@@ -173,7 +173,7 @@ def test_no_sequence_of_readings_loses_a_text(tmp_path_factory, data):
 def kept_texts(writer):
     rows = {row[0] + row[1] for row in writer.conn.execute("SELECT id, text FROM messages")}
     for layer in payloads.load(writer.conn, "c1"):
-        nodes = parse_body(layer.body)["mapping"].values()
+        nodes = parse_json(layer.body)["mapping"].values()
         rows |= {node["id"] + node["message"]["content"]["parts"][0] for node in nodes if node["message"]}
     return rows
 

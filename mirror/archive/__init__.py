@@ -1,9 +1,22 @@
-"""The official export, and answers of the service saved by other tools, as a stream of payloads.
+"""A service's official export, and its answers saved by other tools, as a stream of payloads.
 
-``open_archive`` takes one path. Memory is bounded by the largest conversation, not by the export.
+``open_archive`` takes one path. Memory is bounded by the largest conversation, not by the export. What is known of each
+service's files is one entry in ``RECOGNISERS``.
 """
 
 from mirror.archive.archive import Archive, open_archive
 from mirror.archive.items import Found, Limits, Problem, Skipped
+from mirror.archive.recogniser import ExportFiles, Recogniser
+from mirror.archive.shapes import RECOGNISERS
 
-__all__ = ["Archive", "Found", "Limits", "Problem", "Skipped", "open_archive"]
+__all__ = [
+    "RECOGNISERS",
+    "Archive",
+    "ExportFiles",
+    "Found",
+    "Limits",
+    "Problem",
+    "Recogniser",
+    "Skipped",
+    "open_archive",
+]

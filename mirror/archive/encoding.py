@@ -1,6 +1,6 @@
 """Text in whatever encoding a tool saved it, as UTF-8 bytes.
 
-UTF-8 passes untouched, also where it is invalid. Windows tools save JSON as UTF-16; that is recoded on the way.
+UTF-8 is passed on unchanged, also where it is invalid. Windows tools save JSON as UTF-16, which is recoded.
 """
 
 from __future__ import annotations
@@ -11,26 +11,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# The marks of UTF-32 begin like those of UTF-16, so they are tried first.
-_MARKS = (
+# A byte order mark of UTF-32 begins like one of UTF-16, so these come first.
+_BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, ""),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_BARE = {b"[\0": "utf-16-le", b"{\0": "utf-16-le", b"\0[": "utf-16-be", b"\0{": "utf-16-be"}
+_LONGEST_MARK = 4
+# How JSON begins in UTF-16 without a mark.
+_WITHOUT_MARK = {b"[\0": "utf-16-le", b"{\0": "utf-16-le", b"\0[": "utf-16-be", b"\0{": "utf-16-be"}
 
 
 def encoding_of(head: bytes) -> tuple[int, str]:
     """Return the length of the byte order mark and the encoding, "" for UTF-8."""
-    for mark, encoding in _MARKS:
+    for mark, encoding in _BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return len(mark), encoding
-    return 0, _BARE.get(head[:2], "")
-
-
-_LONGEST_MARK = 4
+    return 0, _WITHOUT_MARK.get(head[:2], "")
 
 
 def as_utf8(read: Callable[[int], bytes]) -> Callable[[int], bytes]:
@@ -40,7 +39,7 @@ def as_utf8(read: Callable[[int], bytes]) -> Callable[[int], bytes]:
     left = [head[skipped:]] if head[skipped:] else []
     if not encoding:
         return lambda count: left.pop() if left else read(count)
-    # Lone surrogates survive; half a character at the end of a cut file is dropped with what it belonged to.
+    # Lone surrogates are kept. A character cut in two by the end of the file is dropped; its value is cut as well.
     decoder = codecs.getincrementaldecoder(encoding)("surrogatepass" if encoding.startswith("utf-16") else "replace")
 
     def recoded(count: int) -> bytes:

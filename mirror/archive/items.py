@@ -7,28 +7,29 @@ from typing import Any, Literal
 
 MB = 1024 * 1024
 
-Lane = Literal["export", "capture"]
+Origin = Literal["export", "capture"]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One conversation. ``raw``: its JSON text, byte for byte as in the file, which parses to ``payload``.
+    """One conversation. ``raw``: its JSON text, byte for byte as in the file; ``payload``: parsed.
 
-    The text is UTF-8; a file in UTF-16 or UTF-32 is read as if it had been saved as UTF-8. Where the id stands only
-    around the conversation, or the file is a bare list of messages, ``raw`` is that text inside the smallest JSON
-    object that says so. ``source``: ``export.zip/conversations-003.json[17]``, file names only. ``lane``: "export",
-    or "capture" for an answer of the service saved by itself.
+    The text is UTF-8; a file in UTF-16 or UTF-32 is read as if it had been saved as UTF-8. Where the id is only in what
+    is wrapped around the conversation, or the file is a bare list of messages, ``raw`` is that text inside the smallest
+    JSON object that says so. ``source``: ``export.zip/conversations-003.json[17]``, file names only. ``origin``:
+    "export", or "capture" for an answer of the service that somebody saved. ``provider``: the service it is of.
     """
 
     payload: dict[str, Any]
     raw: bytes
     source: str
-    lane: Lane
+    origin: Origin
+    provider: str
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that could not be read, while the rest goes on. ``reason`` completes "<source>: ..."."""
+    """Something that could not be read; the rest is read. ``reason`` completes "<source>: ..."."""
 
     source: str
     reason: str
@@ -44,19 +45,22 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Caps against hostile or damaged input, in bytes unless named otherwise."""
+    """Caps against hostile or damaged input, in bytes unless named otherwise.
 
-    conversation: int = 256 * MB
-    inflated: int = 8 * 1024 * MB  # of all members of a ZIP together
-    ratio: int = 1000  # inflated to packed, looked at only above `ratio_from`
-    ratio_from: int = 100 * MB
-    members: int = 1_000_000
-    depth: int = 500  # of JSON in JSON: Python's own parser gives up at about 990
-    nested_zips: int = 3
+    They were chosen, with the reason at each. Where one is too low, what exceeds it is named and not imported.
+    """
+
+    conversation: int = 256 * MB  # held in memory whole; the largest whole export reported has 420 MB
+    inflated: int = 8 * 1024 * MB  # of all members of a ZIP together; exports of 6 GB are reported
+    ratio: int = 1000  # inflated to packed: near the most that Deflate can do (1,032), which no text reaches
+    ratio_from: int = 100 * MB  # below this a member is harmless whatever its ratio
+    members: int = 1_000_000  # each takes some hundred bytes of memory to list
+    depth: int = 500  # of JSON in JSON; Python's own parser gives up at about 990
+    nested_zips: int = 3  # the privacy portal puts one ZIP into another (API notes §9)
     manifest: int = 16 * MB
-    problems: int = 20  # told one by one for each file
+    problems: int = 20  # reported one by one for each file, then only counted
     chunk: int = MB
 
 
-class Unusable(Exception):  # noqa: N818 - names a state of a file, told as a Problem or a UsageError
+class Unusable(Exception):  # noqa: N818 - names a state of a file, reported as a Problem or a UsageError
     """A file, or the rest of one, cannot be read; the message is a Problem's reason."""

@@ -1,90 +1,91 @@
-"""The values of a JSON file, one after the other: the elements of its lists, or the values that follow each other.
+"""The values of a JSON file, one by one: the elements of its lists, or values in succession.
 
 A list is never held whole, be it the file itself, a list in a list, or a list under one of a few names in an object.
-A value that cannot be parsed costs itself: where its brackets pair, reading goes on behind it, otherwise at the next
-text that begins as conversations begin.
+
+A value that is no valid JSON, and whose brackets pair, costs only itself. Where brackets do not pair, nobody can know
+where the next value begins, and reading ends there: what came before is kept, and the file is named. Exports do come
+cut off at their end (github.com/jamesmoore/chatgpt-export warns of it), which is that case. No export damaged in its
+middle is known, for a ZIP has checksums, so nothing here searches for a place at which to go on.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from mirror.archive import shapes
 from mirror.archive.items import MB, Limits, Unusable
-from mirror.archive.shapes import is_conversation, is_message
-from mirror.archive.window import CutError, Scan, TooBigError, Window
+from mirror.archive.window import CutError, TooBigError, Window
+from mirror.json_bytes import SCALAR, BracketScan, UnpairedBracketError, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Shelf = Literal["alone", "list", "page", "messages"]
+    from mirror.archive.recogniser import Container
 
-LISTS: dict[bytes, Shelf] = {b"conversations": "list", b"chats": "list", b"entries": "list", b"items": "page"}
-LISTS[b"data"] = "page"
-CUT = "ends in the middle"
+# Names under which tools of many kinds keep lists: of conversations, of answers (HAR), of one page.
+_COMMON_LISTS: dict[str, Container] = {"chats": "list", "entries": "list", "data": "page"}
+_BROWSER_LOG = "log"  # the object in a HAR file that holds the entries
 _BLANKS = re.compile(rb"[\s\x00]*+")
 _BETWEEN = re.compile(rb"[\s\x00,]*+")
 _KEY = re.compile(rb'"((?:[^"\\]|\\.)*+)"\s*+:\s*+', re.DOTALL)
-_SCALAR = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[^\s,{}\[\]"]++', re.DOTALL)
-_FIRST = rb'\{\s*+"(?:id|conversation_id|title)"\s*+:\s*+(?:null|"(?:[^"\\]|\\.){0,2000}+")\s*+,\s*+'
-_SECOND = rb'"(?:id|conversation_id|title|create_time|update_time|current_node|mapping)"\s*+:'
-_CONVERSATION = re.compile(_FIRST + _SECOND, re.DOTALL)
 _LINE = re.compile(rb"\{[^\n]*\S")
-# What may follow an element that is damaged: if its brackets pair, or if not even those do.
-_NEXT = re.compile(rb"\s*+(?:,\s*+[{\[]|\]\s*+(?:[,}\]]|\Z))", re.DOTALL)
-_SURE_NEXT = re.compile(rb"\s*+(?:,\s*+(?=" + _FIRST + _SECOND + rb")|\][\s}]*+\Z)", re.DOTALL)
-_SEARCH_FACTOR = 8  # how many times a damaged value may be gone through for a conversation inside it
-_OBJECT, _ARRAY, _END_OBJECT, _END_ARRAY = b"{[}]"
+_AFTER_ELEMENT = re.compile(rb"[\s\x00]*+(?:[,\]]|\Z)")
+_QUOTE, _OBJECT, _ARRAY, _END_OBJECT, _END_ARRAY = b'"{[}]'
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """One parsed value. ``at``: where it stands in the file; ``shelf``: what kind of list it stands in."""
+class JsonValue:
+    """One parsed value. ``at``: where in the file it is; ``container``: what kind of list it is in."""
 
     payload: Any
     raw: bytes
     at: str
-    shelf: Shelf
+    container: Container
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A value that could not be read. ``is_torn``: its text is damaged, so that its end is uncertain."""
+    """A value that could not be read. ``ends_reading``: nor could anything after it."""
 
     at: str
     reason: str
-    is_torn: bool = False
+    ends_reading: bool = False
 
 
-def parse(raw: bytes, depth: int, limits: Limits) -> tuple[Any, Fault | None]:
-    """Return a value and None, or None and why not; as stored bytes are parsed later on."""
+class DamagedRestError(Exception):
+    """What follows damaged text cannot be separated into values; the message is a Fault's reason."""
+
+
+def parsed(raw: bytes, depth: int, limits: Limits) -> tuple[Any, str | None]:
+    """Return a value and None, or None and the reason why there is none."""
     if depth > limits.depth:
-        return None, Fault("", f"is nested more than {limits.depth} levels deep")
+        return None, f"is nested more than {limits.depth} levels deep"
     try:
-        return json.loads(raw.decode("utf-8", "surrogateescape")), None
-    except json.JSONDecodeError as error:
-        return None, Fault("", f"is not valid JSON: {error.msg} (character {error.pos:,} of it)", is_torn=True)
-    except ValueError:
-        return None, Fault("", "holds a number of thousands of digits")
-    except RecursionError:
-        return None, Fault("", "is nested too deeply")
+        return parse_json(raw), None
+    except ValueError as error:
+        return None, str(error)
 
 
-class Elements:
-    """Iterates over the values of one JSON text; ``in_lines``: each line is a value of its own (JSON Lines)."""
+class JsonValues:
+    """Iterates over the values of one JSON text; ``in_lines``: each line is a value (JSON Lines)."""
 
     def __init__(self, window: Window, limits: Limits, *, in_lines: bool = False) -> None:
         self._window = window
         self._limits = limits
         self._in_lines = in_lines
+        lists = _COMMON_LISTS | {k: v for one in shapes.RECOGNISERS.values() for k, v in one.lists.items()}
+        self._lists = {name.encode(): container for name, container in lists.items()}
+        self._message_keys = {key.encode() for one in shapes.RECOGNISERS.values() for key in one.message_keys}
 
-    def __iter__(self) -> Iterator[Piece | Fault]:
+    def __iter__(self) -> Iterator[JsonValue | Fault]:
         try:
             yield from self._lines() if self._in_lines and self._has_lines() else self._values()
         except CutError:
-            yield Fault("", CUT, is_torn=True)
+            yield Fault("", "ends in the middle", ends_reading=True)
+        except DamagedRestError as error:
+            yield Fault("", str(error), ends_reading=True)
         except Unusable as error:
             yield Fault("", str(error))
 
@@ -92,7 +93,7 @@ class Elements:
         self._window.past(blanks)
         return self._window.byte()
 
-    def _values(self) -> Iterator[Piece | Fault]:
+    def _values(self) -> Iterator[JsonValue | Fault]:
         n = 0
         while (first := self._next(_BLANKS)) is not None:
             at = f"[{n}]" if n else ""
@@ -101,37 +102,42 @@ class Elements:
             elif first == _OBJECT:
                 yield from self._object(at)
             else:
-                yield Fault("", "goes on after the end of its JSON with something else" if n else "is not JSON")
-                if not self._window.seek(_CONVERSATION):
-                    return
+                something = Fault("", "goes on after the end of its JSON with something else", ends_reading=True)
+                yield something if n else Fault("", "is not JSON")
+                return
             n += 1
 
     def _has_lines(self) -> bool:
-        """A line that is `{` alone begins an object spread over lines; a list is read as one whatever the name."""
+        """Distinguish JSON Lines from one value spread over lines, whose first line is `{` alone, or a list."""
         self._window.past(_BLANKS)
         return self._window.match(_LINE) is not None
 
-    def _lines(self) -> Iterator[Piece | Fault]:
+    def _lines(self) -> Iterator[JsonValue | Fault]:
         n = 0
         while self._next(_BLANKS) is not None:
-            at, line = f"[{n}]", self._window.line()
+            yield self._line(f"[{n}]")
             n += 1
-            if line is None:
-                yield Fault(at, self._too_big())
-                continue
-            scan = Scan()
+
+    def _line(self, at: str) -> JsonValue | Fault:
+        line = self._window.line()
+        if line is None:
+            return Fault(at, self._too_big())
+        scan = BracketScan()
+        try:
             is_whole = line[0] not in b"{[" or scan.run(line)
-            if not is_whole and self._next(_BLANKS) is None:
-                raise CutError
-            payload, fault = parse(line, scan.deepest, self._limits)
-            yield Fault(at, fault.reason) if fault else Piece(payload, line.rstrip(), at, "alone")
+        except UnpairedBracketError:
+            return Fault(at, "is not valid JSON: its brackets do not match")
+        if not is_whole and self._next(_BLANKS) is None:
+            raise CutError
+        payload, reason = parsed(line, scan.deepest, self._limits)
+        return Fault(at, reason) if reason else JsonValue(payload, line.rstrip(), at, "none")
 
     def _too_big(self) -> str:
         return f"is larger than {self._limits.conversation / MB:,.0f} MB"
 
-    def _array(self, at: str, shelf: Shelf, *, is_inner: bool = False) -> Iterator[Piece | Fault]:
+    def _array(self, at: str, container: Container, *, is_inner: bool = False) -> Iterator[JsonValue | Fault]:
         if self._begins_with_message():
-            yield from self._element(at, "messages")
+            yield self._element(at, "messages")
             return
         self._window.advance(1)
         n = 0
@@ -141,17 +147,12 @@ class Elements:
             if first is None:
                 raise CutError
             if first == _ARRAY and not is_inner:
-                yield from self._array(here, shelf, is_inner=True)
-            elif first in (_OBJECT, _ARRAY):
-                yield from self._element(here, shelf)
-            elif first == _END_OBJECT:  # one too many; nothing is lost with it
-                self._window.advance(1)
-                n -= 1
-            else:
-                piece = self._scalar(here, shelf)
-                yield piece
-                if isinstance(piece, Fault):
-                    self._go_on(_NEXT, here)
+                yield from self._array(here, container, is_inner=True)
+                continue
+            value = self._element(here, container) if first in (_OBJECT, _ARRAY) else self._scalar(here, container)
+            yield value
+            if isinstance(value, Fault) and not self._window.match(_AFTER_ELEMENT):
+                raise DamagedRestError(f"is damaged after {here}")
         self._window.advance(1)
 
     def _begins_with_message(self) -> bool:
@@ -160,135 +161,108 @@ class Elements:
             return False
         try:
             scan = self._window.scan(at)
-        except (CutError, TooBigError):
+        except (CutError, TooBigError, UnpairedBracketError):
             return False
-        return is_message(parse(self._window.slice(at, scan.at), scan.deepest, self._limits)[0])
+        return shapes.is_message(parsed(self._window.slice(at, scan.at), scan.deepest, self._limits)[0])
 
-    def _scalar(self, at: str, shelf: Shelf) -> Piece | Fault:
-        match = self._window.match(_SCALAR)
-        while match is None and len(self._window) < self._limits.conversation and self._window.grow():
-            match = self._window.match(_SCALAR)
+    def _scalar(self, at: str, container: Container) -> JsonValue | Fault:
+        match = self._window.match(SCALAR)
+        while match is None and self._window.byte() == _QUOTE:
+            if len(self._window) >= self._limits.conversation or not self._window.grow():
+                raise CutError
+            match = self._window.match(SCALAR)
         if match is None:
-            raise CutError
+            raise DamagedRestError(f"is damaged at {at or 'its end'}")
         self._window.advance(len(match[0]))
-        payload, fault = parse(match[0], 0, self._limits)
-        return Fault(at, fault.reason) if fault else Piece(payload, match[0], at, shelf)
+        payload, reason = parsed(match[0], 0, self._limits)
+        return Fault(at, reason) if reason else JsonValue(payload, match[0], at, container)
 
-    def _element(self, at: str, shelf: Shelf) -> Iterator[Piece | Fault]:
-        """Take one object or array; where it cannot be read, say so and stand where reading can go on."""
-        window = self._window
+    def _element(self, at: str, container: Container) -> JsonValue | Fault:
+        """Take one object or array."""
+        scan = self._scan(at or "its only value")
+        if scan is None:
+            return Fault(at, self._too_big())
+        raw = self._window.slice(0, scan.at)
+        self._window.advance(scan.at)
+        payload, reason = parsed(raw, scan.deepest, self._limits)
+        return Fault(at, reason) if reason else JsonValue(payload, raw, at, container)
+
+    def _scan(self, at: str) -> BracketScan | None:
+        """Find the end of the next object or array; None where it was too large and was dropped."""
         try:
-            scan = window.scan()
+            return self._scan_or_drop()
+        except UnpairedBracketError:
+            raise DamagedRestError(f"is damaged in {at}") from None
+
+    def _scan_or_drop(self) -> BracketScan | None:
+        try:
+            return self._window.scan()
         except TooBigError as error:
-            yield Fault(at, self._too_big())
-            if not self._resume(len(window)):
-                window.discard(error.scan)
-            return
-        except CutError:
-            if not self._resume(len(window)):
-                raise
-            yield Fault(at, "is damaged: a bracket or quotation mark in it is never closed")
-            return
-        raw = window.slice(0, scan.at)
-        payload, fault = parse(raw, scan.deepest, self._limits)
-        if fault is None:
-            window.advance(scan.at)
-            yield Piece(payload, raw, at, shelf)
-            return
-        yield Fault(at, fault.reason)
-        if fault.is_torn and self._resume(scan.at, is_open=True):
-            return
-        window.advance(scan.at)
-        if fault.is_torn and shelf != "alone":
-            self._go_on(_SURE_NEXT if scan.is_damaged else _NEXT, at)
+            self._window.discard(error.scan)
+            return None
 
-    def _go_on(self, expected: re.Pattern[bytes], at: str) -> None:
-        """Stand at what is expected behind a damaged element, or else at the next conversation."""
-        if not self._window.match(expected) and not self._window.seek(_CONVERSATION):
-            raise Unusable(f"cannot be read further behind {at}")
-
-    def _resume(self, size: int, *, is_open: bool = False) -> bool:
-        """Stand at a conversation inside the first ``size`` bytes, which are damaged; False if there is none.
-
-        ``is_open``: it may reach beyond them.
-        """
-        held, budget = self._window.slice(0, size), _SEARCH_FACTOR * size
-        for match in _CONVERSATION.finditer(held, 1):
-            scan = Scan(match.start())
-            is_whole = scan.run(held)
-            budget -= scan.at - match.start()
-            if budget < 0:
-                break
-            inside = held[match.start() : scan.at]
-            if is_conversation(parse(inside, scan.deepest, self._limits)[0]) if is_whole else is_open:
-                self._window.advance(match.start())
-                return True
-        return False
-
-    def _object(self, at: str) -> Iterator[Piece | Fault]:
+    def _object(self, at: str) -> Iterator[JsonValue | Fault]:
         start = self._list_inside()
         if start is None:
-            yield from self._element(at, "alone")
+            yield self._element(at, "none")
             return
         self._window.advance(start)
         yield from self._members(at)
 
     def _list_inside(self) -> int | None:
-        """Return the offset of the first key of an object that holds a list to be streamed, None if it has none."""
+        """Return the offset of an object's first key that holds a list to be streamed, else None."""
         window, at = self._window, 1
         while key := window.match(_KEY, at := window.past(_BETWEEN, at)):
             value = at + len(key[0])
             first = window.byte(value)
-            if _opens(key[1], first):
+            if self._opens_list(key[1], first):
                 return at
-            if key[1] in (b"mapping", b"messages"):
+            if key[1] in self._message_keys:
                 return None
             if first in (_OBJECT, _ARRAY):
                 try:
                     at = window.scan(value).at
-                except (CutError, TooBigError):
+                except (CutError, TooBigError, UnpairedBracketError):
                     return None
-            elif scalar := window.match(_SCALAR, value):
+            elif scalar := window.match(SCALAR, value):
                 at = value + len(scalar[0])
             else:
                 return None
         return None
 
-    def _members(self, at: str, *, is_inner: bool = False) -> Iterator[Piece | Fault]:
-        """Read the lists of an object whose inside the window stands in, up to its end."""
+    def _opens_list(self, key: bytes, first: int | None) -> bool:
+        """Return whether an object's member is a list to be streamed, or the browser's log with one."""
+        if key == _BROWSER_LOG.encode():
+            return first == _OBJECT
+        return first == _ARRAY and key in self._lists
+
+    def _members(self, at: str, *, is_inner: bool = False) -> Iterator[JsonValue | Fault]:
+        """Read the lists of an object, from its first key in the window up to its end."""
         window = self._window
         while (first := self._next(_BETWEEN)) != _END_OBJECT:
             key = window.match(_KEY)
             if first is None:
                 raise CutError
             if key is None:
-                raise Unusable(f"is damaged behind {at or 'its list'}; the rest was not read")
+                raise DamagedRestError(f"is damaged after {at or 'its list'}")
             window.advance(len(key[0]))
             inside = f"{at}:{key[1].decode('utf-8', 'replace')}"
             value = window.byte()
-            if key[1] == b"log" and value == _OBJECT and not is_inner:
+            if key[1] == _BROWSER_LOG.encode() and value == _OBJECT and not is_inner:
                 window.advance(1)
                 yield from self._members(inside, is_inner=True)
-            elif _opens(key[1], value):
-                yield from self._array(inside, LISTS.get(key[1], "list"))
-            elif key[1] in (b"mapping", b"messages"):
+            elif value == _ARRAY and key[1] in self._lists:
+                yield from self._array(inside, self._lists[key[1]])
+            elif key[1] in self._message_keys:
                 raise Unusable("is a list and a conversation in one; only the list was read")
             else:
-                self._pass_over(value)
+                self._pass_over(value, inside)
         window.advance(1)
 
-    def _pass_over(self, first: int | None) -> None:
-        if first in (_OBJECT, _ARRAY):
-            try:
-                self._window.advance(self._window.scan().at)
-            except TooBigError as error:
-                self._window.discard(error.scan)
-        elif first is None:
+    def _pass_over(self, first: int | None, at: str) -> None:
+        if first is None:
             raise CutError
-        else:
-            self._scalar("", "alone")
-
-
-def _opens(key: bytes, first: int | None) -> bool:
-    """Whether a member of an object is a list that can be streamed, or the log of a browser that holds one."""
-    return first == (_OBJECT if key == b"log" else _ARRAY) and (key in LISTS or key == b"log")
+        if first not in (_OBJECT, _ARRAY):
+            self._scalar(at, "none")
+        elif scan := self._scan(at):
+            self._window.advance(scan.at)

@@ -1,50 +1,64 @@
-"""What a file's name says: whether it is read, in which order, and how it is called in a sentence."""
+"""What a file's name says: whether it is read, in which order, and how a sentence calls it."""
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from mirror.archive.shapes import RECOGNISERS
+
+if TYPE_CHECKING:
+    from mirror.archive.recogniser import ExportFiles
+
+# "side": a file of an export that holds other things than conversations.
 Kind = Literal["json", "zip", "side"]
 
 JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
-# Files of the export that hold other things than conversations (API notes §9).
-_SIDE = frozenset(
-    {"ads.json", "chat.html", "conversation_asset_file_names.json", "export_manifest.json", "group_chats.json"}
-    | {"library_files.json", "message_feedback.json", "model_comparisons.json", "sectioned_conversations.json"}
-    | {"shared_conversations.json", "shopping.json", "sora.json", "user.json", "user_settings.json"}
-)
-MANIFEST = "export_manifest.json"
-# What people uploaded into chats comes along under its id, and may itself be JSON, a ZIP or somebody else's export.
-_ASSET = re.compile(r"file[-_][0-9A-Za-z]{16,}|\._|.*\.dat$")
-_ASSET_FOLDERS = frozenset({"__MACOSX", "textdocs", "dalle-generations", "audio"})
-_EXPORT = re.compile(r"conversations(?:[-_ (]*\d+\)?)?\.json", re.IGNORECASE)
 _NUMBER = re.compile(r"(\d+)")
-_LONGEST = 300
+_LONGEST = 300  # characters of a name that are shown; file systems allow 255 in each part of a path
 
 
 def kind_of(path: str) -> Kind | None:
-    """Return how to treat a file inside an archive; None: passed over in silence, as images and audio are."""
+    """Return how to treat a file in an archive; None: silently left out, as images and audio are."""
     pure = PurePosixPath(path.replace("\\", "/"))
     name = pure.name.lower()
-    if _ASSET.match(pure.name) or _ASSET_FOLDERS & set(pure.parts[:-1]):
+    if _is_mac_metadata(pure) or any(_is_asset(pure, files) for files in _export_files()):
         return None
-    if name in _SIDE:
+    if any(name in files.without_conversations for files in _export_files()):
         return "side"
     if pure.suffix.lower() in JSON_SUFFIXES:
         return "json"
     return "zip" if pure.suffix.lower() == ".zip" else None
 
 
+def _export_files() -> list[ExportFiles]:
+    return [recogniser.files for recogniser in RECOGNISERS.values()]
+
+
+def _is_mac_metadata(path: PurePosixPath) -> bool:
+    # Folders zipped on macOS hold a second file of metadata for each file.
+    return path.name.startswith("._") or "__MACOSX" in path.parts[:-1]
+
+
+def _is_asset(path: PurePosixPath, files: ExportFiles) -> bool:
+    return bool(files.assets.match(path.name)) or bool(files.asset_folders & set(path.parts[:-1]))
+
+
 def is_export(source: str) -> bool:
-    """Whether it is called as the export calls its files of conversations, whole or in shards."""
-    return _EXPORT.fullmatch(source.rsplit("/", 1)[-1]) is not None
+    """Return whether it is called as an export calls its files of conversations, whole or in shards."""
+    name = source.rsplit("/", 1)[-1]
+    return any(files.conversations.fullmatch(name) for files in _export_files())
+
+
+def manifest_files(path: str) -> ExportFiles | None:
+    """Return the files of the export whose manifest is called so; None if it is no manifest's name."""
+    name = path.rsplit("/", 1)[-1].lower()
+    return next((files for files in _export_files() if name == files.manifest), None)
 
 
 def is_lines(source: str) -> bool:
-    """Whether it is called as a file of JSON Lines."""
+    """Return whether it is called as a file of JSON Lines."""
     return source.lower().endswith((".jsonl", ".ndjson"))
 
 
@@ -62,21 +76,3 @@ def clean(name: str) -> str:
         name = "/".join(part for n, part in enumerate(parts) if n or not re.fullmatch("[A-Za-z]:", part))
     name = "".join(char if char.isprintable() else "?" for char in name)
     return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
-
-
-def shards(manifest: bytes) -> list[str]:
-    """Return the files of conversations that an export's manifest names; raises ValueError for another kind of file."""
-    try:
-        stated = json.loads(manifest)
-        named = stated["logical_files"]
-        held = [entry["files"] for name, entry in named.items() if name.lower().startswith("conversations")]
-        files = [_path(file) for files in held for file in files]
-        files += [path for file in stated.get("export_files") or () if is_export(path := _path(file))]
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError("names no files") from error
-    return list(dict.fromkeys(file for file in files if file))
-
-
-def _path(file: Any) -> str:
-    path = file.get("path") if isinstance(file, dict) else file
-    return path if isinstance(path, str) else ""

@@ -1,155 +1,170 @@
-"""What a parsed value is: a conversation, a message, something around conversations, or none of these."""
+"""What a parsed value is: a conversation, messages, a wrapper around conversations, or neither."""
 
 from __future__ import annotations
 
-import json
 import re
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mirror.archive.window import Scan
+from mirror.archive import chatgpt_export
+from mirror.archive.recogniser import with_id
+from mirror.json_bytes import members
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-_KEYS = frozenset(
-    {"title", "create_time", "update_time", "current_node", "mapping", "messages", "moderation_results"}
-    | {"conversation_id", "default_model_slug", "is_archived"}
-)
-_ENOUGH_KEYS = 3
-_LEVELS = 12  # how deep a conversation may lie in what is wrapped around it
-_NAMED = re.compile(rb'[\s,]*+(?:"((?:[^"\\]|\\.)*+)"\s*+:\s*+)?', re.DOTALL)
-_BLANKS = re.compile(rb"[\s,]*+")
-_SCALAR = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[^\s,{}\[\]"]++', re.DOTALL)
+    from mirror.archive.recogniser import Recogniser
+
+# One entry a service whose conversations can be imported.
+RECOGNISERS: dict[str, Recogniser] = {"chatgpt": chatgpt_export.RECOGNISER}
+# How deep a conversation may be in what is wrapped around it. Chosen; a saved share page has five levels (props,
+# pageProps, serverResponse, data). A conversation deeper than this would be reported as none.
+_LEVELS = 12
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def is_conversation(value: object) -> bool:
-    """Whether it holds messages: a tree (exports, singular, batch) or a list of them (plural; API notes §3.1)."""
-    if not isinstance(value, dict):
-        return False
-    mapping, messages = value.get("mapping"), value.get("messages")
-    if isinstance(mapping, dict) or (isinstance(mapping, list) and mapping):
-        return True
-    if not isinstance(messages, list):
-        return False
-    return any(map(is_message, messages)) or "conversation_id" in value or "page_info" in value
+@dataclass(frozen=True, slots=True)
+class ConversationText:
+    """One conversation in a value: where, parsed, its exact text, and its service's recogniser."""
+
+    at: str
+    payload: dict[str, Any]
+    raw: bytes
+    recogniser: Recogniser
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A conversation of a service or interface that is known and cannot be imported, by name."""
+
+    service: str
+
+
+def recogniser_of(value: object) -> Recogniser | None:
+    """Return the recogniser of the service that a conversation is of; None if it is no conversation."""
+    if foreign_service(value):
+        return None
+    return next((one for one in RECOGNISERS.values() if one.recognises(value) == "yes"), None)
 
 
 def is_hollow(value: object) -> bool:
-    """Whether it says things of a conversation and lacks the messages."""
-    return (
-        isinstance(value, dict)
-        and ("id" in value or "conversation_id" in value or "mapping" in value)
-        and len(_KEYS & value.keys()) >= _ENOUGH_KEYS
-    )
+    """Return whether it describes a conversation and lacks the messages, as the row of a list does."""
+    return any(one.recognises(value) == "hollow" for one in RECOGNISERS.values())
 
 
-def other_service(value: object) -> str | None:
-    """Return whose conversation it is if it has the form of a service that is not read (API notes §10, §11)."""
+def is_message(value: object) -> bool:
+    """Return whether it is a message of some service, or a node that holds one."""
+    return any(one.is_message(value) for one in RECOGNISERS.values())
+
+
+def foreign_service(value: object) -> str | None:
+    """Return the service, not importable, whose conversation or messages it is (API notes §10, §11).
+
+    This is asked before any recogniser: some of these forms have messages with a role and a content like ChatGPT's.
+    """
+    if isinstance(value, list):
+        return _CLAUDE_DESIGN if any(map(_is_design_message, value)) else None
     if not isinstance(value, dict):
         return None
     if isinstance(value.get("chat_messages"), list):
         return "Claude (claude.ai)"
+    if _is_design_chat(value):
+        return _CLAUDE_DESIGN
     stated = value.get("object")
     return "OpenAI's Compliance API" if isinstance(stated, str) and stated.startswith("compliance.") else None
 
 
-def is_message(value: object) -> bool:
-    """Whether it is a message, or a node that holds one."""
-    if not isinstance(value, dict) or "mapping" in value:
+_CLAUDE_DESIGN = "Claude Design (claude.ai)"
+
+
+def _is_design_chat(value: dict[str, Any]) -> bool:
+    messages = value.get("messages")
+    if not isinstance(messages, list) or "uuid" not in value or "mapping" in value:
         return False
-    message = value["message"] if isinstance(value.get("message"), dict) else value
-    return "content" in message and bool({"author", "role"} & message.keys())
+    return any(map(_is_design_message, messages)) if messages else isinstance(value.get("project"), dict)
 
 
-def as_conversation(messages: list[Any], raw: bytes) -> tuple[dict[str, Any], bytes] | None:
+def _is_design_message(value: object) -> bool:
+    # The content repeats the role and has neither the type nor the parts that a message of ChatGPT has.
+    content = value.get("content") if isinstance(value, dict) and "uuid" in value and "role" in value else None
+    return isinstance(content, dict) and not {"content_type", "parts"} & content.keys()
+
+
+def conversation_of_messages(messages: list[Any], raw: bytes) -> ConversationText | None:
     """Make a conversation of a bare list of messages or nodes; None if it is evidently not one."""
-    ids = {item.get("conversation_id") for item in messages if isinstance(item, dict)} - {None}
-    if len(ids) > 1 or not all(isinstance(item, dict) for item in messages) or not any(map(is_message, messages)):
-        return None
-    key = "mapping" if any("parent" in item or "children" in item for item in messages) else "messages"
-    wrapped = b'{"%s":%s}' % (key.encode(), raw)
-    payload = {key: messages}
-    own = next(iter(ids), None)
-    return _with_id(payload, wrapped, own) if isinstance(own, str) else (payload, wrapped)
+    for recogniser in RECOGNISERS.values():
+        if made := recogniser.conversation_of(messages, raw):
+            return ConversationText("", *made, recogniser)
+    return None
 
 
 def browser_text(value: object) -> str | None:
-    """Return the body of a request that a browser recorded (HAR), None if it is not one."""
+    """Return the body of an answer that a browser recorded (HAR), None if it is not one."""
     response = value.get("response") if isinstance(value, dict) else None
     content = response.get("content") if isinstance(response, dict) else None
     text = content.get("text") if isinstance(content, dict) else None
     return text if isinstance(text, str) else None
 
 
-def holds_conversation(value: object) -> bool:
-    """Whether a conversation stands anywhere inside."""
-    level = [value]
+class _Place(NamedTuple):
+    """A value still to be looked at: its text's start and end, its name, and the value around it."""
+
+    value: Any
+    start: int
+    end: int
+    at: str
+    name: str | int
+    wrapper: Any
+
+
+def conversations_in(value: object, raw: bytes) -> Iterator[ConversationText | Foreign]:
+    """Yield each conversation inside a parsed value, in text order; none is looked for inside those."""
+    stack = [_Place(value, 0, len(raw), "", "", None)]
+    while stack:
+        place = stack.pop()
+        if service := foreign_service(place.value):
+            yield Foreign(service)
+        elif recogniser := recogniser_of(place.value):
+            yield _conversation_at(place, raw, recogniser)
+        elif _holds_conversation(place.value):
+            stack.extend(reversed(_places_in(place, raw)))
+
+
+def _holds_conversation(value: object) -> bool:
+    level: list[object] = [value]
     for _ in range(_LEVELS):
-        if any(map(is_conversation, level)):
+        if any(foreign_service(item) or recogniser_of(item) for item in level):
             return True
-        level = [
-            child
-            for item in level
-            for child in (item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
-            if isinstance(child, dict | list)
-        ]
+        level = [child for item in level for child in _children(item) if isinstance(child, dict | list)]
     return False
 
 
-def conversations_in(value: object, raw: bytes) -> Iterator[tuple[str, dict[str, Any], bytes]]:
-    """Yield where, what and the exact text of each conversation inside a parsed value, in the order of the text."""
-    stack: list[tuple[Any, int, int, str, str | None]] = [(value, 0, len(raw), "", None)]
-    while stack:
-        item, start, end, at, outer_id = stack.pop()
-        if is_conversation(item):
-            yield at, *_with_id(item, raw[start:end], outer_id)
-        elif holds_conversation(item):
-            inside = {name: (first, last) for name, first, last in children(raw, start)}  # a repeated key's last counts
-            for name, (first, last) in reversed(inside.items()):
-                here = f"{at}:{name}" if isinstance(name, str) else f"{at}[{name}]"
-                stack.append((item[name], first, last, here, _id_around(item, name)))
+def _children(value: object) -> Iterable[object]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
-def _id_around(item: dict[str, Any] | list[Any], name: str | int) -> str | None:
-    """Return the id that an object states for the conversation inside it, or whose key it is."""
-    stated = item.get("conversation_id") if isinstance(item, dict) else None
-    if isinstance(stated, str):
-        return stated
-    return name if isinstance(name, str) and _UUID.fullmatch(name) else None
+def _places_in(place: _Place, raw: bytes) -> list[_Place]:
+    inside = {member.name: member for member in members(raw, place.start)}  # of a repeated key the last one counts
+    return [
+        _Place(
+            place.value[name],
+            member.start,
+            member.end,
+            f"{place.at}:{name}" if isinstance(name, str) else f"{place.at}[{name}]",
+            name,
+            place.value,
+        )
+        for name, member in inside.items()
+    ]
 
 
-def children(raw: bytes, start: int) -> Iterator[tuple[str | int, int, int]]:
-    """Yield the name or index, start and end of each value in the object or array at ``start`` of valid JSON."""
-    at, n = start + 1, 0
-    is_object = raw[start] == ord("{")
-    while True:
-        opening = (_NAMED if is_object else _BLANKS).match(raw, at)
-        at = opening.end() if opening else at
-        if raw[at] in b"}]":
-            return
-        name = _text(opening[1]) if is_object and opening else n
-        end = _end(raw, at)
-        yield name, at, end
-        at, n = end, n + 1
-
-
-def _text(raw: bytes) -> str:
-    return str(json.loads('"' + raw.decode("utf-8", "surrogateescape") + '"'))
-
-
-def _end(raw: bytes, at: int) -> int:
-    if raw[at] in b"{[":
-        scan = Scan(at)
-        scan.run(raw)
-        return scan.at
-    scalar = _SCALAR.match(raw, at)
-    return scalar.end() if scalar else len(raw)
-
-
-def _with_id(payload: dict[str, Any], raw: bytes, outer_id: str | None) -> tuple[dict[str, Any], bytes]:
-    """Put the id that stands only around a conversation into it, at its end."""
-    if outer_id is None or payload.get("conversation_id") or payload.get("id"):
-        return payload, raw
-    named = {"conversation_id": outer_id}
-    return {**payload, **named}, raw[:-1] + b"," + json.dumps(named)[1:].encode()
+def _conversation_at(place: _Place, raw: bytes, recogniser: Recogniser) -> ConversationText:
+    """Return a conversation; without an id, it gets the wrapper's or the key it was found under."""
+    payload, text = place.value, raw[place.start : place.end]
+    key = recogniser.id_keys[0]
+    stated = place.wrapper.get(key) if isinstance(place.wrapper, dict) else None
+    if not isinstance(stated, str):
+        stated = place.name if isinstance(place.name, str) and _UUID.fullmatch(place.name) else None
+    if stated is not None and not any(payload.get(name) for name in recogniser.id_keys):
+        payload, text = with_id(payload, text, key, stated)
+    return ConversationText(place.at, payload, text, recogniser)

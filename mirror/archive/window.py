@@ -1,25 +1,19 @@
-"""A window on a stream of JSON text: finds where a value ends without parsing it, and holds no more than one value.
-
-All of JSON's structure is ASCII, so UTF-8 can be scanned as bytes and a value's bytes can be kept exactly. A compiled
-pattern jumps from bracket to bracket over numbers, names and whole strings; Python only keeps the stack of brackets.
-"""
+"""A window on a stream of JSON text: it finds a value's end, and holds one value at most."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mirror.archive.items import Unusable
+from mirror.json_bytes import BracketScan
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable
 
     from mirror.archive.items import Limits
 
-_TO_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
-_QUOTE = ord('"')
-_CLOSES = {ord("}"): ord("{"), ord("]"): ord("[")}
+# Bytes held before a pattern is matched, so that keys and short values lie in view whole.
 LOOK_AHEAD = 4096
 
 
@@ -30,50 +24,9 @@ class CutError(Exception):
 class TooBigError(Exception):
     """A value is larger than the cap; the scan that found out can go on without keeping it."""
 
-    def __init__(self, scan: Scan) -> None:
+    def __init__(self, scan: BracketScan) -> None:
         super().__init__()
         self.scan = scan
-
-
-@dataclass(slots=True)
-class Scan:
-    """How far the search for a value's end has come.
-
-    ``at``: offset of the next byte to look at. ``deepest``: levels of brackets met. ``is_damaged``: brackets did not
-    pair; the scan then closes what it must, so that a missing bracket costs one value and not the file.
-    """
-
-    at: int = 0
-    stack: bytearray = field(default_factory=bytearray)
-    deepest: int = 0
-    is_damaged: bool = False
-
-    def run(self, text: bytes, base: int = 0) -> bool:
-        """Go on in ``text`` from ``base + at``; return True at the value's end, False where the text ends first."""
-        at, stack = base + self.at, self.stack
-        while True:
-            match = _TO_BRACKET.match(text, at)
-            at = match.end() if match else at
-            if at >= len(text) or text[at] == _QUOTE:
-                self.at = at - base
-                return False
-            opener = _CLOSES.get(text[at])
-            if opener is None:
-                stack.append(text[at])
-                self.deepest = max(self.deepest, len(stack))
-            elif stack and stack[-1] == opener:
-                stack.pop()
-            else:
-                self._close(opener)
-            at += 1
-            if not stack:
-                self.at = at - base
-                return True
-
-    def _close(self, opener: int) -> None:
-        self.is_damaged = True
-        kept = self.stack.rfind(opener)
-        del self.stack[max(kept, 0) :]
 
 
 class Window:
@@ -93,7 +46,7 @@ class Window:
         return len(self._text) - self._base
 
     def grow(self) -> bool:
-        """Read at least as much again as is held, so that a long value is copied only a few times; False at the end."""
+        """Read as much again as is held, so that a long value is copied a few times; False at the end."""
         wanted = max(self._limits.chunk, min(len(self), self._limits.conversation - len(self) + 1))
         chunk = b"" if self._ended else self._read(wanted)
         self._ended = not chunk
@@ -103,7 +56,7 @@ class Window:
         return not self._ended
 
     def advance(self, count: int) -> None:
-        """Let go of the first ``count`` bytes."""
+        """Drop the first ``count`` bytes."""
         self._base += count
 
     def slice(self, start: int, end: int) -> bytes:
@@ -111,7 +64,7 @@ class Window:
         return self._text[self._base + start : self._base + end]
 
     def past(self, blanks: re.Pattern[bytes], at: int = 0) -> int:
-        """Return the offset after a run of ``blanks`` that begins at ``at``, letting go of them if it is 0."""
+        """Return the offset after a run of ``blanks`` that begins at ``at``, dropping them if it is 0."""
         while True:
             match = blanks.match(self._text, self._base + at)
             end = match.end() - self._base if match else at
@@ -130,14 +83,17 @@ class Window:
         return self._text[self._base + at]
 
     def match(self, pattern: re.Pattern[bytes], at: int = 0, ahead: int = LOOK_AHEAD) -> re.Match[bytes] | None:
-        """Match at an offset with some text in view; add ``at`` - ``match.start()`` to its offsets for ours."""
+        """Match at an offset with some text in view; its offsets less ``match.start() - at`` are ours."""
         while len(self) < at + ahead and self.grow():
             pass
         return pattern.match(self._text, self._base + at)
 
-    def scan(self, at: int = 0) -> Scan:
-        """Find the end (``.at``) of the object or array at an offset; raises CutError, TooBigError."""
-        scan = Scan(at)
+    def scan(self, at: int = 0) -> BracketScan:
+        """Find the end (``.at``) of the object or array at an offset.
+
+        Raises CutError, TooBigError and UnpairedBracketError.
+        """
+        scan = BracketScan(at)
         while not scan.run(self._text, self._base):
             if len(self) > self._limits.conversation:
                 raise TooBigError(scan)
@@ -147,11 +103,14 @@ class Window:
             raise TooBigError(scan)
         return scan
 
-    def discard(self, scan: Scan) -> None:
-        """Follow a value to its end, keeping nothing of it; raises CutError, and Unusable for an endless text."""
+    def discard(self, scan: BracketScan) -> None:
+        """Follow a value to its end, keeping nothing of it.
+
+        Raises CutError, UnpairedBracketError, and Unusable for a string without end.
+        """
         self.advance(scan.at)
         scan.at = 0
-        while scan.stack and not scan.run(self._text, self._base):
+        while scan.open_brackets and not scan.run(self._text, self._base):
             self.advance(scan.at)
             scan.at = 0
             if len(self) > self._limits.conversation:
@@ -161,7 +120,7 @@ class Window:
         self.advance(scan.at)
 
     def line(self) -> bytes | None:
-        """Take a line without its end; None for one that is too long, which is let go."""
+        """Take a line without its end; None for one that is too long, which is dropped."""
         at, keeps = 0, True
         while (end := self._text.find(b"\n", self._base + at)) < 0 and self.grow():
             at = len(self) if keeps else 0
@@ -172,14 +131,3 @@ class Window:
         line = self.slice(0, end)
         self.advance(min(end + 1, len(self)))
         return line if keeps else None
-
-    def seek(self, pattern: re.Pattern[bytes]) -> bool:
-        """Let go of everything before the next match; False if there is none. Matches span LOOK_AHEAD bytes at most."""
-        while True:
-            match = pattern.search(self._text, self._base)
-            if match:
-                self.advance(match.start() - self._base)
-                return True
-            self.advance(max(len(self) - LOOK_AHEAD, 0))
-            if not self.grow():
-                return False

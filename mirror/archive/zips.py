@@ -1,7 +1,7 @@
-"""ZIP files that nobody vouches for: nothing is unpacked to disk by name, nothing is read without a cap.
+"""Untrusted ZIP files: nothing is unpacked to disk by name, nothing is read without a cap.
 
-A member is read twice: once to its end, to see that its checksum holds and that it is no bomb, and then for its
-conversations. A flipped bit may otherwise change a word in a conversation long before the checksum tells.
+A member is read twice: first to its end, to verify its checksum and that it is no bomb, then for its conversations.
+Otherwise a flipped bit could change a word in a conversation that is stored before the checksum is known to be wrong.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mirror.archive.items import MB, Limits, Unusable
 if TYPE_CHECKING:
     from pathlib import Path
 
+# Everything that zipfile and its decompressors raise for a damaged or unsupported member.
 READ_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -39,7 +40,7 @@ class Budget:
 
 
 def open_zip(file: Path | IO[bytes], limits: Limits) -> zipfile.ZipFile:
-    """Open a ZIP; raises Unusable with the reason in a person's words."""
+    """Open a ZIP; raises Unusable with the reason in plain words."""
     try:
         opened = zipfile.ZipFile(file)
     except zipfile.BadZipFile as error:
@@ -67,19 +68,19 @@ def overlapping(opened: zipfile.ZipFile) -> set[int]:
 
 
 def is_encrypted(info: zipfile.ZipInfo) -> bool:
-    """Whether reading it takes a password."""
+    """Return whether a password is needed to read it."""
     return bool(info.flag_bits & _ENCRYPTED)
 
 
 def is_link(info: zipfile.ZipInfo) -> bool:
-    """Whether it is a symbolic link, whose content is a path."""
+    """Return whether it is a symbolic link, whose content is a path."""
     return stat.S_ISLNK(info.external_attr >> 16)
 
 
 def verify(opened: zipfile.ZipFile, info: zipfile.ZipInfo, budget: Budget, limits: Limits) -> None:
     """Read a member to its end; raises Unusable where it is damaged or inflates beyond the caps."""
     inflated = 0
-    if info.file_size > budget.left:  # told before it uses up what the others need
+    if info.file_size > budget.left:  # refused before it uses up what the others need
         raise Unusable(f"not read: the ZIP inflates to more than {limits.inflated / MB:,.0f} MB")
     try:
         with opened.open(info) as member:
@@ -91,5 +92,5 @@ def verify(opened: zipfile.ZipFile, info: zipfile.ZipInfo, budget: Budget, limit
                 if inflated > limits.ratio_from and inflated > limits.ratio * max(info.compress_size, 1):
                     raise Unusable(f"not read: it inflates more than {limits.ratio:,} times, as no export does")
     except READ_ERRORS as error:
-        told = "it ends too early" if isinstance(error, EOFError) else str(error)
-        raise Unusable(f"is damaged in the ZIP ({told}); nothing of it was read, download the export again") from error
+        what = "it ends too early" if isinstance(error, EOFError) else str(error)
+        raise Unusable(f"is damaged in the ZIP ({what}); nothing of it was read, download the export again") from error

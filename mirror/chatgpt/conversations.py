@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.chatgpt.completeness import NOTHING_IN_IT, is_blank, soft_doubt, structural_doubt
 from mirror.errors import RateLimitError, ServiceError
+from mirror.json_bytes import element_texts
 from mirror.source import Fetched, NotFetched, ToFetch
 from mirror.web.client import Refused, ServerError
 from mirror.web.pacing import StopError
@@ -199,7 +200,7 @@ class Reader:
         if not isinstance(data, list):
             self.lanes.missed("batch", "an unknown form", at_once=True)
             return {}
-        bodies = _slices(answer.body, data)
+        bodies = element_texts(answer.body, "conversations")
         named = [(_id(tree), tree, body) for tree, body in zip(data, bodies, strict=True)]
         return {
             key: _reading(key, tree, body, "batch", "/conversations/batch") for key, tree, body in named if key in ids
@@ -325,38 +326,3 @@ def _joined(older: list[Any], newer: list[Any]) -> list[Any]:
     """Put a window of older messages before the newer ones; windows can overlap."""
     known = {message["id"] for message in newer if isinstance(message, dict) and message.get("id")}
     return [m for m in older if not (isinstance(m, dict) and m.get("id") in known)] + newer
-
-
-def _slices(body: bytes, data: list[Any]) -> list[bytes]:
-    """Return each element's own bytes out of an array's, so that a tree is kept exactly as it came."""
-    text = body.decode("utf-8", "surrogateescape")
-    decoder, at = json.JSONDecoder(), _begin(text)
-    found = []
-    for _ in data:
-        at = _after(text, at)
-        _, end = decoder.raw_decode(text, at)
-        found.append(text[at:end].encode("utf-8", "surrogateescape"))
-        at = end
-    return found
-
-
-def _begin(text: str) -> int:
-    """Return where the array's first element begins: of the array itself, or of the last one named in an object."""
-    decoder, at, begin = json.JSONDecoder(), _after(text, 0), 0
-    if text[at] == "[":
-        return at + 1
-    at = _after(text, at + 1)
-    while text[at] != "}":
-        key, end = decoder.raw_decode(text, at)
-        value = _after(text, end)
-        _, end = decoder.raw_decode(text, value)
-        begin = value + 1 if key == "conversations" else begin
-        at = _after(text, end)
-    return begin
-
-
-def _after(text: str, at: int) -> int:
-    """Return where the next value begins."""
-    while text[at] in " \t\r\n,:\ufeff":
-        at += 1
-    return at

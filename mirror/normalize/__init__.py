@@ -1,4 +1,4 @@
-"""Payloads become rows: pure functions that never raise on any JSON value, and no input or output.
+"""Payloads become rows: pure functions without input or output, which raise for no JSON value.
 
 ``normalize`` reads one payload of a service, ``merge`` folds the payloads of one conversation. A service is one more
 package beside ``chatgpt`` and one more entry in ``NORMALIZERS``.
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NORMALIZERS",
-    "VERSION",
     "Attachment",
     "Conversation",
     "Link",
@@ -35,7 +34,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Normalizer:
-    """What is known of one service's payloads. None of the functions raises, whatever JSON value it is given.
+    """What is known of one service's payloads. No function raises, whatever JSON it is given.
 
     ``from_payload`` returns the whole conversation. ``version`` changes when some payload gives other rows than before.
     ``conversation_id`` returns the id without reading messages, "" where there is none. ``fingerprint`` is a hash of
@@ -56,26 +55,25 @@ NORMALIZERS: dict[str, Normalizer] = {
         fingerprint=chatgpt.fingerprint,
     ),
 }
-VERSION = chatgpt.VERSION  # for callers that do not ask by provider yet
 
 
 def normalize(provider: str, payload: object) -> Conversation:
-    """Return the conversation that a provider's payload holds; raises ValueError for an unknown provider only."""
+    """Return the conversation in a provider's payload; raises ValueError for an unknown provider."""
     return _normalizer(provider).from_payload(payload)
 
 
 def version_of(provider: str) -> int:
-    """Return the version of a provider's normalizer; rows that an older one made can be derived again."""
+    """Return the version of a provider's normalizer; a rebuild replaces rows that an older one made."""
     return _normalizer(provider).version
 
 
 def conversation_id(provider: str, payload: object) -> str:
-    """Return the id of the conversation that a payload holds, "" where it states none; reads no message."""
+    """Return the id that a payload states, "" where it states none, without reading any message."""
     return _normalizer(provider).conversation_id(payload)
 
 
 def fingerprint(provider: str, payload: object) -> str | None:
-    """Return a hash of a payload without its listing metadata; None where payloads cannot be compared by it."""
+    """Return a hash of a payload without its listing metadata, None where it cannot be compared."""
     return _normalizer(provider).fingerprint(payload)
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def invented_id(payload: object, conversation: Conversation) -> str:
-    """Return an id for a conversation that carries none: the same one whenever the same conversation comes again.
+    """Return an id for a conversation without one: the same whenever the same conversation comes.
 
     Made of when it began and its first words, which a longer later copy of it shares.
     """

@@ -1,7 +1,8 @@
-"""Several payloads of one conversation become one: nothing that was ever seen is lost, and the newest word rules.
+"""Merge several payloads of one conversation: nothing seen is lost, and the newest value counts.
 
-A payload that is a whole tree proves that what it lacks is gone; a flat reading shows the visible branch only and an
-export leaves things out, so they prove nothing. What is gone stays, with the time at which it was first missed.
+A payload that is a whole tree proves that a message it lacks is gone. A flat payload holds the visible branch only and
+an export leaves things out, so neither proves anything. A message that is gone is kept, with the time it was first
+missed.
 """
 
 from __future__ import annotations
@@ -10,16 +11,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mirror.normalize.rows import Conversation, Message
-from mirror.normalize.tree import last_model, placed
+from mirror.normalize.tree import ancestors, last_model, positioned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# A null here is a fact (moved out of its project, no star); in the other fields it is only silence.
-_NULL_IS_A_FACT = ("project_id", "gpt_id", "is_archived", "is_starred")
-_NULL_IS_SILENCE = ("account_id", "created_at", "updated_at")
-# How far an older, more detailed tree is followed to see that it agrees with a newer, flatter one.
-_LONGEST_DETOUR = 64
+# An explicit null has a meaning in these fields (moved out of its project, no star); in the others it says nothing.
+_NULL_IS_A_VALUE = ("project_id", "gpt_id", "is_archived", "is_starred")
+_NULL_SAYS_NOTHING = ("account_id", "created_at", "updated_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +30,13 @@ class ParsedPayload:
     proves_absence: bool
 
 
-def merge(layers: Sequence[ParsedPayload]) -> Conversation:
-    """Fold the layers of one conversation, oldest first, into what is known of it altogether."""
-    newest_first = [layer.conversation for layer in reversed(layers)]
-    parents = _merged_parents(layers)
+def merge(payloads: Sequence[ParsedPayload]) -> Conversation:
+    """Merge the payloads of one conversation, oldest first, into all that is known of it."""
+    newest_first = [payload.conversation for payload in reversed(payloads)]
+    parents = _merged_parents(payloads)
     current = next((c.current_node_id for c in newest_first if c.current_node_id in parents), None)
-    rows = [_under(row, parents.get(row.id)) for row in _merged_messages(layers).values()]
-    messages, branch = placed(rows, parents, current)
+    rows = [_with_parent(row, parents.get(row.id)) for row in _merged_messages(payloads).values()]
+    messages, branch = positioned(rows, parents, current)
     return Conversation(
         id=next((c.id for c in newest_first if c.id), ""),
         title=next((c.title for c in newest_first if c.title), None),
@@ -48,13 +47,13 @@ def merge(layers: Sequence[ParsedPayload]) -> Conversation:
         messages=messages,
         parents=parents,
         stated=frozenset[str]().union(*(c.stated for c in newest_first)),
-        not_understood=_most_counted(newest_first),
-        **{name: _newest_stated(newest_first, name) for name in _NULL_IS_A_FACT},
-        **{name: _newest_said(newest_first, name) for name in _NULL_IS_SILENCE},
+        not_understood=_highest_counts(newest_first),
+        **{name: _newest_stated(newest_first, name) for name in _NULL_IS_A_VALUE},
+        **{name: _newest_not_null(newest_first, name) for name in _NULL_SAYS_NOTHING},
     )
 
 
-def _under(row: Message, parent_id: str | None) -> Message:
+def _with_parent(row: Message, parent_id: str | None) -> Message:
     return row if row.parent_id == parent_id else replace(row, parent_id=parent_id)
 
 
@@ -62,23 +61,24 @@ def _newest_stated(newest_first: Sequence[Conversation], name: str) -> Any:
     return next((getattr(c, name) for c in newest_first if name in c.stated), None)
 
 
-def _newest_said(newest_first: Sequence[Conversation], name: str) -> Any:
+def _newest_not_null(newest_first: Sequence[Conversation], name: str) -> Any:
     return next((getattr(c, name) for c in newest_first if getattr(c, name) is not None), None)
 
 
-def _most_counted(conversations: Sequence[Conversation]) -> dict[str, int]:
-    counted: dict[str, int] = {}
+def _highest_counts(conversations: Sequence[Conversation]) -> dict[str, int]:
+    # The payloads are versions of one conversation: adding their counts would count the same part several times.
+    counts: dict[str, int] = {}
     for conversation in reversed(conversations):
         for name, count in (conversation.not_understood or {}).items():
-            counted[name] = max(count, counted.get(name, 0))
-    return counted
+            counts[name] = max(count, counts.get(name, 0))
+    return counts
 
 
-def _merged_parents(layers: Sequence[ParsedPayload]) -> dict[str, str | None]:
+def _merged_parents(payloads: Sequence[ParsedPayload]) -> dict[str, str | None]:
     parents: dict[str, str | None] = {}
-    for layer in layers:
-        newer = layer.conversation.parents or {}
-        if layer.proves_absence:
+    for payload in payloads:
+        newer = payload.conversation.parents or {}
+        if payload.proves_absence:
             parents.update(newer)
         else:
             _add_flatter(parents, newer)
@@ -86,40 +86,37 @@ def _merged_parents(layers: Sequence[ParsedPayload]) -> dict[str, str | None]:
 
 
 def _add_flatter(parents: dict[str, str | None], newer: dict[str, str | None]) -> None:
+    """Add a payload that may leave nodes out; what an older tree has in more detail is kept."""
     parents.update({node: parent for node, parent in newer.items() if node not in parents})
-    # A node that moves takes a detour away from those below it: until all that is left agrees.
-    while moved := {node: parent for node, parent in newer.items() if not _is_known_better(parents, node, parent)}:
+    # A node that moves changes the ancestors of those below it, so the rest is compared again until all agree.
+    while moved := {node: parent for node, parent in newer.items() if not _agrees(parents, node, parent)}:
         parents.update(moved)
 
 
-def _is_known_better(parents: dict[str, str | None], node: str, parent: str | None) -> bool:
-    """Tell whether an older tree leads to the same parent by way of nodes that a flat reading leaves out."""
-    step = parents.get(node)
-    if parent is None or parent not in parents:
-        return True
-    for _ in range(_LONGEST_DETOUR):
-        if step is None or step == parent:
-            break
-        step = parents.get(step)
-    return step == parent
+def _agrees(parents: dict[str, str | None], node: str, parent: str | None) -> bool:
+    """Return whether the tree has ``parent`` above ``node``, however many nodes are in between.
+
+    No limit to their number: an answer that calls tools can be hundreds of nodes, of which an export holds the last.
+    """
+    return parent in {None, node} or parent not in parents or parent in ancestors(parents, node)
 
 
-def _merged_messages(layers: Sequence[ParsedPayload]) -> dict[str, Message]:
+def _merged_messages(payloads: Sequence[ParsedPayload]) -> dict[str, Message]:
     merged: dict[str, Message] = {}
-    for layer in layers:
-        held = {row.id for row in layer.conversation.messages}
-        emptied = [node for node in layer.conversation.parents or {} if node not in held and node in merged]
-        for row in layer.conversation.messages:
-            merged[row.id] = _newer(merged.get(row.id), row, layer.seen_at)
-        gone = [node for node in merged if node not in held] if layer.proves_absence else emptied
+    for payload in payloads:
+        held = {row.id for row in payload.conversation.messages}
+        emptied = [node for node in payload.conversation.parents or {} if node not in held and node in merged]
+        for row in payload.conversation.messages:
+            merged[row.id] = _newer(merged.get(row.id), row, payload.seen_at)
+        gone = [node for node in merged if node not in held] if payload.proves_absence else emptied
         for node in gone:
-            if merged[node].removed_at is None and layer.seen_at is not None:
-                merged[node] = replace(merged[node], removed_at=layer.seen_at)
+            if merged[node].removed_at is None and payload.seen_at is not None:
+                merged[node] = replace(merged[node], removed_at=payload.seen_at)
     return merged
 
 
 def _newer(old: Message | None, new: Message, seen_at: str | None) -> Message:
-    """Return the newer row; where its text was taken away, with the older one's, marked."""
+    """Return the newer row; where its text was emptied, with the older text and marked as removed."""
     if old is None or new.text.strip() or not old.text.strip():
         return new
     return replace(

@@ -1,32 +1,24 @@
-"""The rows a payload becomes: plain frozen dataclasses, the vocabulary between the normalizers and the store.
+"""The rows that a payload becomes: frozen dataclasses, shared by the normalizers and the store.
 
-Times are ISO 8601 UTC text ending in ``Z`` (``values.iso_time`` makes them) or None. Text holds neither lone
-surrogates, NUL nor private-use citation marks, so SQLite, FTS5 and a terminal can hold every field as it is.
+Times are ISO 8601 UTC text ending in ``Z`` (``values.iso_time`` makes them) or None. Text holds no lone surrogates, no
+NUL and no private-use citation marks, so SQLite, FTS5 and a terminal can hold every field as it is.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-KINDS = (
-    "text",
-    "code",
-    "output",
-    "reasoning",
-    "canvas",
-    "quote",
-    "voice",
-    "image",
-    "file",
-    "context",
-    "error",
-    "other",
-)
+# What a message is for its reader: the values of ``messages.kind``.
+Kind = Literal[
+    "text", "code", "output", "reasoning", "canvas", "quote", "voice", "image", "file", "context", "error", "other"
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One cited or quoted page, in the order a reader meets it. ``kind``: citation, search, quote or widget."""
+    """One cited or quoted page, in reading order. ``kind``: citation, search, quote or widget."""
 
     url: str
     title: str | None = None
@@ -35,7 +27,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One file a message carries. ``id`` is the service's file id without its scheme (API notes §7), size in bytes."""
+    """One file of a message. ``id``: file id without scheme (API notes §7); ``size``: in bytes."""
 
     id: str | None
     name: str | None = None
@@ -49,13 +41,13 @@ class Message:
     """One node of a conversation's tree that holds a message.
 
     ``id`` is the node's id, unique inside its conversation only (API notes §3.5); ``message_id`` is the message's
-    own id where it differs. ``is_lossy``: the text had to be mended for SQLite (the payload keeps the original).
+    own id where it differs. ``is_lossy``: the text had to be repaired for SQLite (the payload keeps the original).
     """
 
     id: str
     parent_id: str | None
     role: str | None
-    kind: str
+    kind: Kind
     content_type: str | None
     text: str
     author: str | None = None
@@ -76,12 +68,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """One conversation as a payload tells it; None where the payload does not say.
+    """One conversation as a payload describes it; None where the payload does not say.
 
-    ``parents`` maps *every* node (also those without a message) to its parent or None, in document order; it is what
-    ``tree.visible_branch`` walks. ``stated`` names the fields whose key stood in the payload, so that an explicit
-    null (moved out of its project) is told from silence (an export that drops the key, API notes §9).
-    ``not_understood`` counts what only a general rule could read, by name (``content_type:…``, ``part:…``).
+    ``parents`` maps *every* node (also those without a message) to its parent or None, in document order; from it
+    ``tree.visible_branch`` finds what is shown. ``stated`` names the fields whose key is in the payload, so that an
+    explicit null (moved out of its project) is told from silence (an export that drops the key, API notes §9).
+    ``not_understood`` counts what only the general rule could read, by name (``content_type:…``, ``part:…``).
     ``incomplete_reason`` says why the payload by its own shape is not the whole conversation, if it is not.
     """
 

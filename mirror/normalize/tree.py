@@ -1,8 +1,8 @@
-"""A conversation is a tree; what a person sees is one branch of it, from the root to a leaf (API notes §3.5).
+"""A conversation is a tree; a person sees one branch, from the root to a leaf (API notes §3.5).
 
 Edits and regenerated answers leave siblings behind. The service says which leaf is shown (``current_node``); where it
-does not, or names a node that is not there, the newest leaf stands in. Trees out of the wild have cycles, gaps and
-several roots, and chains longer than any recursion: all walks here are loops, each node at most once.
+does not, or names a node that does not exist, the newest leaf is taken. Real trees have cycles, missing parents and
+several roots, and chains longer than the recursion limit: everything here loops, and visits each node at most once.
 """
 
 from __future__ import annotations
@@ -13,19 +13,39 @@ from typing import TYPE_CHECKING, NamedTuple
 from mirror.values import epoch_us
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mirror.normalize.rows import Message
 
 
 class Weight(NamedTuple):
-    """What speaks for a node's branch: when its message was written (microseconds since 1970), whether it says much."""
+    """What ranks a branch: when a message was written (microseconds since 1970), and if it is shown."""
 
     created_us: int | None = None
     is_readable: bool = False
 
 
-_NOTHING = Weight()
+_NO_WEIGHT = Weight()
+
+
+def positioned(
+    rows: Iterable[Message], parents: Mapping[str, str | None], current_node_id: str | None
+) -> tuple[tuple[Message, ...], list[str]]:
+    """Return the rows with their positions along the visible branch, and that branch as node ids."""
+    rows = tuple(rows)
+    weight = {row.id: Weight(epoch_us(row.created_at), not row.is_hidden) for row in rows}
+    branch = visible_branch(parents, current_node_id, weight)
+    positions = {node: n for n, node in enumerate((node for node in branch if node in weight), 1)}
+    moved = (
+        row if row.position == positions.get(row.id) else replace(row, position=positions.get(row.id)) for row in rows
+    )
+    return tuple(moved), branch
+
+
+def last_model(rows: Iterable[Message], branch: list[str]) -> str | None:
+    """Return the model of the last message on the branch that names one, or None."""
+    models = {row.id: row.model for row in rows}
+    return next((models[node] for node in reversed(branch) if models.get(node)), None)
 
 
 def visible_branch(
@@ -44,12 +64,20 @@ def visible_branch(
 
 def chain(parents: Mapping[str, str | None], leaf: str | None) -> list[str]:
     """Return the nodes from the root to ``leaf``; a cycle ends where it closes."""
-    seen: dict[str, None] = {}
-    node = leaf
-    while node is not None and node in parents and node not in seen:
-        seen[node] = None
-        node = parents[node]
-    return list(reversed(seen))
+    if leaf is None or leaf not in parents:
+        return []
+    above = (node for node in ancestors(parents, leaf) if node in parents)
+    return [leaf, *above][::-1]
+
+
+def ancestors(parents: Mapping[str, str | None], node: str) -> Iterator[str]:
+    """Yield the parent of a node, the parent's parent and so on; a cycle ends where it closes."""
+    seen = {node}
+    above = parents.get(node)
+    while above is not None and above not in seen:
+        yield above
+        seen.add(above)
+        above = parents.get(above)
 
 
 def _by_time(parents: Iterable[str], weight: Mapping[str, Weight]) -> list[str]:
@@ -61,7 +89,7 @@ def _by_time(parents: Iterable[str], weight: Mapping[str, Weight]) -> list[str]:
 
 
 def newest_leaf(parents: Mapping[str, str | None], weight: Mapping[str, Weight]) -> str | None:
-    """Return the leaf whose branch says something and ends last, by time and then by document order."""
+    """Return the leaf of the branch that shows something and ends last, by time, then by order."""
     inner = set(parents.values())
     leaves = [node for node in parents if node not in inner] or list(parents)
     if len(leaves) == 1:
@@ -72,7 +100,7 @@ def newest_leaf(parents: Mapping[str, str | None], weight: Mapping[str, Weight])
 
 
 def _branch_weights(parents: Mapping[str, str | None], weight: Mapping[str, Weight]) -> dict[str, Weight]:
-    """Return for each node whether its chain says anything, and the time of its last dated message."""
+    """Return for each node whether its chain shows anything, and the time of its last dated message."""
     known: dict[str, Weight] = {}
     for start in parents:
         path: dict[str, None] = {}
@@ -80,29 +108,9 @@ def _branch_weights(parents: Mapping[str, str | None], weight: Mapping[str, Weig
         while node is not None and node in parents and node not in known and node not in path:
             path[node] = None
             node = parents[node]
-        above = known.get(node, _NOTHING) if node is not None else _NOTHING
+        above = known.get(node, _NO_WEIGHT) if node is not None else _NO_WEIGHT
         for step in reversed(path):
-            own = weight.get(step, _NOTHING)
+            own = weight.get(step, _NO_WEIGHT)
             time = above.created_us if own.created_us is None else own.created_us
             above = known[step] = Weight(time, own.is_readable or above.is_readable)
     return known
-
-
-def placed(
-    rows: Iterable[Message], parents: Mapping[str, str | None], current_node_id: str | None
-) -> tuple[tuple[Message, ...], list[str]]:
-    """Return the rows with their positions along the visible branch, and the branch as node ids."""
-    rows = tuple(rows)
-    weight = {row.id: Weight(epoch_us(row.created_at), not row.is_hidden) for row in rows}
-    branch = visible_branch(parents, current_node_id, weight)
-    positions = {node: n for n, node in enumerate((node for node in branch if node in weight), 1)}
-    moved = (
-        row if row.position == positions.get(row.id) else replace(row, position=positions.get(row.id)) for row in rows
-    )
-    return tuple(moved), branch
-
-
-def last_model(rows: Iterable[Message], branch: list[str]) -> str | None:
-    """Return the model that wrote last on the branch, or None."""
-    models = {row.id: row.model for row in rows}
-    return next((models[node] for node in reversed(branch) if models.get(node)), None)

@@ -7,7 +7,6 @@ looks like a browser, say) writes another object with the same ``send``.
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +15,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 
 from mirror.errors import SafetyStopError, ServiceError, UsageError
+from mirror.json_bytes import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,10 +46,7 @@ class Reply:
 
     def json(self) -> Any:
         """Parse the body; raises ValueError (also for a depth no parser can take) when it is not whole JSON."""
-        try:
-            return json.loads(self.body.decode("utf-8", "surrogateescape"))
-        except RecursionError as error:
-            raise ValueError("nested too deep") from error
+        return parse_json(self.body)
 
     @property
     def is_html(self) -> bool:

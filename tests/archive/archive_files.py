@@ -1,12 +1,21 @@
 """Small conversations, and the files and ZIPs that tests put them into."""
 
+from __future__ import annotations
+
 import json
 import zipfile
+from typing import TYPE_CHECKING, Any
 
 from mirror.archive import Found, Limits, Problem, Skipped, open_archive
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
-def conversation(n, text="hello", **other):
+Json = dict[str, Any]
+
+
+def conversation(n: int, text: str = "hello", **other: Any) -> Json:
     """One conversation as a 2023-26 export writes it, both ids included."""
     node = {"id": "m", "author": {"role": "user"}, "content": {"content_type": "text", "parts": [text]}}
     return {
@@ -21,27 +30,27 @@ def conversation(n, text="hello", **other):
     }
 
 
-def single(n):
-    """The singular answer of the service: no ``id``."""
+def single(n: int) -> Json:
+    """The single endpoint's answer: no ``id``."""
     return {key: value for key, value in conversation(n).items() if key != "id"}
 
 
-def batched(n):
-    """An element of the batch answer: no ``conversation_id``, ISO times."""
+def batched(n: int) -> Json:
+    """An element of the batch endpoint's answer: no ``conversation_id``, ISO times."""
     whole = conversation(n, create_time="2026-01-01T00:00:00.000000Z", update_time="2026-01-02T00:00:00Z")
     return {key: value for key, value in whole.items() if key != "conversation_id"}
 
 
-def plural(n):
-    """The plural answer: a flat list of messages."""
+def plural(n: int) -> Json:
+    """The plural endpoint's answer: a flat list of messages."""
     message = {"id": "m", "author": {"role": "user"}, "content": {"content_type": "text", "parts": ["x"]}}
     return {"conversation_id": f"id-{n}", "title": "P", "messages": [message], "page_info": {}}
 
 
-class Read:
-    """All that an archive tells, by kind."""
+class Contents:
+    """All that comes out of an archive, by kind."""
 
-    def __init__(self, path, **limits):
+    def __init__(self, path: Path, **limits: int) -> None:
         with open_archive(path, Limits(**limits)) as archive:
             everything = list(archive)
             self.position, self.total = archive.position, archive.total_bytes
@@ -49,30 +58,36 @@ class Read:
         self.problems = [item for item in everything if isinstance(item, Problem)]
         self.skipped = [item for item in everything if isinstance(item, Skipped)]
         for item in self.found:
-            assert same(json.loads(item.raw.decode("utf-8", "surrogateescape")), item.payload)
+            assert is_same(json.loads(item.raw.decode("utf-8", "surrogateescape")), item.payload)
 
     @property
-    def titles(self):
+    def titles(self) -> list[Any]:
+        """The titles of what was found, in order."""
         return [item.payload.get("title") for item in self.found]
 
     @property
-    def sources(self):
+    def sources(self) -> list[str]:
+        """Where each conversation was found, in order."""
         return [item.source for item in self.found]
 
 
-def same(one, other):
+def is_same(one: object, other: object) -> bool:
     """Equality for which NaN equals NaN."""
     return repr(one) == repr(other)
 
 
-def save(path, value):
+def save(path: Path, value: Any) -> Path:
     """Write JSON, or bytes as they are."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(value if isinstance(value, bytes) else json.dumps(value).encode())
     return path
 
 
-def zipped(path, members, compression=zipfile.ZIP_DEFLATED):
+def zipped(
+    path: Path,
+    members: dict[str, Any] | Iterable[tuple[str | zipfile.ZipInfo, Any]],
+    compression: int = zipfile.ZIP_DEFLATED,
+) -> Path:
     """Write a ZIP of (name or ZipInfo, value) pairs or a dict of them."""
     with zipfile.ZipFile(path, "w", compression) as opened:
         for name, value in members.items() if isinstance(members, dict) else members:

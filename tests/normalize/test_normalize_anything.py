@@ -1,8 +1,11 @@
 """No payload, however broken, stops a sync or leaves a row that SQLite, FTS5 or a terminal cannot hold."""
 
+from __future__ import annotations
+
 import json
 import re
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -10,6 +13,11 @@ from hypothesis import strategies as st
 
 from mirror.normalize import ParsedPayload, merge, normalize
 from mirror.normalize.rows import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mirror.normalize import Conversation
 
 FORBIDDEN = re.compile("[\0\ue000-\uf8ff\U000f0000-\U0010ffff]")
 TYPES = [
@@ -137,7 +145,8 @@ ANYTHING = st.recursive(
 )
 
 
-def object_of(**fields):
+def object_of(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """An object with some of these fields, and sometimes an unexpected one."""
     return st.fixed_dictionaries({}, optional={**fields, "odd": ANYTHING})
 
 
@@ -179,14 +188,16 @@ PAYLOAD = object_of(
 )
 
 
-def assert_storable(conversation):
+def assert_storable(conversation: Conversation) -> None:
+    """Assert that SQLite, FTS5 and a terminal can hold every field, and that the tree is consistent."""
+    assert conversation.parents is not None
     rows = conversation.messages
     assert len({row.id for row in rows}) == len(rows)
     assert {row.id for row in rows} <= conversation.parents.keys()
     positions = sorted(row.position for row in rows if row.position is not None)
     assert positions == list(range(1, len(positions) + 1))
     assert {row.kind for row in rows} <= set(KINDS)
-    stack = [asdict(conversation)]
+    stack: list[Any] = [asdict(conversation)]
     while stack:
         value = stack.pop()
         if isinstance(value, dict):
@@ -204,7 +215,7 @@ def assert_storable(conversation):
 
 @settings(max_examples=250)
 @given(PAYLOAD | ANYTHING)
-def test_any_json_becomes_rows_that_can_be_stored(payload):
+def test_any_json_becomes_rows_that_can_be_stored(payload: Any) -> None:
     """One damaged chat never ends a run, and its row is a sound row."""
     conversation = normalize("chatgpt", payload)
     assert_storable(conversation)
@@ -214,20 +225,21 @@ def test_any_json_becomes_rows_that_can_be_stored(payload):
 @settings(max_examples=80)
 @given(st.lists(st.tuples(PAYLOAD, st.booleans()), max_size=3))
 @example([({"messages": [{"id": "a"}, {}]}, False), ({"messages": [None, "a"]}, False)])
-def test_any_payloads_can_be_merged(payloads):
-    """However the readings of a chat differ, together they make sound rows and no message is lost."""
-    layers = [
+def test_any_payloads_can_be_merged(payloads: list[tuple[Any, bool]]) -> None:
+    """However the payloads of a chat differ, together they make sound rows and no message is lost."""
+    versions = [
         ParsedPayload(normalize("chatgpt", payload), "2025-01-01T00:00:00.000Z", whole) for payload, whole in payloads
     ]
-    merged = merge(layers)
+    merged = merge(versions)
     assert_storable(merged)
-    assert {m.id for m in merged.messages} == {m.id for layer in layers for m in layer.conversation.messages}
-    if layers:
-        assert merge([*layers, layers[-1]]) == merged
+    assert {m.id for m in merged.messages} == {m.id for version in versions for m in version.conversation.messages}
+    if versions:
+        assert merge([*versions, versions[-1]]) == merged
 
 
-def nested(depth, wrap):
-    value = "the innermost words"
+def nested(depth: int, wrap: Callable[[Any], Any]) -> Any:
+    """A text wrapped many times."""
+    value: Any = "the innermost words"
     for _ in range(depth):
         value = wrap(value)
     return value
@@ -235,8 +247,8 @@ def nested(depth, wrap):
 
 @pytest.mark.parametrize("wrap", [lambda v: [v], lambda v: {"text": v}, lambda v: {"message": v, "id": "x"}])
 @pytest.mark.parametrize("depth", [10, 100_000])
-def test_depth_is_no_danger(wrap, depth):
-    """JSON nested beyond any recursion limit is read like any other, wherever it stands."""
+def test_json_of_any_depth_is_read(wrap: Callable[[Any], Any], depth: int) -> None:
+    """JSON nested beyond any recursion limit is read like any other, wherever it is."""
     deep = nested(depth, wrap)
     for content in ({"content_type": "future", "body": deep}, {"content_type": "multimodal_text", "parts": [deep]}):
         message = {"author": deep, "content": content, "recipient": deep, "create_time": deep, "weight": deep}
@@ -249,7 +261,7 @@ def test_depth_is_no_danger(wrap, depth):
 
 
 @pytest.mark.timeout(120)  # what takes the square of this number would take longer, what does not a few seconds
-def test_a_conversation_of_a_hundred_thousand_messages_is_read_in_seconds():
+def test_a_conversation_of_a_hundred_thousand_messages_is_read_in_seconds() -> None:
     """The longest chat anybody has is no reason to wait."""
     mapping = {
         str(n): {

@@ -1,14 +1,22 @@
 """Each content type and part type as a person reads it: its words, its kind, whether a chat page shows it."""
 
+from __future__ import annotations
+
 import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mirror.normalize import Attachment, Link, normalize
 
+if TYPE_CHECKING:
+    from mirror.normalize import Message
+
+Json = dict[str, Any]
+
 IMAGE = {"content_type": "image_asset_pointer", "asset_pointer": "sediment://file_1", "size_bytes": 9}
 AUDIO = {"content_type": "audio_asset_pointer", "asset_pointer": "sediment://file_a", "format": "wav"}
-HEARD = {"content_type": "audio_transcription", "text": "spoken words", "direction": "in"}
+TRANSCRIPT = {"content_type": "audio_transcription", "text": "spoken words", "direction": "in"}
 CAMERA = {
     "content_type": "real_time_user_audio_video_asset_pointer",
     "audio_asset_pointer": AUDIO,
@@ -17,22 +25,25 @@ CAMERA = {
 }
 
 
-def row_of(content, role="user", **more):
+def row_of(content: Any, role: str = "user", **more: Any) -> tuple[Message, dict[str, int] | None]:
+    """The row of a message with this content, and what was not understood in it."""
     author = {"role": role, "name": more.pop("name", None)}
     payload = {"mapping": {"n": {"message": {"author": author, "content": content, **more}}}}
     conversation = normalize("chatgpt", payload)
     return conversation.messages[0], conversation.not_understood
 
 
-def typed(content_type, **more):
+def typed(content_type: str, **more: Any) -> Json:
+    """A content of this type."""
     return {"content_type": content_type, **more}
 
 
-def many(*parts):
+def many(*parts: Any) -> Json:
+    """A content of several parts."""
     return typed("multimodal_text", parts=list(parts))
 
 
-TABLE = [
+TABLE: list[tuple[Any, str, Json, str, str, bool]] = [
     # content, role, extra, kind, text, hidden
     (typed("text", parts=["a", "b"]), "user", {}, "text", "a\nb", False),
     (typed("text", parts=["  verbatim \n"]), "assistant", {}, "text", "  verbatim \n", False),
@@ -61,9 +72,9 @@ TABLE = [
     (many("page of a file", IMAGE), "tool", {}, "output", "page of a file\n[image]", True),
     (many({"asset_pointer": "file-service://file-1", "width": 1}), "user", {}, "image", "[image]", False),
     (many({"type": "image", "asset_pointer": "file-1"}), "user", {}, "image", "[image]", False),
-    (many(HEARD, AUDIO), "user", {}, "voice", "spoken words", False),
+    (many(TRANSCRIPT, AUDIO), "user", {}, "voice", "spoken words", False),
     (many(AUDIO), "user", {}, "voice", "[audio]", False),
-    (many(CAMERA, HEARD), "user", {}, "voice", "spoken words", False),
+    (many(CAMERA, TRANSCRIPT), "user", {}, "voice", "spoken words", False),
     (
         many({"content_type": "video_container_asset_pointer", "asset_pointer": "x://v"}),
         "user",
@@ -163,14 +174,16 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("content", "role", "more", "kind", "text", "is_hidden"), TABLE)
-def test_each_content_type_reads_as_on_the_page(content, role, more, kind, text, is_hidden):
-    """A person finds the words that the chat page showed, filed under the right kind, and nothing else on show."""
+def test_each_content_type_reads_as_on_the_page(
+    content: Any, role: str, more: Json, kind: str, text: str, is_hidden: bool
+) -> None:
+    """A person finds the words that the chat page showed, under the right kind; nothing else is visible."""
     row, not_understood = row_of(content, role, **more)
     assert (row.kind, row.text, row.is_hidden) == (kind, text, is_hidden)
     assert not_understood == {}
 
 
-def test_code_results_without_text_speak_through_their_streams_and_pictures():
+def test_code_results_without_text_show_their_output_and_pictures() -> None:
     """The output and the chart of a code run are there although its text is empty."""
     said = [{"message_type": "stream", "text": "1\n"}, {"message_type": "stream", "text": "2"}]
     drawn = [{"message_type": "image", "image_url": "file-service://file-9"}]
@@ -195,7 +208,7 @@ def test_code_results_without_text_speak_through_their_streams_and_pictures():
         ("canmore.future_call", {"content": "text", "motto": "said beside it"}, ["text", "said beside it"]),
     ],
 )
-def test_canvas_calls_read_as_the_document_that_was_seen(recipient, call, shown):
+def test_canvas_calls_read_as_the_document_that_was_seen(recipient: str, call: Json, shown: list[str]) -> None:
     """A canvas is visible and readable, not a line of JSON."""
     row, _ = row_of(typed("code", text=json.dumps(call)), "assistant", recipient=recipient)
     assert (row.kind, row.is_hidden) == ("canvas", False)
@@ -203,7 +216,7 @@ def test_canvas_calls_read_as_the_document_that_was_seen(recipient, call, shown)
     assert '{"' not in row.text
 
 
-def test_a_canvas_call_cut_off_half_way_keeps_its_text():
+def test_an_interrupted_canvas_call_keeps_its_text() -> None:
     """A document that was still being written can be read as far as it got."""
     row, _ = row_of(
         typed("code", text='{"name": "Plan", "content": "half'), "assistant", recipient="canmore.create_textdoc"
@@ -212,11 +225,11 @@ def test_a_canvas_call_cut_off_half_way_keeps_its_text():
 
 
 @pytest.mark.parametrize("as_string", [True, False])
-def test_a_deep_research_report_is_read_out_of_its_widget(as_string):
+def test_a_deep_research_report_is_read_out_of_its_widget(as_string: bool) -> None:
     """The report, with its links, is a visible text although it hides in a tool's widget state."""
     cited = {"matched_text": "\ue200cite\ue202turn0search0\ue201", "alt": "([A](https://a.test))", "type": "webpage"}
     cited["url"], cited["title"] = "https://a.test", "A"
-    report = {"content": typed("text", parts=["# Findings \ue200cite\ue202turn0search0\ue201"])}
+    report: Json = {"content": typed("text", parts=["# Findings \ue200cite\ue202turn0search0\ue201"])}
     report["metadata"] = {"content_references": [cited]}
     state = {"status": "done", "plan": {"steps": []}, "report_message": report}
     sdk = {"chatgpt_sdk": {"widget_state": json.dumps(state) if as_string else state}}
@@ -226,7 +239,7 @@ def test_a_deep_research_report_is_read_out_of_its_widget(as_string):
     assert row.links == (Link("https://a.test", "A"),)
 
 
-def test_attached_files_are_found_by_name():
+def test_attached_files_are_found_by_name() -> None:
     """A message can be found by the name of its file; a picture shown in the text is not listed twice."""
     listed = [
         {"id": "file_1", "name": "cat.png", "mime_type": "image/png", "size": 9},
@@ -242,19 +255,19 @@ def test_attached_files_are_found_by_name():
     assert (row.kind, row.text, row.is_hidden) == ("file", "[file: plan.pdf]", False)
 
 
-def test_recordings_keep_all_their_files():
+def test_recordings_keep_all_their_files() -> None:
     """Sound and frames of a spoken turn are attachments of its message."""
-    row, _ = row_of(many(CAMERA, HEARD))
+    row, _ = row_of(many(CAMERA, TRANSCRIPT))
     assert {(a.id, a.kind) for a in row.attachments} == {("file_a", "audio"), ("file_1", "image")}
 
 
-def test_a_chat_branched_off_names_its_origin():
+def test_a_chat_branched_off_names_its_origin() -> None:
     """A chat continued from another one can be found by the other one's title."""
     row, _ = row_of(typed("text", parts=["go on"]), metadata={"branching_from_conversation_title": "Older"})
     assert row.text == "go on\n[branched from: Older]"
 
 
-def test_link_cards_become_links():
+def test_link_cards_become_links() -> None:
     """Cards of links show their titles as links."""
     links = [{"title": "News [1]", "url": "https://n.test/a b", "snippet": "What happened", "domain": "n.test"}]
     row, not_understood = row_of(typed("super_widget", widgets={"navlinks": links}), "tool", name="super_widget")
@@ -292,15 +305,16 @@ def test_link_cards_become_links():
         ({"type": "text", "value": "compliance"}, ["compliance"], "content_type:untyped"),
     ],
 )
-def test_unknown_content_is_readable_and_counted(content, shown, counted):
+def test_unknown_content_is_readable_and_counted(content: Any, shown: list[str], counted: str) -> None:
     """A content type from tomorrow is found by its words, and the archive says that it only guessed."""
     row, not_understood = row_of(content, "assistant")
     assert (row.kind, row.is_hidden) == ("other", False)
     assert [piece for piece in shown if piece not in row.text] == []
+    assert not_understood is not None
     assert counted in not_understood
 
 
-def test_technical_strings_of_unknown_content_stay_out():
+def test_technical_strings_of_unknown_content_stay_out() -> None:
     """A search does not drown in ids and addresses."""
     technical = {
         "widget_id": "w-123",
@@ -315,7 +329,7 @@ def test_technical_strings_of_unknown_content_stay_out():
     assert row.attachments == (Attachment("file_9"),)
 
 
-def test_unknown_parts_are_readable_and_counted():
+def test_unknown_parts_are_readable_and_counted() -> None:
     """A part type from tomorrow does not take its message's other words with it."""
     row, not_understood = row_of(many("known", {"content_type": "future_part", "caption": "new words"}))
     assert (row.kind, row.text) == ("text", "known\nnew words")
@@ -324,8 +338,8 @@ def test_unknown_parts_are_readable_and_counted():
     assert (row.kind, row.text, row.is_hidden) == ("other", "[future_widget]", False)
 
 
-def test_known_types_with_new_keys_lose_no_prose():
-    """A type that learns a new field is still searched in full."""
+def test_known_types_with_new_keys_lose_no_prose() -> None:
+    """A type that gains a new field is still searched in full."""
     row, not_understood = row_of(typed("text", parts=["a"], afterword="and this was said later", mode="fast"))
     assert row.text == "a\nand this was said later"
     assert not_understood == {}
@@ -341,8 +355,8 @@ def test_known_types_with_new_keys_lose_no_prose():
         (7, None, None),
     ],
 )
-def test_authors_of_any_shape(author, role, name):
-    """A message whose author is a mere word still says who spoke."""
+def test_authors_of_any_shape(author: Any, role: str | None, name: str | None) -> None:
+    """A message whose author is a plain word still shows who wrote it."""
     payload = {"mapping": {"n": {"message": {"author": author, "content": "x"}}}}
     (row,) = normalize("chatgpt", payload).messages
     assert (row.role, row.author, row.text) == (role, name, "x")

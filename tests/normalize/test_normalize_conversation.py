@@ -1,17 +1,27 @@
-"""What a conversation says of itself, in each of the shapes it comes in."""
+"""A conversation's metadata and tree, in each of the shapes it comes in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mirror.normalize import normalize
 
+if TYPE_CHECKING:
+    from mirror.normalize import Conversation
 
-def message(text, role="user", **more):
+Json = dict[str, Any]
+
+
+def message(text: str, role: str = "user", **more: Any) -> Json:
+    """A message as the service sends it."""
     return {"author": {"role": role}, "content": {"content_type": "text", "parts": [text]}, **more}
 
 
-def tree(*texts, **more):
+def tree(*texts: str, **more: Any) -> Json:
     """A chain of messages under an empty root, as the service sends it."""
-    nodes = {"root": {"id": "root", "parent": None, "children": ["n0"] if texts else [], "message": None}}
+    nodes: Json = {"root": {"id": "root", "parent": None, "children": ["n0"] if texts else [], "message": None}}
     for n, text in enumerate(texts):
         parent = f"n{n - 1}" if n else "root"
         children = [f"n{n + 1}"] if n + 1 < len(texts) else []
@@ -20,11 +30,13 @@ def tree(*texts, **more):
     return {"conversation_id": "c", "mapping": nodes, "current_node": f"n{len(texts) - 1}", **more}
 
 
-def thread(conversation):
-    return [m.text for m in sorted((m for m in conversation.messages if m.position), key=lambda m: m.position)]
+def thread(conversation: Conversation) -> list[str]:
+    """The texts on the visible branch, in order."""
+    by_position = {m.position: m.text for m in conversation.messages if m.position}
+    return [by_position[position] for position in sorted(by_position)]
 
 
-def test_the_three_shapes_tell_the_same_conversation():
+def test_the_three_shapes_give_the_same_conversation() -> None:
     """A chat reads the same whether it came singly, in a batch or page by page."""
     single = tree("q", "a", create_time=1752159238.5, title="T")
     batch = {**single, "id": "c", "create_time": "2025-07-10T14:53:58.500000Z"}
@@ -38,8 +50,8 @@ def test_the_three_shapes_tell_the_same_conversation():
     assert [m.position for m in seen[0].messages] == [1, 2]
 
 
-def test_silence_is_told_from_an_explicit_null():
-    """A chat moved out of its project is told from an export that does not speak of projects."""
+def test_a_missing_key_differs_from_an_explicit_null() -> None:
+    """A chat moved out of its project differs from an export that does not mention projects."""
     assert "project_id" in normalize("chatgpt", tree("q", gizmo_id=None)).stated
     silent = normalize("chatgpt", tree("q"))
     assert silent.stated == {"current_node_id"}
@@ -56,13 +68,13 @@ def test_silence_is_told_from_an_explicit_null():
         ({"gizmo_id": 5}, None, None),
     ],
 )
-def test_projects_and_gpts_are_told_apart(record, project_id, gpt_id):
+def test_projects_and_gpts_are_told_apart(record: Json, project_id: str | None, gpt_id: str | None) -> None:
     """A project chat is filed under its project, a custom GPT's chat under the GPT."""
     conversation = normalize("chatgpt", tree("q", **record))
     assert (conversation.project_id, conversation.gpt_id) == (project_id, gpt_id)
 
 
-def test_flags_account_and_model_come_over():
+def test_flags_account_and_model_come_over() -> None:
     """Archived, starred, workspace and model are those of the payload; the model else that of the last answer."""
     stated = normalize("chatgpt", tree("q", is_archived=True, is_starred=0, workspace_id="w", default_model_slug="m"))
     assert (stated.is_archived, stated.is_starred, stated.account_id, stated.model) == (True, False, "w", "m")
@@ -79,10 +91,12 @@ def test_flags_account_and_model_come_over():
         (4, "in_progress", True),
         (4, "finished_successfully", False),
         *((busy, "finished_successfully", True) for busy in (3, 5, 6, 7, "3", "7")),
-        *((idle, "finished_successfully", False) for idle in (2, 0, "x", True, [], {}, float("nan"))),
+        *((idle, "finished_successfully", False) for idle in (2, 0, "x", True, float("nan"))),
+        ([], "finished_successfully", False),
+        ({}, "finished_successfully", False),
     ],
 )
-def test_a_chat_is_generating_only_while_the_service_says_so(async_status, leaf, expected):
+def test_a_chat_is_generating_only_while_the_service_says_so(async_status: Any, leaf: str, expected: bool) -> None:
     """An answer cut off years ago does not look busy for ever."""
     payload = tree("q", "a", async_status=async_status)
     payload["mapping"]["n1"]["message"]["status"] = leaf
@@ -104,15 +118,15 @@ def test_a_chat_is_generating_only_while_the_service_says_so(async_status, leaf,
         {"a": message("1", id="m1"), "b": message("2", metadata={"parent_id": "m1"})},
     ],
 )
-def test_nodes_with_gaps_still_make_a_thread(mapping):
+def test_nodes_with_gaps_still_make_a_thread(mapping: Any) -> None:
     """Exports and tools drop ids, parents, children or the node around a message; the thread reads on."""
     assert thread(normalize("chatgpt", {"mapping": mapping})) == ["1", "2"]
 
 
-def test_a_flat_reading_follows_the_parents_it_knows():
+def test_a_flat_payload_follows_the_parents_it_names() -> None:
     """Where a page of messages names its parents they count; where it names unknown ones, the order does."""
     said = [
-        {"id": "a", **message("1"), "metadata": {"parent_id": "before-the-window"}},
+        {"id": "a", **message("1"), "metadata": {"parent_id": "on-an-earlier-page"}},
         {"id": "b", **message("2"), "metadata": {"parent_id": "hidden"}},
         {"id": "x", **message("other"), "metadata": {"parent_id": "b"}},
         {"id": "c", **message("3"), "metadata": {"parent_id": "b"}},
@@ -120,21 +134,22 @@ def test_a_flat_reading_follows_the_parents_it_knows():
     ]
     conversation = normalize("chatgpt", {"messages": said})
     assert thread(conversation) == ["1", "2", "3"]
-    assert conversation.parents == {"a": "before-the-window", "b": "a", "x": "b", "c": "b"}
+    assert conversation.parents == {"a": "on-an-earlier-page", "b": "a", "x": "b", "c": "b"}
 
 
-def test_every_node_is_kept_once_under_its_own_id():
+def test_every_node_is_kept_once_under_its_own_id() -> None:
     """Two messages under one id are both in the archive."""
     conversation = normalize(
         "chatgpt", {"mapping": [{"id": "a", **message("1")}, {"id": "a", **message("2")}, {}, None]}
     )
     assert [m.text for m in conversation.messages] == ["1", "2"]
     assert len({m.id for m in conversation.messages}) == 2
+    assert conversation.parents is not None
     assert len(conversation.parents) == 4
 
 
-def test_times_authors_and_ids_of_a_message_come_over():
-    """A row tells who said it to whom, when, with what model, and the message's own id where it differs."""
+def test_times_authors_and_ids_of_a_message_come_over() -> None:
+    """A row says who wrote it to whom, when, with what model, and the message's own id where it differs."""
     said = message("hi", "tool", id="own", create_time=1752159238, status="s", recipient="all", channel="final")
     said["author"]["name"] = "web.run"
     said["metadata"] = {"model_slug": "m"}
@@ -144,7 +159,7 @@ def test_times_authors_and_ids_of_a_message_come_over():
     assert row.created_at == "2025-07-10T14:53:58.000Z"
 
 
-def test_a_title_carries_no_marks():
+def test_a_title_carries_no_marks() -> None:
     """A title is one that a list can print; a blank one is none."""
     assert (
         normalize("chatgpt", {"title": "Oslo \ue200cite\ue202turn0search1\ue201, Norway\0"}).title
@@ -153,24 +168,25 @@ def test_a_title_carries_no_marks():
     assert normalize("chatgpt", {"title": " "}).title is None
 
 
-def test_an_unknown_provider_is_a_mistake_of_the_program():
+def test_an_unknown_provider_is_a_mistake_of_the_program() -> None:
     """Only a provider nobody wrote a normalizer for is refused."""
     with pytest.raises(ValueError, match="chatgpt"):
         normalize("clippy", {})
 
 
 @pytest.mark.parametrize("is_list", [False, True])
-def test_ids_that_are_numbers_are_ids(is_list):
+def test_ids_that_are_numbers_are_ids(is_list: bool) -> None:
     """A tool that numbers its nodes loses neither order nor branch, and no message changes its id."""
-    nodes = [
+    nodes: list[Json] = [
         {"id": 1, "parent": None, "children": [2]},
         {"id": 2, "parent": 1, "children": [3, 4], "message": {"id": 2, **message("q", create_time=1_700_000_000)}},
         {"id": 3, "parent": 2, "children": [], "message": {"id": 3, **message("shown", create_time=1_700_000_001)}},
         {"id": 4, "parent": 2, "children": [], "message": {"id": 4, **message("other", create_time=1_700_000_002)}},
     ]
-    for drop in ((), ("parent",), ("children",)):
+    without: tuple[tuple[str, ...], ...] = ((), ("parent",), ("children",))
+    for drop in without:
         kept = [{key: value for key, value in node.items() if key not in drop} for node in nodes]
-        mapping = kept if is_list else {str(node["id"]): node for node in kept}
+        mapping: Any = kept if is_list else {str(node["id"]): node for node in kept}
         conversation = normalize("chatgpt", {"conversation_id": 17, "mapping": mapping, "current_node": 3})
         assert (conversation.id, conversation.current_node_id) == ("17", "3")
         assert thread(conversation) == ["q", "shown"]

@@ -1,11 +1,22 @@
-"""Several payloads of one conversation: nothing seen is lost, and the newest word rules."""
+"""Several payloads of one conversation: nothing seen is lost, and the newest value counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from mirror.normalize import ParsedPayload, merge, normalize
+
+if TYPE_CHECKING:
+    from mirror.normalize import Conversation
+
+Json = dict[str, Any]
 
 DAY1, DAY2, DAY3 = "2025-01-01T00:00:00.000Z", "2025-01-02T00:00:00.000Z", "2025-01-03T00:00:00.000Z"
 
 
-def payload(chain, *, leaf=None, **more):
+def payload(chain: dict[str, str | None], *, leaf: str | None = None, **more: Any) -> Json:
     """A conversation of one chain: node id -> text (None: a node without a message)."""
     names = list(chain)
     mapping = {
@@ -18,94 +29,124 @@ def payload(chain, *, leaf=None, **more):
     return {"conversation_id": "c", "mapping": mapping, "current_node": leaf or names[-1], **more}
 
 
-def layer(record, seen_at=DAY1, *, whole=True):
+def version(record: Json, seen_at: str = DAY1, *, whole: bool = True) -> ParsedPayload:
+    """A payload version; a whole tree unless said otherwise."""
     return ParsedPayload(normalize("chatgpt", record), seen_at, proves_absence=whole)
 
 
-def told(conversation):
+def rows(conversation: Conversation) -> dict[str, tuple[str, int | None, str | None]]:
+    """Text, position and time of removal of each message."""
     return {m.id: (m.text, m.position, m.removed_at) for m in conversation.messages}
 
 
-def test_nothing_and_one_payload():
+def test_nothing_and_one_payload() -> None:
     """One payload merges to itself; none to an empty conversation."""
     alone = payload({"root": None, "a": "1", "b": "2"}, title="T", gizmo_id="g-1", default_model_slug="m")
-    assert merge([layer(alone)]) == normalize("chatgpt", alone)
+    assert merge([version(alone)]) == normalize("chatgpt", alone)
     assert merge([]).messages == ()
 
 
-def test_an_edit_adds_a_branch_and_moves_the_positions():
+def test_an_edit_adds_a_branch_and_moves_the_positions() -> None:
     """After an edit the new question is on the visible branch, the old one beside it."""
     old, new = payload({"r": None, "a": "1", "b": "2"}), payload({"r": None, "a": "1", "b2": "2, better"})
     new["mapping"]["b"] = old["mapping"]["b"]
-    merged = merge([layer(old), layer(new, DAY2)])
-    assert told(merged) == {"a": ("1", 1, None), "b": ("2", None, None), "b2": ("2, better", 2, None)}
-    assert list(merged.parents) == ["r", "a", "b", "b2"]
+    merged = merge([version(old), version(new, DAY2)])
+    assert rows(merged) == {"a": ("1", 1, None), "b": ("2", None, None), "b2": ("2, better", 2, None)}
+    assert list(merged.parents or {}) == ["r", "a", "b", "b2"]
 
 
-def test_what_a_whole_tree_lacks_stays_and_is_dated():
+def test_what_a_whole_tree_lacks_is_kept_with_a_date() -> None:
     """A message that vanished upstream is still there, with the day it was first missed."""
     old, new = payload({"a": "1", "b": "2"}), payload({"a": "1"})
-    merged = merge([layer(old), layer(new, DAY2), layer(new, DAY3)])
-    assert told(merged) == {"a": ("1", 1, None), "b": ("2", None, DAY2)}
+    merged = merge([version(old), version(new, DAY2), version(new, DAY3)])
+    assert rows(merged) == {"a": ("1", 1, None), "b": ("2", None, DAY2)}
     assert merged.current_node_id == "a"
 
 
-def test_what_comes_back_is_no_longer_gone():
-    """A message that a truncated reading lacked is whole again after the next."""
+def test_what_comes_back_is_no_longer_gone() -> None:
+    """A message that a truncated payload lacked is whole again after the next."""
     old, new = payload({"a": "1", "b": "2"}), payload({"a": "1"})
-    assert told(merge([layer(old), layer(new, DAY2), layer(old, DAY3)]))["b"] == ("2", 2, None)
+    assert rows(merge([version(old), version(new, DAY2), version(old, DAY3)]))["b"] == ("2", 2, None)
 
 
-def test_a_partial_reading_proves_nothing_gone():
+def test_a_partial_payload_proves_nothing_gone() -> None:
     """A flat page or an export that lacks a message does not mark it."""
     old, new = payload({"a": "1", "b": "2"}), payload({"a": "1"})
-    assert told(merge([layer(old), layer(new, DAY2, whole=False)]))["b"][2] is None
+    assert rows(merge([version(old), version(new, DAY2, whole=False)]))["b"][2] is None
 
 
-def test_a_text_taken_away_upstream_stays_readable():
-    """A message emptied upstream keeps its words, kind, links and files, and tells since when."""
+def test_a_text_emptied_upstream_is_kept() -> None:
+    """A message emptied upstream keeps its words, kind, links and files, with the date."""
     files = {"attachments": [{"id": "file-1", "name": "a.pdf"}]}
     old = payload({"a": "1", "b": "2"})
     old["mapping"]["b"]["message"]["metadata"] = files
     emptied = payload({"a": "1", "b": ""})
-    for layers in ([layer(old), layer(emptied, DAY2)], [layer(old), layer(emptied, DAY2), layer(emptied, DAY3)]):
-        merged = merge(layers)
-        assert told(merged)["b"] == ("2\n[file: a.pdf]", 2, DAY2)
+    for versions in (
+        [version(old), version(emptied, DAY2)],
+        [version(old), version(emptied, DAY2), version(emptied, DAY3)],
+    ):
+        merged = merge(versions)
+        assert rows(merged)["b"] == ("2\n[file: a.pdf]", 2, DAY2)
         assert [(m.is_hidden, len(m.attachments)) for m in merged.messages] == [(False, 0), (False, 1)]
-    assert told(merge([layer(old), layer(payload({"a": "1", "b": None}), DAY2)]))["b"][2] == DAY2
-    assert told(merge([layer(old), layer(emptied, DAY2), layer(old, DAY3)]))["b"][2] is None
+    assert rows(merge([version(old), version(payload({"a": "1", "b": None}), DAY2)]))["b"][2] == DAY2
+    assert rows(merge([version(old), version(emptied, DAY2), version(old, DAY3)]))["b"][2] is None
 
 
-def test_newer_text_wins():
+def test_newer_text_wins() -> None:
     """An answer read while it was written is replaced by the finished one."""
-    assert told(merge([layer(payload({"a": "hal"})), layer(payload({"a": "half"}), DAY2)]))["a"][0] == "half"
+    assert rows(merge([version(payload({"a": "hal"})), version(payload({"a": "half"}), DAY2)]))["a"][0] == "half"
 
 
-def test_fields_follow_the_newest_payload_that_states_them():
+def test_fields_follow_the_newest_payload_that_states_them() -> None:
     """Moving a chat out of its project counts; an export's silence does not; a title is never lost."""
     first = payload({"a": "1"}, title="T", gizmo_id="g-p-1", is_starred=True, default_model_slug="m", create_time=1.7e9)
     second = payload({"a": "1"}, title="", gizmo_id=None)
-    merged = merge([layer(first), layer(second, DAY2)])
+    merged = merge([version(first), version(second, DAY2)])
     assert (merged.title, merged.project_id, merged.is_starred, merged.model) == ("T", None, True, "m")
     assert merged.created_at == "2023-11-14T22:13:20.000Z"
     third = payload({"a": "1"}, title="U")
-    merged = merge([layer(first), layer(third, DAY2)])
+    merged = merge([version(first), version(third, DAY2)])
     assert (merged.title, merged.project_id) == ("U", "g-p-1")
 
 
-def test_the_shown_branch_is_the_newest_stated_one_that_exists():
-    """A reading that names no leaf, or one that is nowhere, does not change what is shown."""
+def test_the_shown_branch_is_the_newest_stated_one_that_exists() -> None:
+    """A payload that names no leaf, or one that does not exist, does not change what is shown."""
     old = payload({"a": "1", "b": "2"}, leaf="a")
-    assert merge([layer(old), layer(payload({"a": "1", "b": "2"}, leaf="gone"), DAY2)]).current_node_id == "a"
-    assert merge([layer(payload({"a": "1", "b": "2"}, leaf="gone"))]).current_node_id == "b"
-    assert merge([layer(old), layer(payload({"a": "1", "b": "2"}, leaf="b"), DAY2)]).current_node_id == "b"
+    assert merge([version(old), version(payload({"a": "1", "b": "2"}, leaf="gone"), DAY2)]).current_node_id == "a"
+    assert merge([version(payload({"a": "1", "b": "2"}, leaf="gone"))]).current_node_id == "b"
+    assert merge([version(old), version(payload({"a": "1", "b": "2"}, leaf="b"), DAY2)]).current_node_id == "b"
 
 
-def test_a_flat_reading_adds_to_a_tree_without_flattening_it():
-    """New messages of a flat reading join the tree that is known, hidden nodes in between included."""
+def test_a_flat_payload_adds_to_a_tree_without_flattening_it() -> None:
+    """New messages of a flat payload are added to the known tree; hidden nodes in between are kept."""
     old = payload({"root": None, "hidden": "", "a": "1", "tool": "", "b": "2"})
-    said = [{"id": name, "author": {"role": "user"}, "content": {"parts": [name]}} for name in ("a", "b", "c")]
-    merged = merge([layer(old), layer({"messages": said, "current_node": "c"}, DAY2, whole=False)])
+    said: list[Json] = [
+        {"id": name, "author": {"role": "user"}, "content": {"parts": [name]}} for name in ("a", "b", "c")
+    ]
+    merged = merge([version(old), version({"messages": said, "current_node": "c"}, DAY2, whole=False)])
     assert merged.parents == {"root": None, "hidden": "root", "a": "hidden", "tool": "a", "b": "tool", "c": "b"}
     assert [m.position for m in merged.messages] == [1, 2, 3, 4, 5]
     assert {m.id: m.parent_id for m in merged.messages}["a"] == "hidden"
+
+
+@pytest.mark.parametrize("steps", [1, 63, 64, 82, 2_000])
+def test_an_answer_of_many_steps_stays_on_the_branch_when_a_flat_copy_lacks_the_steps(steps: int) -> None:
+    """However many tool calls lie between a question and its answer, an older flat export hides none of them."""
+    between = {f"step {n}": f"call {n}" for n in range(steps)}
+    tree = payload({"question": "why?", **between, "answer": "because"})
+    said: list[Json] = [
+        {"id": name, "author": {"role": "user"}, "content": {"parts": [name]}} for name in ("question", "answer")
+    ]
+    merged = merge([version(tree), version({"messages": said, "current_node": "answer"}, DAY2, whole=False)])
+    assert [m.id for m in merged.messages if m.position] == ["question", *between, "answer"]
+
+
+def test_a_tree_with_a_cycle_is_merged_all_the_same() -> None:
+    """A broken older tree never blocks the merge, and no message is lost."""
+    circle = payload({"a": "1", "b": "2", "c": "3"})
+    circle["mapping"]["a"]["parent"] = "c"
+    said: list[Json] = [
+        {"id": name, "author": {"role": "user"}, "content": {"parts": [name]}} for name in ("x", "b", "a")
+    ]
+    merged = merge([version(circle), version({"messages": said}, DAY2, whole=False)])
+    assert {m.id for m in merged.messages} == {"a", "b", "c", "x"}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mirror.normalize import Conversation, Message, Normalizer
-from mirror.normalize.tree import placed
+from mirror.normalize.tree import positioned
 from mirror.services import Service
 from mirror.source import (
     AccountItem,
@@ -52,7 +52,7 @@ def from_payload(payload: object) -> Conversation:
         rows.append(Message(node, last, role, "text", "line", text, created_at=iso_time(as_dict(line).get("at"))))
         parents[node] = last
         last = node
-    messages, _ = placed(rows, parents, last)
+    messages, _ = positioned(rows, parents, last)
     return Conversation(
         id=conversation_id(payload),
         title=plain(record.get("name")),

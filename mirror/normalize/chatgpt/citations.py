@@ -1,8 +1,8 @@
-"""Citation marks become the links that a reader of chatgpt.com sees (API notes §4.1).
+"""Replace citation marks by the links that a reader of chatgpt.com sees (API notes §4.1).
 
-A mark is found by its text, never by its offset alone (offsets count other things than code points), each reference
-takes the next place where its text stands, and a reference to a blank is a footnote, not an instruction to replace
-blanks. Every place is decided on the text as it came; only then is the text put together once.
+A mark is found by its text, never by its offset alone (the offsets do not count code points). Each reference takes the
+next occurrence of its text. A reference to a blank is a footnote, not an instruction to replace blanks. All spans are
+computed on the original text, which is then put together once.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from mirror.normalize.chatgpt.links import (
     PAGE_LISTS,
     link,
     nested_pages,
-    one_line,
     pages,
     search_pages,
     tidy_markdown,
+    title_of,
     unique,
 )
-from mirror.normalize.chatgpt.unknown import readable
+from mirror.normalize.chatgpt.readable_text import readable_strings
+from mirror.text import one_line
 from mirror.values import as_count, as_dict, as_dicts, as_text, first_text
 
 if TYPE_CHECKING:
@@ -40,14 +41,14 @@ if TYPE_CHECKING:
 
 _HIDDEN = "hidden"
 _CLOSED = re.compile("\ue200[^\ue200\ue201]*\ue201")
-# What stands for a reference and nothing else, so that a link may take its place.
+# Text that is a mark for a reference and nothing else, so that a link may replace it.
 _LIKE_A_MARK = re.compile(
     "\u3010[^\u3010\u3011]*\u2020[^\u3010\u3011]*\u3011"
     r"|\[\^?\d+\^?\]|:contentReference\[[^\]]*\](?:\{[^}]*\})?|(?:turn\d+[a-z_]+\d+\s*)+",
 )  # fmt: skip
-# Marks of 2023 and 2024 that were meant for a program only.
+# Marks of 2023 and 2024 for the service's own page; they name nothing that a payload holds.
 _OAICITE = re.compile(r":contentReference\[oaicite:\d+\](?:\{[^}\n]*\})?|\u3010oaicite:\d+\u3011")
-# What a reference holds besides what its card shows; pages are shown as links or not at all.
+# Parts of a reference that its card does not show as words; pages are shown as links or not at all.
 _NOT_SHOWN = frozenset(
     (*PAGE_LISTS, "refs", "safe_urls", "metadata", "extra_params", "entity_data", "input_pointer", "fff_metadata")
 )
@@ -55,15 +56,15 @@ _ROW = re.compile(r"\s*\|")
 _CLOSES_A_WORD = ".,;:!?)]}%\"'\u2019\u201d"
 
 
-class Resolved(NamedTuple):
-    """A text as a person reads it, and its pages: cited ones in reading order, then other search results."""
+class CitedText(NamedTuple):
+    """A text as a person reads it, and its pages: cited ones in order, then other search results."""
 
     text: str
     links: list[Link]
 
 
 class _Span(NamedTuple):
-    """What stands at ``start:end`` of the text as it came, and what shall."""
+    """The part ``start:end`` of the original text, what replaces it, and the pages cited there."""
 
     start: int
     end: int
@@ -71,29 +72,30 @@ class _Span(NamedTuple):
     links: list[Link]
 
 
-def resolve(text: str, metadata: dict[str, Any], *, legacy: bool) -> Resolved:
-    """Replace the marks of a text by links and names; marks that nothing explains vanish.
+def resolve_citations(text: str, metadata: dict[str, Any], *, legacy: bool) -> CitedText:
+    """Replace the marks in a text by links and names; marks that nothing explains are removed.
 
-    ``legacy``: the older bracket marks count too (in an answer; in what a tool read they are the page's own).
+    ``legacy``: the older bracket marks count too (in an answer; in what a tool read they belong to the page).
     """
-    spans, loose = _placed_references(text, as_dicts(metadata.get("content_references")))
+    spans, unplaced_pages = _reference_spans(text, as_dicts(metadata.get("content_references")))
     cited = _citations(text, metadata)
     if legacy:
         spans += _legacy_spans(text, cited)
     spans += _mark_spans(text, metadata, cited, spans)
-    # A record that explains no mark still names a page that the answer rests on.
-    loose += [page for record in as_dicts(metadata.get("citations")) for page in _citation_shown(record)[1]]
+    # A record without a mark still names a page that the answer is based on.
+    unplaced_pages += [page for record in as_dicts(metadata.get("citations")) for page in _citation_shown(record)[1]]
     shown, found = _put_together(text, spans)
-    return Resolved(shown, unique([*found, *loose, *search_pages(metadata)]))
+    return CitedText(shown, unique([*found, *unplaced_pages, *search_pages(metadata)]))
 
 
-def _placed_references(text: str, references: list[dict[str, Any]]) -> tuple[list[_Span], list[Link]]:
+def _reference_spans(text: str, references: list[dict[str, Any]]) -> tuple[list[_Span], list[Link]]:
+    """Return a span for each reference whose text occurs, and the pages of the other references."""
     plain_text = text.translate(LOOKALIKES)
-    # Looking for every mark from the top would take the square of their number.
+    # Searching for every mark from the top of the text would take quadratic time.
     first = {found[0]: found.start() for found in reversed(list(_CLOSED.finditer(plain_text)))}
     next_from: dict[str, int] = {}
     spans: list[_Span] = []
-    loose: list[Link] = []
+    unplaced_pages: list[Link] = []
     for reference in sorted(references, key=_start):
         quoted = as_text(reference.get("matched_text")).translate(LOOKALIKES).strip()
         if quoted not in next_from and _CLOSED.fullmatch(quoted):
@@ -101,13 +103,13 @@ def _placed_references(text: str, references: list[dict[str, Any]]) -> tuple[lis
         else:
             at = plain_text.find(quoted, next_from.get(quoted, 0)) if quoted else -1
         if at < 0:
-            loose += _reference_pages(reference)
+            unplaced_pages += _reference_pages(reference)
             continue
         next_from[quoted] = at + len(quoted)
         if reference.get("type") == _HIDDEN and not quoted.startswith("\ue200"):
-            continue  # said of a text that is no mark, or of an older mark, which is looked at by itself
+            continue  # it hides text that is no mark, or an older mark, which has spans of its own
         spans.append(_reference_span(reference, text, at, at + len(quoted)))
-    return spans, loose
+    return spans, unplaced_pages
 
 
 def _start(reference: dict[str, Any]) -> float:
@@ -127,19 +129,20 @@ def _reference_span(reference: dict[str, Any], text: str, start: int, end: int) 
     shown = "" if reference.get("type") == _HIDDEN else _shown(reference, quoted, found)
     if as_text(reference.get("alt")).strip() == quoted:
         shown = quoted
-    elif quoted not in shown and _says_something(quoted):
-        # A person's or the model's own words, with marks among them or not: a reference adds to them only.
+    elif quoted not in shown and _has_words(quoted):
+        # The text quotes words of a person or the model, perhaps with marks: a reference only adds to them.
         return _Span(end, end, f" {shown}" if shown else "", found)
     return _Span(start, end, shown, found)
 
 
-def _says_something(quoted: str) -> bool:
+def _has_words(quoted: str) -> bool:
     rest = without_marks(quoted)
     return bool(rest) and not _LIKE_A_MARK.fullmatch(rest)
 
 
 def _shown(reference: dict[str, Any], quoted: str, found: list[Link]) -> str:
-    title = one_line(first_text(*(reference.get(key) for key in ("title", "name", "prompt_text", "location")))) or ""
+    """Return the text in place of a reference: ready text, links, a name, or what its card holds."""
+    title = title_of(first_text(*(reference.get(key) for key in ("title", "name", "prompt_text", "location")))) or ""
     if reference.get("type") == "nav_list":
         return _nav_list(reference, title, found)
     alt, _ = tidy_markdown(as_text(reference.get("alt")))
@@ -155,9 +158,9 @@ def _shown(reference: dict[str, Any], quoted: str, found: list[Link]) -> str:
 
 
 def _card(reference: dict[str, Any], named: str) -> str:
-    """Return what a card without ready text holds, after its name."""
-    told = {key: value for key, value in reference.items() if isinstance(value, dict | list) and key not in _NOT_SHOWN}
-    inside = ", ".join(" ".join(said.split()) for said in readable(told) if said != named)
+    """Return the words inside a card that has no ready text, after its name."""
+    inner = {key: value for key, value in reference.items() if isinstance(value, dict | list) and key not in _NOT_SHOWN}
+    inside = ", ".join(one_line(text) for text in readable_strings(inner) if text != named)
     return f"{named}: {inside}" if named and inside else named or inside
 
 
@@ -168,7 +171,7 @@ def _nav_list(reference: dict[str, Any], title: str, found: list[Link]) -> str:
 
 
 def _citations(text: str, metadata: dict[str, Any]) -> list[tuple[int, int, dict[str, Any]]]:
-    """Return the older citation records with their spans, in order of the text; those that point nowhere at -1."""
+    """Return the older citation records with their spans, in text order; -1 where one is invalid."""
     cited = []
     for record in as_dicts(metadata.get("citations")):
         start, end = record.get("start_ix"), record.get("end_ix")
@@ -184,7 +187,7 @@ def _citation_shown(record: dict[str, Any]) -> tuple[str, list[Link]]:
     page = link(source.get("url"), name, "citation")
     if page:
         return linked([page]), [page]
-    return (f"({one_line(name)})" if name else ""), []
+    return (f"({title_of(name)})" if name else ""), []
 
 
 def _legacy_spans(text: str, cited: list[tuple[int, int, dict[str, Any]]]) -> list[_Span]:
@@ -212,42 +215,43 @@ def _cited_number(record: dict[str, Any]) -> str | None:
 
 
 def _is_quoted(text: str, start: int, end: int) -> bool:
-    # `inline code` that shows a mark speaks about it.
+    # In `inline code` a mark is shown on purpose.
     return text[start - 1 : start] == "`" == text[end : end + 1]
 
 
 def _mark_spans(
-    text: str, metadata: dict[str, Any], cited: list[tuple[int, int, dict[str, Any]]], placed: list[_Span]
+    text: str, metadata: dict[str, Any], cited: list[tuple[int, int, dict[str, Any]]], other: list[_Span]
 ) -> list[_Span]:
-    """Return spans for the newer marks that no reference took: a repetition, a search result, or their own words."""
-    taken = {span.start for span in placed}
-    known = {text[span.start : span.end]: span for span in placed}
+    """Return spans for newer marks that no other span covers: repetitions, search results, words."""
+    covered = {span.start for span in other}
+    known = {text[span.start : span.end]: span for span in other}
     sources = _sources(metadata)
     by_start = {start: record for start, _, record in cited}
     spans = []
     for mark in marks(text):
-        if mark.start in taken:
+        if mark.start in covered:
             continue
         same = known.get(text[mark.start : mark.end])
         if same:
             spans.append(_Span(mark.start, mark.end, same.shown, same.links))
         else:
-            spans.append(_unplaced(mark, sources, by_start.get(mark.start, {})))
+            spans.append(_own_span(mark, sources, by_start.get(mark.start, {})))
     return spans
 
 
-def _unplaced(mark: Mark, sources: dict[str, Link], record: dict[str, Any]) -> _Span:
-    said = words(mark)
+def _own_span(mark: Mark, sources: dict[str, Link], record: dict[str, Any]) -> _Span:
+    """Return the span of a mark without a reference, from its record, its addresses and its words."""
+    label = words(mark)
     shown, links = _citation_shown(record)
     if not links:
-        own = [link(url, said, "citation") for url in addresses(mark)]
+        own = [link(url, label, "citation") for url in addresses(mark)]
         links = unique([*own, *(sources.get(ref) for ref in source_refs(mark))])
-        shown = linked(links, said) or shown
-    return _Span(mark.start, mark.end, shown or said, links)
+        shown = linked(links, label) or shown
+    return _Span(mark.start, mark.end, shown or label, links)
 
 
 def _sources(metadata: dict[str, Any]) -> dict[str, Link]:
-    """Return the search results by the reference that marks use for them, such as ``turn0search1``."""
+    """Return the search results by the name that marks use for them, such as ``turn0search1``."""
     found: dict[str, Link] = {}
     for group in as_dicts(metadata.get("search_result_groups")):
         for entry in as_dicts(group.get("entries")) or [group]:
@@ -266,7 +270,7 @@ def _put_together(text: str, spans: list[_Span]) -> tuple[str, list[Link]]:
     found: list[Link] = []
     done = seen = 0
     is_row: bool | None = None
-    # Where spans overlap, the first and longest one counts.
+    # Where spans overlap, the first and longest one is shown; the pages of the others still become links.
     for span in sorted(spans, key=lambda span: (span.start, span.start != span.end, -span.end)):
         if span.start < done:
             found += span.links

@@ -1,66 +1,68 @@
-"""A message's content as a person reads it: one reader for each content type, and a general rule for the rest.
+"""A message's content as a person reads it: a reader for each content type, a rule for the rest.
 
-Readers only gather (``reading.Reading``); what the gathered text is in the end, its citations, the names of its files
-and its kind are decided here, in one place for all types (API notes §4).
+A reader only collects into a ``MessageDraft``. What follows from it, the final text with its citations and the names of
+its files, is decided here in one place for all types (API notes §4). A new content type is one more entry in
+``_READERS``.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.normalize.chatgpt import tools
-from mirror.normalize.chatgpt.citations import Resolved, resolve
-from mirror.normalize.chatgpt.draft import Reading, file_id_of
-from mirror.normalize.chatgpt.links import link, markdown, one_line, page, unique
+from mirror.normalize.chatgpt.citations import CitedText, resolve_citations
+from mirror.normalize.chatgpt.links import link, markdown, page, title_of, unique
+from mirror.normalize.chatgpt.message_draft import MessageDraft, file_id_of
 from mirror.normalize.chatgpt.parts import attach_pointers, read_parts
-from mirror.normalize.chatgpt.unknown import dicts, prose, readable, unpacked
+from mirror.normalize.chatgpt.readable_text import dicts_in, prose_strings, readable_strings, with_json_parsed
 from mirror.values import as_dict, as_dicts, as_list, as_text, first_text, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mirror.normalize.rows import Kind
+
 _CANVAS = "canmore"
-# What a program says to a terminal only.
+# Escape sequences by which a program colours its output in a terminal.
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def read(message: dict[str, Any], role: str | None, recipient: str | None) -> tuple[Reading, Resolved]:
-    """Return what a message holds, and its text with citations resolved, both total over any shape."""
+def read_content(message: dict[str, Any], role: str | None, recipient: str | None) -> tuple[MessageDraft, CitedText]:
+    """Return a message's draft, and its text and links with citations resolved; accepts any shape."""
     metadata = as_dict(message.get("metadata"))
     content = content_of(message)
-    reading = Reading(names=_file_names(metadata), title=one_line(metadata.get("image_gen_title")))
-    named = content_type(content)
-    _read_typed(named, content, reading)
+    draft = MessageDraft(file_names=_file_names(metadata), image_title=title_of(metadata.get("image_gen_title")))
+    stated = content_type(content)
+    _read_typed(stated, content, draft)
     if role == "assistant" and recipient and recipient.startswith(_CANVAS):
-        reading.kind, reading.pieces = "canvas", [tools.canvas("\n".join(reading.pieces))]
-    tools.read_result(metadata, reading)
-    if not reading.has_text() and (instead := _stand_in(named, reading.kind, metadata)):
-        reading.pieces = []
-        reading.say_new(instead)
-    report = tools.report(metadata)
+        draft.kind, draft.pieces = "canvas", [tools.canvas_text("\n".join(draft.pieces))]
+    tools.read_code_result(metadata, draft)
+    if not draft.has_text() and (substitute := _text_in_metadata(stated, draft.kind, metadata)):
+        draft.pieces = []
+        draft.add_new_texts(substitute)
+    report = tools.research_report(metadata)
     if report is None:
-        reading.say_new(prose(tools.widget_state(metadata)))
-    text = _joined(reading)
-    resolved = resolve(text, metadata, legacy=role == "assistant")
-    resolved = _with_report(resolved, report, reading)
-    lines = [*_attachment_lines(metadata, reading), *_branch_lines(metadata)]
-    shown = "\n".join([*([resolved.text] if resolved.text.strip() or not lines else []), *lines])
-    return reading, Resolved(shown, unique([*reading.links, *resolved.links]))
+        draft.add_new_texts(prose_strings(tools.widget_state(metadata)))
+    cited = resolve_citations(_draft_text(draft), metadata, legacy=role == "assistant")
+    cited = _with_report(cited, report, draft)
+    lines = [*_attachment_lines(metadata, draft), *_branch_lines(metadata)]
+    text = "\n".join([*([cited.text] if cited.text.strip() or not lines else []), *lines])
+    return draft, CitedText(text, unique([*draft.links, *cited.links]))
 
 
-def _stand_in(named: str, kind: str | None, metadata: dict[str, Any]) -> list[str]:
-    """Return what the metadata holds of a text that is empty itself."""
+def _text_in_metadata(stated: str, kind: str | None, metadata: dict[str, Any]) -> list[str]:
+    """Return the words that the metadata holds of a message whose content is empty."""
     if kind == "context":
-        return readable(metadata.get("user_context_message_data"))
-    if named == "code":
-        return readable(metadata.get("finished_text"))
-    task = readable([metadata.get("async_task_title"), metadata.get("async_task_prompt")])
-    return task or prose(unpacked(metadata.get("connector_tool_payload")))
+        return readable_strings(metadata.get("user_context_message_data"))
+    if stated == "code":
+        return readable_strings(metadata.get("finished_text"))
+    task = readable_strings([metadata.get("async_task_title"), metadata.get("async_task_prompt")])
+    return task or prose_strings(with_json_parsed(metadata.get("connector_tool_payload")))
 
 
 def content_of(message: dict[str, Any]) -> dict[str, Any]:
-    """Return a message's content as a dict; a bare string or list becomes the parts of one without a type."""
+    """Return a message's content as a dict; a string or list becomes its parts, without a type."""
     content = message.get("content")
     if isinstance(content, dict):
         return content
@@ -70,147 +72,158 @@ def content_of(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def content_type(content: dict[str, Any]) -> str:
-    """Return the content's type in lower case; where it states none, the one its keys speak for."""
+    """Return the content's type in lower case; where it states none, the one that its keys suggest."""
     stated = as_text(content.get("content_type")).strip().lower()
     if stated:
         return stated
-    for key, named in (("parts", "text"), ("text", "text"), ("thoughts", "thoughts"), ("result", "execution_output")):
-        if key in content:
-            return named
-    return ""
+    suggested = (("parts", "text"), ("text", "text"), ("thoughts", "thoughts"), ("result", "execution_output"))
+    return next((name for key, name in suggested if key in content), "")
 
 
-def _read_typed(named: str, content: dict[str, Any], reading: Reading) -> None:
-    if named in _READERS:
-        kind, reader, keys = _READERS[named]
-        reading.kind = kind
-        reader(content, reading)
-        rest = {key: value for key, value in content.items() if key not in keys and key not in _COMMON_KEYS}
-        reading.say_new(prose(rest))
+def _read_typed(type_name: str, content: dict[str, Any], draft: MessageDraft) -> None:
+    if type_name in _READERS:
+        reader = _READERS[type_name]
+        draft.kind = reader.kind
+        reader.read(content, draft)
+        # A known type may have gained a key since: words under it must be found all the same.
+        known = reader.keys | _COMMON_KEYS
+        rest = {key: value for key, value in content.items() if key not in known}
+        draft.add_new_texts(prose_strings(rest))
     elif content:
-        _read_unknown(named, content, reading)
+        _read_unknown(type_name, content, draft)
 
 
-def _read_unknown(named: str, content: dict[str, Any], reading: Reading) -> None:
-    reading.kind = "other"
-    reading.unknown.append(f"content_type:{named or 'untyped'}")
-    for key, packed in content.items():
-        value = packed if key == "parts" else unpacked(packed)
+def _read_unknown(type_name: str, content: dict[str, Any], draft: MessageDraft) -> None:
+    draft.kind = "other"
+    draft.not_understood.append(f"content_type:{type_name or 'untyped'}")
+    for key, raw in content.items():
+        value = raw if key == "parts" else with_json_parsed(raw)
         if key == "parts":
-            read_parts(value, reading)
+            read_parts(value, draft)
         elif key != "content_type":
-            reading.say_new(readable(value, key))
-            attach_pointers(value, reading)
-    reading.links += unique(page(record, "widget") for _, record in dicts(content))
-    if named and not reading.pieces:
-        reading.show(named)
+            draft.add_new_texts(readable_strings(value, key))
+            attach_pointers(value, draft)
+    draft.links += unique(page(record, "widget") for _, record in dicts_in(content))
+    if type_name and not draft.pieces:
+        draft.add_placeholder(type_name)
 
 
-def _read_plain(content: dict[str, Any], reading: Reading) -> None:
-    """Text under ``parts``, and under the keys that stand in for them in one type or another."""
+def _read_plain(content: dict[str, Any], draft: MessageDraft) -> None:
+    """Read the text under ``parts``, and under the keys that some types use in their place."""
     if "parts" in content:
-        read_parts(content["parts"], reading)
+        read_parts(content["parts"], draft)
     for key in ("text", "content", "result", "output_str"):
-        reading.say_new(readable(content.get(key), key))
+        draft.add_new_texts(readable_strings(content.get(key), key))
 
 
-def _read_quote(content: dict[str, Any], reading: Reading) -> None:
-    body = Reading(names=reading.names)
+def _read_quote(content: dict[str, Any], draft: MessageDraft) -> None:
+    body = MessageDraft(file_names=draft.file_names)
     _read_plain(content, body)
     text = "\n".join(body.pieces)
     title = first_text(content.get("title"), content.get("domain"))
     if title and not text.lstrip().startswith(title.strip()):
-        reading.say(title)
-    reading.say(text if text.strip() else content.get("snippet"))
+        draft.add_text(title)
+    draft.add_text(text if text.strip() else content.get("snippet"))
     if found := link(content.get("url"), title, "quote"):
-        reading.links.append(found)
+        draft.links.append(found)
 
 
-def _read_browsing(content: dict[str, Any], reading: Reading) -> None:
-    _read_plain(content, reading)
-    reading.say_new(readable([content.get("summary"), content.get("assets")], "summary"))
+def _read_browsing(content: dict[str, Any], draft: MessageDraft) -> None:
+    _read_plain(content, draft)
+    draft.add_new_texts(readable_strings([content.get("summary"), content.get("assets")], "summary"))
 
 
-def _read_error(content: dict[str, Any], reading: Reading) -> None:
-    name, body = as_text(content.get("name")).strip(), Reading(names=reading.names)
+def _read_error(content: dict[str, Any], draft: MessageDraft) -> None:
+    name, body = as_text(content.get("name")).strip(), MessageDraft(file_names=draft.file_names)
     _read_plain(content, body)
     text = "\n".join(body.pieces)
-    reading.say(f"{name}: {text}" if name and text.strip() else name or text)
+    draft.add_text(f"{name}: {text}" if name and text.strip() else name or text)
 
 
-def _read_all(content: dict[str, Any], reading: Reading) -> None:
-    # Context is read by machines; for a person's search everything readable in it counts.
-    reading.say_new(readable({key: value for key, value in content.items() if key != "content_type"}))
+def _read_all(content: dict[str, Any], draft: MessageDraft) -> None:
+    # Context is written for the model; whatever is readable in it can be searched for.
+    draft.add_new_texts(readable_strings({key: value for key, value in content.items() if key != "content_type"}))
 
 
-def _read_thoughts(content: dict[str, Any], reading: Reading) -> None:
+def _read_thoughts(content: dict[str, Any], draft: MessageDraft) -> None:
     thoughts = content.get("thoughts")
     for thought in thoughts if isinstance(thoughts, list) else [thoughts]:
         record = thought if isinstance(thought, dict) else {"content": thought}
-        said = [text for key in ("summary", "content") for text in readable(record.get(key), key)]
+        texts = [text for key in ("summary", "content") for text in readable_strings(record.get(key), key)]
+        # Chunks are the same thought as it was streamed, in pieces; they count where they say anything else.
         chunks = "".join(as_text(chunk) for chunk in as_list(record.get("chunks")))
-        if _squeezed(chunks) not in _squeezed("".join(said)):
-            said.append(chunks)
+        if _without_blanks(chunks) not in _without_blanks("".join(texts)):
+            texts.append(chunks)
         more = {key: value for key, value in record.items() if key not in {"summary", "content", "chunks"}}
-        shown = "\n".join(text for text in [*said, *readable(more)] if text.strip())
-        reading.say_new([shown] if shown else [])
-    _read_plain(content, reading)
+        thought_text = "\n".join(text for text in [*texts, *readable_strings(more)] if text.strip())
+        draft.add_new_texts([thought_text] if thought_text else [])
+    _read_plain(content, draft)
 
 
-def _squeezed(text: str) -> str:
+def _without_blanks(text: str) -> str:
     return "".join(text.split())
 
 
-def _read_screen(content: dict[str, Any], reading: Reading) -> None:
+def _read_screen(content: dict[str, Any], draft: MessageDraft) -> None:
     state = as_dict(content.get("state"))
     for text in (state.get("title"), state.get("url")):
         if first_text(text):
-            reading.say(text)
-    attach_pointers(content, reading)
-    if reading.attachments:
-        reading.show("image")
-    reading.say_new(prose({key: value for key, value in state.items() if key not in {"title", "url"}}))
-    _read_plain(content, reading)
+            draft.add_text(text)
+    attach_pointers(content, draft)
+    if draft.attachments:
+        draft.add_placeholder("image")
+    draft.add_new_texts(prose_strings({key: value for key, value in state.items() if key not in {"title", "url"}}))
+    _read_plain(content, draft)
 
 
-def _read_widgets(content: dict[str, Any], reading: Reading) -> None:
-    """Cards of links: each by title as a link, then what else its card says."""
+def _read_widgets(content: dict[str, Any], draft: MessageDraft) -> None:
+    """Read cards of links: each card's title as a link, then its other words."""
     titles: set[object] = set()
-    for _, record in dicts(content):
+    for _, record in dicts_in(content):
         found = page(record, "widget")
         if found:
-            reading.links.append(found)
-            reading.say(markdown(found))
+            draft.links.append(found)
+            draft.add_text(markdown(found))
             titles |= {found.title, as_text(record.get("title"))}
-    words = readable({key: value for key, value in content.items() if key != "content_type"})
-    reading.say_new(text for text in words if text not in titles)
+    texts = readable_strings({key: value for key, value in content.items() if key != "content_type"})
+    draft.add_new_texts(text for text in texts if text not in titles)
+
+
+class _Reader(NamedTuple):
+    """How a content type is read: its kind, a function, the keys it reads beside the common ones.
+
+    Without a kind, the kind follows from what the parts are.
+    """
+
+    kind: Kind | None
+    read: Callable[[dict[str, Any], MessageDraft], None]
+    keys: frozenset[str] = frozenset()
 
 
 _COMMON_KEYS = frozenset(
     {"content_type", "parts", "text", "content", "result", "output_str", "language", "response_format_name"}
 )
-# Content type -> kind (None: what the parts amount to), reader, the keys that it reads beside the common ones.
-_READERS: dict[str, tuple[str | None, Callable[[dict[str, Any], Reading], None], frozenset[str]]] = {
-    "text": (None, _read_plain, frozenset()),
-    "multimodal_text": (None, _read_plain, frozenset()),
-    "code": ("code", _read_plain, frozenset()),
-    "tether_browsing_code": ("code", _read_plain, frozenset()),
-    "execution_output": ("output", _read_plain, frozenset()),
-    "citable_code_output": ("output", _read_plain, frozenset()),
-    "computer_output": ("output", _read_screen, frozenset({"screenshot", "state"})),
-    "tether_quote": ("quote", _read_quote, frozenset({"title", "domain", "url", "snippet"})),
-    "sonic_webpage": ("quote", _read_quote, frozenset({"title", "domain", "url", "snippet"})),
-    "tether_browsing_display": ("output", _read_browsing, frozenset({"summary", "assets"})),
-    "system_error": ("error", _read_error, frozenset({"name"})),
-    "thoughts": ("reasoning", _read_thoughts, frozenset({"thoughts"})),
-    "reasoning_recap": ("reasoning", _read_plain, frozenset()),
-    "super_widget": ("other", _read_widgets, frozenset({"widgets"})),
-} | {
-    named: ("context", _read_all, frozenset())
-    for named in (
-        *("user_editable_context", "model_editable_context", "system_message", "system_content"),
-        "app_pairing_content",
-    )
+_QUOTE_KEYS = frozenset({"title", "domain", "url", "snippet"})
+_READERS: dict[str, _Reader] = {
+    "text": _Reader(None, _read_plain),
+    "multimodal_text": _Reader(None, _read_plain),
+    "code": _Reader("code", _read_plain),
+    "tether_browsing_code": _Reader("code", _read_plain),
+    "execution_output": _Reader("output", _read_plain),
+    "citable_code_output": _Reader("output", _read_plain),
+    "computer_output": _Reader("output", _read_screen, frozenset({"screenshot", "state"})),
+    "tether_quote": _Reader("quote", _read_quote, _QUOTE_KEYS),
+    "sonic_webpage": _Reader("quote", _read_quote, _QUOTE_KEYS),
+    "tether_browsing_display": _Reader("output", _read_browsing, frozenset({"summary", "assets"})),
+    "system_error": _Reader("error", _read_error, frozenset({"name"})),
+    "thoughts": _Reader("reasoning", _read_thoughts, frozenset({"thoughts"})),
+    "reasoning_recap": _Reader("reasoning", _read_plain),
+    "super_widget": _Reader("other", _read_widgets, frozenset({"widgets"})),
+    "user_editable_context": _Reader("context", _read_all),
+    "model_editable_context": _Reader("context", _read_all),
+    "system_message": _Reader("context", _read_all),
+    "system_content": _Reader("context", _read_all),
+    "app_pairing_content": _Reader("context", _read_all),
 }
 
 
@@ -223,46 +236,46 @@ def _file_names(metadata: dict[str, Any]) -> dict[str, str]:
     return names
 
 
-def _joined(reading: Reading) -> str:
-    if "voice" not in reading.traits:
-        for words in dict.fromkeys(reading.heard):
-            reading.say(words, "voice")
-    pieces = reading.pieces
-    if "voice" in reading.traits:
-        # The words stand for the recording that they were taken from.
+def _draft_text(draft: MessageDraft) -> str:
+    if "voice" not in draft.traits:
+        for transcript in dict.fromkeys(draft.transcripts):
+            draft.add_text(transcript, "voice")
+    pieces = draft.pieces
+    if "voice" in draft.traits:
+        # The transcript says what the recording's placeholder stands for.
         pieces = [piece for piece in pieces if piece not in {"[audio]", "[video]"}]
     text = "\n".join(pieces)
-    return _COLOURS.sub("", text) if reading.kind == "output" else text
+    return _COLOURS.sub("", text) if draft.kind == "output" else text
 
 
-def _with_report(resolved: Resolved, found: dict[str, Any] | None, reading: Reading) -> Resolved:
-    if found is None:
-        return resolved
-    body = Reading()
-    content = content_of(found)
-    _read_typed(content_type(content), content, body)
-    own = resolve("\n".join(body.pieces), as_dict(found.get("metadata")), legacy=True)
+def _with_report(cited: CitedText, report: dict[str, Any] | None, draft: MessageDraft) -> CitedText:
+    if report is None:
+        return cited
+    report_draft = MessageDraft()
+    content = content_of(report)
+    _read_typed(content_type(content), content, report_draft)
+    own = resolve_citations("\n".join(report_draft.pieces), as_dict(report.get("metadata")), legacy=True)
     if not own.text.strip():
-        return resolved
-    reading.kind = "text"
-    reading.traits.add("report")
-    reading.unknown += body.unknown
-    more = [resolved.text] if resolved.text.strip() and resolved.text not in own.text else []
-    return Resolved("\n\n".join([own.text, *more]), [*own.links, *resolved.links])
+        return cited
+    draft.kind = "text"
+    draft.traits.add("report")
+    draft.not_understood += report_draft.not_understood
+    more = [cited.text] if cited.text.strip() and cited.text not in own.text else []
+    return CitedText("\n\n".join([own.text, *more]), [*own.links, *cited.links])
 
 
-def _attachment_lines(metadata: dict[str, Any], reading: Reading) -> list[str]:
-    """Take in the files that the metadata lists; return a line for each that the content does not show itself."""
+def _attachment_lines(metadata: dict[str, Any], draft: MessageDraft) -> list[str]:
+    """Add the files that the metadata lists; return placeholders for those not shown in the content."""
     lines = []
-    for record in as_list(metadata.get("attachments")):
-        known = as_dict(record) or {"name": plain(record)}
-        if not any(known.values()):
+    for listed in as_list(metadata.get("attachments")):
+        record = as_dict(listed) or {"name": plain(listed)}
+        if not any(record.values()):
             continue
-        shown = file_id_of(first_text(known.get("id"), known.get("file_id"))) in reading.attachments
-        is_image = as_text(known.get("mime_type")).startswith("image/")
-        name = reading.attach(known, "image" if is_image else "file")
-        if not shown:
-            reading.traits.add("image" if is_image else "file")
+        is_shown = file_id_of(first_text(record.get("id"), record.get("file_id"))) in draft.attachments
+        is_image = as_text(record.get("mime_type")).startswith("image/")
+        name = draft.add_attachment(record, "image" if is_image else "file")
+        if not is_shown:
+            draft.traits.add("image" if is_image else "file")
             lines.append(f"[file: {name}]" if name else "[file]")
     return lines
 

@@ -1,7 +1,7 @@
-"""A chatgpt.com payload becomes a conversation: its tree, its messages, and what it says about itself.
+"""A ChatGPT payload becomes a conversation: its metadata, its tree and its messages.
 
-The same chat comes in three shapes (API notes §0.12, §3.1): a tree with float times and ``conversation_id``, a tree
-with ISO times and ``id``, and a flat list of the visible messages. Exports mix the first two and leave keys out.
+The same conversation comes in three shapes (API notes §0.12, §3.1): a tree with float times and ``conversation_id``, a
+tree with ISO times and ``id``, and a flat list of the visible messages. Exports mix the first two and leave keys out.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from mirror.normalize.chatgpt.citations import resolve
-from mirror.normalize.chatgpt.message import to_row
-from mirror.normalize.chatgpt.nodes import read_nodes
+from mirror.normalize.chatgpt import wholeness
+from mirror.normalize.chatgpt.citations import resolve_citations
+from mirror.normalize.chatgpt.message import message_row
+from mirror.normalize.chatgpt.nodes import nodes_of
 from mirror.normalize.rows import Conversation, Message
-from mirror.normalize.tree import last_model, placed
+from mirror.normalize.tree import last_model, positioned
 from mirror.values import as_dict, as_id, as_text, first_text, iso_time, plain
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 # Raise it when some payload gives other rows than before: mirrors then know that `chatmirror rebuild` changes them.
 VERSION = 1
-# Field of the row -> keys of the payload that state it.
+# Column -> the payload's keys for it. A column is "stated" where one of its keys is there, even if it is null.
 STATED_BY: dict[str, tuple[str, ...]] = {
     "title": ("title",),
     "project_id": ("gizmo_id", "conversation_template_id"),
@@ -39,18 +40,18 @@ STATED_BY: dict[str, tuple[str, ...]] = {
 _LISTING_KEYS = frozenset({"title", "update_time", "is_archived", "is_starred", "gizmo_id", "conversation_template_id"})
 _PROJECT = "g-p-"
 _GPT = "g-"
-# Streaming, realtime, realtime busy, realtime background (API notes §3.8).
+# Values of async_status while an answer is written: streaming, and three of voice mode (API notes §3.8).
 _BUSY = frozenset({3, 5, 6, 7})
 
 
 def from_payload(payload: object) -> Conversation:
-    """Return the conversation that a payload tells, from any JSON value; what makes no sense is None or empty."""
+    """Return the conversation in any JSON value; what makes no sense in it becomes None or empty."""
     record = as_dict(payload)
-    nodes = read_nodes(record)
+    nodes = nodes_of(record)
     parents = {node.id: node.parent for node in nodes.by_id.values()}
-    current = nodes.resolve(record.get("current_node"))
+    current = nodes.id_of(record.get("current_node"))
     rows, not_understood = _rows(nodes)
-    rows, branch = placed(rows, parents, current)
+    rows, branch = positioned(rows, parents, current)
     project_id, gpt_id = _gizmo(record)
     return Conversation(
         id=conversation_id(record),
@@ -69,6 +70,7 @@ def from_payload(payload: object) -> Conversation:
         parents=parents,
         stated=frozenset(name for name, keys in STATED_BY.items() if any(key in record for key in keys)),
         not_understood=not_understood,
+        incomplete_reason=wholeness.incomplete_reason(record),
     )
 
 
@@ -79,7 +81,7 @@ def conversation_id(payload: object) -> str:
 
 
 def fingerprint(payload: object) -> str | None:
-    """Return a hash of all that a payload says beyond its listing metadata; None where it is no tree.
+    """Return a hash of what a payload says beyond its listing metadata; None where it is no tree.
 
     Two payloads with the same fingerprint have the same messages, whatever order and blanks their JSON has.
     """
@@ -99,23 +101,23 @@ def _rows(nodes: Nodes) -> tuple[tuple[Message, ...], dict[str, int]]:
     for node in nodes.by_id.values():
         if node.message is None:
             continue
-        row, unknown = to_row(node.id, node.parent, node.message)
+        row, names = message_row(node.id, node.parent, node.message)
         rows.append(row)
-        for name in unknown:
+        for name in names:
             not_understood[name] = not_understood.get(name, 0) + 1
     return tuple(rows), not_understood
 
 
 def _title(value: object) -> str | None:
-    # A title made from an answer may carry the answer's citation marks.
-    return plain(resolve(as_text(value), {}, legacy=False).text)
+    # The service makes titles from answers, and some carry the answer's citation marks.
+    return plain(resolve_citations(as_text(value), {}, legacy=False).text)
 
 
 def _gizmo(record: dict[str, Any]) -> tuple[str | None, str | None]:
-    """Return project id and GPT id; both come as ``gizmo_id``, told apart by their beginning (API notes §5)."""
-    named = [plain(record.get(key)) or "" for key in STATED_BY["project_id"]]
-    project = first_text(*(name for name in named if name.startswith(_PROJECT)))
-    gpt = first_text(*(name for name in named if name.startswith(_GPT) and not name.startswith(_PROJECT)))
+    """Return project id and GPT id; both come as ``gizmo_id``, with another prefix (API notes §5)."""
+    ids = [plain(record.get(key)) or "" for key in STATED_BY["project_id"]]
+    project = first_text(*(one for one in ids if one.startswith(_PROJECT)))
+    gpt = first_text(*(one for one in ids if one.startswith(_GPT) and not one.startswith(_PROJECT)))
     return project or None, gpt or None
 
 
@@ -127,7 +129,7 @@ def _flag(value: object) -> bool | None:
 
 def _is_generating(async_status: object, rows: tuple[Message, ...], branch: list[str]) -> bool:
     if async_status is None:
-        return False  # "in_progress" alone can stay for ever (API notes §3.5)
+        return False  # a message's "in_progress" alone proves nothing, it can stay for ever (API notes §3.5)
     if isinstance(async_status, str):
         async_status = int(async_status) if async_status.isdecimal() and len(async_status) == 1 else None
     if isinstance(async_status, int | float) and not isinstance(async_status, bool) and async_status in _BUSY:

@@ -1,4 +1,4 @@
-"""Web pages: which strings are addresses, how a link is written in Markdown, where the service keeps its pages."""
+"""Web pages: which strings are addresses, how a link is written, where a payload keeps pages."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from mirror.normalize.chatgpt.unknown import dicts
+from mirror.normalize.chatgpt.readable_text import dicts_in
 from mirror.normalize.rows import Link
+from mirror.text import one_line
 from mirror.values import as_dict, as_dicts, first_text, plain
 
 if TYPE_CHECKING:
@@ -30,24 +31,24 @@ def web_url(value: object) -> str | None:
 def link(url: object, title: object, kind: str) -> Link | None:
     """Return a Link row, or None where the address is no web page."""
     address = web_url(url)
-    return Link(address, one_line(title), kind) if address else None
+    return Link(address, title_of(title), kind) if address else None
 
 
-def one_line(value: object) -> str | None:
-    """Return a title on one line, or None."""
+def title_of(value: object) -> str | None:
+    """Return a title or name on one line, or None for what is blank or no string."""
     title = plain(value)
-    return " ".join(title.split()) if title else None
+    return one_line(title) if title else None
 
 
 def markdown(page: Link) -> str:
-    """Return a page as a Markdown link that its title and address cannot break."""
+    """Return a page as a Markdown link; no character in its title or address breaks it."""
     title = page.title or page.url.split("/")[2]
     title = title.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
     return f"[{title}]({_BREAKS_A_LINK.sub(lambda found: quote(found[0], safe=''), page.url)})"
 
 
 def page(record: dict[str, Any], kind: str = "citation") -> Link | None:
-    """Return the page that a record with ``url`` and ``title`` names."""
+    """Return the page that a record names by its ``url``; the title from the first of several keys."""
     title = first_text(record.get("title"), record.get("attribution"), record.get("name"), record.get("domain"))
     return link(record.get("url"), title, kind)
 
@@ -63,9 +64,9 @@ def pages(reference: dict[str, Any], kind: str = "citation") -> list[Link]:
 
 
 def nested_pages(reference: dict[str, Any]) -> list[Link]:
-    """Return the pages that lie deeper in a reference of another shape: goods, pictures, whatever a card shows."""
+    """Return the pages deeper inside a reference of another shape: products, pictures, other cards."""
     inside = (value for key, value in reference.items() if key not in {"attributions_debug", "metadata"})
-    records = (record for value in inside for _, record in dicts(value))
+    records = (record for value in inside for _, record in dicts_in(value))
     return unique(page(record, "widget") for record in records if first_text(record.get("title"), record.get("name")))
 
 
@@ -79,7 +80,7 @@ def unique(links: Iterable[Link | None]) -> list[Link]:
 
 
 def search_pages(metadata: dict[str, Any]) -> list[Link]:
-    """Return the pages that a search brought back, cited or not (API notes §3.6)."""
+    """Return the pages that a search found, cited or not (API notes §3.6)."""
     groups = as_dicts(metadata.get("search_result_groups"))
     entries = [entry for group in groups for entry in (as_dicts(group.get("entries")) or [group])]
     listed = as_dicts(as_dict(metadata.get("_cite_metadata")).get("metadata_list"))
@@ -88,7 +89,7 @@ def search_pages(metadata: dict[str, Any]) -> list[Link]:
 
 
 def tidy_markdown(text: str) -> tuple[str, list[Link]]:
-    """Return ready Markdown with images as words and without links that leave the web, and the pages it links."""
+    """Return Markdown with images as words and only web links, and the pages that it links to."""
     found: list[Link | None] = []
 
     def rewrite(match: re.Match[str]) -> str:

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mirror.normalize.chatgpt.content import content_of, read
-from mirror.normalize.chatgpt.links import one_line
+from mirror.normalize.chatgpt.content import content_of, read_content
+from mirror.normalize.chatgpt.links import title_of
 from mirror.normalize.rows import Message
 from mirror.values import as_dict, as_id, clean_text, first_text, iso_time, plain, without_private
 
 if TYPE_CHECKING:
-    from mirror.normalize.chatgpt.draft import Reading
+    from mirror.normalize.chatgpt.message_draft import MessageDraft
+    from mirror.normalize.rows import Kind
 
 _ROLES = frozenset({"user", "assistant", "system", "developer", "tool", "critic"})
-_UNSEEN_ROLES = frozenset({"system", "developer"})
-_UNSEEN_KINDS = frozenset({"reasoning", "context"})
+# What the service's own pages leave out.
+_HIDDEN_ROLES = frozenset({"system", "developer"})
+_HIDDEN_KINDS = frozenset({"reasoning", "context"})
 _EVERYONE = frozenset({None, "all"})
 
 
-def to_row(node_id: str, parent_id: str | None, raw: dict[str, Any]) -> tuple[Message, list[str]]:
-    """Return a message's row, without its position, and the names of what only the general rule could read."""
+def message_row(node_id: str, parent_id: str | None, raw: dict[str, Any]) -> tuple[Message, list[str]]:
+    """Return a message's row without position, and the names of what was not understood in it."""
     metadata = as_dict(raw.get("metadata"))
     role, author = _author(raw)
     recipient = plain(raw.get("recipient"))
-    reading, resolved = read(raw, role, recipient)
-    text, is_lossy = clean_text(resolved.text)
+    draft, cited = read_content(raw, role, recipient)
+    text, is_lossy = clean_text(cited.text)
     text = without_private(text)
-    kind = kind_of(reading, role, recipient)
+    kind = kind_of(draft, role, recipient)
     if raw.get("channel") == "analysis" and role == "assistant" and recipient in _EVERYONE and kind in {"text", "code"}:
-        kind = "reasoning"  # what a model says to itself
+        kind = "reasoning"  # the model's thoughts in the form of a message
     message_id = as_id(raw.get("id"))
     row = Message(
         id=node_id,
@@ -45,24 +47,24 @@ def to_row(node_id: str, parent_id: str | None, raw: dict[str, Any]) -> tuple[Me
         updated_at=iso_time(raw.get("update_time")) or iso_time(raw.get("updated_at")),
         status=plain(raw.get("status")),
         message_id=message_id if message_id != node_id else None,
-        is_hidden=not text.strip() or _is_hidden(raw, role, recipient, kind, reading),
+        is_hidden=not text.strip() or _is_hidden(raw, role, recipient, kind, draft),
         is_lossy=is_lossy,
-        links=tuple(resolved.links),
-        attachments=tuple(reading.attachments.values()),
+        links=tuple(cited.links),
+        attachments=tuple(draft.attachments.values()),
     )
-    return row, [plain(name) or "untyped" for name in reading.unknown]
+    return row, [plain(name) or "untyped" for name in draft.not_understood]
 
 
 def _author(raw: dict[str, Any]) -> tuple[str | None, str | None]:
-    """Return role and name; an author may be a mere string, and the role may stand on the message itself."""
+    """Return role and name; the author may be a plain string, the role a key of the message."""
     author = raw.get("author")
     record = as_dict(author)
     stated = first_text(record.get("role"), raw.get("role"), author)
-    name = one_line(first_text(record.get("name"), record.get("tool_name")))
+    name = title_of(first_text(record.get("name"), record.get("tool_name")))
     lower = stated.strip().lower()
     if lower in _ROLES:
         return lower, name
-    return (None, name or one_line(author)) if stated is author else (plain(stated), name)
+    return (None, name or title_of(author)) if stated is author else (plain(stated), name)
 
 
 def _model(metadata: dict[str, Any], role: str | None) -> str | None:
@@ -71,42 +73,48 @@ def _model(metadata: dict[str, Any], role: str | None) -> str | None:
     return plain(first_text(metadata.get("model_slug"), metadata.get("resolved_model_slug")))
 
 
-def kind_of(reading: Reading, role: str | None, recipient: str | None) -> str:
-    """Return the row's kind: what the content type fixes, else what the content amounts to for this role."""
-    met = reading.traits
-    if _is_picture(reading, role):
+def kind_of(draft: MessageDraft, role: str | None, recipient: str | None) -> Kind:
+    """Return the row's kind: the content type's, else what the traits mean for this role."""
+    traits = draft.traits
+    if _is_picture(draft, role):
         return "image"
-    if reading.kind:
-        return reading.kind
-    if "voice" in met:
+    if draft.kind:
+        return draft.kind
+    if "voice" in traits:
         return "voice"
-    if "text" in met:
+    if "text" in traits:
         calls_a_tool = role == "assistant" and recipient not in _EVERYONE
         return "output" if role == "tool" else "code" if calls_a_tool else "text"
-    held = (("image", "image"), ("media", "voice"), ("file", "file"), ("other", "other"))
-    return next((kind for trait, kind in held if trait in met), "output" if role == "tool" else "text")
+    by_trait: tuple[tuple[str, Kind], ...] = (("image", "image"), ("media", "voice"), ("file", "file"))
+    rest: Kind = "other" if "other" in traits else "output" if role == "tool" else "text"
+    return next((kind for trait, kind in by_trait if trait in traits), rest)
 
 
-def _is_picture(reading: Reading, role: str | None) -> bool:
-    """Tell whether a tool's message is a picture made for the person, not a page that it looked at."""
-    met = reading.traits
-    return role == "tool" and "image" in met and "report" not in met and ("generated" in met or "text" not in met)
+def _is_picture(draft: MessageDraft, role: str | None) -> bool:
+    """Return whether a tool's message is a picture made for the person, not a page that it looked at."""
+    traits = draft.traits
+    return (
+        role == "tool"
+        and "image" in traits
+        and "report" not in traits
+        and ("generated" in traits or "text" not in traits)
+    )
 
 
-def _is_hidden(raw: dict[str, Any], role: str | None, recipient: str | None, kind: str, reading: Reading) -> bool:
-    """Tell whether the service's own pages leave a message out (API notes §4, "Default hidden")."""
+def _is_hidden(raw: dict[str, Any], role: str | None, recipient: str | None, kind: str, draft: MessageDraft) -> bool:
+    """Return whether the service's own pages leave a message out (API notes §4, "Default hidden")."""
     metadata = as_dict(raw.get("metadata"))
     weight = raw.get("weight")
-    if metadata.get("is_visually_hidden_from_conversation") is True or kind in _UNSEEN_KINDS:
+    if metadata.get("is_visually_hidden_from_conversation") is True or kind in _HIDDEN_KINDS:
         return True
     if isinstance(weight, int | float) and weight == 0:
         return True
     if content_of(raw).get("content_type") == "tether_browsing_display":
         return True
-    if role in _UNSEEN_ROLES:
+    if role in _HIDDEN_ROLES:
         return metadata.get("is_user_system_message") is not True
     if role == "assistant":
         return kind != "canvas" and recipient not in _EVERYONE
     if role == "tool":
-        return kind != "image" and not {"report", "chart"} & reading.traits
+        return kind != "image" and not {"report", "chart"} & draft.traits
     return False

@@ -1,7 +1,7 @@
-"""The nodes of a payload, whatever shape holds them: a mapping, a list of nodes, or a flat list of messages.
+"""The nodes of a payload of any shape: a mapping, a list of nodes, or a flat list of messages.
 
-Nodes may lack an id, a parent, children or a message; messages may stand where nodes should. Each comes out once, in
-document order, under an id that is unique in the conversation, with the parent that some part of the payload states.
+Nodes may lack an id, a parent, children or a message; there may be messages in place of nodes. Each is returned once,
+in document order, under an id that is unique in the conversation, with the parent that the payload states somewhere.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _MESSAGE_KEYS = frozenset({"content", "author", "role", "text", "parts"})
 
 @dataclass(slots=True)
 class Node:
-    """One node: its id, the raw message if it holds one, and the parent's id (which may be no node at all)."""
+    """One node: its id, the raw message if it holds one, and the parent's id, which may be no node."""
 
     id: str
     raw: dict[str, Any]
@@ -26,25 +26,23 @@ class Node:
 
 @dataclass(slots=True)
 class Nodes:
-    """All nodes of a payload by id, in document order; ``names`` maps every id that the payload uses to ours."""
+    """All nodes of a payload by our id, in document order; ``ids`` maps the payload's ids to ours."""
 
     by_id: dict[str, Node] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, str] = field(default_factory=dict)
 
-    def resolve(self, name: object) -> str | None:
+    def id_of(self, name: object) -> str | None:
         """Return our id for an id of the payload; the cleaned name itself where no node has it."""
-        name = _stated(name)
-        return self.names.get(name) or as_id(name) if name else None
+        stated = _stated_id(name)
+        return self.ids.get(stated) or as_id(stated) if stated else None
 
 
-def read_nodes(payload: dict[str, Any]) -> Nodes:
+def nodes_of(payload: dict[str, Any]) -> Nodes:
     """Return the nodes of a conversation with their parents resolved."""
     mapping = payload.get("mapping")
     messages = payload.get("messages") or payload.get("linear_conversation")
     is_flat = not mapping and bool(messages)
-    held = messages if is_flat else mapping
-    entries = list(held.items()) if isinstance(held, dict) else [(None, item) for item in as_list(held)]
-    nodes = _collected(entries)
+    nodes = _collected(_keyed(messages if is_flat else mapping))
     if is_flat:
         _chain_up(nodes)
     else:
@@ -52,33 +50,37 @@ def read_nodes(payload: dict[str, Any]) -> Nodes:
     return nodes
 
 
-def _stated(name: object) -> str | None:
-    """Return an id as the payload writes it, to be looked up; a number as its digits."""
+def _stated_id(name: object) -> str | None:
+    """Return an id as the payload writes it, for looking it up; a number as its digits."""
     return (name or None) if isinstance(name, str) else as_id(name)
+
+
+def _keyed(entries: object) -> list[tuple[Any, Any]]:
+    return list(entries.items()) if isinstance(entries, dict) else [(None, entry) for entry in as_list(entries)]
 
 
 def _collected(entries: list[tuple[Any, Any]]) -> Nodes:
     nodes = Nodes()
     aliases: dict[str, str] = {}
     for n, (key, entry) in enumerate(entries):
-        raw, message = _opened(entry)
-        own = [name for name in map(_stated, (key, raw.get("id"), as_dict(message).get("id"))) if name]
-        wanted = next((name for name in map(plain, own) if name), f"node-{n}")
+        raw, message = _node_and_message(entry)
+        stated = [name for name in map(_stated_id, (key, raw.get("id"), as_dict(message).get("id"))) if name]
+        wanted = next((name for name in map(plain, stated) if name), f"node-{n}")
         if _is_repeated(nodes.by_id.get(wanted), message):
             continue
         node = Node(_free_id(nodes, wanted), raw, message)
         nodes.by_id[node.id] = node
-        if own:
-            nodes.names.setdefault(own[0], node.id)
-        for name in own[1:]:
+        if stated:
+            nodes.ids.setdefault(stated[0], node.id)
+        for name in stated[1:]:
             aliases.setdefault(name, node.id)
-    # A key always means its own node, even where another node's message bears the same id.
-    nodes.names = aliases | nodes.names
+    # A key always means its own node, even where another node's message has the same id.
+    nodes.ids = aliases | nodes.ids
     return nodes
 
 
-def _opened(entry: object) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Return a node as a dict, and its message; a bare message is its own node, a bare text a message."""
+def _node_and_message(entry: object) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return an entry's node and message; a message alone is its own node, plain text a message."""
     if isinstance(entry, str | list) and entry:
         return {}, {"content": entry}
     raw = as_dict(entry)
@@ -91,7 +93,7 @@ def _opened(entry: object) -> tuple[dict[str, Any], dict[str, Any] | None]:
 
 
 def _is_repeated(known: Node | None, message: dict[str, Any] | None) -> bool:
-    # Pages of a flat reading overlap; the same message twice is one.
+    # Pages of a flat payload overlap; the same message twice is one.
     if known is None or known.message is None or message is None:
         return False
     try:
@@ -112,14 +114,14 @@ def _free_id(nodes: Nodes, wanted: str) -> str:
 def _stated_parent(node: Node) -> object:
     metadata = as_dict(as_dict(node.message).get("metadata"))
     stated = (node.raw.get("parent"), node.raw.get("parent_id"), metadata.get("parent_id"))
-    return next(filter(None, map(_stated, stated)), None)
+    return next(filter(None, map(_stated_id, stated)), None)
 
 
 def _find_parents(nodes: Nodes) -> None:
     listed: dict[str, str] = {}
     for node in nodes.by_id.values():
         for child in as_list(node.raw.get("children")):
-            name = nodes.names.get(_stated(child) or "")
+            name = nodes.ids.get(_stated_id(child) or "")
             if name:
                 listed.setdefault(name, node.id)
     for node in nodes.by_id.values():
@@ -128,21 +130,21 @@ def _find_parents(nodes: Nodes) -> None:
 
 def _parent(node: Node, nodes: Nodes, lister: str | None) -> str | None:
     if "parent" in node.raw:
-        stated = nodes.resolve(node.raw["parent"])
+        stated = nodes.id_of(node.raw["parent"])
         if stated in nodes.by_id and stated != node.id:
             return stated
         return lister if lister not in {None, node.id} else None if stated == node.id else stated
     if lister not in {None, node.id}:
         return lister
-    hinted = nodes.resolve(_stated_parent(node))
+    hinted = nodes.id_of(_stated_parent(node))
     return hinted if hinted in nodes.by_id and hinted != node.id else None
 
 
 def _chain_up(nodes: Nodes) -> None:
     before: str | None = None
     for node in nodes.by_id.values():
-        stated = nodes.resolve(_stated_parent(node))
+        stated = nodes.id_of(_stated_parent(node))
         known = stated in nodes.by_id and stated != node.id
-        # The first one keeps a parent that the window does not show: an older reading may know it.
+        # The first one keeps a parent that this page lacks: an older payload may hold it.
         node.parent = stated if known or (before is None and stated != node.id) else before
         before = node.id

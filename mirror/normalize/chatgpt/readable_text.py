@@ -1,8 +1,10 @@
-"""The general rule for what nobody has described yet: every string that a person could read, in document order.
+"""The general rule: which strings of a shape that is not known a person would want to read.
 
-A service that invents a content type puts its prose under some key; a mirror that waits for a release to learn the
-key has lost it from search meanwhile. So everything counts as readable but what is plainly technical: ids, types,
-addresses, times, encoded bytes. All walks use a stack of their own: the depth of foreign JSON is no concern of ours.
+A service that invents a content type puts its prose under some key; a mirror that waits for a release to learn that key
+cannot find it until then. So everything counts as readable except what is plainly technical: ids, types, addresses,
+times, encoded bytes. The lists below were collected from real payloads; a string sorted wrongly is shown needlessly or
+not found, and a rebuild with better lists corrects it. Every traversal uses its own stack, so that no depth of JSON
+exceeds Python's recursion limit.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Under these even a lone word or an address is meant to be read.
+# Under these keys even a single word or an address is meant to be read.
 _READABLE_KEYS = frozenset(
     {
         "parts",
@@ -108,6 +110,7 @@ _TECHNICAL_ENDINGS = (
     *("_id", "_ids", "_type", "_url", "_urls", "_uri", "_time", "_at", "_date", "_timestamp", "_pointer", "_pointers"),
     *("_hash", "_token", "_index", "_idx", "_version", "_format", "_key", "_slug", "_status", "_code", "_path"),
 )
+# Under any other key, a string that is one of these as a whole is not for a reader.
 _TECHNICAL_VALUE = re.compile(
     r"[a-z][a-z0-9+.-]*://\S*|(?:data|urn|mailto):\S+"  # an address or a pointer
     r"|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{16,}"  # a uuid, a hash
@@ -116,36 +119,36 @@ _TECHNICAL_VALUE = re.compile(
     r"|[!-~]{200,}",  # encoded bytes
     re.IGNORECASE,
 )
-_FEW_WORDS = 2
+_FEW_WORDS = 2  # so many words can still be a type or a state ("in progress"); more are written language
 
 
-def unpacked(value: object) -> object:
-    """Return the value with every string in it that holds a JSON object or array as what it holds."""
-    held = [value]
-    stack: list[tuple[Any, Any]] = [(held, 0)]
+def with_json_parsed(value: object) -> object:
+    """Return a copy in which every string that is JSON of an object or array is replaced by that."""
+    result = [value]
+    stack: list[tuple[Any, Any]] = [(result, 0)]
     while stack:
-        place, key = stack.pop()
-        item = place[key]
+        container, key = stack.pop()
+        item = container[key]
         if isinstance(item, str) and item[:1] in {"{", "["} and item.rstrip()[-1:] in {"}", "]"}:
-            item = place[key] = _parsed(item)
+            item = container[key] = _parsed_or_same(item)
         if isinstance(item, dict):
-            item = place[key] = dict(item)
+            item = container[key] = dict(item)
             stack.extend((item, name) for name in item)
         elif isinstance(item, list):
-            item = place[key] = list(item)
+            item = container[key] = list(item)
             stack.extend((item, n) for n in range(len(item)))
-    return held[0]
+    return result[0]
 
 
-def _parsed(text: str) -> object:
+def _parsed_or_same(text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
 
 
-def strings(value: object, key: str | None = None) -> Iterator[tuple[str | None, str]]:
-    """Yield every string that is not blank, with the key it stands under, in document order."""
+def strings_in(value: object, key: str | None = None) -> Iterator[tuple[str | None, str]]:
+    """Yield every string that is not blank, with the nearest key above it, in document order."""
     stack: list[tuple[str | None, Any]] = [(key, value)]
     while stack:
         name, item = stack.pop()
@@ -158,8 +161,8 @@ def strings(value: object, key: str | None = None) -> Iterator[tuple[str | None,
             stack.extend((name, element) for element in reversed(item))
 
 
-def dicts(value: object) -> Iterator[tuple[str | None, dict[str, Any]]]:
-    """Yield every dict inside the value, itself included, with the key it stands under, in document order."""
+def dicts_in(value: object) -> Iterator[tuple[str | None, dict[str, Any]]]:
+    """Yield every dict in the value, itself included, with the nearest key above, in document order."""
     stack: list[tuple[str | None, Any]] = [(None, value)]
     while stack:
         name, item = stack.pop()
@@ -171,7 +174,7 @@ def dicts(value: object) -> Iterator[tuple[str | None, dict[str, Any]]]:
 
 
 def is_prose(text: str) -> bool:
-    """Tell whether a string is written language beyond doubt: several words, or letters outside ASCII."""
+    """Return whether a string is certainly written language: several words, or letters outside ASCII."""
     words = [word for word in text.split(None, 8) if any(c.isalpha() for c in word)]
     return len(words) > _FEW_WORDS or any(c.isalpha() and not c.isascii() for c in text[:1000])
 
@@ -182,7 +185,7 @@ def _is_technical_key(key: str) -> bool:
 
 
 def is_readable(key: str | None, text: str) -> bool:
-    """Tell whether a person would want this string, by the key it stands under and by its looks."""
+    """Return whether a person would want to read this string, by its key and by its form."""
     if key is None or key.lower() in _READABLE_KEYS:
         return True
     if _is_technical_key(key):
@@ -190,15 +193,16 @@ def is_readable(key: str | None, text: str) -> bool:
     return not _TECHNICAL_VALUE.fullmatch(text.strip()) and any(c.isalnum() for c in text)
 
 
-def readable(value: object, key: str | None = None) -> list[str]:
+def readable_strings(value: object, key: str | None = None) -> list[str]:
     """Return every readable string of an unknown shape, each once, in document order."""
-    return list(dict.fromkeys(text for name, text in strings(value, key) if is_readable(name, text)))
+    return list(dict.fromkeys(text for name, text in strings_in(value, key) if is_readable(name, text)))
 
 
-def prose(value: object) -> list[str]:
-    """Return what is surely meant to be read: for the odd keys of a shape that is known otherwise."""
-    return list(dict.fromkeys(text for key, text in strings(value) if is_prose(text) or _is_told(key, text)))
+def prose_strings(value: object) -> list[str]:
+    """Return the strings that are certainly for a reader: for unknown keys in a known shape."""
+    found = (text for key, text in strings_in(value) if is_prose(text) or _has_readable_key(key, text))
+    return list(dict.fromkeys(found))
 
 
-def _is_told(key: str | None, text: str) -> bool:
+def _has_readable_key(key: str | None, text: str) -> bool:
     return key is not None and key.lower() in _READABLE_KEYS and is_readable("", text)

@@ -1,0 +1,152 @@
+"""The files of an export, in reading order: from a folder, from a ZIP, or a single one.
+
+What a file's name or the ZIP's directory already rules out is an entry with a note instead of content.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from mirror.archive import zips
+from mirror.archive.items import Limits, Problem, Skipped, Unusable
+from mirror.archive.names import Kind, clean, kind_of, manifest_files, order
+
+if TYPE_CHECKING:
+    import zipfile
+    from collections.abc import Callable, Iterable, Iterator
+
+_NO_CONVERSATIONS = "holds no conversations"
+_LINK = "is a link, which is not followed"
+_LOCKED = "is encrypted; unpack it with its password and import the folder"
+_OVERLAP = "overlaps another file in the ZIP, as no export does"
+
+
+@dataclass(slots=True)
+class Entry:
+    """One file to read.
+
+    ``path``: inside its folder or ZIP. ``check`` raises Unusable where it must not be read. ``note``: reported in place
+    of its content. ``is_expected``: it should hold conversations, so it is a problem where it holds none.
+    """
+
+    source: str
+    path: str
+    kind: Kind
+    size: int = 0
+    open: Callable[[], IO[bytes]] | None = None
+    check: Callable[[], None] | None = None
+    note: Problem | Skipped | None = None
+    is_expected: bool = False
+
+
+def file_entry(path: Path, source: str, inside: str, kind: Kind) -> Entry:
+    """Return the entry of a file on disk."""
+    entry = Entry(source, inside, kind, open=lambda: path.open("rb"))
+    if kind == "side":
+        entry.note = Skipped(source, _NO_CONVERSATIONS)
+    else:
+        entry.size = path.stat().st_size
+    return entry
+
+
+def folder_entries(folder: Path, limits: Limits) -> list[Entry]:
+    """List the files of an unpacked export in reading order; links are not followed."""
+    entries: list[Entry] = []
+    name = folder.resolve().name or "folder"
+
+    def unreadable(error: OSError) -> None:
+        where = Path(os.path.relpath(error.filename, folder)).as_posix() if error.filename else ""
+        entries.append(_note(Problem, f"{name}/{where}", where, f"cannot be read ({error.strerror})"))
+
+    for place, _, files in os.walk(folder, onerror=unreadable):
+        for file in files:
+            path = Path(place, file)
+            inside = path.relative_to(folder).as_posix()
+            kind = kind_of(inside)
+            source = clean(f"{name}/{inside}")
+            if kind and path.is_symlink():
+                entries.append(_note(Skipped, source, inside, _LINK))
+            elif kind and path.is_file():
+                entries.append(file_entry(path, source, inside, kind))
+    return _in_order(entries, limits)
+
+
+def zip_entries(opened: zipfile.ZipFile, source_of_zip: str, budget: zips.Budget, limits: Limits) -> list[Entry]:
+    """List the files of a ZIP in reading order; those that cannot be read are Problems."""
+    entries: list[Entry] = []
+    overlaps = zips.overlapping(opened)
+    for info in opened.filelist:
+        kind = None if info.is_dir() else kind_of(info.filename)
+        if kind is None:
+            continue
+        source = f"{source_of_zip}/{clean(info.filename)}"
+        note = _note_of_member(info, source, kind, overlaps)
+        entry = Entry(source, info.filename, kind, note=note)
+        if not isinstance(note, Problem):
+            entry.open = partial(opened.open, info)
+            entry.check = partial(zips.verify, opened, info, budget, limits)
+        entry.size = 0 if note else info.file_size
+        entries.append(entry)
+    counts = Counter(entry.path for entry in entries)
+    for name in (name for name, count in counts.items() if count > 1):
+        reason = f"is in the ZIP {counts[name]} times under the same name; each was read"
+        entries.append(_note(Skipped, f"{source_of_zip}/{clean(name)}", name, reason))
+    return _in_order(entries, limits)
+
+
+def _note_of_member(info: zipfile.ZipInfo, source: str, kind: Kind, overlaps: set[int]) -> Problem | Skipped | None:
+    if kind == "side" and not zips.is_encrypted(info):
+        return Skipped(source, _NO_CONVERSATIONS)
+    if zips.is_link(info):
+        return Skipped(source, _LINK)
+    if info.header_offset in overlaps:
+        return Problem(source, _OVERLAP)
+    return Problem(source, _LOCKED) if zips.is_encrypted(info) else None
+
+
+def _note(kind: type[Problem | Skipped], source: str, path: str, reason: str) -> Entry:
+    return Entry(clean(source), path, "side", note=kind(clean(source), reason))
+
+
+def _in_order(entries: list[Entry], limits: Limits) -> list[Entry]:
+    missing = [note for entry in entries if entry.open for note in _missing_shards(entry, entries, limits)]
+    return sorted([*missing, *entries], key=lambda entry: order(entry.path))
+
+
+def _missing_shards(manifest: Entry, entries: Iterable[Entry], limits: Limits) -> Iterator[Entry]:
+    """Expect conversations in the files that a manifest names, and report each that is not there."""
+    files = manifest_files(manifest.path)
+    if files is None:
+        return
+    by_path = {entry.path: entry for entry in entries if entry.kind == "json"}
+    folder, root = (whole.rpartition("/")[0] for whole in (manifest.path, manifest.source))
+    try:
+        named = files.shards(_manifest_text(manifest, limits))
+    except (Unusable, *zips.READ_ERRORS) as error:
+        reason = f"cannot be used as the list of the export's files ({error})"
+        yield _note(Problem, manifest.source, manifest.path, reason)
+        return
+    for file in named:
+        path = f"{folder}/{file}" if folder else file
+        if path in by_path:
+            by_path[path].is_expected = True
+        else:
+            reason = "is missing, though the export's manifest names it; its conversations could not be read"
+            yield _note(Problem, f"{root}/{clean(file)}", path, reason)
+
+
+def _manifest_text(entry: Entry, limits: Limits) -> bytes:
+    if entry.check:
+        entry.check()
+    if entry.open is None:
+        raise Unusable("it has no content")
+    with entry.open() as file:
+        text = file.read(limits.manifest + 1)
+    if len(text) > limits.manifest:
+        raise Unusable("it is too large")
+    return text

@@ -1,0 +1,80 @@
+"""How a service's conversations look in files, and what its export calls the files.
+
+A service is one ``Recogniser`` in a module of its own (``chatgpt_export``) and one more entry in
+``shapes.RECOGNISERS``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mirror.archive.items import Origin
+
+# Where a value was met: by itself, in a list, in one page of a list, or as a bare list of messages.
+Container = Literal["none", "list", "page", "messages"]
+# A conversation with its messages; only what a list says of one; something else.
+Recognised = Literal["yes", "hollow", "no"]
+PayloadAndText = tuple[dict[str, Any], bytes]
+
+_NO_NAME = re.compile(r"(?!)")
+
+
+def _no_shards(_: bytes) -> list[str]:
+    raise ValueError("names no files")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFiles:
+    """What a service's export calls its files.
+
+    ``conversations``: files of conversations, by their whole name. ``without_conversations``: files that hold other
+    things, in lower case. ``assets``, ``asset_folders``: what people uploaded, which may itself be JSON or a ZIP.
+    ``manifest``: the file that lists the others; ``shards`` returns the files of conversations that one names, and
+    raises ValueError where it is another kind of file.
+    """
+
+    conversations: re.Pattern[str] = _NO_NAME
+    without_conversations: frozenset[str] = frozenset()
+    assets: re.Pattern[str] = _NO_NAME
+    asset_folders: frozenset[str] = frozenset()
+    manifest: str | None = None
+    shards: Callable[[bytes], list[str]] = _no_shards
+
+
+def _always_export(*_: object, **__: object) -> Origin:
+    return "export"
+
+
+@dataclass(frozen=True, slots=True)
+class Recogniser:
+    """How one service's conversations look in a file. No function raises, whatever JSON it is given.
+
+    ``recognises`` tells a conversation. ``is_message`` tells one of its messages, for lists of messages without
+    anything around them; ``conversation_of`` makes a conversation of such a list and its text, None where it is
+    evidently not one. ``origin_of`` tells an export's conversation from a captured answer by the payload, its container
+    and ``is_export_file``. ``lists``: names under which an object holds a list of conversations; ``message_keys``:
+    names under which a conversation holds its messages; ``id_keys``: names of its id, the first of them also used by
+    what is wrapped around a conversation.
+    """
+
+    provider: str
+    recognises: Callable[[object], Recognised]
+    is_message: Callable[[object], bool] = field(default=lambda _: False)
+    conversation_of: Callable[[list[Any], bytes], PayloadAndText | None] = field(default=lambda *_: None)
+    origin_of: Callable[..., Origin] = _always_export
+    lists: dict[str, Container] = field(default_factory=dict)
+    message_keys: tuple[str, ...] = ()
+    id_keys: tuple[str, ...] = ("id",)
+    files: ExportFiles = field(default_factory=ExportFiles)
+
+
+def with_id(payload: dict[str, Any], raw: bytes, key: str, value: str) -> PayloadAndText:
+    """Add an id at the end of a conversation that has none."""
+    named = {key: value}
+    return {**payload, **named}, raw[:-1] + b"," + json.dumps(named)[1:].encode()

@@ -1,0 +1,123 @@
+"""JSON as bytes: parsed without loss, and cut into the exact text of the values in it.
+
+A payload is stored as it came, so its text is cut out of the answer or file around it and never written anew. All of
+JSON's structure is ASCII, so UTF-8 can be scanned as bytes. A compiled pattern jumps from bracket to bracket over
+numbers, names and whole strings; Python only keeps the stack of brackets.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# One value that is neither an object nor an array: a string, or whatever ends before the next structural character.
+SCALAR = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[^\s,{}\[\]"]++', re.DOTALL)
+_TO_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
+_NOT_BLANK = re.compile(rb"\S")
+_TO_VALUE = re.compile(rb"[\s,]*+")
+_TO_NAMED_VALUE = re.compile(rb'[\s,]*+(?:"((?:[^"\\]|\\.)*+)"\s*+:\s*+)?', re.DOTALL)
+_QUOTE = ord('"')
+_OPENER_OF = {ord("}"): ord("{"), ord("]"): ord("[")}
+
+
+def parse_json(raw: bytes) -> Any:
+    """Parse JSON text; raises ValueError, whose words complete a sentence about the text.
+
+    A byte that is not UTF-8 becomes a lone surrogate, from which the same byte can be made again.
+    """
+    try:
+        return json.loads(raw.decode("utf-8", "surrogateescape"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is not valid JSON: {error.msg} (character {error.pos:,} of it)") from error
+    except ValueError as error:  # Python refuses to convert numbers of more than 4,300 digits
+        raise ValueError("holds a number of thousands of digits") from error
+    except RecursionError as error:
+        raise ValueError("is nested too deeply") from error
+
+
+class UnpairedBracketError(ValueError):
+    """A closing bracket has no opening one of its kind, so where the value ends cannot be known."""
+
+
+@dataclass(slots=True)
+class BracketScan:
+    """How far the search for an object's or array's end has come; it can go on with more text.
+
+    ``at``: offset of the next byte to look at. ``deepest``: levels of brackets met.
+    """
+
+    at: int = 0
+    open_brackets: bytearray = field(default_factory=bytearray)
+    deepest: int = 0
+
+    def run(self, text: bytes, base: int = 0) -> bool:
+        """Go on in ``text`` from ``base + at``; return False where it ends before the value does.
+
+        Raises UnpairedBracketError.
+        """
+        at, open_brackets = base + self.at, self.open_brackets
+        while True:
+            match = _TO_BRACKET.match(text, at)
+            at = match.end() if match else at
+            if at >= len(text) or text[at] == _QUOTE:  # a quotation mark here opens a string whose end is not there yet
+                self.at = at - base
+                return False
+            opener = _OPENER_OF.get(text[at])
+            if opener is None:
+                open_brackets.append(text[at])
+                self.deepest = max(self.deepest, len(open_brackets))
+            elif not open_brackets or open_brackets.pop() != opener:
+                raise UnpairedBracketError
+            at += 1
+            if not open_brackets:
+                self.at = at - base
+                return True
+
+
+class Member(NamedTuple):
+    """One value in an object or array: its name or index, and where its text starts and ends."""
+
+    name: str | int
+    start: int
+    end: int
+
+
+def members(raw: bytes, start: int = 0) -> Iterator[Member]:
+    """Yield the values of the object or array at ``start`` of a valid JSON text, in order."""
+    at, index = start + 1, 0
+    is_object = raw[start] == ord("{")
+    opening = _TO_NAMED_VALUE if is_object else _TO_VALUE
+    while True:
+        match = opening.match(raw, at)
+        at = match.end() if match else at
+        if raw[at] in b"}]":
+            return
+        name = parse_json(b'"' + match[1] + b'"') if is_object and match else index
+        end = _value_end(raw, at)
+        yield Member(name, at, end)
+        at, index = end, index + 1
+
+
+def _value_end(raw: bytes, at: int) -> int:
+    if raw[at] in b"{[":
+        scan = BracketScan(at)
+        scan.run(raw)
+        return scan.at
+    scalar = SCALAR.match(raw, at)
+    return scalar.end() if scalar else len(raw)
+
+
+def element_texts(raw: bytes, name: str) -> list[bytes]:
+    """Return the exact text of each element of an array, or of an object's array under ``name``.
+
+    ``raw`` is a valid JSON text of that form. Of a repeated name the last one counts, as it does for the parser.
+    """
+    start = next(first.start() for first in _NOT_BLANK.finditer(raw))
+    if raw[start] == ord("{"):
+        start = {member.name: member.start for member in members(raw, start)}[name]
+    return [raw[member.start : member.end] for member in members(raw, start)]
