@@ -8,6 +8,7 @@ all decide here, so the same payloads always make the same rows. No SQL, no cloc
 
 from __future__ import annotations
 
+import json
 import zlib
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,7 @@
-"""A conversation as Markdown that reads well, in a pager, an editor or a notes program; or as JSON.
+"""A conversation as Markdown for a pager, an editor or a notes program, or as JSON.
 
-What the person said and what the service answered stand as they are, being Markdown already. Code, output and canvas
-documents are fenced, thoughts quoted and shortened, and what happened behind the scenes is left out unless asked for.
+Prompts and answers are Markdown already and stay as they are. Code, output and canvas documents are fenced, thoughts
+are quoted and shortened, and hidden messages are left out unless asked for.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from mirror.terminal import local_day, local_time, safe
-from mirror.terminal import to_json as safe_json
+from mirror.services import speaker_of
+from mirror.terminal import local_day, local_time, safe, to_json
+from mirror.text import fenced, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,69 +22,58 @@ if TYPE_CHECKING:
 
 _FENCED = frozenset({"code", "output", "canvas"})
 _QUOTED = frozenset({"reasoning", "quote", "context"})
-_SPEAKERS = {"user": "You", "assistant": "ChatGPT", "tool": "Tool", "system": "System", "developer": "Developer"}
-_LONGEST_THOUGHT = 200  # characters of a thought unless hidden messages were asked for
+_SPEAKERS = {"user": "You", "tool": "Tool", "system": "System", "developer": "Developer"}
+_LONGEST_THOUGHT = 200  # characters unless hidden messages are asked for; by judgement: enough to see what it is about
 _KILO = 1024
 
 
-def markdown(
+def conversation_markdown(
     view: ConversationView, messages: Iterable[MessageView], *, all_branches: bool = False, hidden: bool = False
 ) -> str:
     """Return a conversation as Markdown, safe for a terminal, ending in a newline.
 
-    ``messages`` as ``threads.messages`` gives them. ``all_branches`` adds a heading where a branch begins; ``hidden``
+    ``messages`` as ``threads.messages`` returns them. ``all_branches`` adds a heading where a branch begins; ``hidden``
     adds what the service's pages leave out, and whole thoughts.
     """
-    blocks = [f"# {one_line(view.title or 'Untitled')}", _facts(view)]
-    speaker = ""
+    service = speaker_of(view.provider)
+    blocks = [f"# {one_line(view.title or 'Untitled')}", _description(view, service)]
+    previous = ""
     heading = ""
     for message in messages:
         if all_branches and message.branch:
-            heading = _branch_heading(message)
+            heading = _branch_heading(message, service)
         if not _is_shown(message, hidden=hidden):
             continue
         if heading:
             blocks.append(heading)
-            speaker = heading = ""
-        speaking = turn(message)
-        if speaking != speaker:
-            blocks.append(_turn_heading(speaking, message))
-            speaker = speaking
-        blocks += _body(message, hidden=hidden)
+            previous = heading = ""
+        speaker = speaker_name(message, view.provider)
+        if speaker != previous:
+            blocks.append(_turn_heading(speaker, message))
+            previous = speaker
+        blocks += _body(message, service, hidden=hidden)
     return safe("\n\n".join(block for block in blocks if block), newlines=True) + "\n"
 
 
-def to_json(view: ConversationView, messages: Iterable[MessageView]) -> str:
+def conversation_json(view: ConversationView, messages: Iterable[MessageView]) -> str:
     """Return a conversation and its messages as one JSON object, safe for a terminal."""
-    return safe_json({**asdict(view), "messages": [asdict(message) for message in messages]}, indent=2)
+    return to_json({**asdict(view), "messages": [asdict(message) for message in messages]}, indent=2)
 
 
-def fenced(text: str) -> str:
-    """Return text in a fence that nothing in it can close."""
-    longest = max((len(run) for run in re.findall("`{3,}", text)), default=2)
-    fence = "`" * (longest + 1)
-    return f"{fence}\n{text.rstrip()}\n{fence}"
-
-
-def _facts(view: ConversationView) -> str:
+def _description(view: ConversationView, service: str) -> str:
     began, ended = local_day(view.created_at), local_day(view.updated_at)
-    facts = [
+    parts = [
         began if began == ended or not ended else f"{began} to {ended}",
         view.model,
         f"project {view.project}" if view.project else None,
         view.gpt,
         "archived" if view.is_archived else None,
         "starred" if view.is_starred else None,
-        f"deleted at the service {local_day(view.deleted_at)}, kept here" if view.deleted_at else None,
-        f"missing from the lists since {local_day(view.missing_since)}" if view.missing_since else None,
+        f"deleted on {service} {local_day(view.deleted_at)}, kept in this mirror" if view.deleted_at else None,
+        f"missing from {service}'s lists since {local_day(view.missing_since)}" if view.missing_since else None,
         f"<{view.url}>",
     ]
-    return " · ".join(one_line(fact) for fact in facts if fact)
-
-
-def one_line(text: str) -> str:
-    """Return text in one line."""
-    return " ".join(text.split())
+    return " · ".join(one_line(part) for part in parts if part)
 
 
 def _is_shown(message: MessageView, *, hidden: bool) -> bool:
@@ -93,10 +83,12 @@ def _is_shown(message: MessageView, *, hidden: bool) -> bool:
     return has_something and (not message.is_hidden or message.kind == "reasoning")
 
 
-def turn(message: MessageView) -> str:
-    """Return who speaks: what an assistant thinks, runs and says in a row is one turn."""
+def speaker_name(message: MessageView, provider: str) -> str:
+    """Return who speaks; all that an assistant thinks, runs and says has one name."""
+    if message.role == "assistant":
+        return speaker_of(provider)
     if message.role == "tool":
-        return one_line(message.author or "") or "Tool"
+        return one_line(message.author or "") or _SPEAKERS["tool"]
     return _SPEAKERS.get(message.role or "", one_line(message.author or message.role or "") or "Unknown")
 
 
@@ -105,54 +97,52 @@ def _turn_heading(speaker: str, message: MessageView) -> str:
     return "## " + " · ".join(part for part in (speaker, model, local_time(message.created_at)) if part)
 
 
-def _branch_heading(message: MessageView) -> str:
+def _branch_heading(message: MessageView, service: str) -> str:
     branch = message.branch
     if branch is None:
         return ""
-    what = "the branch shown at the service" if branch.is_visible else "left behind"
+    what = f"the branch shown on {service}" if branch.is_visible else f"not shown on {service}"
     return f"---\n\n**{branch.number} of {branch.of}** · {what}"
 
 
-def _body(message: MessageView, *, hidden: bool) -> Iterator[str]:
+def _body(message: MessageView, service: str, *, hidden: bool) -> Iterator[str]:
     notes = []
     if message.removed_at:
-        notes.append(f"removed at the service, seen {local_day(message.removed_at)}; kept here")
+        notes.append(f"removed on {service}, noticed {local_day(message.removed_at)}, kept in this mirror")
     if hidden and message.is_hidden:
-        notes.append(f"hidden at the service ({message.kind})")
+        notes.append(f"hidden on {service} ({message.kind})")
     if notes:
         yield f"*[{'; '.join(notes)}]*"
-    text = said(message)
+    text = text_without_file_names(message)
     if text.strip():
-        yield _text(message.kind, text, whole=hidden)
+        yield _formatted(message.kind, text, whole=hidden)
     yield "\n".join(f"- {file_line(attachment)}" for attachment in message.attachments)
-    yield "\n".join(f"- {_link(url, title)}" for url, title in sources(message))
+    yield "\n".join(f"- {_source_link(url, title)}" for url, title in unlinked_sources(message))
 
 
-def _text(kind: str, text: str, *, whole: bool) -> str:
+def _formatted(kind: str, text: str, *, whole: bool) -> str:
     if kind in _FENCED:
-        return fenced(text)
+        return fenced(text.rstrip())
     if kind in _QUOTED:
-        shown = text
-        if kind == "reasoning" and not whole and len(text) > _LONGEST_THOUGHT:
-            shown = one_line(text)[:_LONGEST_THOUGHT].rstrip() + "…"
-        return "\n".join(f"> {line}".rstrip() for line in shown.split("\n"))
+        is_long = kind == "reasoning" and not whole and len(text) > _LONGEST_THOUGHT
+        quoted = one_line(text)[:_LONGEST_THOUGHT].rstrip() + "…" if is_long else text
+        return "\n".join(f"> {line}".rstrip() for line in quoted.split("\n"))
     return text
 
 
-def said(message: MessageView) -> str:
-    """Return a message's text without the lines that only name an attachment: these are listed after it."""
-    listed = {f"[{attachment.kind}: {attachment.name}]" for attachment in message.attachments}
-    lines = message.text.split("\n") if listed else [message.text]
-    return "\n".join(line for line in lines if line not in listed).strip("\n")
+def text_without_file_names(message: MessageView) -> str:
+    """Return a message's text without the lines that only name an attachment, listed after it."""
+    names = {f"[{attachment.kind}: {attachment.name}]" for attachment in message.attachments}
+    lines = message.text.split("\n") if names else [message.text]
+    return "\n".join(line for line in lines if line not in names).strip("\n")
 
 
 def file_line(attachment: Attachment) -> str:
-    """Return what is known of an attachment."""
+    """Return an attachment's kind and name, and its type and size where they are known."""
     size = "" if attachment.size is None else _size(attachment.size)
-    facts = ", ".join(part for part in (one_line(attachment.mime_type or ""), size) if part)
-    return f"{attachment.kind}: {one_line(attachment.name or attachment.id or 'unnamed')}" + (
-        f" ({facts})" if facts else ""
-    )
+    known = ", ".join(part for part in (one_line(attachment.mime_type or ""), size) if part)
+    name = one_line(attachment.name or attachment.id or "unnamed")
+    return f"{attachment.kind}: {name}" + (f" ({known})" if known else "")
 
 
 def _size(size: int) -> str:
@@ -161,16 +151,16 @@ def _size(size: int) -> str:
     return f"{size / _KILO:,.0f} kB" if size < _KILO * _KILO else f"{size / _KILO / _KILO:,.1f} MB"
 
 
-def sources(message: MessageView) -> Iterator[tuple[str, str]]:
-    """Yield the pages that the text itself does not link, each once."""
-    told: set[str] = set()
+def unlinked_sources(message: MessageView) -> Iterator[tuple[str, str]]:
+    """Yield address and title of the pages that the text itself does not link, each once."""
+    seen: set[str] = set()
     for link in message.links:
-        if link.url not in told and link.url not in message.text:
-            told.add(link.url)
+        if link.url not in seen and link.url not in message.text:
+            seen.add(link.url)
             yield link.url, link.title or ""
 
 
-def _link(url: str, title: str) -> str:
+def _source_link(url: str, title: str) -> str:
     address = re.sub(r"[\s<>]", lambda match: f"%{ord(match[0]):02X}", url)
     label = re.sub(r"([\[\]\\])", r"\\\1", one_line(title))
     return f"[{label}](<{address}>)" if label else f"<{address}>"

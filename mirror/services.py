@@ -6,7 +6,7 @@ Nothing else outside a service's own packages knows a host, the form of an addre
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 
@@ -16,6 +16,8 @@ class Service:
 
     ``provider`` is the value of the ``provider`` columns; ``name`` is what a person calls it, and its assistant when it
     speaks. ``home_url`` has no slash at its end. The paths hold ``{id}`` where the id goes; None: it has no such page.
+    ``tool_languages``: in which language the assistant writes to a tool, by the tool's name, so that a page can colour
+    it; a document that is written in Markdown is laid out as such.
     """
 
     provider: str
@@ -24,6 +26,7 @@ class Service:
     conversation_path: str
     project_path: str | None = None
     gpt_path: str | None = None
+    tool_languages: dict[str, str] = field(default_factory=dict)
 
     def conversation_url(self, conversation_id: str) -> str:
         """Return the address at which a person opens a conversation."""
@@ -46,6 +49,7 @@ SERVICES: dict[str, Service] = {
         conversation_path="/c/{id}",
         project_path="/g/{id}/project",
         gpt_path="/g/{id}",
+        tool_languages={"python": "python", "container.exec": "bash", "canmore.create_textdoc": "markdown"},
     ),
 }
 
@@ -58,6 +62,12 @@ def service_of(provider: str) -> Service:
 def speaker_of(provider: str) -> str:
     """Return what the assistant is called on a page; an unknown provider's own word for itself."""
     return SERVICES[provider].name if provider in SERVICES else provider
+
+
+def tool_language(provider: str, *tools: str | None) -> str:
+    """Return the language that the first known of these tools is written to in, empty if none is."""
+    known = SERVICES[provider].tool_languages if provider in SERVICES else {}
+    return next((known[tool] for tool in tools if tool in known), "")
 
 
 def conversation_id_in(address: str) -> str | None:

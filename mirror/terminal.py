@@ -1,8 +1,8 @@
-r"""Printing that is safe and pleasant: content can say anything, and a terminal obeys what it understands.
+r"""Safe printing to a terminal, and stored times in local time.
 
-Titles and messages come from a service, from web pages it read and from files people sent. An escape sequence among
-them could recolour, retitle or rewrite the screen, a bidirectional override could make a line read as another. So
-whatever acts instead of showing is shown as what it is, ``\x1b`` or ``\u202e``; writing of every script stays whole.
+Titles and messages come from a service, from web pages that it read and from files that people sent. An escape sequence
+in them could recolour, retitle or rewrite the screen, a bidirectional override could make a line read as another one.
+Such characters are printed as escapes, ``\x1b`` or ``\u202e``; text in any script is printed unchanged.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ _FLAG = "\U0001f3f4[\U000e0061-\U000e007a\U000e0030-\U000e0039]{3,6}\U000e007f" 
 
 
 def safe(text: str, *, newlines: bool = False) -> str:
-    """Return text in which nothing acts on a terminal, escapes made visible; the text itself where it is harmless.
+    """Return text with every character that acts on a terminal as a visible escape.
 
     One line unless ``newlines``: then line feeds and tabs stay, and CR LF becomes a line feed.
     """
-    return _shown(text.replace("\r\n", "\n") if newlines else text, "\n\t" if newlines else "", _escape)
+    return _escaped(text.replace("\r\n", "\n") if newlines else text, "\n\t" if newlines else "", _escape)
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
-    """Return JSON that is readable and safe on a terminal: what would act is written as a JSON escape."""
+    """Return JSON that is readable and safe on a terminal; what would act is a JSON escape."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
-    return _shown(
+    return _escaped(
         text, "\n" if indent else "", lambda character: json.dumps(character)[1:-1].replace("\x7f", "\\u007f")
     )
 
 
-def _shown(text: str, allowed: str, escape: Callable[[str], str]) -> str:
+def _escaped(text: str, allowed: str, escape: Callable[[str], str]) -> str:
     if text.isprintable():  # quick, and true of nearly every line
         return text
     unsafe = "".join(c for c in set(text) if unicodedata.category(c) in _UNSAFE and c not in allowed)
@@ -61,7 +61,7 @@ def _replacement(match: re.Match[str], escape: Callable[[str], str]) -> str:
 
 
 def _joins(text: str, at: int) -> bool:
-    """Tell whether a joiner stands where writing or emoji need it; alone or in a row it only hides something."""
+    """Tell whether a script or an emoji needs a joiner here; elsewhere it only hides something."""
     before, after = text[max(0, at - 2) : at].rstrip(_VARIATION)[-1:], text[at + 1 : at + 2]
     if not before:
         return False
@@ -82,9 +82,9 @@ def _escape(character: str) -> str:
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    r"""Print text, made safe, in whatever the stream can write: in an ASCII locale ``é`` comes out as ``\xe9``.
+    r"""Print text, made safe, in the stream's encoding; in ASCII ``é`` is printed as ``\xe9``.
 
-    A stream that is closed takes nothing and is no error; BrokenPipeError is left to the command, which ends quietly.
+    To a closed stream nothing is printed, without an error. BrokenPipeError is left to the command, which ends quietly.
     """
     stream: IO[str] | None = sys.stderr if err else sys.stdout
     if stream is None or stream.closed:
@@ -94,17 +94,17 @@ def echo(text: str, *, err: bool = False) -> None:
 
 
 def is_interactive(stream: IO[Any] | None) -> bool:
-    """Tell whether a person is at the other end; a missing or closed stream has nobody."""
+    """Tell whether a stream is a terminal; a missing or closed one is not."""
     return stream is not None and not stream.closed and stream.isatty()
 
 
 def local_day(iso: str | None) -> str:
-    """Return the day of a stored UTC time on this machine's calendar, ``2025-03-01``; empty where there is none."""
+    """Return the day of a stored UTC time in local time, ``2025-03-01``; empty where there is none."""
     return local_time(iso)[:10]
 
 
 def local_time(iso: str | None) -> str:
-    """Return a stored UTC time to the minute as this machine's clock showed it, ``2025-03-01 14:05``; or empty."""
+    """Return a stored UTC time in local time to the minute, ``2025-03-01 14:05``, or empty."""
     try:
         return datetime.fromisoformat(iso or "").astimezone().strftime("%Y-%m-%d %H:%M")
     except (ValueError, OverflowError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from commands import run
@@ -12,9 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mirror.simulator.story.demo_account import UNIQUE_WORDS
-from mirror.store.search.candidates import Query
-from mirror.store.search.query import parse
+from mirror.store.search.query import Query, parse_words
 from mirror.store.search.search import Filters, search
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 # What a person would type, and the conversation that they mean.
 JUDGED = {
@@ -71,35 +75,36 @@ SPELLINGS = [
 
 
 @pytest.fixture(scope="module")
-def mirror(demo):
+def mirror(demo: tuple[Path, str]) -> Iterator[sqlite3.Connection]:
     """A reading connection to the demo's mirror."""
     with closing(sqlite3.connect(f"file:{demo[0] / 'chats.db'}?mode=ro", uri=True)) as conn:
+        conn.row_factory = sqlite3.Row
         yield conn
 
 
 @pytest.mark.parametrize(("kind", "word"), UNIQUE_WORDS.items())
-def test_every_kind_of_content_is_found(mirror, kind, word):
-    """One word that stands once, in each kind of content: its conversation is found, whatever branch holds it."""
+def test_every_kind_of_content_is_found(mirror: sqlite3.Connection, kind: str, word: str) -> None:
+    """A word that occurs once in a kind of content finds its conversation, on any branch."""
     assert len(search(mirror, word).hits) == 1, f"{word} of {kind}"
     assert len(search(mirror, word, Filters(branches="all")).hits) == 1
 
 
-def test_every_word_of_every_message_is_found(mirror):
-    """Some words of each message, hidden and abandoned ones, too, as written: the message is among the finds."""
+def test_every_word_of_every_message_is_found(mirror: sqlite3.Connection) -> None:
+    """Some words of each message, also hidden and abandoned ones, find that message."""
     lost = []
     for rowid, text in mirror.execute("SELECT rowid, text FROM messages WHERE text <> ''"):
-        words = [word for word in dict.fromkeys(text.split()) if parse(word) and not set('"*-') & set(word)]
+        words = [word for word in dict.fromkeys(text.split()) if parse_words(word) and not set('"*-') & set(word)]
         for word in words[:: max(1, len(words) // 4)][:5]:
             sides = Query.of(mirror, word).wanted
             lost += [(rowid, word) for side in sides if rowid not in _rowids(mirror, *side)]
     assert lost == []
 
 
-def _rowids(conn, table, match):
+def _rowids(conn: sqlite3.Connection, table: str, match: str) -> set[int]:
     return {row[0] for row in conn.execute(f"SELECT rowid FROM {table} WHERE {table} MATCH ?", (match,))}
 
 
-def test_the_right_conversation_comes_first(mirror):
+def test_the_right_conversation_comes_first(mirror: sqlite3.Connection) -> None:
     """The mean of 1 / rank over what was judged is close to 1, and nothing that is meant is far."""
     ranks = {}
     for typed, title in JUDGED.items():
@@ -110,8 +115,8 @@ def test_the_right_conversation_comes_first(mirror):
 
 
 @pytest.mark.parametrize("typed", SPELLINGS)
-def test_odd_spellings_are_found_as_typed(tmp_path, typed):
-    """Apostrophes, signs, dots and accents: a message that says so is found in the terminal, the other one is not."""
+def test_odd_spellings_are_found_as_typed(tmp_path: Path, typed: str) -> None:
+    """Apostrophes, symbols, dots and accents find the message that has them, and no other."""
     chat = {"title": "x", "mapping": {"n": {"id": "n", "message": _message(f"Please explain {typed} to me")}}}
     other = {"title": "y", "mapping": {"n": {"id": "n", "message": _message("Nothing of the kind")}}}
     (tmp_path / "chats.json").write_text(json.dumps([{"id": "c1", **chat}, {"id": "c2", **other}]))
@@ -121,7 +126,7 @@ def test_odd_spellings_are_found_as_typed(tmp_path, typed):
     assert [json.loads(line)["conversation_id"] for line in out.splitlines()] == ["c1"]
 
 
-def _message(text):
+def _message(text: str) -> dict[str, Any]:
     return {"id": "n", "author": {"role": "user"}, "content": {"content_type": "text", "parts": [text]}}
 
 
@@ -139,7 +144,7 @@ def _message(text):
     latest=st.booleans(),
 )
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_search_with_filters_fails(mirror, typed, filters, latest):
+def test_no_search_with_filters_fails(mirror: sqlite3.Connection, typed: str, filters: Filters, latest: bool) -> None:
     """Whatever is typed and ticked is answered, and no find breaks its filters."""
     for hit in search(mirror, typed, filters, latest=latest, facets=True).hits:
         for passage in hit.passages:

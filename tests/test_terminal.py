@@ -1,4 +1,4 @@
-"""What reaches a terminal: all writing, and nothing that acts."""
+"""What reaches a terminal: text in any script, and nothing that acts."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 @given(st.text(st.characters(), max_size=60))
-def test_nothing_that_acts_comes_through(text):
-    """Whatever a title holds, the printed line has no control, format character or half surrogate but joiners."""
+def test_nothing_that_acts_comes_through(text: str) -> None:
+    """A printed line has no control or format character and no lone surrogate, only joiners."""
     shown = safe(text)
     assert {c for c in shown if unicodedata.category(c) in UNSAFE} <= set("\u200c\u200d")
     assert safe(shown) == shown
@@ -42,7 +42,7 @@ def test_nothing_that_acts_comes_through(text):
         ("x\U000e0041\U000e0042", "x\\U000e0041\\U000e0042"),
     ],
 )
-def test_what_acts_is_shown_as_what_it_is(text, shown):
+def test_what_acts_is_shown_as_what_it_is(text: str, shown: str) -> None:
     """Escape sequences, bidirectional tricks and hidden characters are visible."""
     assert safe(text) == shown
 
@@ -58,18 +58,18 @@ def test_what_acts_is_shown_as_what_it_is(text, shown):
         "a\u00a0b\u3000c",
     ],
 )
-def test_writing_and_emoji_stay_whole(text):
+def test_writing_and_emoji_stay_whole(text: str) -> None:
     """Joiners in emoji and in the scripts that spell with them are kept."""
     assert safe(text) == text
 
 
-def test_lines_stay_lines_where_asked():
+def test_lines_stay_lines_where_asked() -> None:
     """Several lines are printed as such, Windows' ends of lines too, a lone return never."""
     assert safe("a\r\nb\n\tc\rd", newlines=True) == "a\nb\n\tc\\rd"
 
 
 @given(st.recursive(st.text(st.characters(exclude_categories=["Cs"])), st.lists, max_leaves=5))
-def test_json_is_the_same_json_and_safe(value):
+def test_json_is_the_same_json_and_safe(value: object) -> None:
     """A program reads what was stored; a terminal is not moved."""
     for indent in (None, 2):
         text = to_json(value, indent=indent)
@@ -77,7 +77,7 @@ def test_json_is_the_same_json_and_safe(value):
         assert safe(text, newlines=True) == text
 
 
-def test_an_ascii_terminal_gets_escapes(monkeypatch):
+def test_an_ascii_terminal_gets_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
     """In an ASCII locale printing does not fail."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", stream)
@@ -87,15 +87,15 @@ def test_an_ascii_terminal_gets_escapes(monkeypatch):
 
 
 @pytest.mark.parametrize("closing", ["sys.stdout.close()", "sys.stdout = None"])
-def test_a_closed_stream_is_no_error(closing):
-    """Nobody listens: nothing is said, nothing fails."""
+def test_a_closed_stream_is_no_error(closing: str) -> None:
+    """Where nobody listens nothing is printed, and nothing fails."""
     code = f"import sys; from mirror.terminal import echo, is_interactive; {closing}; echo('x'); "
     code += "sys.exit(is_interactive(sys.stdout))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_only_a_terminal_is_interactive():
+def test_only_a_terminal_is_interactive() -> None:
     """A pipe or a file has no person at its end; a terminal has."""
     assert not is_interactive(io.StringIO())
     assert not is_interactive(None)
@@ -104,7 +104,7 @@ def test_only_a_terminal_is_interactive():
         assert is_interactive(stream)
 
 
-def test_days_are_the_persons_own(monkeypatch):
+def test_days_are_the_persons_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Late at night in New York it is still yesterday."""
     monkeypatch.setenv("TZ", "America/New_York")
     time.tzset()

@@ -1,6 +1,7 @@
-"""Who may see what, and reading it: the one place where the two Datasettes differ for a page of ours.
+"""Who may see what, and reading a database in a thread.
 
-Datasette checks nothing for a route of a plugin, so that each page states the tables that it reads.
+The one module of the pages in which Datasette 0.65 and 1.0 differ. Datasette checks no permissions for a plugin's
+routes, so each page of ours names the tables that it reads.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
-CHATS = ("conversations", "messages", "links", "attachments", "projects", "gpts", "accounts")
+CHAT_TABLES = ("conversations", "messages", "links", "attachments", "projects", "gpts", "accounts")
 
 
 class TooLongError(Exception):
@@ -26,25 +27,25 @@ class TooLongError(Exception):
 
 
 class UnreadableError(Exception):
-    """SQLite cannot read what a page needs: the file is damaged, or lacks a table."""
+    """SQLite cannot read what a page needs: the file is damaged, or a table is missing."""
 
 
 def database_of(datasette: Any, request: Any) -> str:
-    """Return the database that a request names; NotFound if it is none of ours."""
+    """Return the database that a request names; NotFound if it is not a mirror."""
     name = tilde_decode(request.url_vars["database"])
     if name not in mirrors(datasette).settings or name not in datasette.databases:
         raise NotFound(f"No chatmirror database {name}")
     return str(name)
 
 
-async def ensure(datasette: Any, request: Any, database: str, tables: Sequence[str]) -> None:
+async def ensure_allowed(datasette: Any, request: Any, database: str, tables: Sequence[str]) -> None:
     """Raise Forbidden unless whoever asks may see all of these tables."""
     for table in tables:
-        if not await allowed(datasette, request, database, table):
+        if not await is_allowed(datasette, request, database, table):
             raise Forbidden(f"view-table {table}")
 
 
-async def allowed(datasette: Any, request: Any, database: str, table: str) -> bool:
+async def is_allowed(datasette: Any, request: Any, database: str, table: str) -> bool:
     """Tell whether whoever asks may see a table."""
     actor = getattr(request, "actor", None)
     if hasattr(datasette, "permission_allowed"):  # 0.65
@@ -61,7 +62,7 @@ async def allowed(datasette: Any, request: Any, database: str, table: str) -> bo
     return bool(await datasette.allowed(action="view-table", resource=resource, actor=actor))
 
 
-async def read(datasette: Any, database: str, job: Callable[[sqlite3.Connection], T], seconds: float) -> T:
+async def read_in_time(datasette: Any, database: str, job: Callable[[sqlite3.Connection], T], seconds: float) -> T:
     """Run a job on a reading connection, in a thread.
 
     TooLongError when its queries take more than ``seconds``, UnreadableError for a damaged file.

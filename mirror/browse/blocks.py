@@ -1,4 +1,4 @@
-"""One message as a piece of a page: its text as safe HTML, folded or open, with what hangs on it."""
+"""One message as a piece of a page: its text as safe HTML, with notes, files and sources."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from mirror import render
-from mirror.browse import markdown
+from mirror.browse import safe_html
+from mirror.services import speaker_of, tool_language
+from mirror.text import one_line
 
 if TYPE_CHECKING:
-    from mirror.browse.pagination import Shown
-    from mirror.store.branches import Fork, Node
+    from mirror.browse.pagination import ShownMessage
+    from mirror.store.branches import Fork, TreeNode
     from mirror.store.threads import MessageView
 
 FOLDED = frozenset({"code", "output", "quote", "canvas", "reasoning", "context"})
-_NAMES = {"output": "Tool output", "quote": "Quoted page", "reasoning": "Reasoning", "context": "Behind the scenes"}
-_LISTED = frozenset({"code", "output"})
-_SUMMARY = 90  # characters of the first line that stand beside a fold
-_LANGUAGES = {"python": "python", "container.exec": "bash", "canmore.create_textdoc": "markdown"}
+_NAMES = {"output": "Tool output", "quote": "Quoted page", "reasoning": "Reasoning", "context": "Context"}
+_LISTINGS = frozenset({"code", "output"})
+_SUMMARY = 90  # characters of the first line beside a fold; by judgement: what fits one line of a desktop page
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A message on the page. ``summary`` is None where it is not folded; ``notes`` say what is special about it."""
+    """A message on the page.
+
+    ``summary`` is None where it is not folded; ``notes`` say what is special about it.
+    """
 
     message: MessageView
     html: Markup
@@ -34,59 +38,61 @@ class Block:
     files: list[str]
     sources: list[tuple[str, str]]
     fork: Fork | None
-    anchors: tuple[Node, ...]
+    anchors: tuple[TreeNode, ...]
 
 
-def block(message: MessageView, one: Shown, *, is_open: bool) -> Block:
-    """Return a message as a piece of the page; ``is_open``: thoughts are not folded."""
+def block_of(message: MessageView, shown: ShownMessage, provider: str, *, has_open_reasoning: bool) -> Block:
+    """Return a message as a piece of the page."""
     return Block(
         message=message,
-        html=_html(message),
+        html=_html(message, provider),
         summary=_summary(message) if message.kind in FOLDED else None,
-        is_open=is_open and message.kind == "reasoning",
-        notes=list(_notes(message)),
+        is_open=has_open_reasoning and message.kind == "reasoning",
+        notes=list(_notes(message, speaker_of(provider))),
         files=[render.file_line(attachment) for attachment in message.attachments],
-        sources=[(url, title or url) for url, title in render.sources(message)],
-        fork=one.fork,
-        anchors=one.anchors,
+        sources=[(url, title or url) for url, title in render.unlinked_sources(message)],
+        fork=shown.fork,
+        anchors=shown.anchors,
     )
 
 
-def _html(message: MessageView) -> Markup:
-    text = render.said(message)
+def _html(message: MessageView, provider: str) -> Markup:
+    text = render.text_without_file_names(message)
     if not text.strip():
         return Markup("")
-    if message.kind in _LISTED and not text.startswith("```"):
-        return markdown.code(text, _language(message, text))
-    if message.kind == "context" or (message.kind == "canvas" and message.recipient != "canmore.create_textdoc"):
-        return markdown.plain(text)
+    if message.kind in _LISTINGS and not text.startswith("```"):
+        return safe_html.code_html(text, _language(message, text, provider))
+    if message.kind == "context":
+        return safe_html.verbatim_html(text)
+    if message.kind == "canvas" and tool_language(provider, message.recipient) != "markdown":
+        return safe_html.verbatim_html(text)
     if message.role == "user" and message.kind == "text":
-        return markdown.prompted(text)
-    return markdown.rendered(text)
+        return safe_html.prompt_html(text)
+    return safe_html.answer_html(text)
 
 
-def _language(message: MessageView, text: str) -> str:
+def _language(message: MessageView, text: str, provider: str) -> str:
     if message.kind != "code":
         return ""
-    stated = _LANGUAGES.get(message.recipient or "") or _LANGUAGES.get(message.author or "")
-    return "json" if not stated and text[:1] in "{[" else stated or ""
+    stated = tool_language(provider, message.recipient, message.author)
+    return "json" if not stated and text[:1] in "{[" else stated
 
 
 def _summary(message: MessageView) -> str:
     tool = message.author if message.role == "tool" else message.recipient
     name = _NAMES.get(message.kind, message.kind.capitalize())
     first = next((line.strip("`#*> ") for line in message.text.split("\n") if line.strip("`#*> ")), "")
-    is_telling = tool and tool != "all" and message.kind in _LISTED
-    parts = (name, tool if is_telling else "", render.one_line(first)[:_SUMMARY])
+    has_tool = tool and tool != "all" and message.kind in _LISTINGS
+    parts = (name, tool if has_tool else "", one_line(first)[:_SUMMARY])
     return " · ".join(part for part in parts if part)
 
 
-def _notes(message: MessageView) -> list[str]:
+def _notes(message: MessageView, service: str) -> list[str]:
     notes = []
     if message.removed_at:
-        notes.append("removed at the service, kept here")
+        notes.append(f"removed on {service}, kept in this mirror")
     if message.is_hidden and message.kind not in FOLDED:
-        notes.append("hidden at the service")
+        notes.append(f"hidden on {service}")
     if message.kind in {"voice", "error", "other"}:
         notes.append({"voice": "spoken", "error": "an error", "other": message.content_type or "other"}[message.kind])
     return notes

@@ -1,8 +1,8 @@
-"""The page of one conversation: turns in reading order, every branch one step away, long ones in pages.
+"""The page of one conversation: turns in reading order, links to every branch, in several pages.
 
-What a person reads stands open; code, tool output, quotes and canvases are folded; thoughts are folded and can be
-opened or left out; what the service hides comes when asked for. Everything is in the address: ``message`` (a node, on
-whose branch the page then is), ``page``, ``reasoning`` (``folded``, ``open``, ``off``) and ``hidden`` (``on``).
+Prompts and answers are open; code, tool output, quotes and canvases are folded; reasoning is folded and can be opened
+or left out; what the service hides is shown on request. All of that is in the address: ``message`` (a node, which the
+page then shows on its branch), ``page``, ``reasoning`` (``folded``, ``open``, ``off``) and ``hidden`` (``on``).
 """
 
 from __future__ import annotations
@@ -15,23 +15,21 @@ from datasette.utils import tilde_decode  # type: ignore[import-untyped] # as ab
 
 from mirror import render
 from mirror.browse import access, databases, pages
-from mirror.browse.blocks import Block, block
-from mirror.browse.pagination import Shown, shown, window
-from mirror.store import branches, threads
+from mirror.browse.blocks import Block, block_of
+from mirror.browse.pagination import ShownMessage, messages_to_show, paginated
+from mirror.services import speaker_of
+from mirror.store import threads
+from mirror.store.branches import path_through, tree_nodes
 
 if TYPE_CHECKING:
     import sqlite3
 
-SECONDS = 20.0
-ASSISTANT = "ChatGPT"
+SECONDS = 20.0  # by judgement: a reader waits no longer for a page
 REASONING = ("folded", "open", "off")
-_NEIGHBOUR = (
-    "SELECT id, title FROM conversations WHERE (updated_at, id) {0} (?, ?) ORDER BY updated_at {1}, id {1} LIMIT 1"
-)
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class PageOptions:
     """What the address asks for."""
 
     message: str | None = None
@@ -40,8 +38,8 @@ class Wishes:
     hidden: bool = False
 
     @classmethod
-    def of(cls, arguments: Any) -> Wishes:
-        """Read them; what makes no sense is as if it were not there."""
+    def of(cls, arguments: Any) -> PageOptions:
+        """Read them; what makes no sense is treated as absent."""
         page, reasoning = arguments.get("page") or "", arguments.get("reasoning")
         return cls(
             message=arguments.get("message"),
@@ -51,7 +49,7 @@ class Wishes:
         )
 
     def query(self, **changes: str | int | None) -> dict[str, str | int | None]:
-        """Return them as a query, some changed."""
+        """Return them as the query of an address, with some changed."""
         stated: dict[str, str | int | None] = {
             "message": self.message,
             "page": self.page,
@@ -63,7 +61,7 @@ class Wishes:
 
 @dataclass(slots=True)
 class Turn:
-    """What one speaker says in a row; what an assistant's tools answer belongs to its turn."""
+    """What one speaker says in a row; the output of an assistant's tools is part of its turn."""
 
     speaker: str
     role: str
@@ -73,18 +71,15 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
-    """The conversation before or after, by time."""
+class ConversationPage:
+    """All that the page shows. ``first`` to ``last`` of ``total`` messages; pages count from 1.
 
-    id: str
-    title: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """All that the page shows. ``first`` to ``last`` of ``total`` messages; pages count from 1."""
+    ``hidden``, ``thoughts`` and ``others``: how many messages of the path are hidden or reasoning, and how many are on
+    other branches.
+    """
 
     view: threads.ConversationView
+    service: str
     turns: list[Turn]
     page: int
     pages: int
@@ -94,68 +89,65 @@ class Reading:
     hidden: int
     thoughts: int
     others: int
-    older: Neighbour | None
-    newer: Neighbour | None
+    neighbours: threads.Neighbours
 
 
-async def show(datasette: Any, request: Any) -> Response:
+async def conversation_page(datasette: Any, request: Any) -> Response:
     """Answer with the page."""
     database = access.database_of(datasette, request)
-    await access.ensure(datasette, request, database, access.CHATS)
+    await access.ensure_allowed(datasette, request, database, access.CHAT_TABLES)
     key = tilde_decode(request.url_vars["id"])
-    wishes = Wishes.of(request.args)
+    options = PageOptions.of(request.args)
     try:
-        reading = await access.read(datasette, database, lambda conn: read(conn, key, wishes), SECONDS)
-    except threads.UnclearReferenceError as error:
-        return pages.sorry(
-            datasette, database, 404, error.message, "It may have another id, or stand in another mirror."
+        page = await access.read_in_time(
+            datasette, database, lambda conn: load_conversation_page(conn, key, options), SECONDS
         )
-    return pages.page(datasette, database, "conversation", r=reading, w=wishes, title=reading.view.title or "Untitled")
+    except threads.UnclearReferenceError as error:
+        advice = "It may have another id, or be in another mirror."
+        return pages.error_page(datasette, database, 404, error.message, advice)
+    title = page.view.title or "Untitled"
+    return pages.render_page(datasette, database, "conversation", page=page, options=options, title=title)
 
 
-def read(conn: sqlite3.Connection, key: str, wishes: Wishes) -> Reading:
+def load_conversation_page(conn: sqlite3.Connection, key: str, options: PageOptions) -> ConversationPage:
     """Read what the page shows; raises UnclearReferenceError for an unknown conversation."""
     view = threads.conversation(conn, key)
-    nodes = branches.nodes(conn, key)
-    way = branches.path(nodes, wishes.message)
-    all_shown = shown(way, hidden=wishes.hidden, reasoning=wishes.reasoning != "off")
-    part = window(all_shown, wishes.page, wishes.message)
-    found = threads.messages_by_rowid(conn, key, [one.node.rowid for one in part.shown])
-    return Reading(
+    nodes = tree_nodes(conn, key)
+    path = path_through(nodes, options.message)
+    shown = messages_to_show(path, hidden=options.hidden, reasoning=options.reasoning != "off")
+    part = paginated(shown, options.page, options.message)
+    messages = threads.messages_by_rowid(conn, key, [one.node.rowid for one in part.messages])
+    not_empty = [step.node for step in path if not step.node.is_empty]
+    return ConversationPage(
         view=view,
-        turns=_turns(part.shown, found, wishes),
+        service=speaker_of(view.provider),
+        turns=_turns(part.messages, messages, view.provider, options),
         page=part.page,
         pages=part.pages,
         first=part.first,
-        last=part.first + len(part.shown) - 1,
-        total=len(all_shown),
-        hidden=sum(1 for step in way if step.node.is_hidden and not step.node.is_empty),
-        thoughts=sum(1 for step in way if step.node.kind == "reasoning"),
-        others=sum(1 for node in nodes if not node.is_empty) - sum(1 for step in way if not step.node.is_empty),
-        older=_neighbour(conn, view, "<", "DESC"),
-        newer=_neighbour(conn, view, ">", "ASC"),
+        last=part.first + len(part.messages) - 1,
+        total=len(shown),
+        hidden=sum(1 for node in not_empty if node.is_hidden),
+        thoughts=sum(1 for step in path if step.node.kind == "reasoning"),
+        others=sum(1 for node in nodes if not node.is_empty) - len(not_empty),
+        neighbours=threads.neighbours(conn, view),
     )
 
 
-def _turns(part: list[Shown], found: dict[int, threads.MessageView], wishes: Wishes) -> list[Turn]:
+def _turns(
+    part: list[ShownMessage], messages: dict[int, threads.MessageView], provider: str, options: PageOptions
+) -> list[Turn]:
     turns: list[Turn] = []
     for one in part:
-        message = found[one.node.rowid]
+        message = messages[one.node.rowid]
         role = "assistant" if message.role == "tool" else message.role or "unknown"
         if not turns or turns[-1].role != role or one.fork or role == "user":
-            speaker = ASSISTANT if role == "assistant" else render.turn(message)
+            speaker = speaker_of(provider) if role == "assistant" else render.speaker_name(message, provider)
             turns.append(Turn(speaker, role, None, message.created_at))
         if message.role == "assistant":
             turns[-1].model = turns[-1].model or message.model
-        turns[-1].blocks.append(block(message, one, is_open=wishes.reasoning == "open"))
+        turns[-1].blocks.append(block_of(message, one, provider, has_open_reasoning=options.reasoning == "open"))
     return turns
-
-
-def _neighbour(conn: sqlite3.Connection, view: threads.ConversationView, sign: str, order: str) -> Neighbour | None:
-    if view.updated_at is None:
-        return None
-    row = conn.execute(_NEIGHBOUR.format(sign, order), (view.updated_at, view.id)).fetchone()
-    return Neighbour(row[0], row[1] or "Untitled") if row else None
 
 
 def can_be_markdown(datasette: Any, database: str, table: str | None, view_name: str) -> bool:
@@ -167,12 +159,12 @@ async def as_markdown(datasette: Any, request: Any, database: str, rows: list[An
     """Answer with a conversation as Markdown; ``?_branches=all`` for all of its branches."""
     if database not in databases.mirrors(datasette).settings or not rows or "id" not in rows[0].keys():  # noqa: SIM118 - a row of SQLite is no dict
         return Response.text("Only a conversation of a chatmirror database can be read as Markdown.", status=404)
-    await access.ensure(datasette, request, database, access.CHATS)
+    await access.ensure_allowed(datasette, request, database, access.CHAT_TABLES)
     key, all_branches = rows[0]["id"], request.args.get("_branches") == "all"
 
-    def markdown(conn: sqlite3.Connection) -> str:
-        found = threads.messages(conn, key, all_branches=all_branches)
-        return render.markdown(threads.conversation(conn, key), found, all_branches=all_branches)
+    def rendered(conn: sqlite3.Connection) -> str:
+        messages = threads.messages(conn, key, all_branches=all_branches)
+        return render.conversation_markdown(threads.conversation(conn, key), messages, all_branches=all_branches)
 
-    text = await access.read(datasette, database, markdown, SECONDS)
+    text = await access.read_in_time(datasette, database, rendered, SECONDS)
     return Response(text, content_type="text/markdown; charset=utf-8", headers={"x-content-type-options": "nosniff"})

@@ -1,4 +1,4 @@
-"""What is costly to count in a large mirror, counted once for each state of its file."""
+"""Messages by month, counted once for each state of the file because it takes long."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mirror.store import overview
+
 if TYPE_CHECKING:
     import sqlite3
 
-_MONTHS = """
-SELECT substr(created_at, 1, 7), role, model, count(*) FROM messages
-WHERE created_at IS NOT NULL AND +role IN ('user', 'assistant') GROUP BY 1, 2, 3
-"""
+PERSON = "user"  # the series of what the person wrote; the others are named by their provider
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """Messages by month: of the person and of the service, and of the service by model. ``state``: of the file."""
+class MonthlyCounts:
+    """Month -> series -> messages, by speaker, and of assistants by model; ``state``: of the file."""
 
     state: tuple[int, ...]
-    by_role: dict[str, dict[str, int]]
+    by_speaker: dict[str, dict[str, int]]
     by_model: dict[str, dict[str, int]]
 
 
-def state_of(path: str | None) -> tuple[int, ...]:
-    """Return what differs when a database has been written to."""
+def file_state(path: str | None) -> tuple[int, ...]:
+    """Return what differs once a database was written to: time and size of its file and log."""
     state: list[int] = []
     for file in (Path(f"{path}{end}") for end in ("", "-wal")):
         stat = file.stat() if path and file.exists() else None
@@ -33,13 +32,20 @@ def state_of(path: str | None) -> tuple[int, ...]:
     return tuple(state)
 
 
-def count(conn: sqlite3.Connection, state: tuple[int, ...]) -> Counts:
-    """Count the messages: month -> role -> number, and month -> model -> number."""
-    by_role: dict[str, dict[str, int]] = {}
+def monthly_counts(conn: sqlite3.Connection, state: tuple[int, ...], known: MonthlyCounts | None) -> MonthlyCounts:
+    """Return the counts for this state of the file: the ``known`` ones if they are of it."""
+    if known is not None and known.state == state:
+        return known
+    by_speaker: dict[str, dict[str, int]] = {}
     by_model: dict[str, dict[str, int]] = {}
-    for month, role, model, number in conn.execute(_MONTHS):
-        roles = by_role.setdefault(month, {})
-        roles[role] = roles.get(role, 0) + number
-        if role == "assistant":
-            by_model.setdefault(month, {})[model or "unknown"] = number
-    return Counts(state, by_role, by_model)
+    for one in overview.messages_by_month(conn):
+        is_person = one.role == "user"
+        _add(by_speaker, one.month, PERSON if is_person else one.provider, one.messages)
+        if not is_person:
+            _add(by_model, one.month, one.model or "unknown", one.messages)
+    return MonthlyCounts(state, by_speaker, by_model)
+
+
+def _add(counts: dict[str, dict[str, int]], month: str, series: str, messages: int) -> None:
+    of_month = counts.setdefault(month, {})
+    of_month[series] = of_month.get(series, 0) + messages

@@ -1,4 +1,4 @@
-"""The mirror's home: is it fresh, how much is there, what came last, and what changed last night."""
+"""The mirror's home page: is it current, how much is in it, what is new, what changed last."""
 
 from __future__ import annotations
 
@@ -6,83 +6,70 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mirror.browse import access, counts, pages
+from mirror.browse import access, pages
+from mirror.browse.counts import PERSON, MonthlyCounts, file_state, monthly_counts
 from mirror.browse.databases import mirrors
-from mirror.browse.plots import Plot, stacked
+from mirror.browse.plots import Plot, stacked_bars
 from mirror.health import freshness
-from mirror.store import status as store
+from mirror.services import speaker_of
+from mirror.store import overview, status
 
 if TYPE_CHECKING:
     import sqlite3
 
     from datasette import Response  # type: ignore[import-untyped] # it has no types
 
-SECONDS = 20.0
-NEWEST, CHANGES = 12, 25
-TABLES = (*access.CHATS, "sync_runs", "changes")
-_NEWEST = (
-    "SELECT c.id, c.title, c.updated_at, c.message_count, c.is_archived, c.is_starred, c.deleted_at, p.name AS project"
-    " FROM conversations c LEFT JOIN projects p ON p.id = c.project_id ORDER BY c.updated_at DESC LIMIT ?"
-)
-_CHANGED = (
-    "SELECT ch.conversation_id AS id, c.title, group_concat(ch.kind, ', ') AS what"
-    " FROM (SELECT * FROM changes WHERE run_id = ? ORDER BY id DESC LIMIT 2000) ch"
-    " JOIN conversations c ON c.id = ch.conversation_id GROUP BY 1 ORDER BY c.updated_at DESC LIMIT ?"
-)
+SECONDS = 20.0  # by judgement: a reader waits no longer for a page
+NEWEST, CHANGES = 12, 25  # conversations listed; by judgement: both lists fit one screen
+TABLES = (*access.CHAT_TABLES, "sync_runs", "changes")
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
-    """All that the page shows. ``banner``: what is wrong, empty when all is well."""
+class HomePage:
+    """All that the page shows. ``warning``: why the mirror is not current, empty where it is.
 
-    state: store.Status
-    lines: list[str]
-    banner: str
-    projects: int
-    archived: int
-    newest: list[Any]
-    run: Any
-    changed: list[Any]
-    has_more: bool
-    by_role: Plot
+    ``service``: the name of the service, or the names of several.
+    """
+
+    status: status.Status
+    status_lines: list[str]
+    warning: str
+    service: str
+    totals: overview.Totals
+    newest: list[overview.ConversationSummary]
+    changes: overview.LastChanges | None
+    by_speaker: Plot
     by_model: Plot
 
 
-async def show(datasette: Any, request: Any) -> Response:
+async def home_page(datasette: Any, request: Any) -> Response:
     """Answer with the page."""
     database = access.database_of(datasette, request)
-    await access.ensure(datasette, request, database, TABLES)
-    state = counts.state_of(datasette.get_database(database).path)
-    known = mirrors(datasette).counts.get(database)
-    now = time.time()
-    home, fresh = await access.read(datasette, database, lambda conn: read(conn, known, state, now), SECONDS)
-    mirrors(datasette).counts[database] = fresh
-    return pages.page(datasette, database, "home", h=home, title=f"Chats in {database}")
+    await access.ensure_allowed(datasette, request, database, TABLES)
+    known, now = mirrors(datasette).counts, time.time()
+    state = file_state(datasette.get_database(database).path)
+
+    def load(conn: sqlite3.Connection) -> HomePage:
+        known[database] = monthly_counts(conn, state, known.get(database))
+        return load_home_page(conn, known[database], now)
+
+    page = await access.read_in_time(datasette, database, load, SECONDS)
+    return pages.render_page(datasette, database, "home", page=page, title=f"Chats in {database}")
 
 
-def read(
-    conn: sqlite3.Connection, known: counts.Counts | None, state: tuple[int, ...], now: float
-) -> tuple[Home, counts.Counts]:
-    """Read what the page shows, and the counts to keep for the next time."""
-    fresh = known if known and known.state == state else counts.count(conn, state)
-    current = store.read(conn)
+def load_home_page(conn: sqlite3.Connection, counts: MonthlyCounts, now: float) -> HomePage:
+    """Read what the page shows."""
+    current = status.read(conn)
     verdict = freshness.verdict(current, now)
-    run = conn.execute("SELECT * FROM sync_runs WHERE id = (SELECT max(run_id) FROM changes)").fetchone()
-    changed = conn.execute(_CHANGED, (run["id"], CHANGES + 1)).fetchall() if run else []
-    totals = conn.execute(
-        "SELECT count(DISTINCT project_id), coalesce(sum(is_archived), 0) FROM conversations"
-    ).fetchone()
-    home = Home(
-        state=current,
-        lines=list(freshness.lines(current, now)),
-        banner=verdict.message if verdict else "",
-        projects=totals[0],
-        archived=totals[1],
-        newest=conn.execute(_NEWEST, (NEWEST,)).fetchall(),
-        run=run,
-        changed=changed[:CHANGES],
-        has_more=len(changed) > CHANGES,
-        by_role=stacked("Messages by month", fresh.by_role, {"user": "You", "assistant": "ChatGPT"}),
-        by_model=stacked("Answers by month and model", fresh.by_model),
+    names = {provider: speaker_of(provider) for provider in overview.providers(conn)}
+    return HomePage(
+        status=current,
+        status_lines=list(freshness.lines(current, now)),
+        warning=verdict.message if verdict else "",
+        service=" or ".join(names.values()),
+        totals=overview.totals(conn),
+        newest=overview.newest_conversations(conn, NEWEST),
+        changes=overview.last_changes(conn, CHANGES),
+        by_speaker=stacked_bars("Messages by month", counts.by_speaker, {PERSON: "You", **names}),
+        by_model=stacked_bars("Answers by month and model", counts.by_model),
     )
-    return home, fresh

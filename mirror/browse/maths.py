@@ -1,7 +1,8 @@
-r"""A markdown-it plugin that leaves maths as it was written: ``\(x\)``, ``\[x\]`` and ``$$x$$``, also across lines.
+r"""A markdown-it plugin that leaves maths as it was written.
 
-Read as Markdown, a formula loses its backslashes and half of its asterisks. A single dollar is money, unless another
-one on the line closes a formula: no space inside, no digit after either (``$x_1$``, not ``$5 and $10``).
+That is ``\(x\)``, ``\[x\]`` and ``$$x$$``, also across lines. Read as Markdown, a formula loses its backslashes and
+some of its asterisks. A single dollar sign is money, unless another one on the same line closes a formula: no space
+just inside, no digit after either (``$x_1$``, not ``$5 and $10``).
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
     from markdown_it.utils import EnvType, OptionsDict
 
-LONGEST = 4_000  # characters of a formula; what is not closed within them is none, so that reading stays linear
+LONGEST = 4_000  # characters of a formula; by judgement. A bound keeps the search for a closing mark linear
 _INLINE = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
 _DOLLAR = re.compile(r"\$(?=[^\s$\d])[^$\n]{0,200}(?<=[^\s\\])\$(?![\d$])")
 _BLOCK = {"\\[": "\\]", "$$": "$$"}
 
 
-def maths(reader: MarkdownIt) -> None:
+def maths(parser: MarkdownIt) -> None:
     """Add the rules to a parser, before those that would read a backslash as an escape."""
-    reader.inline.ruler.before("escape", "maths", _inline)
-    reader.block.ruler.before("fence", "maths_block", _block, {"alt": ["paragraph", "reference", "blockquote", "list"]})
-    reader.add_render_rule("maths", _shown)
-    reader.add_render_rule("maths_block", _shown_apart)
+    parser.inline.ruler.before("escape", "maths", _inline)
+    parser.block.ruler.before("fence", "maths_block", _block, {"alt": ["paragraph", "reference", "blockquote", "list"]})
+    parser.add_render_rule("maths", _inline_html)
+    parser.add_render_rule("maths_block", _block_html)
 
 
 def _inline(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it calls it so
@@ -75,7 +76,7 @@ def _block(state: StateBlock, start: int, stop: int, silent: bool) -> bool:  # n
 
 
 def _last_line(state: StateBlock, start: int, stop: int, closed: int) -> int | None:
-    """Return the line on which a formula ends that is closed there; None if more follows on it, or in another block."""
+    """Return the line that closes a formula; None if text follows on it, or in another block."""
     for line in range(start, stop if closed >= 0 else start):
         if state.sCount[line] < state.blkIndent:
             return None
@@ -84,9 +85,9 @@ def _last_line(state: StateBlock, start: int, stop: int, closed: int) -> int | N
     return None
 
 
-def _shown(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, _e: EnvType) -> str:
+def _inline_html(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, _e: EnvType) -> str:
     return f'<code class="maths">{html.escape(tokens[n].content)}</code>'
 
 
-def _shown_apart(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, _e: EnvType) -> str:
+def _block_html(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, _e: EnvType) -> str:
     return f'<pre class="maths" tabindex="0"><code>{html.escape(tokens[n].content)}</code></pre>\n'

@@ -1,7 +1,7 @@
-"""What our pages share: addresses, templates, style and script, and the policy that the browser holds them to.
+"""What our pages share: addresses, templates, style and script, and the content security policy.
 
-Nothing a page shows may run or fetch anything: no script but ours, no picture from elsewhere, no frame, no form that
-leads away. Pages read without a script, too; it only adds keys.
+Nothing that a page shows may run or fetch anything: no script but ours, no image from elsewhere, no frame, no form that
+leads to another site. Pages work without the script, which only adds keyboard shortcuts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from datasette.utils import tilde_encode  # type: ignore[import-untyped] # as ab
 from jinja2 import Environment, PackageLoader
 
 from mirror.browse import access
-from mirror.browse.markdown import highlight_css
+from mirror.browse.safe_html import code_css
 from mirror.terminal import local_day, local_time
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ A_YEAR = "public, max-age=31536000, immutable"
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where things are in a running Datasette, under whatever address it is served."""
+    """The addresses of pages in a running Datasette, under whatever ``base_url`` it is served."""
 
     datasette: Any
     database: str
@@ -51,7 +51,7 @@ class Addresses:
         return str(self.datasette.urls.path(path)) + _query(query)
 
     def conversation(self, conversation_id: str, anchor: str = "", /, **query: str | int | None) -> str:
-        """Return the address of a conversation's page; ``message`` in the query leads to a node, on its branch."""
+        """Return the address of a conversation's page; ``message``: a node, shown on its branch."""
         return self("conversation/" + tilde_encode(conversation_id), **query) + (f"#{anchor}" if anchor else "")
 
     def table(self, table: str, /, **query: str | int | None) -> str:
@@ -64,7 +64,7 @@ class Addresses:
 
     def asset(self, name: str) -> str:
         """Return the address of a style sheet or script, which changes when its content does."""
-        return str(self.datasette.urls.path(f"/-/chatmirror/{name}?v={version(name)}"))
+        return str(self.datasette.urls.path(f"/-/chatmirror/{name}?v={asset_version(name)}"))
 
 
 def _query(query: Mapping[str, str | int | None]) -> str:
@@ -72,29 +72,29 @@ def _query(query: Mapping[str, str | int | None]) -> str:
     return f"?{urlencode(stated)}" if stated else ""
 
 
-def page(datasette: Any, database: str, template: str, status: int = 200, **context: Any) -> Response:
-    """Return a page of ours."""
+def render_page(datasette: Any, database: str, template: str, status: int = 200, **context: Any) -> Response:
+    """Return one of our pages, made from its template."""
     shared = {"at": Addresses(datasette, database), "database": database}
     html = _environment().get_template(f"{template}.html").render(**shared, **context)
     return Response.html(html, status=status, headers=HEADERS)
 
 
-def sorry(datasette: Any, database: str, status: int, title: str, advice: str) -> Response:
-    """Return a page that says why there is no other."""
-    return page(datasette, database, "sorry", status, title=title, advice=advice)
+def error_page(datasette: Any, database: str, status: int, title: str, advice: str) -> Response:
+    """Return a page that says what went wrong, and what to do."""
+    return render_page(datasette, database, "error", status, title=title, advice=advice)
 
 
-def answering(view: Callable[[Any, Any], Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:
-    """Return a view that says what is wrong with a mirror instead of failing."""
+def with_error_pages(view: Callable[[Any, Any], Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:
+    """Return a view that answers with an error page where the mirror cannot be read."""
 
     async def answer(datasette: Any, request: Any) -> Response:
         try:
             return await view(datasette, request)
         except access.TooLongError:
-            status, title, advice = 503, "This takes too long to read", "Try again."
+            status, title, advice = 503, "This page took too long to read", "Try again."
         except access.UnreadableError as error:
-            status, title, advice = 500, f"This mirror cannot be read: {error}", "See what chatmirror check says."
-        return sorry(datasette, access.database_of(datasette, request), status, title, advice)
+            status, title, advice = 500, f"This mirror cannot be read: {error}", "Run chatmirror check."
+        return error_page(datasette, access.database_of(datasette, request), status, title, advice)
 
     return answer
 
@@ -108,25 +108,25 @@ def _environment() -> Environment:
 
 
 @lru_cache(maxsize=8)
-def asset(name: str) -> tuple[str, str]:
+def asset_text(name: str) -> tuple[str, str]:
     """Return a style sheet's or script's text and content type; KeyError for another name."""
     kinds = {"pages.css": "text/css", "tables.css": "text/css", "pages.js": "text/javascript"}
     text = files("mirror.browse").joinpath("static", name).read_text("utf-8") if name in kinds else ""
     if name == "pages.css":
-        text += highlight_css("default") + "@media (prefers-color-scheme: dark) {\n" + highlight_css("monokai") + "}\n"
+        text += code_css("default") + "@media (prefers-color-scheme: dark) {\n" + code_css("monokai") + "}\n"
     return text, kinds[name]
 
 
 @lru_cache(maxsize=8)
-def version(name: str) -> str:
+def asset_version(name: str) -> str:
     """Return what changes with an asset's content."""
-    return sha256(asset(name)[0].encode()).hexdigest()[:12]
+    return sha256(asset_text(name)[0].encode()).hexdigest()[:12]
 
 
 async def serve_asset(request: Any) -> Response:
     """Answer with a style sheet or script."""
     try:
-        text, kind = asset(request.url_vars["name"])
+        text, kind = asset_text(request.url_vars["name"])
     except KeyError:
         return Response.text("There is no such file.", status=404)
     headers = {"cache-control": A_YEAR, "x-content-type-options": "nosniff"}

@@ -1,4 +1,4 @@
-"""Which messages of a path a page shows, and the part of a long one that a browser is given at once."""
+"""Which messages of a path a page shows, and how a long conversation is divided into pages."""
 
 from __future__ import annotations
 
@@ -6,67 +6,69 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mirror.store.branches import Fork, Node, Step
+    from mirror.store.branches import Fork, Step, TreeNode
 
-MESSAGES, CHARACTERS = 200, 150_000  # of one page; whichever comes first
-_BEHIND = frozenset({"text", "context"})  # kinds that, hidden at the service, come only when asked for
+# Of one page, whichever comes first. By judgement: longer pages take a phone seconds to lay out, shorter ones make
+# readers turn pages all the time.
+MESSAGES, CHARACTERS = 200, 150_000
+_ON_REQUEST = frozenset({"text", "context"})  # kinds that are shown only on request where the service hides them
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A message to show, the fork it was reached through, and the nodes without a place of their own before it."""
+class ShownMessage:
+    """A message to show, the fork that leads to it, and the nodes before it that are not shown."""
 
-    node: Node
+    node: TreeNode
     fork: Fork | None
-    anchors: tuple[Node, ...]
+    anchors: tuple[TreeNode, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class MessagePage:
     """One page of a path: ``page`` of ``pages``, whose first message is number ``first``."""
 
-    shown: list[Shown]
+    messages: list[ShownMessage]
     page: int
     pages: int
     first: int
 
 
-def shown(way: list[Step], *, hidden: bool, reasoning: bool) -> list[Shown]:
-    """Return what is shown of a path. A fork at a node that is not shown stands at the next one that is."""
-    found: list[Shown] = []
+def messages_to_show(path: list[Step], *, hidden: bool, reasoning: bool) -> list[ShownMessage]:
+    """Return what is shown of a path; a fork at a node that is not goes to the next one that is."""
+    shown: list[ShownMessage] = []
     fork: Fork | None = None
-    anchors: list[Node] = []
-    for step in way:
+    anchors: list[TreeNode] = []
+    for step in path:
         fork = step.fork or fork
         if not _is_shown(step.node, hidden=hidden, reasoning=reasoning):
             anchors.append(step.node)
             continue
-        found.append(Shown(step.node, fork, tuple(anchors)))
+        shown.append(ShownMessage(step.node, fork, tuple(anchors)))
         fork, anchors = None, []
-    return found
+    return shown
 
 
-def _is_shown(node: Node, *, hidden: bool, reasoning: bool) -> bool:
+def _is_shown(node: TreeNode, *, hidden: bool, reasoning: bool) -> bool:
     if node.is_empty or (node.kind == "reasoning" and not reasoning):
         return False
-    return hidden or not node.is_hidden or (node.kind not in _BEHIND and node.role != "system")
+    return hidden or not node.is_hidden or (node.kind not in _ON_REQUEST and node.role != "system")
 
 
-def window(found: list[Shown], page: int | None, message: str | None) -> Window:
-    """Return the ``page`` asked for, else the one that holds ``message``, else the first."""
-    starts = _starts(found)
+def paginated(shown: list[ShownMessage], page: int | None, message_id: str | None) -> MessagePage:
+    """Return the ``page`` asked for; without one, the page with that message, or the first."""
+    starts = _starts(shown)
     if page is None:
-        at = next((n for n, one in enumerate(found) if message in {one.node.id, *(a.id for a in one.anchors)}), 0)
+        at = next((n for n, one in enumerate(shown) if message_id in {one.node.id, *(a.id for a in one.anchors)}), 0)
         page = sum(1 for start in starts if start <= at)
     page = min(max(1, page), len(starts))
     begin = starts[page - 1]
-    end = starts[page] if page < len(starts) else len(found)
-    return Window(found[begin:end], page, len(starts), begin + 1)
+    end = starts[page] if page < len(starts) else len(shown)
+    return MessagePage(shown[begin:end], page, len(starts), begin + 1)
 
 
-def _starts(found: list[Shown]) -> list[int]:
+def _starts(shown: list[ShownMessage]) -> list[int]:
     starts, size = [0], 0
-    for n, one in enumerate(found):
+    for n, one in enumerate(shown):
         if n > starts[-1] and (size + one.node.size > CHARACTERS or n - starts[-1] >= MESSAGES):
             starts.append(n)
             size = 0

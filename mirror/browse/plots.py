@@ -1,6 +1,6 @@
-"""Plots as SVG, drawn here: bars that a browser shows without a script, and a screen reader reads out.
+"""Bar charts as SVG, which a browser shows without a script and a screen reader can read out.
 
-Colours are classes of the style sheet (``s0``, ``s1``, ...), so that they follow light and dark.
+Colours are classes of the style sheet (``s0``, ``s1``, ...), so that they change with light and dark mode.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from markupsafe import Markup
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-WIDTH, HEIGHT, LEFT, BELOW = 720, 220, 56, 24
+WIDTH, HEIGHT = 720, 220  # of the drawing, which the page scales to its column
+LEFT, BELOW = 56, 24  # of these, room for the numbers beside the bars and the months below them
 _SVG = Markup(
     '<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{}" preserveAspectRatio="xMidYMid meet">{}{}{}</svg>'
 )
@@ -22,33 +23,34 @@ _LINE = Markup(
     '<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/><text x="{}" y="{:.1f}" text-anchor="end">{}</text>'
 )
 _DATE = Markup('<text x="{:.1f}" y="{}">{}</text>')
-SERIES = 6  # colours; what is beyond them is one series, "others"
+SERIES = 6  # colours that are easily told apart; further series are summed up as "others"
+MOST_MONTHS = 120  # by judgement: bars of more than ten years would be thinner than a few pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A picture and its key: (class of the colour, name, sum)."""
+    """A chart and its key: class of the colour, name, sum."""
 
     svg: Markup
     key: list[tuple[str, str, int]]
 
 
-def stacked(title: str, counts: Mapping[str, Mapping[str, int]], names: Mapping[str, str] | None = None) -> Plot:
-    """Return stacked bars, one a month, of month -> series -> number; months without any are there, too."""
+def stacked_bars(title: str, counts: Mapping[str, Mapping[str, int]], names: Mapping[str, str] | None = None) -> Plot:
+    """Return stacked bars of month -> series -> number, one for every month from first to last."""
     months = _months(sorted(counts))
     counts = {month: counts[month] for month in months if month in counts}
     series = _series(counts, names or {})
     highest = max((sum(counts.get(month, {}).values()) for month in months), default=0)
-    top = _nice(highest)
+    top = _round_up(highest)
     bars = [_bar(n, len(months), month, counts.get(month, {}), series, top) for n, month in enumerate(months)]
-    svg = _SVG.format(WIDTH, HEIGHT, title, _grid(top), Markup("").join(bars), _dates(months))
+    svg = _SVG.format(WIDTH, HEIGHT, title, _grid(top), Markup("").join(bars), _month_labels(months))
     sums = {name: sum(month.get(key, 0) for month in counts.values() for key in keys) for name, keys in series.items()}
     key = [(f"s{n}", name, sums[name]) for n, name in enumerate(series)]
     return Plot(svg, key)
 
 
 def _series(counts: Mapping[str, Mapping[str, int]], names: Mapping[str, str]) -> dict[str, list[str]]:
-    """Return the name of each series and the keys that it sums up, the most frequent first."""
+    """Return the name of each series and the keys that it sums up, the largest first."""
     sums: dict[str, int] = {}
     for month in counts.values():
         for key, number in month.items():
@@ -85,7 +87,7 @@ def _grid(top: int) -> Markup:
     return Markup("").join(lines)
 
 
-def _dates(months: Sequence[str]) -> Markup:
+def _month_labels(months: Sequence[str]) -> Markup:
     room = (WIDTH - LEFT) / max(len(months), 1)
     step = max(1, -(-len(months) // 8))
     labels = [
@@ -97,11 +99,11 @@ def _dates(months: Sequence[str]) -> Markup:
 
 
 def _months(found: Sequence[str]) -> list[str]:
-    """Return all months from the first to the last, at most the newest 120; what is no month is left out."""
+    """Return every month from first to last, at most ``MOST_MONTHS``; what is no month is skipped."""
     numbers = [int(month[:4]) * 12 + int(month[5:7]) - 1 for month in found if _is_month(month)]
     if not numbers:
         return []
-    first = max(min(numbers), max(numbers) - 119)
+    first = max(min(numbers), max(numbers) - MOST_MONTHS + 1)
     return [f"{number // 12:04d}-{number % 12 + 1:02d}" for number in range(first, max(numbers) + 1)]
 
 
@@ -109,8 +111,8 @@ def _is_month(text: str) -> bool:
     return len(text) == 7 and text[:4].isdecimal() and text[5:].isdecimal() and 1 <= int(text[5:]) <= 12  # noqa: PLR2004 - as ISO writes a month
 
 
-def _nice(number: int) -> int:
-    """Return a round number that is not smaller, twice a whole one."""
+def _round_up(number: int) -> int:
+    """Return a round even number that is not smaller; half of it labels the middle line."""
     size = 2
     while size < number:
         size *= 10

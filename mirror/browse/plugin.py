@@ -1,7 +1,7 @@
-"""The Datasette plugin: what makes ``datasette chats.db`` the way to read and search one's own chats.
+"""The Datasette plugin, with which ``datasette chats.db`` shows and searches one's own chats.
 
-One module of hooks for Datasette 0.65 and 1.0, which ignore each other's. A hook that raises would break every page of
-the server, so each one here is small and gives nothing rather than fail; what they do stands in the modules beside.
+One module of hooks for Datasette 0.65 and 1.0, each of which ignores the other's. A hook that raises would break every
+page of the server, so each one here is small and returns nothing rather than fail; the other modules do the work.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from pluggy import HookimplMarker
 
-from mirror.browse import cjk_search, conversation, databases, functions, home, links, pages, search
+from mirror.browse import cjk_search, conversation, databases, home, links, pages, search
+from mirror.browse.functions import register_functions
+from mirror.store.database import is_chatmirror
 
 if TYPE_CHECKING:
     import sqlite3
@@ -26,7 +28,7 @@ DATABASE = r"(?P<database>[^/.]+)"
 
 @hookimpl
 def startup(datasette: Datasette) -> Callable[[], Awaitable[None]]:
-    """Find out which databases are ours."""
+    """Find out which databases are mirrors."""
 
     async def recognise() -> None:
         await databases.recognise(datasette)
@@ -36,49 +38,49 @@ def startup(datasette: Datasette) -> Callable[[], Awaitable[None]]:
 
 @hookimpl
 def get_metadata(datasette: Datasette) -> dict[str, Any]:
-    """Tell 0.65 how to show our tables, and lead from its pages to ours."""
-    return links.described(datasette, databases.metadata(datasette))
+    """Tell 0.65 how to show our tables, and link from its pages to ours."""
+    return links.with_descriptions(datasette, databases.metadata(datasette))
 
 
 @hookimpl
 def prepare_connection(conn: sqlite3.Connection) -> None:
-    """Add the SQL functions where there is something for them to read."""
-    if databases.is_chatmirror(conn):
-        functions.register(conn)
+    """Add the SQL functions to connections to a mirror."""
+    if is_chatmirror(conn):
+        register_functions(conn)
 
 
 @hookimpl
 def register_routes() -> list[tuple[str, Callable[..., Awaitable[Any]]]]:
     """Serve our pages."""
     return [
-        (rf"^/{DATABASE}/-/home$", pages.answering(home.show)),
-        (rf"^/{DATABASE}/-/search$", pages.answering(search.show)),
-        (rf"^/{DATABASE}/-/conversation/(?P<id>[^/]+)$", pages.answering(conversation.show)),
+        (rf"^/{DATABASE}/-/home$", pages.with_error_pages(home.home_page)),
+        (rf"^/{DATABASE}/-/search$", pages.with_error_pages(search.search_page)),
+        (rf"^/{DATABASE}/-/conversation/(?P<id>[^/]+)$", pages.with_error_pages(conversation.conversation_page)),
         (r"^/-/chatmirror/(?P<name>[^/]+)$", pages.serve_asset),
     ]
 
 
 @hookimpl
 def register_output_renderer() -> dict[str, Any]:
-    """Offer a conversation's row as Markdown, too."""
+    """Offer a conversation's row as Markdown."""
     return {"extension": "md", "render": conversation.as_markdown, "can_render": conversation.can_be_markdown}
 
 
 @hookimpl
 def asgi_wrapper(datasette: Datasette) -> Callable[[Any], Any]:
-    """Make Datasette's own search box find words inside runs of characters."""
-    return cjk_search.wrapper(datasette)
+    """Make Datasette's own search box find words inside runs of CJK characters."""
+    return cjk_search.redirecting(datasette)
 
 
 @hookimpl
 def render_cell(
     row: Any, value: object, column: str, table: str | None, database: str, datasette: Any
 ) -> Markup | None:
-    """Link titles to the conversation's page, and what is counted or named to what it stands for."""
+    """Link titles and ids to the conversation's page, and message counts to the thread."""
     if table is None or database not in databases.mirrors(datasette).settings:
         return None
     with suppress(KeyError, IndexError, TypeError):
-        return links.cell(pages.Addresses(datasette, database), table, column, row, value)
+        return links.linked_cell(pages.Addresses(datasette, database), table, column, row, value)
     return None
 
 
@@ -92,26 +94,26 @@ def extra_css_urls(database: str | None, datasette: Datasette) -> list[str]:
 
 @hookimpl
 def menu_links(datasette: Datasette) -> list[dict[str, str]]:
-    """Lead to the mirrors from every page's menu."""
+    """Add the mirrors to every page's menu."""
     names = databases.mirrors(datasette).settings
     return [{"href": pages.Addresses(datasette, name)("home"), "label": f"Chats in {name}"} for name in names]
 
 
 @hookimpl
 def database_actions(datasette: Datasette, database: str) -> list[dict[str, str]]:
-    """Lead from a mirror's database page to our pages."""
-    return links.actions(datasette, database)
+    """Link from a mirror's database page to our pages."""
+    return links.menu_entries(datasette, database)
 
 
 @hookimpl
 def table_actions(datasette: Datasette, database: str) -> list[dict[str, str]]:
-    """Lead from a mirror's tables to our pages."""
-    return links.actions(datasette, database)
+    """Link from a mirror's tables to our pages."""
+    return links.menu_entries(datasette, database)
 
 
 @hookimpl
 def row_actions(datasette: Datasette, database: str, table: str, row: Any) -> list[dict[str, str]]:
-    """Lead from a conversation's row to its page (1.0)."""
+    """Link from a conversation's row to its page (1.0)."""
     with suppress(KeyError, IndexError, TypeError):
         if table == "conversations" and database in databases.mirrors(datasette).settings:
             address = pages.Addresses(datasette, database).conversation(row["id"])
@@ -121,17 +123,17 @@ def row_actions(datasette: Datasette, database: str, table: str, row: Any) -> li
 
 @hookimpl
 def top_homepage(datasette: Datasette) -> Markup | None:
-    """Lead to the mirrors from the front page (1.0)."""
-    return links.strips(datasette, list(databases.mirrors(datasette).settings))
+    """Link to the mirrors from the front page (1.0)."""
+    return links.link_lines(datasette, list(databases.mirrors(datasette).settings))
 
 
 @hookimpl
 def top_database(datasette: Datasette, database: str) -> Markup | None:
-    """Lead to our pages from the database page (1.0)."""
-    return links.strips(datasette, [database])
+    """Link to our pages from the database page (1.0)."""
+    return links.link_lines(datasette, [database])
 
 
 @hookimpl
 def top_table(datasette: Datasette, database: str) -> Markup | None:
-    """Lead to our pages from the tables (1.0)."""
-    return links.strips(datasette, [database])
+    """Link to our pages from the tables (1.0)."""
+    return links.link_lines(datasette, [database])

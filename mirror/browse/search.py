@@ -1,6 +1,6 @@
-"""The search page: one box over everything a chat can hold, results by conversation, facets to narrow them.
+"""The search page: one box for all kinds of content, results by conversation, facets.
 
-Whatever is typed is answered with a page: what cannot be a filter is said and left out.
+Whatever is typed is answered with a page; what cannot be a filter is named and left out.
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ from markupsafe import Markup, escape
 
 from mirror.browse import access, pages
 from mirror.errors import UsageError
-from mirror.store.search.search import Filters, Found, parts, search
+from mirror.services import speaker_of
+from mirror.store.search.search import Filters, SearchResult, search, split_marks
 
 if TYPE_CHECKING:
     import sqlite3
 
     from datasette import Response  # type: ignore[import-untyped] # it has no types
 
-SECONDS = 8.0
-SHOWN, MOST = 20, 500  # conversations on a page at first, and at most
+SECONDS = 8.0  # by judgement: a reader would rather be told to add a word than wait longer
+SHOWN, MOST = 20, 500  # conversations on a page at first, and at most; by judgement: two screens, what browsers lay out
 LABELS = {
+    "service": "Service",
     "role": "Who",
     "kind": "What",
     "model": "Model",
@@ -30,34 +32,37 @@ LABELS = {
     "archived": "Archived",
     "branches": "Branch",
 }
-_ROLES = {"user": "You", "assistant": "ChatGPT", "tool": "Tools", "system": "System"}
+_SPEAKERS = {"user": "You", "tool": "Tools", "system": "System"}
 _MATCH = Markup("<mark>{}</mark>")
 _BRANCHES = ("visible", "other")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the address asks for; each filter empty where there is none."""
+class SearchRequest:
+    """What the address asks for.
 
-    q: str
+    ``filters`` has only those that are stated; ``limit`` is ``n`` in the address.
+    """
+
+    words: str
     filters: dict[str, str]
     sort: str
-    n: int
+    limit: int
 
     @classmethod
-    def of(cls, arguments: Any) -> Asked:
-        """Read it; what makes no sense is as if it were not there."""
+    def of(cls, arguments: Any) -> SearchRequest:
+        """Read it; what makes no sense is treated as absent."""
         filters = {name: arguments.get(name) or "" for name in (*LABELS, "since", "until")}
         number = arguments.get("n") or ""
         return cls(
-            q=arguments.get("q") or "",
+            words=arguments.get("q") or "",
             filters={name: value for name, value in filters.items() if value},
             sort="newest" if arguments.get("sort") == "newest" else "best",
-            n=min(MOST, max(1, int(number))) if number.isdecimal() and len(number) < 5 else SHOWN,  # noqa: PLR2004 - more digits are no number of rows
+            limit=min(MOST, max(1, int(number))) if number.isdecimal() and len(number) < 5 else SHOWN,  # noqa: PLR2004 - more digits are no number of rows
         )
 
     @property
-    def as_filters(self) -> Filters:
+    def search_filters(self) -> Filters:
         """The filters as a search takes them."""
         stated = self.filters
         return Filters(
@@ -65,6 +70,7 @@ class Asked:
             kind=stated.get("kind"),
             model=stated.get("model"),
             project=stated.get("project"),
+            provider=stated.get("service"),
             since=stated.get("since") or stated.get("date"),
             until=stated.get("until") or stated.get("date"),
             archived={"yes": True, "no": False}.get(stated.get("archived", "")),
@@ -72,46 +78,60 @@ class Asked:
         )
 
     def query(self, **changes: str | int | None) -> dict[str, str | int | None]:
-        """Return it as a query, some changed."""
-        stated: dict[str, str | int | None] = {"q": self.q, **self.filters}
+        """Return it as the query of an address, with some of it changed."""
+        stated: dict[str, str | int | None] = {"q": self.words, **self.filters}
         stated["sort"] = self.sort if self.sort != "best" else None
-        stated["n"] = self.n if self.n != SHOWN else None
+        stated["n"] = self.limit if self.limit != SHOWN else None
         return stated | changes
 
 
-async def show(datasette: Any, request: Any) -> Response:
+async def search_page(datasette: Any, request: Any) -> Response:
     """Answer with the page."""
     database = access.database_of(datasette, request)
-    await access.ensure(datasette, request, database, access.CHATS)
-    asked = Asked.of(request.args)
-    trouble, found = "", Found()
-    if asked.q.strip():
+    await access.ensure_allowed(datasette, request, database, access.CHAT_TABLES)
+    asked = SearchRequest.of(request.args)
+    warning, result = "", SearchResult()
+    if asked.words.strip():
         try:
-            found = await access.read(datasette, database, lambda conn: _find(conn, asked), SECONDS)
+            result = await access.read_in_time(datasette, database, lambda conn: run_search(conn, asked), SECONDS)
         except UsageError as error:
-            trouble = error.message
+            warning = error.message
         except access.TooLongError:
-            trouble = "This took too long; add a word, or choose a filter below."
-    return pages.page(
+            warning = "This search took too long. Add a word to narrow it."
+    return pages.render_page(
         datasette,
         database,
         "search",
-        title=f"{asked.q} - search" if asked.q.strip() else "Search",
-        a=asked,
-        found=found,
-        trouble=trouble,
+        title=f"{asked.words} - search" if asked.words.strip() else "Search",
+        asked=asked,
+        result=result,
+        warning=warning,
         labels=LABELS,
-        roles=_ROLES,
-        marked=marked,
-        more=min(MOST, asked.n + SHOWN * 2),
+        assistant=assistant_name(result),
+        role_label=role_label,
+        service=speaker_of,
+        marked=marked_html,
+        more=min(MOST, asked.limit + SHOWN * 2),
     )
 
 
-def _find(conn: sqlite3.Connection, asked: Asked) -> Found:
-    return search(conn, asked.q, asked.as_filters, asked.n, latest=asked.sort == "newest", facets=True)
+def run_search(conn: sqlite3.Connection, asked: SearchRequest) -> SearchResult:
+    """Search for what was asked."""
+    return search(conn, asked.words, asked.search_filters, asked.limit, latest=asked.sort == "newest", facets=True)
 
 
-def marked(text: str) -> Markup:
+def assistant_name(result: SearchResult) -> str:
+    """Return what the assistant is called in counts: by name where all results are of one service."""
+    has_several = any(facet.name == "service" for facet in result.facets)
+    return "Assistant" if has_several or not result.hits else speaker_of(result.hits[0].provider)
+
+
+def role_label(role: str | None, assistant: str) -> str:
+    """Return a role as a reader reads it."""
+    return assistant if role == "assistant" else _SPEAKERS.get(role or "", role or "unknown")
+
+
+def marked_html(text: str) -> Markup:
     """Return a snippet as HTML, what matched in ``mark``."""
-    pieces = (_MATCH.format(piece) if is_match else escape(piece) for piece, is_match in parts(text))
+    pieces = (_MATCH.format(piece) if is_match else escape(piece) for piece, is_match in split_marks(text))
     return Markup("").join(pieces)

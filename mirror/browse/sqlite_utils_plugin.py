@@ -1,4 +1,4 @@
-"""The SQL functions for ``sqlite-utils chats.db "select chatmirror_payload(id) from conversations"``."""
+"""The sqlite-utils plugin: ``sqlite-utils chats.db "select chatmirror_payload(id) ..."``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pluggy import HookimplMarker
 
-from mirror.browse import databases, functions
+from mirror.browse.functions import register_functions
+from mirror.store.database import is_chatmirror
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,6 +17,6 @@ hookimpl = HookimplMarker("sqlite_utils")  # the same as sqlite_utils.hookimpl, 
 
 @hookimpl
 def prepare_connection(conn: sqlite3.Connection) -> None:
-    """Add the functions where there is something for them to read."""
-    if databases.is_chatmirror(conn):
-        functions.register(conn)
+    """Add the functions to connections to a mirror."""
+    if is_chatmirror(conn):
+        register_functions(conn)

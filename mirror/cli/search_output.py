@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mirror.store.search.snippets import parts
+from mirror.store.search.snippets import split_marks
 from mirror.terminal import is_interactive, local_day, safe, to_json
 
 if TYPE_CHECKING:
-    from mirror.store.search.search import Found, Hit, Passage
+    from mirror.store.search.search import Hit, Passage, SearchResult
 
 
-def print_hits(found: Found, *, as_json: bool) -> None:
+def print_hits(found: SearchResult, *, as_json: bool) -> None:
     """Print what a search found, the best first; with ``as_json`` one object a line."""
     if as_json:
         for hit in found.hits:
@@ -49,11 +49,11 @@ def _about(passage: Passage) -> str:
 
 
 def _marked(marked: str, *, colour: bool) -> str:
-    pieces = ((safe(piece), is_match) for piece, is_match in parts(marked))
+    pieces = ((safe(piece), is_match) for piece, is_match in split_marks(marked))
     return "".join(click.style(piece, bold=True, fg="yellow") if m and colour else piece for piece, m in pieces)
 
 
-def _remarks(found: Found) -> list[str]:
+def _remarks(found: SearchResult) -> list[str]:
     """Return what else a person at a terminal may want to know."""
     if not is_interactive(sys.stdout):
         return []
@@ -75,5 +75,5 @@ def _as_object(hit: Hit) -> dict[str, object]:
     found["title"] = hit.title
     del found["marked_title"]
     for passage in found["passages"]:
-        passage["snippet"] = "".join(piece for piece, _ in parts(passage["snippet"]))
+        passage["snippet"] = "".join(piece for piece, _ in split_marks(passage["snippet"]))
     return found

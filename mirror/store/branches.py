@@ -1,8 +1,8 @@
-"""The tree of one conversation: its nodes without their texts, and the way through it that a reader follows.
+"""The tree of one conversation, without texts, and the path through it that a reader follows.
 
-Each edited prompt and regenerated answer begins another branch. A path leads from the root to a leaf; where it passes a
-fork it knows which of how many it took, so that a page can show "2 of 3" with the others one step away. Total for any
-tree: missing parents, several roots and circles end a path, never a program.
+Each edited prompt and regenerated answer begins another branch. A path leads from the root to a leaf; at each fork it
+knows which branch of how many it took, so that a page can show "2 of 3" with links to the others. Any tree is read:
+missing parents, several roots and circles end a path, never the program.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Sibling(Protocol):
 
     @property
     def rowid(self) -> int:
-        """The order of arrival, where times say nothing."""
+        """The order of arrival, which decides between equal times."""
 
     @property
     def parent_id(self) -> str | None:
@@ -35,8 +35,8 @@ T = TypeVar("T", bound=Sibling)
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """A message without its text. ``size``: characters of it; ``hangs``: links or attachments hang on it."""
+class TreeNode:
+    """A message without its text, of which ``size`` is the length in characters."""
 
     rowid: int
     id: str
@@ -45,19 +45,19 @@ class Node:
     role: str | None
     kind: str
     created_at: str | None
-    is_hidden: int
+    is_hidden: bool
     size: int
-    hangs: int
+    has_links_or_files: bool
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing of it to show."""
-        return not (self.size or self.hangs)
+        return not (self.size or self.has_links_or_files)
 
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """Branch ``number`` of the ``branches``, node ids by age."""
+    """Branch ``number`` of the ``branches``, which are node ids, oldest first."""
 
     number: int
     branches: tuple[str, ...]
@@ -65,40 +65,55 @@ class Fork:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A node of a path, and the fork that it was reached through."""
+    """A node of a path, and the fork at which the path took it."""
 
-    node: Node
+    node: TreeNode
     fork: Fork | None
 
 
 _NODES = """
-SELECT m.rowid, m.id, m.parent_id, m.position, m.role, m.kind, m.created_at, m.is_hidden, length(trim(m.text)),
+SELECT m.rowid, m.id, m.parent_id, m.position, m.role, m.kind, m.created_at, m.is_hidden, length(trim(m.text)) AS size,
   EXISTS (SELECT 1 FROM links l WHERE l.message_rowid = m.rowid)
-  OR EXISTS (SELECT 1 FROM attachments a WHERE a.message_rowid = m.rowid)
+  OR EXISTS (SELECT 1 FROM attachments a WHERE a.message_rowid = m.rowid) AS has_links_or_files
 FROM messages m WHERE m.conversation_id = ? ORDER BY m.position IS NULL, m.position, m.created_at, m.rowid
 """
 
 
-def nodes(conn: sqlite3.Connection, conversation_id: str) -> list[Node]:
+def tree_nodes(conn: sqlite3.Connection, conversation_id: str) -> list[TreeNode]:
     """Return the nodes of a conversation, those of the visible branch first and in its order."""
-    return [Node(*row) for row in conn.execute(_NODES, (conversation_id,))]
+    return [
+        TreeNode(
+            rowid=row["rowid"],
+            id=row["id"],
+            parent_id=row["parent_id"],
+            position=row["position"],
+            role=row["role"],
+            kind=row["kind"],
+            created_at=row["created_at"],
+            is_hidden=bool(row["is_hidden"]),
+            size=row["size"],
+            has_links_or_files=bool(row["has_links_or_files"]),
+        )
+        for row in conn.execute(_NODES, (conversation_id,))
+    ]
 
 
-def path(found: list[Node], through: str | None = None) -> list[Step]:
-    """Return the visible branch, or the one ``through`` a node: on from there the visible way, or the newest.
+def path_through(nodes: list[TreeNode], wanted_id: str | None = None) -> list[Step]:
+    """Return the visible branch, or the branch with a wanted node.
 
-    An unknown node means the visible branch.
+    Below that node it goes on to visible answers, or to the newest. An unknown node means the visible branch; where
+    none is visible, the newest one.
     """
-    children = by_parent(found)
-    known = {node.id: node for node in found}
-    wanted = known.get(through) if through else None
-    way = [node for node in found if node.position is not None]
-    if wanted is None and not way and found:
-        wanted = max(found, key=_age)
+    children = by_parent(nodes)
+    known = {node.id: node for node in nodes}
+    wanted = known.get(wanted_id) if wanted_id else None
+    path = [node for node in nodes if node.position is not None]
+    if wanted is None and not path and nodes:
+        wanted = max(nodes, key=_by_age)
     if wanted is not None and wanted.position is None:
-        above = _above(wanted, known)
-        way = above + _below(wanted, children, {node.id for node in above})
-    return [Step(node, _fork(node, children)) for node in way]
+        above = _up_to_root(wanted, known)
+        path = above + _down_to_leaf(wanted, children, {node.id for node in above})
+    return [Step(node, _fork(node, children)) for node in path]
 
 
 def by_parent(siblings: Iterable[T]) -> dict[str | None, list[T]]:
@@ -107,31 +122,31 @@ def by_parent(siblings: Iterable[T]) -> dict[str | None, list[T]]:
     for node in siblings:
         children.setdefault(node.parent_id, []).append(node)
     for group in children.values():
-        group.sort(key=_age)
+        group.sort(key=_by_age)
     return children
 
 
-def _age(node: Sibling) -> tuple[str, int]:
+def _by_age(node: Sibling) -> tuple[str, int]:
     return node.created_at or "", node.rowid
 
 
-def _above(node: Node, known: dict[str, Node]) -> list[Node]:
-    way, seen = [node], {node.id}
-    while (above := known.get(way[-1].parent_id or "")) is not None and above.id not in seen:
-        way.append(above)
+def _up_to_root(node: TreeNode, known: dict[str, TreeNode]) -> list[TreeNode]:
+    path, seen = [node], {node.id}
+    while (above := known.get(path[-1].parent_id or "")) is not None and above.id not in seen:
+        path.append(above)
         seen.add(above.id)
-    return way[::-1]
+    return path[::-1]
 
 
-def _below(node: Node, children: dict[str | None, list[Node]], seen: set[str]) -> list[Node]:
-    way: list[Node] = []
+def _down_to_leaf(node: TreeNode, children: dict[str | None, list[TreeNode]], seen: set[str]) -> list[TreeNode]:
+    path: list[TreeNode] = []
     while answers := [child for child in children.get(node.id, []) if child.id not in seen]:
         node = next((child for child in answers if child.position is not None), answers[-1])
-        way.append(node)
+        path.append(node)
         seen.add(node.id)
-    return way
+    return path
 
 
-def _fork(node: Node, children: dict[str | None, list[Node]]) -> Fork | None:
+def _fork(node: TreeNode, children: dict[str | None, list[TreeNode]]) -> Fork | None:
     ids = tuple(sibling.id for sibling in children[node.parent_id])
     return Fork(ids.index(node.id) + 1, ids) if len(ids) > 1 else None

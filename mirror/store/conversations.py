@@ -193,7 +193,7 @@ def _message_values(conversation_id: str, message: Message) -> dict[str, Any]:
 
 def _needs_rowid(write: MessageWrite) -> bool:
     both = [message for message in (write.old, write.new) if message is not None]
-    return any(message.links or message.attachments or cjk.enters(message.text) for message in both)
+    return any(message.links or message.attachments or cjk.is_indexed(message.text) for message in both)
 
 
 def _node(write: MessageWrite) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from filelock import FileLock, Timeout
@@ -25,6 +25,8 @@ BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another program's transac
 _ATTEMPTS = 100  # to change the kind of log while others read
 # What this program knows: a database that has applied anything else was written by a newer one.
 MIGRATIONS = ("m0001_initial", "m0002_cjk", "m0003_months", "m0004_tracking", "m0005_completeness")
+# A database is taken for a mirror by these tables, whatever its file is called.
+_OWN_TABLES = frozenset({"conversations", "messages", "sync_runs", "_payloads"})
 FREE_SPACE = 64 * 1024 * 1024  # bytes below which a run does not start
 MINIMUM_SQLITE = (3, 35)
 _FULL, _IOERR, _READONLY, _CANTOPEN, _CORRUPT, _NOTADB, _BUSY, _LOCKED = 13, 10, 8, 14, 11, 26, 5, 6
@@ -163,6 +165,17 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return conn
 
 
+def is_chatmirror(conn: sqlite3.Connection) -> bool:
+    """Tell whether a database is a mirror; False for what cannot be read. Takes a connection of any program."""
+    with suppress(sqlite3.Error, UnicodeDecodeError):  # the message of a damaged schema may be no text
+        return _table_names(conn) >= _OWN_TABLES
+    return False
+
+
+def _table_names(conn: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
 def upsert(conn: sqlite3.Connection, table: str, keys: Sequence[str], row: Mapping[str, Any]) -> int:
     """Insert or update one row, and only if a value differs; return how many rows were written (0 or 1).
 
@@ -221,7 +234,7 @@ def _create_private(path: Path) -> None:
 
 
 def _refuse_unknown(conn: sqlite3.Connection, path: Path) -> None:
-    tables = {row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    tables = _table_names(conn)
     if not tables:
         return
     applied: set[str] = set()

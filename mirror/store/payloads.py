@@ -101,6 +101,13 @@ def _load(conn: sqlite3.Connection, conversation_id: str, body: str) -> list[Sto
     ]
 
 
+def newest_packed(conn: sqlite3.Connection, conversation_id: str) -> bytes | None:
+    """Return a conversation's newest payload as it is stored, None where there is none. Takes any connection."""
+    sql = "SELECT body FROM _payloads WHERE conversation_id = ? ORDER BY payload_us DESC, id DESC LIMIT 1"
+    packed: bytes | None = next((body for (body,) in conn.execute(sql, (conversation_id,))), None)
+    return packed
+
+
 def owner_of(conn: sqlite3.Connection, sha256: str) -> str | None:
     """Return the conversation that these very bytes are stored for, None where they are not stored."""
     row = conn.execute("SELECT conversation_id FROM _payloads WHERE sha256 = ? LIMIT 1", (sha256,)).fetchone()

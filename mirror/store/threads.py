@@ -1,8 +1,8 @@
-"""Read one conversation for display: which one is meant, its facts, and its messages in an order that can be read.
+"""Read one conversation for display: which one is meant, its row, its messages in order.
 
-A conversation is a tree, for every edited prompt and regenerated answer begins another branch. The walk below keeps
-all of it: at each fork the branches that were left behind come first, oldest first, and the one that goes on last, so
-that what a person sees at the service stays one thread from top to bottom.
+A conversation is a tree, because every edited prompt and regenerated answer begins another branch. With all branches,
+those that the service does not show come first at each fork, oldest first, and the one that it shows comes last, so
+that the visible thread can be read from top to bottom.
 """
 
 from __future__ import annotations
@@ -10,23 +10,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from mirror.errors import UsageError
 from mirror.normalize.rows import Attachment, Link
+from mirror.services import conversation_id_in
 from mirror.store.branches import by_parent
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-MOST_CANDIDATES = 5
-_IN_PATH = re.compile(r"/c/([^/]+)")
-_HANGING = (
-    "SELECT x.message_rowid, x.{1} FROM messages m JOIN {0} x ON x.message_rowid = m.rowid WHERE m.conversation_id = ?"
-    " ORDER BY x.message_rowid, x.position"
-)
+MOST_CANDIDATES = 5  # named where an id is not clear; by judgement: they still fit an error line
 _ID = re.compile(r"[\w.:-]+")
+_MESSAGE_COLUMNS = (
+    "rowid, id, parent_id, position, role, kind, text, created_at, model, author, recipient, channel, content_type,"
+    " status, is_hidden, removed_at"
+)
 
 
 class UnclearReferenceError(UsageError):
@@ -39,7 +38,7 @@ class UnclearReferenceError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A message begins branch ``number`` of ``of``, counted by age; ``is_visible``: the one shown at the service."""
+    """Branch ``number`` of ``of``, oldest first; ``is_visible``: the one that the service shows."""
 
     number: int
     of: int
@@ -48,7 +47,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class ConversationView:
-    """A conversation's row with the names that its ids stand for."""
+    """A conversation's row with the names of its project, GPT and workspace."""
 
     id: str
     title: str | None
@@ -69,7 +68,7 @@ class ConversationView:
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """A message's row with what hangs on it; ``branch`` where it is one of several answers to the same message."""
+    """A message's row with its links and attachments; ``branch`` where it begins one of several."""
 
     rowid: int
     id: str
@@ -92,8 +91,24 @@ class MessageView:
     branch: Branch | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A conversation before or after another one, by time."""
+
+    id: str
+    title: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The next older and the next newer conversation; None where there is none."""
+
+    older: Neighbour | None
+    newer: Neighbour | None
+
+
 def find_conversation(conn: sqlite3.Connection, reference: str) -> str:
-    """Return the id that is meant by an id, its beginning, an address of the conversation's page, or ``last``.
+    """Return the id that is meant by an id, its beginning, an address, or ``last``.
 
     Raises UnclearReferenceError where none is or several could be.
     """
@@ -102,21 +117,25 @@ def find_conversation(conn: sqlite3.Connection, reference: str) -> str:
         return _last(conn)
     row = conn.execute("SELECT id FROM conversations WHERE id = ? OR url = ?", (wanted, wanted)).fetchone()
     if row:
-        return str(row[0])
+        return str(row["id"])
     wanted = _id_in(wanted)
     sql = "SELECT id, title FROM conversations WHERE lower(substr(id, 1, length(?1))) = lower(?1)"
     sql += " ORDER BY length(id) > length(?1), updated_at DESC, id"
     matches = conn.execute(sql, (wanted,)).fetchall()
-    if len(matches) == 1 or (matches and len(matches[0][0]) == len(wanted)):
-        return str(matches[0][0])
     if not matches:
         raise UnclearReferenceError(
             f"There is no conversation “{wanted}” here. `chatmirror search` finds ids by words."
         )
-    few = tuple((str(row[0]), row[1]) for row in matches[:MOST_CANDIDATES])
+    if len(matches) == 1 or len(matches[0]["id"]) == len(wanted):  # an id can be the beginning of another one
+        return str(matches[0]["id"])
+    raise _ambiguous(wanted, matches)
+
+
+def _ambiguous(wanted: str, matches: list[sqlite3.Row]) -> UnclearReferenceError:
+    few = tuple((str(row["id"]), row["title"]) for row in matches[:MOST_CANDIDATES])
     named = "; ".join(f"{found} “{title or 'Untitled'}”" for found, title in few)
     more = f"; and {len(matches) - len(few):,} more" if len(matches) > len(few) else ""
-    raise UnclearReferenceError(f"{len(matches):,} conversations begin with “{wanted}”: {named}{more}.", few)
+    return UnclearReferenceError(f"{len(matches):,} conversations begin with “{wanted}”: {named}{more}.", few)
 
 
 def _last(conn: sqlite3.Connection) -> str:
@@ -125,21 +144,17 @@ def _last(conn: sqlite3.Connection) -> str:
         raise UnclearReferenceError(
             "There are no conversations here yet. Run `chatmirror sync` or `chatmirror import`."
         )
-    return str(row[0])
+    return str(row["id"])
 
 
 def _id_in(reference: str) -> str:
     """Return the id in an address, or the reference itself if it can be one."""
     if "/" in reference:
-        try:
-            path = unquote(urlsplit(reference).path)
-        except ValueError:
-            path = ""
-        if match := _IN_PATH.search(path):
-            return match[1]
-        if "/share/" in path:
+        if found := conversation_id_in(reference):
+            return found
+        if "/share/" in reference:
             raise UnclearReferenceError(
-                "A share link does not say which conversation it shows; give that one's address."
+                "A share link does not say which conversation it shows; give that conversation's own address."
             )
     if not _ID.fullmatch(reference):
         raise UnclearReferenceError(f"“{reference}” is neither an id nor the address of a conversation.")
@@ -147,87 +162,112 @@ def _id_in(reference: str) -> str:
 
 
 def conversation(conn: sqlite3.Connection, conversation_id: str) -> ConversationView:
-    """Return a conversation's facts; raises UnclearReferenceError for an id that is not stored."""
+    """Return a conversation's row with names; UnclearReferenceError if it is not stored."""
     row = conn.execute(
-        "SELECT c.id, c.title, c.url, c.created_at, c.updated_at, c.message_count, c.model, p.name, g.name,"
-        " c.is_archived, c.is_starred, c.deleted_at, c.missing_since, c.provider, a.name FROM conversations c"
-        " LEFT JOIN projects p ON p.id = c.project_id LEFT JOIN gpts g ON g.id = c.gpt_id"
+        "SELECT c.id, c.title, c.url, c.created_at, c.updated_at, c.message_count, c.model, p.name AS project,"
+        " g.name AS gpt, c.is_archived, c.is_starred, c.deleted_at, c.missing_since, c.provider, a.name AS account"
+        " FROM conversations c LEFT JOIN projects p ON p.id = c.project_id LEFT JOIN gpts g ON g.id = c.gpt_id"
         " LEFT JOIN accounts a ON a.id = c.account_id WHERE c.id = ?",
         (conversation_id,),
     ).fetchone()
     if row is None:
         raise UnclearReferenceError(f"There is no conversation “{conversation_id}” here.")
-    values = list(row)
-    values[9:11] = map(bool, values[9:11])
-    return ConversationView(*values)
+    flags = {name: bool(row[name]) for name in ("is_archived", "is_starred")}
+    return ConversationView(**dict(row) | flags)
+
+
+def neighbours(conn: sqlite3.Connection, view: ConversationView) -> Neighbours:
+    """Return the conversations before and after one, by the time of their last change."""
+    return Neighbours(older=_neighbour(conn, view, "<", "DESC"), newer=_neighbour(conn, view, ">", "ASC"))
+
+
+def _neighbour(conn: sqlite3.Connection, view: ConversationView, comparison: str, order: str) -> Neighbour | None:
+    sql = f"SELECT id, title FROM conversations WHERE (updated_at, id) {comparison} (?, ?)"
+    sql += f" ORDER BY updated_at {order}, id {order} LIMIT 1"
+    row = conn.execute(sql, (view.updated_at, view.id)).fetchone() if view.updated_at is not None else None
+    return Neighbour(row["id"], row["title"]) if row else None
 
 
 def messages(conn: sqlite3.Connection, conversation_id: str, *, all_branches: bool = False) -> list[MessageView]:
-    """Return the messages that the service shows and those hidden between them, or those of ``all_branches``."""
+    """Return the messages of the visible branch, hidden ones too, or those of ``all_branches``."""
     where = "" if all_branches else " AND position IS NOT NULL"
     views = _views(conn, conversation_id, where + " ORDER BY position IS NULL, position, created_at, rowid")
-    return _walked(views) if all_branches else views
+    return in_reading_order(views) if all_branches else views
 
 
 def messages_by_rowid(conn: sqlite3.Connection, conversation_id: str, rowids: Sequence[int]) -> dict[int, MessageView]:
-    """Return some messages of a conversation; at most a page of them."""
+    """Return some messages of a conversation, at most a page of them."""
+    # Each rowid is a bound value, of which SQLite takes 999 in older builds.
     views = _views(conn, conversation_id, f" AND rowid IN ({', '.join('?' * len(rowids))})", *rowids)
     return {view.rowid: view for view in views}
 
 
 def _views(conn: sqlite3.Connection, conversation_id: str, where: str, *values: int) -> list[MessageView]:
-    rows = conn.execute(
-        "SELECT rowid, id, parent_id, position, role, kind, text, created_at, model, author, recipient, channel,"
-        f" content_type, status, is_hidden, removed_at FROM messages WHERE conversation_id = ?{where}",
-        (conversation_id, *values),
-    ).fetchall()
-    links, files = _links(conn, conversation_id), _attachments(conn, conversation_id)
-    views = []
-    for rowid, *facts, is_hidden, removed_at in rows:
-        hanging = tuple(links.get(rowid, ())), tuple(files.get(rowid, ()))
-        views.append(MessageView(*[rowid, *facts, bool(is_hidden), removed_at, *hanging]))
-    return views
+    sql = f"SELECT {_MESSAGE_COLUMNS} FROM messages WHERE conversation_id = ?{where}"
+    rows = conn.execute(sql, (conversation_id, *values)).fetchall()
+    links, attachments = _links(conn, conversation_id), _attachments(conn, conversation_id)
+    return [
+        MessageView(
+            **dict(row) | {"is_hidden": bool(row["is_hidden"])},
+            links=tuple(links.get(row["rowid"], ())),
+            attachments=tuple(attachments.get(row["rowid"], ())),
+        )
+        for row in rows
+    ]
 
 
 def _links(conn: sqlite3.Connection, conversation_id: str) -> dict[int, list[Link]]:
+    rows = conn.execute(
+        "SELECT l.message_rowid, l.url, l.title, l.kind FROM messages m JOIN links l ON l.message_rowid = m.rowid"
+        " WHERE m.conversation_id = ? ORDER BY l.message_rowid, l.position",
+        (conversation_id,),
+    )
     found: dict[int, list[Link]] = {}
-    for rowid, *values in conn.execute(_HANGING.format("links", "url, x.title, x.kind"), (conversation_id,)):
-        found.setdefault(rowid, []).append(Link(*values))
+    for row in rows:
+        found.setdefault(row["message_rowid"], []).append(Link(url=row["url"], title=row["title"], kind=row["kind"]))
     return found
 
 
 def _attachments(conn: sqlite3.Connection, conversation_id: str) -> dict[int, list[Attachment]]:
-    columns = "id, x.name, x.mime_type, x.size, x.kind"
+    rows = conn.execute(
+        "SELECT a.message_rowid, a.id, a.name, a.mime_type, a.size, a.kind"
+        " FROM messages m JOIN attachments a ON a.message_rowid = m.rowid"
+        " WHERE m.conversation_id = ? ORDER BY a.message_rowid, a.position",
+        (conversation_id,),
+    )
     found: dict[int, list[Attachment]] = {}
-    for rowid, *values in conn.execute(_HANGING.format("attachments", columns), (conversation_id,)):
-        found.setdefault(rowid, []).append(Attachment(*values))
+    for row in rows:
+        attachment = Attachment(
+            id=row["id"], name=row["name"], mime_type=row["mime_type"], size=row["size"], kind=row["kind"]
+        )
+        found.setdefault(row["message_rowid"], []).append(attachment)
     return found
 
 
-def _walked(views: list[MessageView]) -> list[MessageView]:
-    """Return the messages of a whole tree in reading order, each beginning of a branch marked. Total: loops too."""
+def in_reading_order(views: list[MessageView]) -> list[MessageView]:
+    """Return the messages of a whole tree in reading order, each once, with branches marked."""
     known = {view.id for view in views}
     children = by_parent(views)
-    tops = [top for parent, group in children.items() if parent not in known for top in _forked(group)]
+    roots = [root for parent, group in children.items() if parent not in known for root in _marked_branches(group)]
     order: list[MessageView] = []
     reached: set[str] = set()
-    for start in [*tops, *views]:  # what the tops do not lead to goes round in a circle
+    for start in [*roots, *views]:  # what no root leads to is part of a circle
         waiting = [start]
         while waiting:
             view = waiting.pop()
             if view.id not in reached:
                 reached.add(view.id)
                 order.append(view)
-                waiting += reversed(_forked(children.get(view.id, [])))
+                waiting += reversed(_marked_branches(children.get(view.id, [])))
     return order
 
 
-def _forked(siblings: list[MessageView]) -> list[MessageView]:
-    """Return the answers to one message, which come by age, each told which it is, the visible one last."""
-    if len(siblings) < 2:  # noqa: PLR2004 - two make a fork
+def _marked_branches(siblings: list[MessageView]) -> list[MessageView]:
+    """Return the answers to one message, given oldest first, marked, with the visible one last."""
+    if len(siblings) < 2:  # noqa: PLR2004 - one answer is no fork
         return siblings
-    told = [
+    marked = [
         replace(view, branch=Branch(number, len(siblings), view.position is not None))
         for number, view in enumerate(siblings, 1)
     ]
-    return sorted(told, key=lambda view: view.position is not None)
+    return sorted(marked, key=lambda view: view.position is not None)

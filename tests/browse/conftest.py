@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING
 
 import pytest
 from mirrors import bakery
+from served import Pages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from served import Serve
 
 TRIES, PAUSE = 300, 0.1  # half a minute for a slow machine
 
@@ -32,44 +37,14 @@ def _newest() -> str:
     return path
 
 
-class Pages:
-    """A running Datasette; ``get`` answers status and text, ``rows`` what a query returns."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-
-    def get(self, path: str) -> tuple[int, str]:
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-
-    def follow(self, path: str) -> str:
-        """Return the text of a page that may have moved once."""
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            moved, text = answer.headers["location"], answer.read().decode()
-        return self.get(moved)[1] if moved else text
-
-    def rows(self, sql: str, database: str = "chats") -> list:
-        path = f"/{database}.json?" + urlencode({"sql": sql, "_shape": "arrays"})
-        status, text = self.get(path)
-        if status == 302:  # 1.0 has moved queries
-            status, text = self.get(f"/{database}/-/query.json?" + urlencode({"sql": sql, "_shape": "arrays"}))
-        assert status == 200, text
-        rows = json.loads(text)
-        return rows["rows"] if isinstance(rows, dict) else rows
-
-
 @pytest.fixture(scope="session", params=["installed", "newest"])
-def datasette(request) -> str:
+def datasette(request: pytest.FixtureRequest) -> str:
     """The command of one version."""
     return _installed() if request.param == "installed" else _newest()
 
 
 @pytest.fixture(scope="session")
-def serve(datasette, tmp_path_factory):
+def serve(datasette: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Start Datasette with arguments; all are stopped at the end."""
     running = []
 
@@ -105,15 +80,15 @@ def serve(datasette, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def pages(serve, tmp_path_factory) -> Pages:
+def pages(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Pages:
     """A mirror beside somebody else's database that has tables of the same names."""
     folder = tmp_path_factory.mktemp("mirror")
     bakery(folder / "chats.db")
     theirs = folder / "theirs.db"
-    code = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.executescript(sys.argv[2])"
-    tables = "CREATE TABLE conversations (id TEXT PRIMARY KEY, updated_at, message_count INTEGER);"
-    tables += (
-        "INSERT INTO conversations VALUES ('a', 1, 5), ('b', 2, 6); CREATE TABLE messages (x); CREATE TABLE _own (x);"
-    )
-    subprocess.run([sys.executable, "-c", code, str(theirs), tables], check=True)
+    with closing(sqlite3.connect(theirs)) as conn:
+        conn.executescript(
+            "CREATE TABLE conversations (id TEXT PRIMARY KEY, updated_at, message_count INTEGER);"
+            "INSERT INTO conversations VALUES ('a', 1, 5), ('b', 2, 6);"
+            "CREATE TABLE messages (x); CREATE TABLE _own (x);"
+        )
     return serve(str(folder / "chats.db"), str(theirs))

@@ -1,4 +1,4 @@
-"""Hostile texts: what people try against pages that show what others wrote. 300 and more, made of parts."""
+"""More than 300 hostile texts, as people try them against pages that show what others wrote."""
 
 from __future__ import annotations
 

@@ -8,20 +8,27 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import quote
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # it has no types
 from mirrors import add, add_conversation, add_message, open_mirror
 from payloads import HIT, PAYLOADS
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, Route, sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from served import Pages, Serve
 
 KINDS = ("text", "reasoning", "canvas", "quote", "code", "output", "context", "voice", "other")
 LOUD = {"serious", "critical"}
 
 
 @pytest.fixture(scope="session")
-def browser():
+def browser() -> Iterator[Browser]:
     """A headless Chromium; its absence fails where the tests must be complete, and else is said."""
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:
@@ -32,36 +39,57 @@ def browser():
         running.close()
 
 
-@pytest.fixture(scope="session")
-def demo(serve, tmp_path_factory):
+class Demo(NamedTuple):
     """A served mirror of the demo's account, and a connection to it."""
+
+    port: int
+    conn: sqlite3.Connection
+
+
+@pytest.fixture(scope="session")
+def demo(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo's mirror."""
     path = tmp_path_factory.mktemp("demo") / "chats.db"
     subprocess.run([sys.executable, "-m", "mirror", "demo", "-d", str(path)], check=True, capture_output=True)
     pages = serve(str(path))
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as conn:
-        pages.conn = conn
-        yield pages
+        conn.row_factory = sqlite3.Row
+        yield Demo(pages.port, conn)
 
 
 class Watched:
     """A browser's page that remembers whatever it should not have done."""
 
-    def __init__(self, page, port, database="chats"):
-        self.page, self.base, self.faults = page, f"http://127.0.0.1:{port}/{database}", []
-        origin = f"http://127.0.0.1:{port}/"
-        page.on("console", lambda m: self.faults.append(m.text) if m.type in {"error", "warning"} else None)
+    def __init__(self, page: Page, port: int, database: str = "chats") -> None:
+        self.page, self.base = page, f"http://127.0.0.1:{port}/{database}"
+        self.origin = f"http://127.0.0.1:{port}/"
+        self.faults: list[str] = []
+        page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("dialog", lambda dialog: (self.faults.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda r: None if r.url.startswith((origin, "data:")) else self.faults.append(r.url))
+        page.on("dialog", self._on_dialog)
+        page.on("request", self._on_request)
 
-    def open(self, path):
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.faults.append(message.text)
+
+    def _on_dialog(self, dialog: Dialog) -> None:
+        self.faults.append(f"dialog {dialog.message}")
+        dialog.dismiss()
+
+    def _on_request(self, request: Request) -> None:
+        if not request.url.startswith((self.origin, "data:")):
+            self.faults.append(request.url)
+
+    def open(self, path: str) -> Page:
         answer = self.page.goto(self.base + path)
+        assert answer is not None
         assert answer.status == 200, path
         return self.page
 
 
 @pytest.fixture
-def watched(browser, demo):
+def watched(browser: Browser, demo: Demo) -> Iterator[Watched]:
     """A page of the demo's mirror, which must have been quiet in the end."""
     page = browser.new_page(viewport={"width": 1200, "height": 900})
     watching = Watched(page, demo.port)
@@ -70,21 +98,33 @@ def watched(browser, demo):
     assert watching.faults == []
 
 
-def fork(conn):
-    """Return conversation, an abandoned node, the visible one beside it, and both texts."""
-    return conn.execute(
-        "SELECT a.conversation_id, a.id, v.id, a.text, v.text FROM messages a JOIN messages v"
+class EditedPrompt(NamedTuple):
+    """A prompt of which two versions are stored: the nodes and their texts."""
+
+    conversation_id: str
+    old_node: str
+    new_node: str
+    old_text: str
+    new_text: str
+
+
+def edited_prompt(conn: sqlite3.Connection) -> EditedPrompt:
+    """Return a prompt that was edited; the new version is the visible one."""
+    row = conn.execute(
+        "SELECT a.conversation_id, a.id AS old_node, v.id AS new_node, a.text AS old_text, v.text AS new_text"
+        " FROM messages a JOIN messages v"
         " ON v.conversation_id = a.conversation_id AND v.parent_id IS a.parent_id AND v.position IS NOT NULL"
         " WHERE a.position IS NULL AND NOT a.is_hidden AND a.text <> '' AND a.role = 'user' AND a.text <> v.text"
         " LIMIT 1"
     ).fetchone()
+    return EditedPrompt(**row)
 
 
-def visible(page):
+def visible(page: Page) -> str:
     return page.locator("main").inner_text()
 
 
-def test_from_home_to_a_message(watched):
+def test_from_home_to_a_message(watched: Watched) -> None:
     """Home, a word in the box, a result, and there the message that matched, open and marked."""
     page = watched.open("/-/home")
     page.get_by_label("Search all chats").fill("sourdough")
@@ -95,26 +135,28 @@ def test_from_home_to_a_message(watched):
     wanted = page.locator(".block.wanted")
     assert "sourdough" in wanted.inner_text().lower()
     assert wanted.locator("details").first.get_attribute("open") is not None
-    assert wanted.bounding_box()["y"] < 900
+    box = wanted.bounding_box()
+    assert box is not None
+    assert box["y"] < 900
 
 
-def test_branches_are_one_click_away(watched, demo):
-    """Where a prompt was edited, "2 of 2" leads to the other version and back, each with an address of its own."""
-    key, abandoned, shown, old, new = fork(demo.conn)
-    page = watched.open(f"/-/conversation/{key}")
-    assert new in visible(page)
-    assert old not in visible(page)
+def test_branches_are_one_click_away(watched: Watched, demo: Demo) -> None:
+    """An edited prompt has links to its other version and back, each with its own address."""
+    prompt = edited_prompt(demo.conn)
+    page = watched.open(f"/-/conversation/{prompt.conversation_id}")
+    assert prompt.new_text in visible(page)
+    assert prompt.old_text not in visible(page)
     page.get_by_role("link", name="Branch 1 of 2").click()
-    assert f"message={abandoned}" in page.url
-    assert old in visible(page)
-    assert new not in visible(page)
+    assert f"message={prompt.old_node}" in page.url
+    assert prompt.old_text in visible(page)
+    assert prompt.new_text not in visible(page)
     page.get_by_role("link", name="Branch 2 of 2").click()
-    assert f"message={shown}" in page.url
-    assert new in visible(page)
+    assert f"message={prompt.new_node}" in page.url
+    assert prompt.new_text in visible(page)
 
 
-def test_thoughts_and_hidden_messages_have_switches(watched, demo):
-    """Thoughts are folded, then open, then gone; what the service hides comes when asked for."""
+def test_thoughts_and_hidden_messages_have_switches(watched: Watched, demo: Demo) -> None:
+    """Reasoning can be folded, open or left out; what the service hides is shown on request."""
     key, text = demo.conn.execute(
         "SELECT conversation_id, text FROM messages WHERE content_type = 'thoughts' AND position IS NOT NULL LIMIT 1"
     ).fetchone()
@@ -130,12 +172,12 @@ def test_thoughts_and_hidden_messages_have_switches(watched, demo):
     ).fetchone()
     page = watched.open(f"/-/conversation/{key}")
     assert page.get_by_text(text.split("\n")[0]).count() == 0
-    page.get_by_role("link", name="Show what the service hides").click()
+    page.get_by_role("link", name="Show what ChatGPT hides").click()
     assert page.get_by_text(text.split("\n")[0]).count() > 0
 
 
-def test_keys(watched, demo):
-    """j and k go from turn to turn, / to the box where they are letters again, n and p to the neighbours, h home."""
+def test_keys(watched: Watched, demo: Demo) -> None:
+    """j and k go from turn to turn, / to the search box, n and p to the neighbours, h home."""
     key = demo.conn.execute(
         "SELECT id FROM conversations WHERE updated_at < (SELECT max(updated_at) FROM conversations)"
         " ORDER BY message_count DESC LIMIT 1"
@@ -163,13 +205,13 @@ def test_keys(watched, demo):
 
 
 @pytest.mark.parametrize("typed", ["'", '"', "((", "a AND", "* NEAR(", "日本", "c++ -x", "%00", "\\", "🥐", "x" * 3000])
-def test_whatever_is_typed_is_answered(watched, typed):
+def test_whatever_is_typed_is_answered(watched: Watched, typed: str) -> None:
     """The box answers anything with a page."""
     page = watched.open("/-/search?q=" + quote(typed))
     assert page.locator("h1").inner_text().startswith("Search")
 
 
-def test_results_are_narrowed_by_facets(watched):
+def test_results_are_narrowed_by_facets(watched: Watched) -> None:
     """Each count is what a click then shows, and the filter can be taken away again."""
     page = watched.open("/-/search?q=the")
     before = page.locator(".sums").inner_text()
@@ -181,19 +223,19 @@ def test_results_are_narrowed_by_facets(watched):
     assert page.locator(".sums").inner_text() == before
 
 
-def pages_to_check(conn):
+def pages_to_check(conn: sqlite3.Connection) -> Iterator[str]:
     """Yield the addresses of pages of every kind and with every kind of content."""
     yield from ("/-/home", "/-/search", "/-/search?q=sourdough", "/-/search?q=nothinglikethis")
     for kind in KINDS:
         row = conn.execute("SELECT conversation_id FROM messages WHERE kind = ? LIMIT 1", (kind,)).fetchone()
         if row:
             yield f"/-/conversation/{row[0]}?reasoning=open&hidden=on"
-    key, abandoned, *_ = fork(conn)
-    yield f"/-/conversation/{key}?message={abandoned}"
+    prompt = edited_prompt(conn)
+    yield f"/-/conversation/{prompt.conversation_id}?message={prompt.old_node}"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_can_be_used_by_everybody(watched, demo, scheme):
+def test_pages_can_be_used_by_everybody(watched: Watched, demo: Demo, scheme: Literal["light", "dark"]) -> None:
     """axe-core finds nothing serious on any page, in light and dark, folds open."""
     watched.page.emulate_media(color_scheme=scheme)
     for address in pages_to_check(demo.conn):
@@ -203,21 +245,22 @@ def test_pages_can_be_used_by_everybody(watched, demo, scheme):
         assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in LOUD] == [], address
 
 
-def test_pages_read_without_a_script(browser, demo):
-    """With JavaScript off, text is there, folds open, branches and results are links."""
+def test_pages_read_without_a_script(browser: Browser, demo: Demo) -> None:
+    """With JavaScript off, text is shown, folded parts open, branches and results are links."""
     with browser.new_context(java_script_enabled=False) as context:
         page = context.new_page()
-        key, abandoned, _, old, _ = fork(demo.conn)
-        page.goto(f"http://127.0.0.1:{demo.port}/chats/-/conversation/{key}?message={abandoned}")
-        assert old in visible(page)
+        prompt = edited_prompt(demo.conn)
+        address = f"/chats/-/conversation/{prompt.conversation_id}?message={prompt.old_node}"
+        page.goto(f"http://127.0.0.1:{demo.port}{address}")
+        assert prompt.old_text in visible(page)
         fold = page.locator("details").first
         fold.locator("summary").first.click()
         assert fold.get_attribute("open") is not None
 
 
 @pytest.mark.parametrize("width", [360, 768])
-def test_a_phone_shows_it_without_scrolling_sideways(browser, demo, width):
-    """Nothing is wider than a small screen, code and tables scroll by themselves."""
+def test_a_phone_shows_it_without_scrolling_sideways(browser: Browser, demo: Demo, width: int) -> None:
+    """Nothing is wider than a small screen; code and tables have scroll bars of their own."""
     with browser.new_context(viewport={"width": width, "height": 700}) as context:
         page = context.new_page()
         for address in pages_to_check(demo.conn):
@@ -226,27 +269,27 @@ def test_a_phone_shows_it_without_scrolling_sideways(browser, demo, width):
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, address
 
 
-def test_paper_shows_the_text_and_nothing_to_click(watched, demo):
-    """Printed, menus and switches are gone and every turn is there."""
-    page = watched.open(f"/-/conversation/{fork(demo.conn)[0]}")
+def test_paper_shows_the_text_and_nothing_to_click(watched: Watched, demo: Demo) -> None:
+    """On paper there are no menus and switches, and every turn is shown."""
+    page = watched.open(f"/-/conversation/{edited_prompt(demo.conn).conversation_id}")
     page.emulate_media(media="print")
     assert not page.locator("header.top").is_visible()
     assert not page.locator(".tools").is_visible()
     assert page.locator(".turn").first.is_visible()
 
 
-def test_home_says_how_it_is(watched):
-    """Counts, pictures with bars that say their numbers, the newest conversations, what changed last."""
+def test_home_says_how_it_is(watched: Watched) -> None:
+    """Counts, charts with bars that name their numbers, newest conversations, last changes."""
     page = watched.open("/-/home")
     assert "47 conversations" in visible(page)
     assert "The mirror is current" in visible(page)
     assert page.locator("svg.plot rect").count() > 10
-    assert "ChatGPT" in page.locator("svg.plot rect title").first.text_content()
+    assert "ChatGPT" in (page.locator("svg.plot rect title").first.text_content() or "")
     assert "Rain on the observing night" in visible(page)
     assert "branch switched" in visible(page)
 
 
-def hostile(path):
+def hostile(path: Path) -> None:
     """Write a mirror in which every field that a stranger can fill holds every payload."""
     with closing(open_mirror(path)) as conn:
         conn.execute("BEGIN")  # one commit for all
@@ -266,7 +309,7 @@ def hostile(path):
 
 
 @pytest.fixture(scope="session")
-def trap(serve, tmp_path_factory):
+def trap(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Pages:
     """A served mirror that attacks whoever reads it."""
     path = tmp_path_factory.mktemp("trap") / "trap.db"
     hostile(path)
@@ -283,8 +326,8 @@ UNSAFE = """
 
 
 @pytest.mark.parametrize("policy", ["with the policy", "without it"])
-def test_nothing_hostile_runs_or_calls_out(browser, trap, policy):
-    """Over 300 payloads in every field: no script runs, nothing leaves the host, even without the browser's help."""
+def test_nothing_hostile_runs_or_calls_out(browser: Browser, trap: Pages, policy: str) -> None:
+    """Over 300 payloads in every field run no script and reach no host, also without the policy."""
     assert len(PAYLOADS) >= 300
     with browser.new_context() as context:
         watching = Watched(context.new_page(), trap.port, "trap")
@@ -303,7 +346,7 @@ def test_nothing_hostile_runs_or_calls_out(browser, trap, policy):
         assert watching.faults == []
 
 
-def unguarded(route):
+def unguarded(route: Route) -> None:
     """Hand on a page without the policy that holds the browser back."""
     answer = route.fetch()
     headers = {name: value for name, value in answer.headers.items() if name != "content-security-policy"}

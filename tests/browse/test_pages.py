@@ -1,4 +1,4 @@
-"""The mirror's own pages over HTTP: who may see them, where they lead, and what they do with odd addresses."""
+"""The mirror's own pages over HTTP: permissions, links, and addresses that make no sense."""
 
 from __future__ import annotations
 
@@ -10,19 +10,23 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from mirrors import add, add_conversation, add_message, bakery, open_mirror
 
+if TYPE_CHECKING:
+    from served import Pages, Serve
+
 OURS = ["/-/home", "/-/search?q=rye", "/-/conversation/c-old"]
 
 
-def links(html, pattern):
+def links(html: str, pattern: str) -> list[str]:
     return [match.replace("&amp;", "&") for match in re.findall(pattern, html)]
 
 
 @pytest.mark.parametrize("path", OURS)
-def test_other_databases_have_no_such_pages(pages, path):
+def test_other_databases_have_no_such_pages(pages: Pages, path: str) -> None:
     """A file that is no mirror gets no page of ours, whatever its tables are called."""
     assert pages.get(f"/theirs{path}")[0] == 404
     assert pages.get(f"/nowhere{path}")[0] == 404
@@ -30,7 +34,7 @@ def test_other_databases_have_no_such_pages(pages, path):
 
 
 @pytest.mark.parametrize("denied", ["messages", "conversations", "links", "attachments", None])
-def test_a_denied_table_denies_every_page_that_reads_it(serve, tmp_path, denied):
+def test_a_denied_table_denies_every_page_that_reads_it(serve: Serve, tmp_path: Path, denied: str | None) -> None:
     """A table or database that somebody may not see shows on no page of ours either."""
     bakery(tmp_path / "chats.db")
     rule = {"allow": False}
@@ -43,7 +47,7 @@ def test_a_denied_table_denies_every_page_that_reads_it(serve, tmp_path, denied)
         assert "starter" not in text
 
 
-def test_runs_that_may_not_be_seen_close_the_home_only(serve, tmp_path):
+def test_runs_that_may_not_be_seen_close_the_home_only(serve: Serve, tmp_path: Path) -> None:
     """The home reads the runs; reading and searching need none of them."""
     bakery(tmp_path / "chats.db")
     settings = {"databases": {"chats": {"tables": {"sync_runs": {"allow": False}}}}}
@@ -68,21 +72,21 @@ def test_runs_that_may_not_be_seen_close_the_home_only(serve, tmp_path):
         "/-/search?n=5",
     ],
 )
-def test_odd_addresses_are_answered(pages, path):
-    """What makes no sense in an address is left out, or said in a sentence."""
+def test_odd_addresses_are_answered(pages: Pages, path: str) -> None:
+    """What makes no sense in an address is ignored, or named in a sentence."""
     status, text = pages.get(f"/chats{path}")
     assert status == 200
     assert "</html>" in text
 
 
-def test_what_cannot_be_a_filter_is_said(pages):
-    """A date that is none, a project that is not there."""
+def test_what_cannot_be_a_filter_is_named(pages: Pages) -> None:
+    """A text that is no date, and a project that does not exist, are named."""
     assert "“yesterday” is not a date" in pages.get("/chats/-/search?q=rye&since=yesterday")[1]
     assert "no project “nope”" in pages.get("/chats/-/search?q=rye&project=nope")[1]
 
 
 @pytest.mark.parametrize("key", ["nope", "~20", "..", "a~2Fb", "~00", "~ff"])
-def test_an_unknown_conversation_is_not_found(pages, key):
+def test_an_unknown_conversation_is_not_found(pages: Pages, key: str) -> None:
     """An id that is not stored is a 404, not a failure."""
     status, text = pages.get(f"/chats/-/conversation/{key}")
     assert status == 404
@@ -90,7 +94,7 @@ def test_an_unknown_conversation_is_not_found(pages, key):
     assert 'action="/chats/-/search"' in text
 
 
-def test_pages_forbid_the_browser_everything_else(pages):
+def test_pages_forbid_the_browser_everything_else(pages: Pages) -> None:
     """Each page of ours, and its policy."""
     for path in OURS:
         with closing(http.client.HTTPConnection("127.0.0.1", pages.port)) as connection:
@@ -103,7 +107,7 @@ def test_pages_forbid_the_browser_everything_else(pages):
         assert not re.search(r"<[^>]+\s(style|on\w+)=", text)
 
 
-def test_a_conversation_is_had_as_markdown(pages):
+def test_a_conversation_can_be_downloaded_as_markdown(pages: Pages) -> None:
     """From the row, as a file of text; other tables offer none."""
     status, text = pages.get("/chats/conversations/c-old.md")
     assert status == 200
@@ -113,16 +117,16 @@ def test_a_conversation_is_had_as_markdown(pages):
     assert ".md" not in pages.get("/chats/messages/1")[1]
 
 
-def test_datasette_leads_to_the_pages(pages):
-    """Front page, database, tables and rows lead on; titles lead to the conversation."""
+def test_datasette_links_to_the_pages(pages: Pages) -> None:
+    """Front page, database and tables link to our pages; titles link to the conversation."""
     for path in ("/", "/chats", "/chats/conversations", "/chats/messages"):
         assert 'href="/chats/-/home"' in pages.get(path)[1], path
     assert '<a href="/chats/-/conversation/c-new">Why is the sky blue?</a>' in pages.get("/chats/conversations")[1]
     assert 'href="/theirs/-/home' not in pages.get("/")[1] + pages.get("/theirs")[1]
 
 
-def test_the_search_box_of_a_table_finds_words_inside_runs(serve, tmp_path):
-    """Chinese or an emoji typed into Datasette's own box finds the message, alone and beside other words."""
+def test_the_search_box_of_a_table_finds_words_inside_runs(serve: Serve, tmp_path: Path) -> None:
+    """Chinese or an emoji typed into Datasette's own search box finds the message."""
     with closing(open_mirror(tmp_path / "chats.db")) as conn:
         add_conversation(conn, "c1", "x")
         add_message(conn, "c1", "n1", "昨日京都でラーメンを食べた🍜 with friends")
@@ -139,7 +143,7 @@ def test_the_search_box_of_a_table_finds_words_inside_runs(serve, tmp_path):
     assert pages.rows("select count(*) from messages_cjk where messages_cjk match chatmirror_cjk('')") == [[0]]
 
 
-def test_a_stale_or_failed_mirror_says_so(serve, tmp_path):
+def test_the_home_page_warns_of_a_stale_or_failed_mirror(serve: Serve, tmp_path: Path) -> None:
     """A banner with the last run's own sentence; none where all is well."""
     with closing(open_mirror(tmp_path / "stale.db")) as conn:
         add(conn, "sync_runs", started_at="2025-01-01T00:00:00.000Z", command="sync", outcome="current", exit_code=0)
@@ -148,7 +152,7 @@ def test_a_stale_or_failed_mirror_says_so(serve, tmp_path):
     with closing(open_mirror(tmp_path / "empty.db")):
         pass
     pages = serve(str(tmp_path / "stale.db"), str(tmp_path / "empty.db"))
-    banner = re.search(r'class="banner"[^>]*>(.*?)</p>', pages.get("/stale/-/home")[1])[1]
+    (banner,) = re.findall(r'class="banner"[^>]*>(.*?)</p>', pages.get("/stale/-/home")[1])
     assert "days old" in banner
     assert "The login &lt;b&gt;ended&lt;/b&gt;." in banner
     status, text = pages.get("/empty/-/home")
@@ -156,7 +160,7 @@ def test_a_stale_or_failed_mirror_says_so(serve, tmp_path):
     assert "no successful sync yet" in text
 
 
-def long_talk(path, count):
+def long_talk(path: Path, count: int) -> None:
     with closing(open_mirror(path)) as conn:
         conn.execute("BEGIN")
         add_conversation(conn, "long", "A long talk")
@@ -167,16 +171,15 @@ def long_talk(path, count):
         conn.execute("COMMIT")
 
 
-def test_a_long_conversation_comes_in_pages(serve, tmp_path):
-    """Every message of 3,000 is on exactly one page, in order, and its link leads to the page that holds it."""
+def test_a_long_conversation_comes_in_pages(serve: Serve, tmp_path: Path) -> None:
+    """Each of 3,000 messages is on exactly one page, in order, and its link opens that page."""
     long_talk(tmp_path / "chats.db", 3000)
     pages = serve(str(tmp_path / "chats.db"))
-    address, seen = "/chats/-/conversation/long", []
-    while address:
-        _, text = pages.get(address)
+    addresses, seen = ["/chats/-/conversation/long"], []
+    while addresses:
+        _, text = pages.get(addresses[0])
         seen += re.findall(r"message (\d{5})\.", text)
-        on = links(text, r'<a rel="next" href="([^"]+)"')
-        address = on[0] if on else None
+        addresses = links(text, r'<a rel="next" href="([^"]+)"')[:1]
     assert [int(n) for n in seen] == list(range(1, 3001))
     _, text = pages.get("/chats/-/conversation/long?message=n2345")
     assert "message 02345." in text
@@ -184,8 +187,8 @@ def test_a_long_conversation_comes_in_pages(serve, tmp_path):
     assert '<span id="here">' in text
 
 
-def test_every_branch_of_a_tree_can_be_reached(serve, tmp_path):
-    """Following the links of every fork shows every message, also behind hidden nodes and of several roots."""
+def test_every_branch_of_a_tree_can_be_reached(serve: Serve, tmp_path: Path) -> None:
+    """The links at forks lead to every message, also below hidden nodes and with several roots."""
     nodes = {
         "root1": (None, 0), "root2": (None, None), "hid-a": ("root1", None), "hid-b": ("root1", 0),
         "a1": ("hid-a", None), "a2": ("hid-a", None), "b1": ("hid-b", 0), "deep": ("a2", None), "r2": ("root2", None),
@@ -213,8 +216,8 @@ def test_every_branch_of_a_tree_can_be_reached(serve, tmp_path):
 
 
 @pytest.mark.parametrize("tree", [{"a": "b", "b": "a"}, {"a": "a"}, {"a": "gone"}, {"a": None, "b": None, "c": "a"}])
-def test_no_tree_hangs_a_page(serve, tmp_path, tree):
-    """Circles, missing parents and several roots, none of them on a visible branch, are shown as far as they go."""
+def test_any_tree_has_a_page(serve: Serve, tmp_path: Path, tree: dict[str, str | None]) -> None:
+    """Circles, missing parents and several roots without a visible branch are shown, too."""
     with closing(open_mirror(tmp_path / "chats.db")) as conn:
         add_conversation(conn, "c", "A tree")
         for node, parent in tree.items():
@@ -226,7 +229,7 @@ def test_no_tree_hangs_a_page(serve, tmp_path, tree):
         assert f"text of {address[-1:]}" in text
 
 
-def test_under_another_address_everything_leads_there(serve, tmp_path):
+def test_under_another_address_everything_leads_there(serve: Serve, tmp_path: Path) -> None:
     """With a base_url, every link of our pages begins with it."""
     bakery(tmp_path / "my chats.v1.db")
     pages = serve(str(tmp_path / "my chats.v1.db"), "--setting", "base_url", "/prefix/")
@@ -239,7 +242,7 @@ def test_under_another_address_everything_leads_there(serve, tmp_path):
         assert all(link.startswith("/prefix/") for link in inner)
 
 
-def test_sqlite_utils_knows_the_functions(tmp_path):
+def test_sqlite_utils_knows_the_functions(tmp_path: Path) -> None:
     """``sqlite-utils chats.db "select chatmirror_payload(id) ..."`` answers with the payload."""
     bakery(tmp_path / "chats.db")
     command = [Path(sys.executable).with_name("sqlite-utils"), tmp_path / "chats.db"]
@@ -248,8 +251,8 @@ def test_sqlite_utils_knows_the_functions(tmp_path):
     assert json.loads(json.loads(done.stdout)[0]["p"])["conversation_id"] == "c-old"
 
 
-def test_a_mirror_of_an_older_program_can_be_read(serve, tmp_path):
-    """A file that this program has not written to yet, and that lacks its newest index, is read all the same."""
+def test_a_mirror_of_an_older_program_can_be_read(serve: Serve, tmp_path: Path) -> None:
+    """A file without the newest index, which this program has not written to yet, can be read."""
     bakery(tmp_path / "chats.db")
     with closing(sqlite3.connect(tmp_path / "chats.db")) as conn:
         conn.executescript("DELETE FROM _settings; DROP TABLE messages_cjk;")
@@ -258,8 +261,8 @@ def test_a_mirror_of_an_older_program_can_be_read(serve, tmp_path):
     assert pages.get("/chats/-/search?q=%E4%BA%AC")[0] == 200
 
 
-def test_a_damaged_mirror_is_said(serve, tmp_path):
-    """Where a table is gone the page says so and where to look; Datasette's own pages go on."""
+def test_a_damaged_mirror_has_an_error_page(serve: Serve, tmp_path: Path) -> None:
+    """Where a table is missing the page says so and what to do; Datasette's own pages still work."""
     bakery(tmp_path / "chats.db")
     with closing(sqlite3.connect(tmp_path / "chats.db")) as conn:
         conn.execute("DROP TABLE messages_fts")
@@ -271,7 +274,7 @@ def test_a_damaged_mirror_is_said(serve, tmp_path):
     assert pages.get("/chats/conversations")[0] == 200
 
 
-def test_every_other_branch_is_one_step_away(serve, tmp_path):
+def test_every_other_branch_is_one_step_away(serve: Serve, tmp_path: Path) -> None:
     """Of five answers the four others are links, whichever is shown."""
     with closing(open_mirror(tmp_path / "chats.db")) as conn:
         add_conversation(conn, "c", "Five")
@@ -283,3 +286,36 @@ def test_every_other_branch_is_one_step_away(serve, tmp_path):
         text = pages.get(f"/chats/-/conversation/c?message=a{shown}")[1]
         assert f"{shown + 1} of 5" in text
         assert set(re.findall(r"message=(a\d)[^>]*Branch", text)) == {f"a{n}" for n in range(5) if n != shown}
+
+
+def test_each_service_speaks_under_its_own_name(serve: Serve, tmp_path: Path) -> None:
+    """With two services, pages say which one answered or deleted, and can search one of them."""
+    with closing(open_mirror(tmp_path / "chats.db")) as conn:
+        for key, provider in (("a", "chatgpt"), ("b", "parrot")):
+            add_conversation(conn, key, f"Of {provider}", provider=provider, deleted_at="2025-03-01T12:00:00.000Z")
+            add_message(conn, key, "n1", "a question about rye")
+            add_message(conn, key, "n2", "an answer about rye", role="assistant", removed_at="2025-02-01T12:00:00.000Z")
+    pages = serve(str(tmp_path / "chats.db"))
+    for key, name in (("a", "ChatGPT"), ("b", "parrot")):
+        text = pages.get(f"/chats/-/conversation/{key}")[1]
+        assert re.findall(r"<h2>(.*?)</h2>", text) == ["You", name]
+        assert f"deleted on {name} 2025-03-01, kept in this mirror" in text
+        assert f"removed on {name}, kept in this mirror" in text
+    text = pages.get("/chats/-/search?q=rye")[1]
+    assert set(re.findall(r'<span class="who">(\w+)', text)) == {"You", "ChatGPT", "parrot"}
+    assert re.findall(r'service=\w+">(\w+)</a>', text) == ["ChatGPT", "parrot"]
+    assert ">Assistant</a>" in text
+    text = pages.get("/chats/-/search?q=rye&service=parrot")[1]
+    assert "Of parrot" in text
+    assert "Of chatgpt" not in text
+    assert ">parrot</a>" in text
+    home = pages.get("/chats/-/home")[1]
+    assert "2 deleted on ChatGPT or parrot, kept in this mirror" in home
+    assert re.findall(r"</svg> (\w+) \d", home)[:3] == ["You", "ChatGPT", "parrot"]
+
+
+def test_one_service_is_not_offered_as_a_filter(pages: Pages) -> None:
+    """Where all chats are of one service, nothing speaks of services."""
+    text = pages.get("/chats/-/search?q=rye")[1]
+    assert "Service" not in text
+    assert ">ChatGPT</a>" in text

@@ -7,13 +7,19 @@ import re
 import sqlite3
 import zlib
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 import pytest
 from mirrors import add_message, bakery
 
-from mirror.browse.databases import is_chatmirror
 from mirror.browse.functions import inflate
 from mirror.browse.plugin import prepare_connection, render_cell
+from mirror.store.database import is_chatmirror
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from served import Pages, Serve
 
 PAGES = [
     "/",
@@ -36,7 +42,7 @@ PAGES = [
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_page_answers(pages, path):
+def test_every_page_answers(pages: Pages, path: str) -> None:
     """No table, view, row or search of a mirror, nor of a database beside it, fails."""
     status, text = pages.get(path)
     assert status == 200, text
@@ -50,15 +56,15 @@ def test_every_page_answers(pages, path):
         ("sync_runs", "partial", "current"),
     ],
 )
-def test_the_newest_comes_first(pages, table, first, second):
+def test_the_newest_comes_first(pages: Pages, table: str, first: str, second: str) -> None:
     """Lists begin with what happened last."""
     _, text = pages.get(f"/chats/{table}")
     rows = text[text.index("<tbody") :]
     assert rows.index(first) < rows.index(second)
 
 
-def test_messages_show_the_title_of_their_conversation(pages):
-    """Not an id but a title stands in the list, escaped, and leads to the conversation."""
+def test_messages_show_the_title_of_their_conversation(pages: Pages) -> None:
+    """The list shows a title, not an id, escaped and linked to the conversation."""
     _, text = pages.get("/chats/messages")
     link = '<a href="/chats/-/conversation/c-old?message=n1#m1">Rye &amp; &lt;b&gt;starter&lt;/b&gt;</a>'
     assert link in text
@@ -70,14 +76,14 @@ def test_messages_show_the_title_of_their_conversation(pages):
     ("table", "names"),
     [("messages", {"role", "kind", "model"}), ("conversations", {"project_id", "is_archived", "model"})],
 )
-def test_facets_are_there(pages, table, names):
+def test_facets_are_there(pages: Pages, table: str, names: set[str]) -> None:
     """Messages by role, kind and model; conversations by project, archive and model."""
     _, text = pages.get(f"/chats/{table}")
     assert set(re.findall(r'id="facet-\S+" data-column="(\w+)"', text)) == names
 
 
-def test_plumbing_is_out_of_sight(pages):
-    """Tables beginning with an underscore and the index's own are not in the list; they are still to be had."""
+def test_internal_tables_are_hidden(pages: Pages) -> None:
+    """Tables with an underscore and the indexes' own are hidden, and can still be opened."""
     status, text = pages.get("/chats.json")
     assert status == 200
     shown = {table["name"] for table in json.loads(text)["tables"] if not table["hidden"]}
@@ -85,7 +91,7 @@ def test_plumbing_is_out_of_sight(pages):
     assert not [name for name in shown if name.startswith("_") or "_fts" in name]
 
 
-def test_a_page_has_fifty_rows(serve, tmp_path):
+def test_a_page_has_fifty_rows(serve: Serve, tmp_path: Path) -> None:
     """Long lists come in pages that a person can survey."""
     bakery(tmp_path / "chats.db")
     with closing(sqlite3.connect(tmp_path / "chats.db")) as conn, conn:
@@ -95,8 +101,8 @@ def test_a_page_has_fifty_rows(serve, tmp_path):
     assert len(json.loads(text)["rows"]) == 50
 
 
-def test_a_count_leads_to_the_thread(pages):
-    """From a conversation's row, in the list and alone, to its turns in reading order."""
+def test_a_count_leads_to_the_thread(pages: Pages) -> None:
+    """A conversation's row, in the list and alone, links to its turns in reading order."""
     for path in ("/chats/conversations", "/chats/conversations/c-old"):
         _, text = pages.get(path)
         assert '<a href="/chats/thread?conversation_id=c-old&amp;_sort=position">2</a>' in text
@@ -104,8 +110,8 @@ def test_a_count_leads_to_the_thread(pages):
     assert text.index("How do I feed") < text.index("Twice a day")
 
 
-def test_a_message_is_whole_on_its_own_page(pages):
-    """The list cuts a long one short; the row's page does not, and links its conversation."""
+def test_a_message_is_whole_on_its_own_page(pages: Pages) -> None:
+    """The list shortens a long one; the row's page does not, and links to its conversation."""
     _, text = pages.get("/chats/messages/2")
     assert text.count("Twice a day.") >= 400
     assert 'href="/chats/-/conversation/c-old?message=n2#m2"' in text
@@ -113,8 +119,8 @@ def test_a_message_is_whole_on_its_own_page(pages):
     assert text.count("Twice a day.") < 400
 
 
-def test_payloads_can_be_read_in_sql(pages):
-    """The stored payload comes back as the text it was; what is none is NULL."""
+def test_payloads_can_be_read_in_sql(pages: Pages) -> None:
+    """The stored payload comes back as the text that came; anything else is NULL."""
     payload = "chatmirror_payload(conversation_id)"
     same, text = pages.rows(f"select chatmirror_inflate(body) = {payload}, {payload} from _payloads order by 2 desc")[0]
     assert same == 1
@@ -124,7 +130,7 @@ def test_payloads_can_be_read_in_sql(pages):
     ]
 
 
-def test_other_databases_are_left_alone(pages):
+def test_other_databases_are_left_alone(pages: Pages) -> None:
     """Tables of the same names in somebody else's file look as Datasette shows them."""
     _, text = pages.get("/theirs/conversations")
     assert "sorted by" not in text
@@ -136,17 +142,17 @@ def test_other_databases_are_left_alone(pages):
     assert hidden_by_default <= {"_own"}
 
 
-def test_the_style_sheet_is_served_to_our_pages(pages):
+def test_the_style_sheet_is_served_to_our_pages(pages: Pages) -> None:
     """Our pages ask for it and get it."""
     _, text = pages.get("/chats/messages")
-    address = re.search(r'href="(/-/chatmirror/tables\.css\?v=\w+)"', text)[1]
+    (address,) = re.findall(r'href="(/-/chatmirror/tables\.css\?v=\w+)"', text)
     status, css = pages.get(address)
     assert status == 200
     assert "col-text" in css
 
 
-def test_what_the_person_configured_goes_first(serve, tmp_path):
-    """Their own sort, label and facets win; what they leave open is still set."""
+def test_what_the_person_configured_takes_precedence(serve: Serve, tmp_path: Path) -> None:
+    """Their own sort, label and facets take precedence; what they do not state is still set."""
     bakery(tmp_path / "chats.db")
     tables = {"conversations": {"sort": "title", "facets": ["provider"], "size": 1}}
     settings = tmp_path / "metadata.json"
@@ -159,8 +165,8 @@ def test_what_the_person_configured_goes_first(serve, tmp_path):
     assert "sorted by created_at descending" in pages.get("/chats/messages")[1]
 
 
-def test_hooks_never_raise():
-    """A connection that fails, a table without a name, a Datasette without our mark: nothing happens."""
+def test_hooks_never_raise() -> None:
+    """A closed connection, a table without a name, a Datasette without mirrors: nothing happens."""
     conn = sqlite3.connect(":memory:")
     conn.close()
     assert not is_chatmirror(conn)
@@ -169,9 +175,8 @@ def test_hooks_never_raise():
     assert render_cell({}, 1, "message_count", None, "chats", object()) is None
 
 
-def test_a_bomb_is_not_unpacked(monkeypatch):
-    """A BLOB that would fill the memory, or that is cut, is no text."""
-    monkeypatch.setattr("mirror.browse.functions.MOST_INFLATED", 1000)
-    assert inflate(zlib.compress(b"x" * 900)) == "x" * 900
-    assert inflate(zlib.compress(b"x" * 100_000)) is None
+def test_a_bomb_is_not_unpacked() -> None:
+    """A BLOB that would fill the memory, or that is cut off, is no text."""
+    assert inflate(zlib.compress(b"x" * 900), most=1_000) == "x" * 900
+    assert inflate(zlib.compress(b"x" * 100_000), most=1_000) is None
     assert inflate(zlib.compress(b"x" * 900)[:-5]) is None

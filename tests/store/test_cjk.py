@@ -1,8 +1,9 @@
-"""The index of characters: what enters it, and that it follows the texts."""
+"""The index of characters: what is in it, and that it stays up to date with the texts."""
 
 from __future__ import annotations
 
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -12,17 +13,21 @@ from mirrors import add_conversation, add_message, open_mirror
 from mirror.store.search import cjk
 from mirror.store.search.search import search
 
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
 RUN = st.text(alphabet="日本語京都東a1 、", min_size=1, max_size=30)
 
 
 @pytest.fixture
-def conn():
+def conn() -> Iterator[sqlite3.Connection]:
     with closing(open_mirror()) as conn:
         add_conversation(conn, "c1", "x")
         yield conn
 
 
-def found(conn, words):
+def found(conn: sqlite3.Connection, words: str) -> list[str]:
     return [passage.id for hit in search(conn, words).hits for passage in hit.passages]
 
 
@@ -45,29 +50,29 @@ def found(conn, words):
         ("naïve “text” ½ Ünïcode", ""),
     ],
 )
-def test_what_is_set_apart(text, apart):
-    """Each letter that is written without spaces is a word; emoji are words by number; other texts do not enter."""
-    assert " ".join(cjk.set_apart(text).split()) == apart
-    assert cjk.enters(text) is bool(apart)
+def test_what_is_indexed(text: str, apart: str) -> None:
+    """CJK characters are words, emoji are words by number, other texts are not indexed."""
+    assert " ".join(cjk.index_form(text).split()) == apart
+    assert cjk.is_indexed(text) is bool(apart)
 
 
 @settings(max_examples=60)
 @given(text=RUN, start=st.integers(0, 29), length=st.integers(1, 4))
-def test_every_piece_of_a_run_is_found_and_nothing_else(text, start, length):
-    """A word of any length, anywhere inside a run; two characters that do not follow each other are no word."""
+def test_every_piece_of_a_run_is_found_and_nothing_else(text: str, start: int, length: int) -> None:
+    """A word of any length inside a run is found; characters that are not neighbours are no word."""
     piece = text[start : start + length].strip()
     with closing(open_mirror()) as conn:
         add_conversation(conn, "c1", "x")
         add_message(conn, "c1", "n1", text)
         add_message(conn, "c1", "n2", "什么")
-        if piece and cjk.is_unspaced(piece) and piece.isalnum():
+        if piece and cjk.has_cjk(piece) and piece.isalnum():
             is_whole = not piece[0].isascii() and not piece[-1].isascii()
             assert not is_whole or found(conn, piece) == ["n1"]
             assert found(conn, f'"{piece[0]}什"') == []
 
 
-def test_the_index_follows_the_texts(conn):
-    """A text that changes or goes away is not found by what it said, and what is written anew is."""
+def test_the_index_stays_up_to_date(conn: sqlite3.Connection) -> None:
+    """A text that changed is found by its new words and no longer by its old ones."""
     rowid = add_message(conn, "c1", "n1", "京都")
     for old, new in (("京都", "大阪 🍜"), ("大阪 🍜", "plain"), ("plain", "名古屋")):
         conn.execute("UPDATE messages SET text = ? WHERE rowid = ?", (new, rowid))
@@ -80,8 +85,8 @@ def test_the_index_follows_the_texts(conn):
     assert cjk.is_whole(conn)
 
 
-def test_an_index_out_of_step_is_noticed_and_filled(conn):
-    """A text that lacks, and one that is too much."""
+def test_an_index_out_of_step_is_noticed_and_filled(conn: sqlite3.Connection) -> None:
+    """A text that is missing from the index, and one that is too many in it, are noticed."""
     conn.execute(
         "INSERT INTO messages (conversation_id, id, text, kind, position) VALUES ('c1', 'n1', '京都', 'text', 1)"
     )

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from mirrors import add, add_conversation, add_message, open_mirror
 
-from mirror.store.search.facets import MOST, counted
+from mirror.store.search.facets import MOST, facets_of
 from mirror.store.search.scoring import Candidate
 from mirror.store.search.search import Filters, search
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 @pytest.fixture
-def conn():
+def conn() -> Iterator[sqlite3.Connection]:
     with closing(open_mirror()) as conn:
         yield conn
 
 
-def facets(conn, words, filters=None):
+def facets(
+    conn: sqlite3.Connection, words: str, filters: Filters | None = None
+) -> dict[str, list[tuple[str, str, int]]]:
     result = search(conn, words, filters or Filters(branches="all"), 100, facets=True)
     return {facet.name: [(value.value, value.label, value.count) for value in facet.values] for facet in result.facets}
 
 
-def test_facets_count_what_was_found(conn):
-    """Messages by every filter, with names to read and values to filter by; years, or the months of one year."""
+def test_facets_count_what_was_found(conn: sqlite3.Connection) -> None:
+    """Messages by every filter, each value with a name; by year, or by month of one year."""
     add(conn, "projects", id="g-p-1", name="The bakery", url="u")
     add_conversation(conn, "c1", "x", project_id="g-p-1", is_archived=1)
     add_message(conn, "c1", "n1", "rye", created_at="2024-02-01T00:00:00Z")
@@ -46,10 +53,25 @@ def test_facets_count_what_was_found(conn):
     assert facets(conn, "nothing") == {}
 
 
-def test_each_count_is_what_its_filter_leaves(conn):
-    """Clicking on a value gives as many messages as stood beside it."""
+def filter_by(name: str, value: str) -> Filters:
+    """Return the filter that a click on a facet's value sets."""
+    every = Filters(branches="all")
+    return {
+        "service": replace(every, provider=value),
+        "role": replace(every, role=value),
+        "kind": replace(every, kind=value),
+        "model": replace(every, model=value),
+        "project": replace(every, project=value),
+        "date": replace(every, since=value, until=value),
+        "archived": replace(every, archived=value == "yes"),
+        "branches": replace(every, branches=value),
+    }[name]
+
+
+def test_each_count_is_what_its_filter_leaves(conn: sqlite3.Connection) -> None:
+    """A click on a value finds as many messages as it says."""
     for n in range(30):
-        add_conversation(conn, f"c{n}", "x", is_archived=n % 2)
+        add_conversation(conn, f"c{n}", "x", is_archived=n % 2, provider=("chatgpt", "parrot")[n % 3 // 2])
         where = {
             "role": ("user", "assistant")[n % 2],
             "model": f"m{n % 4}",
@@ -58,14 +80,23 @@ def test_each_count_is_what_its_filter_leaves(conn):
         add_message(conn, f"c{n}", "n", "rye", **where, **({} if n % 5 else {"position": None}))
     for name, values in facets(conn, "rye").items():
         for value, _, count in values:
-            narrowed = {"date": {"since": value, "until": value}, "archived": {"archived": value == "yes"}}
-            given = narrowed.get(name, {name: value})
-            result = search(conn, "rye", Filters(**{"branches": "all", **given}), 100, facets=True)
+            result = search(conn, "rye", filter_by(name, value), 100, facets=True)
             shown = sum(hit.matches for hit in result.hits)
             assert shown == count, (name, value)
 
 
-def test_only_the_most_frequent_values_are_offered(conn):
+def test_services_are_offered_only_where_there_are_several(conn: sqlite3.Connection) -> None:
+    """A filter with one value would leave nothing out; services have the names that people know."""
+    add_conversation(conn, "c1", "x")
+    add_message(conn, "c1", "n1", "rye")
+    assert "service" not in facets(conn, "rye")
+    add_conversation(conn, "c2", "x", provider="parrot")
+    add_message(conn, "c2", "n1", "rye")
+    add_message(conn, "c2", "n2", "rye bread")
+    assert facets(conn, "rye")["service"] == [("parrot", "parrot", 2), ("chatgpt", "ChatGPT", 1)]
+
+
+def test_only_the_most_frequent_values_are_offered(conn: sqlite3.Connection) -> None:
     """A long tail would fill the page."""
     add_conversation(conn, "c", "x")
     for n in range(40):
@@ -73,13 +104,15 @@ def test_only_the_most_frequent_values_are_offered(conn):
     assert len(facets(conn, "rye")["model"]) == MOST
 
 
-def test_a_project_without_a_name_and_thousands_of_conversations_are_counted(conn):
-    """More conversations than SQLite takes values at once; the id stands for a name that is not known yet."""
+def test_a_project_without_a_name_and_thousands_of_conversations_are_counted(conn: sqlite3.Connection) -> None:
+    """More conversations than SQLite takes values at once; an id in place of an unknown name."""
     conn.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)  # as older builds have it
     add(conn, "projects", id="g-p-1", name=None, url="u")
     for n in range(1_001):
         add_conversation(conn, f"c{n}", None, project_id=None if n else "g-p-1")
-    found = counted(conn, [Candidate(n, "n", f"c{n}", "user", "text", None, None, 0, 1, None, 0) for n in range(1_001)])
+    found = facets_of(
+        conn, [Candidate(n, "n", f"c{n}", "user", "text", None, None, 0, 1, None, 0) for n in range(1_001)]
+    )
     values = {facet.name: [(value.value, value.label, value.count) for value in facet.values] for facet in found}
     assert values["archived"] == [("no", "no", 1_001)]
     assert values["project"] == [("g-p-1", "g-p-1", 1)]

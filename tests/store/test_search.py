@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,23 +11,27 @@ from hypothesis import strategies as st
 from mirrors import add, add_conversation, add_message, open_mirror
 
 from mirror.errors import UsageError
-from mirror.store.search import candidates as matching
-from mirror.store.search import fallback as nearly
-from mirror.store.search.query import fts_query, parse, period
-from mirror.store.search.search import Filters, parts, search
+from mirror.store.search.dates import parse_period
+from mirror.store.search.query import Query, parse_words
+from mirror.store.search.request import Limits
+from mirror.store.search.search import Filters, search, split_marks
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
 
 
 @pytest.fixture
-def conn():
+def conn() -> Iterator[sqlite3.Connection]:
     with closing(open_mirror()) as conn:
         yield conn
 
 
-def found(conn, words, filters=None, **more):
+def found(conn: sqlite3.Connection, words: str, filters: Filters | None = None, **more: Any) -> list[str]:
     return [hit.conversation_id for hit in search(conn, words, filters, **more).hits]
 
 
-def talk(conn, key, *texts, title=None, **more):
+def talk(conn: sqlite3.Connection, key: str, *texts: str, title: str | None = None, **more: Any) -> None:
     """Add a conversation whose messages alternate between person and service."""
     add_conversation(conn, key, title)
     for number, text in enumerate(texts):
@@ -59,26 +63,25 @@ PIECES = [
 SCRAPS = st.one_of(st.text(max_size=30), st.lists(st.sampled_from(PIECES)).map(" ".join))
 
 
-@given(SCRAPS)
-@settings(max_examples=300)
-def test_nothing_typed_is_a_syntax_error(words):
-    """Any characters at all are a query or nothing to look for."""
-    with closing(sqlite3.connect(":memory:")) as plain:
-        plain.execute("CREATE VIRTUAL TABLE f USING fts5(text, tokenize='porter unicode61 remove_diacritics 2')")
-        if query := fts_query(words):
-            plain.execute("SELECT count(*) FROM f WHERE f MATCH ?", (query,)).fetchall()
+@given(words=SCRAPS)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_nothing_typed_is_a_syntax_error(conn: sqlite3.Connection, words: str) -> None:
+    """Any characters at all are a query to both indexes, or nothing to look for."""
+    query = Query.of(conn, words)
+    for table, expression in (*query.wanted, *query.unwanted):
+        conn.execute(f"SELECT count(*) FROM {table} WHERE {table} MATCH ?", (expression,)).fetchall()
 
 
 @given(words=SCRAPS)
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_search_fails(conn, words):
+def test_no_search_fails(conn: sqlite3.Connection, words: str) -> None:
     """Search itself answers anything, too."""
     if not conn.execute("SELECT 1 FROM conversations").fetchone():
         talk(conn, "c1", "bread (from 東京) AND 100% a", "yes\\", title="Bread: a 'history'")
     search(conn, words)
 
 
-def test_a_pasted_book_is_no_error(conn):
+def test_a_pasted_book_is_no_error(conn: sqlite3.Connection) -> None:
     """Thousands of words are cut to what an index can answer."""
     talk(conn, "c1", " ".join(f"word{n}" for n in range(5000)))
     assert found(conn, " ".join(f"word{n}" for n in range(5000))) == ["c1"]
@@ -86,10 +89,10 @@ def test_a_pasted_book_is_no_error(conn):
 
 
 @pytest.mark.parametrize("words", ["", "  ", "!!! ... --", '""', '"', "*", "-", "-bread", '-"bread" -b*'])
-def test_nothing_to_look_for_finds_nothing(conn, words):
+def test_nothing_to_look_for_finds_nothing(conn: sqlite3.Connection, words: str) -> None:
     """Punctuation, or only words to leave out, is an empty answer."""
     talk(conn, "c1", "bread !!! ...")
-    assert fts_query(words) == ""
+    assert Query.of(conn, words).wanted == ()
     assert found(conn, words) == []
 
 
@@ -110,7 +113,7 @@ def test_nothing_to_look_for_finds_nothing(conn, words):
         ("OR", []),
     ],
 )
-def test_what_words_mean(conn, words, ids):
+def test_what_words_mean(conn: sqlite3.Connection, words: str, ids: list[str]) -> None:
     """All words, phrases, beginnings and exclusions, in any case, stemmed, without accents."""
     talk(conn, "c1", "I don't bake sourdough without bread flour")
     talk(conn, "c2", "Where is rye bread sold in Zürich?")
@@ -118,16 +121,18 @@ def test_what_words_mean(conn, words, ids):
 
 
 @pytest.mark.parametrize("words", ["京都", "都", "ラーメン", "서울", "กรุงเทพ", "京都 ramen", "ramen -大阪"])
-def test_words_in_scripts_without_spaces_are_found(conn, words):
+def test_words_in_scripts_without_spaces_are_found(conn: sqlite3.Connection, words: str) -> None:
     """One or more characters inside a run are found, alone and beside other words, and marked."""
     talk(conn, "c1", "ramen: 昨日京都でラーメンを食べた。서울에서 สวัสดีกรุงเทพฯ", title="x")
     talk(conn, "c2", "ramen: 大阪", title="y")
     result = search(conn, words)
     assert [hit.conversation_id for hit in result.hits] == ["c1"]
-    assert words.split()[0] in [text for text, is_match in parts(result.hits[0].passages[0].snippet) if is_match]
+    assert words.split(maxsplit=1)[0] in [
+        text for text, is_match in split_marks(result.hits[0].passages[0].snippet) if is_match
+    ]
 
 
-def test_unspaced_words_can_be_left_out(conn):
+def test_unspaced_words_can_be_left_out(conn: sqlite3.Connection) -> None:
     """A minus works on them, too, and punctuation is no part of a word."""
     talk(conn, "c1", "京都_ある", title="x")
     talk(conn, "c2", "京都xない", title="y")
@@ -136,7 +141,7 @@ def test_unspaced_words_can_be_left_out(conn):
     assert found(conn, "京都%") == ["c1", "c2"]
 
 
-def test_titles_and_own_prompts_come_first(conn):
+def test_titles_and_own_prompts_come_first(conn: sqlite3.Connection) -> None:
     """A title says most, then what the person wrote, then answers, then what the service hides."""
     talk(conn, "hidden", "x", "a starter", is_hidden=1, role="tool", kind="output")
     talk(conn, "answer", "x", "a starter")
@@ -145,11 +150,11 @@ def test_titles_and_own_prompts_come_first(conn):
     talk(conn, "other", *["nothing of it"] * 20)
     result = search(conn, "starter")
     assert [hit.conversation_id for hit in result.hits] == ["title", "prompt", "answer", "hidden"]
-    assert list(parts(result.hits[0].marked_title)) == [("A ", False), ("starter", True)]
+    assert list(split_marks(result.hits[0].marked_title)) == [("A ", False), ("starter", True)]
     assert result.hits[0].passages == ()
 
 
-def test_of_equals_the_newer_comes_first(conn):
+def test_of_equals_the_newer_comes_first(conn: sqlite3.Connection) -> None:
     """Time breaks ties, gently; with ``latest`` it decides."""
     talk(conn, "old", "rye rye rye", created_at="2020-01-01T00:00:00.000Z")
     talk(conn, "new", "rye rye rye", created_at="2024-01-01T00:00:00.000Z")
@@ -159,8 +164,8 @@ def test_of_equals_the_newer_comes_first(conn):
     assert found(conn, "rye", limit=1) == ["new"]
 
 
-def test_other_branches_are_counted_and_shown_on_request(conn):
-    """What was edited away is left out but said; with the flag it is there, labelled, after the visible."""
+def test_other_branches_are_counted_and_shown_on_request(conn: sqlite3.Connection) -> None:
+    """Other branches are counted; with the flag they are shown, after the visible ones."""
     talk(conn, "c1", "rye bread")
     add_message(conn, "c1", "gone", "rye rolls", position=None)
     talk(conn, "c2", "x")
@@ -174,8 +179,8 @@ def test_other_branches_are_counted_and_shown_on_request(conn):
     assert result.elsewhere == 0
 
 
-def test_what_only_other_branches_hold_is_found_without_the_flag(conn):
-    """Nothing visible matches: the search widens by itself and says so."""
+def test_what_only_other_branches_hold_is_found_without_the_flag(conn: sqlite3.Connection) -> None:
+    """Where nothing visible matches, other branches are searched, and the result says so."""
     talk(conn, "c1", "x")
     add_message(conn, "c1", "gone", "rye", position=None)
     result = search(conn, "rye")
@@ -196,25 +201,26 @@ def test_what_only_other_branches_hold_is_found_without_the_flag(conn):
         (Filters(since="2024-05-02"), ["c3"]),
         (Filters(until="2024-05"), ["c1", "c2"]),
         (Filters(since="2024-05-01", until="2024-05-01"), ["c2"]),
+        (Filters(provider="parrot"), ["c3"]),
+        (Filters(provider="nobody"), []),
         (Filters(archived=True), ["c3"]),
         (Filters(archived=False), ["c1", "c2"]),
     ],
 )
 @pytest.mark.parametrize("ranked", [0, 20_000])
-def test_filters(conn, monkeypatch, filters, ids, ranked):
+def test_filters(conn: sqlite3.Connection, filters: Filters, ids: list[str], ranked: int) -> None:
     """Each filter leaves what it says, with few matches and with many."""
-    monkeypatch.setattr(matching, "RANKED", ranked)
     add(conn, "projects", id="g-p-1", name="The bakery", url="u")
     add_conversation(conn, "c1", "x", project_id="g-p-1")
     add_message(conn, "c1", "n", "rye", created_at="2023-01-01T12:00:00.000Z")
     add_conversation(conn, "c2", "x")
     add_message(conn, "c2", "n", "rye", created_at="2024-05-01T12:00:00.000Z", role="assistant")
-    add_conversation(conn, "c3", "x", is_archived=1)
+    add_conversation(conn, "c3", "x", is_archived=1, provider="parrot")
     add_message(conn, "c3", "n", "rye", created_at="2024-06-01T12:00:00Z", kind="code", model="o1")
-    assert sorted(found(conn, "rye", filters)) == ids
+    assert sorted(found(conn, "rye", filters, limits=Limits(ranked=ranked))) == ids
 
 
-def test_title_matches_obey_the_filters_too(conn):
+def test_title_matches_obey_the_filters_too(conn: sqlite3.Connection) -> None:
     """A title is no message of a role, and belongs to its conversation's days."""
     add_conversation(conn, "c1", "Rye", updated_at="2024-01-01T12:00:00.000Z")
     assert found(conn, "rye", Filters(since="2024-01-01")) == ["c1"]
@@ -224,55 +230,54 @@ def test_title_matches_obey_the_filters_too(conn):
 
 
 @pytest.mark.parametrize("date", ["yesterday", "2025-13", "2025-02-30", "", "9999", "0000"])
-def test_a_wrong_date_is_said(conn, date):
+def test_a_wrong_date_is_said(conn: sqlite3.Connection, date: str) -> None:
     """What is no date is a usage error that shows how to write one."""
     talk(conn, "c1", "rye")
     with pytest.raises(UsageError, match="write it like"):
         search(conn, "rye", Filters(since=date))
 
 
-def test_days_months_and_years_end_where_they_end():
-    """A month's end is the next one's beginning, whatever its length; both sort before every stored form of them."""
-    assert period("2024-02")[1] == period("2024-03-01")[0]
-    assert period("2024-12")[1] == period("2025")[0]
-    assert period("2024-12-31")[1] == period("2025-01")[0]
-    moment = period("2024-05-01T10:00:00Z")[0]
+def test_days_months_and_years_end_where_they_end() -> None:
+    """A month ends where the next begins; bounds sort before every stored form of that second."""
+    assert parse_period("2024-02").end == parse_period("2024-03-01").begin
+    assert parse_period("2024-12").end == parse_period("2025").begin
+    assert parse_period("2024-12-31").end == parse_period("2025-01").begin
+    moment = parse_period("2024-05-01T10:00:00Z").begin
     assert moment < "2024-05-01T10:00:00.000Z"
     assert moment < "2024-05-01T10:00:00Z"
 
 
-def test_an_unknown_project_is_said(conn):
+def test_an_unknown_project_is_said(conn: sqlite3.Connection) -> None:
     """A misspelt project is not an empty answer."""
     with pytest.raises(UsageError, match="no project"):
         search(conn, "rye", Filters(project="Nope"))
 
 
-def test_a_word_in_everything_is_answered_from_the_newest(conn, monkeypatch):
-    """Too many matches to weigh: the newest by date count, though older ones were stored later."""
-    monkeypatch.setattr(matching, "RANKED", 10)
-    monkeypatch.setattr(matching, "FEW", 4)
+def test_a_word_in_everything_is_answered_from_the_newest(conn: sqlite3.Connection) -> None:
+    """Too many matches to rank: the newest by date count, though older ones were stored later."""
+    limits = Limits(ranked=10, first_newest=4)
     for year in range(2024, 2000, -1):
         talk(conn, f"c{year}", "the rye", created_at=f"{year}-01-01T00:00:00.000Z")
-    result = search(conn, "the", limit=3)
+    result = search(conn, "the", limit=3, limits=limits)
     assert [hit.conversation_id for hit in result.hits] == ["c2024", "c2023", "c2022"]
     assert not result.is_complete
-    assert len(found(conn, "the", limit=20)) == 20
-    assert len(found(conn, "the", limit=100)) == 24
+    assert len(found(conn, "the", limit=20, limits=limits)) == 20
+    assert len(found(conn, "the", limit=100, limits=limits)) == 24
 
 
-def test_many_matches_are_weighed_until_there_are_enough(conn, monkeypatch):
-    """The best of many are found without looking at all; the latest are the latest, and filters starve nothing."""
-    monkeypatch.setattr(matching, "FIRST", 2)
+def test_more_matches_are_fetched_until_there_are_enough(conn: sqlite3.Connection) -> None:
+    """The best and the latest of many are found, also where filters leave few of them."""
+    limits = Limits(first=2)
     for number in range(12):
         talk(
             conn, f"c{number:02}", "rye " + "and " * number, title="x", created_at=f"2024-01-{number + 1:02}T00:00:00Z"
         )
     talk(conn, "gone", "x")
     add_message(conn, "gone", "n9", "rye", position=None)
-    assert found(conn, "rye", limit=2)[0] in {"c00", "c01"}
-    assert len(found(conn, "rye", limit=100)) == 12
-    assert found(conn, "rye", limit=2, latest=True) == ["c11", "c10"]
-    assert found(conn, "rye", Filters(since="2024-01-11", until="2024-01-11")) == ["c10"]
+    assert found(conn, "rye", limit=2, limits=limits)[0] in {"c00", "c01"}
+    assert len(found(conn, "rye", limit=100, limits=limits)) == 12
+    assert found(conn, "rye", limit=2, latest=True, limits=limits) == ["c11", "c10"]
+    assert found(conn, "rye", Filters(since="2024-01-11", until="2024-01-11"), limits=limits) == ["c10"]
 
 
 @pytest.mark.parametrize(
@@ -288,33 +293,33 @@ def test_many_matches_are_weighed_until_there_are_enough(conn, monkeypatch):
         ("code", "# rye\n| a | b |\n---", "# rye | a | b | ---"),
     ],
 )
-def test_a_snippet_reads_as_a_line(conn, kind, text, line):
+def test_a_snippet_reads_as_a_line(conn: sqlite3.Connection, kind: str, text: str, line: str) -> None:
     """What draws a table or a heading is left out of one line; code is shown as it is."""
     talk(conn, "c1", text, kind=kind)
     (hit,) = search(conn, "rye").hits
-    assert "".join(piece for piece, _ in parts(hit.passages[0].snippet)) == line
-    assert any(is_match for _, is_match in parts(hit.passages[0].snippet))
+    assert "".join(piece for piece, _ in split_marks(hit.passages[0].snippet)) == line
+    assert any(is_match for _, is_match in split_marks(hit.passages[0].snippet))
 
 
-def test_snippets_are_one_short_line_round_the_match(conn):
-    """A match deep in a long text is shown with its surroundings; a word as long as a file fills no screen."""
+def test_snippets_are_one_short_line_round_the_match(conn: sqlite3.Connection) -> None:
+    """A match deep in a long text is shown with the words round it, in one short line."""
     talk(conn, "c1", "filler words " * 500 + "\n\nthe rye\n\nstarter " + "and more " * 500)
     talk(conn, "c2", "rye:" + "x" * 50_000)
     for hit in search(conn, "rye").hits:
         snippet = hit.passages[0].snippet
-        assert ("rye", True) in list(parts(snippet))
+        assert ("rye", True) in list(split_marks(snippet))
         assert len(snippet) < 320
         assert "\n" not in snippet
 
 
-def test_marks_in_the_text_itself_mislead_nobody():
+def test_marks_in_the_text_itself_mislead_nobody() -> None:
     """Pieces are whole whatever control characters a message brings along."""
-    assert list(parts("a\x03b\x02c\x02d")) == [("a", False), ("b", False), ("c", True), ("d", True)]
+    assert list(split_marks("a\x03b\x02c\x02d")) == [("a", False), ("b", False), ("c", True), ("d", True)]
 
 
-def test_words_are_understood():
+def test_words_are_understood() -> None:
     """Sign, quotes and star are taken off a word."""
-    words = parse('-"no thanks" bre* node.js --verbose -5 -rye -京都 -🥖 ls -l')
+    words = parse_words('-"no thanks" bre* node.js --verbose -5 -rye -京都 -🥖 ls -l')
     assert [(w.text, w.is_prefix, w.is_excluded) for w in words] == [
         ("no thanks", False, True),
         ("bre", True, False),
@@ -329,7 +334,7 @@ def test_words_are_understood():
     ]
 
 
-def test_a_pasted_text_excludes_nothing(conn):
+def test_a_pasted_text_excludes_nothing(conn: sqlite3.Connection) -> None:
     """What stands in a message is found by that message, though it has options of commands in it."""
     text = "Run `ls -lah /tmp` and `df -h`, then - if there is room - unpack it with tar -xzf and look at it again"
     talk(conn, "c1", text)
@@ -341,14 +346,14 @@ def test_a_pasted_text_excludes_nothing(conn):
 @pytest.mark.parametrize(
     ("words", "text"), [("C++", "why C++ is slow"), (".env", "keep .env out"), ("c#", "in C# too")]
 )
-def test_symbols_count(conn, words, text):
-    """A word with symbols is found, and texts that hold it as typed come before those with its letters only."""
+def test_symbols_count(conn: sqlite3.Connection, words: str, text: str) -> None:
+    """Texts with a word and its symbols as typed come before those with its letters only."""
     talk(conn, "letters", "c env c env c env", title="x")
     talk(conn, "as typed", text + " and much more" * 20, title="y")
     assert found(conn, words) == ["as typed", "letters"]
 
 
-def test_a_mirror_of_an_older_program_can_be_searched(conn):
+def test_a_mirror_of_an_older_program_can_be_searched(conn: sqlite3.Connection) -> None:
     """Before the first new sync there is no index of characters: words are found, and whole runs."""
     talk(conn, "c1", "rye 京都")
     conn.execute("DELETE FROM _settings")
@@ -361,16 +366,16 @@ def test_a_mirror_of_an_older_program_can_be_searched(conn):
 @pytest.mark.parametrize(
     "words", ["🥖", "🥖 rolls", '"rolls 🥖"', "👍", "👍🏽", "🇩🇪", "❤", "rolls🥖", "京都🍜", "-rye 🥖"]
 )
-def test_emoji_are_found(conn, words):
-    """A picture is a word, alone, beside others and inside runs, whatever its tone; and it is marked."""
+def test_emoji_are_found(conn: sqlite3.Connection, words: str) -> None:
+    """An emoji is a word, alone, beside others and inside runs, in any skin tone, and marked."""
     talk(conn, "c1", "fresh rolls 🥖 for 🇩🇪 👍🏽 with ❤️", "昨日京都🍜でした", title="x")
     talk(conn, "c2", "rye rolls 🍞 for 🇫🇷", title="y")
     assert found(conn, words) == ["c1"]
     if words == "🥖":
-        assert ("🥖", True) in list(parts(search(conn, words).hits[0].passages[0].snippet))
+        assert ("🥖", True) in list(split_marks(search(conn, words).hits[0].passages[0].snippet))
 
 
-def test_emoji_in_titles_are_found_and_left_out(conn):
+def test_emoji_in_titles_are_found_and_left_out(conn: sqlite3.Connection) -> None:
     """A title may be a picture, and a minus works on it."""
     talk(conn, "c1", "x", title="🎂 Party")
     talk(conn, "c2", "x", title="Party")
@@ -378,8 +383,8 @@ def test_emoji_in_titles_are_found_and_left_out(conn):
     assert found(conn, "party -🎂") == ["c2"]
 
 
-def test_words_that_stand_in_several_messages_or_the_title_are_found_together(conn):
-    """A title names the matter, a message the detail; conversations that hold only some of the words stay out."""
+def test_words_in_several_messages_or_the_title_are_found_together(conn: sqlite3.Connection) -> None:
+    """Words in title and messages count together; conversations with only some stay out."""
     talk(conn, "right", "How much of it?", "250 g of butter, then fold", title="Croissants")
     talk(conn, "apart", "butter or oil?", "croissants need the first", title="x")
     talk(conn, "half", "butter", title="Toast")
@@ -387,19 +392,19 @@ def test_words_that_stand_in_several_messages_or_the_title_are_found_together(co
     assert {hit.conversation_id for hit in result.hits} == {"right", "apart"}
     assert result.hits[0].conversation_id == "right"
     assert not result.is_partial
-    assert ("butter", True) in list(parts(result.hits[0].passages[0].snippet))
+    assert ("butter", True) in list(split_marks(result.hits[0].passages[0].snippet))
     assert found(conn, "croissants butter -oil") == ["right"]
 
 
-def test_all_words_in_one_message_go_before_words_apart(conn):
+def test_all_words_in_one_message_go_before_words_apart(conn: sqlite3.Connection) -> None:
     """Few messages hold them all: conversations that hold them in several follow."""
     talk(conn, "apart", "rye", "starter", title="x")
     talk(conn, "together", "x", "a rye starter", title="y")
     assert found(conn, "rye starter") == ["together", "apart"]
 
 
-def test_most_of_the_words_are_better_than_nothing(conn):
-    """No conversation holds all: those that hold most of what was asked are shown, and what each one lacks."""
+def test_most_of_the_words_are_better_than_nothing(conn: sqlite3.Connection) -> None:
+    """If none has all words, those with most of them are shown, and what each one lacks."""
     talk(conn, "c1", "which eyepiece is best for my telescope", title="x")
     talk(conn, "c2", "which oven is best for my bread", title="y")
     for number in range(20):
@@ -411,7 +416,7 @@ def test_most_of_the_words_are_better_than_nothing(conn):
     assert found(conn, "saturn", Filters(role="user")) == []
 
 
-def test_a_word_that_stands_nowhere_may_be_the_beginning_of_one(conn):
+def test_a_word_that_is_found_nowhere_may_be_the_beginning_of_one(conn: sqlite3.Connection) -> None:
     """Half a word, or half of a compound; but never the beginning of what an index made of it."""
     talk(conn, "c1", "Brief an den Mühlenbetrieb", title="x")
     talk(conn, "c2", "y", title="Mühlenrad")
@@ -422,8 +427,8 @@ def test_a_word_that_stands_nowhere_may_be_the_beginning_of_one(conn):
     assert found(conn, "dawes") == []
 
 
-def test_what_comes_close_obeys_the_filters_and_counts(conn):
-    """Branches, dates and facets hold for words that stand apart, too, with few matches and with many."""
+def test_partial_matches_obey_the_filters_and_counts(conn: sqlite3.Connection) -> None:
+    """Branches, dates and facets apply to words in several messages, too."""
     talk(conn, "c1", "rye", "starter", title="x", model="o1")
     talk(conn, "c2", "rye", "starter", title="x", created_at="2020-01-01T00:00:00.000Z")
     talk(conn, "c3", "rye", title="x")
@@ -437,20 +442,17 @@ def test_what_comes_close_obeys_the_filters_and_counts(conn):
     assert (result.looked_at, result.conversations, result.elsewhere) == (2, 1, 0)
 
 
-def test_a_common_word_beside_a_rare_one_is_looked_up(conn, monkeypatch):
-    """Only the best messages of a common word are weighed; yet a conversation that holds it counts."""
-    monkeypatch.setattr(nearly, "SOUGHT", 2)
+@pytest.mark.parametrize("ranked", [10, 20_000])
+def test_a_common_word_beside_a_rare_one_is_looked_up(conn: sqlite3.Connection, ranked: int) -> None:
+    """Only the best messages of a common word are fetched; yet a conversation that has it counts."""
     talk(conn, "c1", "the flour", "zanzibar", title="x")
     for number in range(30):
         talk(conn, f"z{number}", "flour flour flour", title="z")
-    assert found(conn, "flour zanzibar")[:1] == ["c1"]
-    monkeypatch.setattr(matching, "RANKED", 10)
-    monkeypatch.setattr(nearly, "RANKED", 10)
-    assert found(conn, "flour zanzibar")[:1] == ["c1"]
+    assert found(conn, "flour zanzibar", limits=Limits(per_word=2, ranked=ranked))[:1] == ["c1"]
 
 
-def test_words_apart_on_the_visible_branch_go_before_another_branch(conn):
-    """What was edited away holds them together; where the visible branch holds them in two messages, that is shown."""
+def test_words_apart_on_the_visible_branch_go_before_another_branch(conn: sqlite3.Connection) -> None:
+    """Words in two visible messages come before the same words in one message of another branch."""
     talk(conn, "c1", "rye", "starter", title="x")
     add_message(conn, "c1", "gone", "rye starter", position=None)
     result = search(conn, "rye starter")
@@ -467,18 +469,18 @@ def test_words_apart_on_the_visible_branch_go_before_another_branch(conn):
 @pytest.mark.parametrize(
     "words", ["python", "Python 编程", "2024", "abc", "python iphone", '"学习python"', "python -java", "pyth*"]
 )
-def test_spaced_words_inside_a_run_are_found(conn, words):
-    """Latin words and numbers between Chinese or Japanese characters, without a space, are words as well."""
+def test_spaced_words_inside_a_run_are_found(conn: sqlite3.Connection, words: str) -> None:
+    """Latin words and numbers between CJK characters, without a space, are words as well."""
     talk(conn, "c1", "学习Python编程。第2024年、我的iPhone手机、全角\uff21\uff22\uff23文字", title="x")
     talk(conn, "c2", "学习Java编程。第2023年", "pythons and iPhones", title="y")
     found_ids = found(conn, words)
     assert found_ids[:1] == ["c1"] or words == "pyth*"
     assert "c1" in found_ids
     passage = next(hit for hit in search(conn, words).hits if hit.conversation_id == "c1").passages[0]
-    assert any(is_match for _, is_match in parts(passage.snippet)) or words == "abc"
+    assert any(is_match for _, is_match in split_marks(passage.snippet)) or words == "abc"
 
 
-def test_spaced_words_inside_a_run_are_found_in_titles(conn):
+def test_spaced_words_inside_a_run_are_found_in_titles(conn: sqlite3.Connection) -> None:
     """A title is a run, too; other titles that only hold the letters are not meant."""
     talk(conn, "c1", "教程", title="Python入门教程")
     talk(conn, "c2", "x", title="Snakes")
@@ -486,9 +488,8 @@ def test_spaced_words_inside_a_run_are_found_in_titles(conn):
     assert found(conn, "python -教程") == []
 
 
-def test_very_many_finds_inside_runs_are_looked_at_where_there_are_few_others(conn, monkeypatch):
-    """Words that nearly always stand in runs are not lost for being many there."""
-    monkeypatch.setattr(matching, "RANKED", 5)
+def test_very_many_finds_inside_runs_are_looked_at_where_there_are_few_others(conn: sqlite3.Connection) -> None:
+    """Words that are nearly always part of a run are not lost for being many there."""
     for n in range(12):
         talk(conn, f"c{n}", f"第{2000 + n}年的Python编程", title="x")
-    assert len(found(conn, "python", limit=20)) == 12
+    assert len(found(conn, "python", limit=20, limits=Limits(ranked=5))) == 12

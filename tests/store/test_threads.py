@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,12 +14,16 @@ from mirror.errors import UsageError
 from mirror.store import threads
 from mirror.store.threads import Branch, UnclearReferenceError, find_conversation
 
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
 ID = "6712ab34-0000-4000-8000-00000000000a"
 TWIN = "6712ab34-0000-4000-8000-00000000000b"
 
 
 @pytest.fixture
-def conn():
+def conn() -> Iterator[sqlite3.Connection]:
     with closing(open_mirror()) as conn:
         add_conversation(conn, ID, "Rye", updated_at="2025-02-01T00:00:00.000Z")
         add_conversation(conn, TWIN, "Wheat", updated_at="2025-03-01T00:00:00.000Z")
@@ -41,7 +46,7 @@ def conn():
         (f"chatgpt.com/c/{ID}", ID),
     ],
 )
-def test_what_names_a_conversation(conn, reference, id_):
+def test_what_names_a_conversation(conn: sqlite3.Connection, reference: str, id_: str) -> None:
     """An id, its unique beginning, every form of its address, or the last one."""
     assert find_conversation(conn, reference) == id_
 
@@ -58,33 +63,33 @@ def test_what_names_a_conversation(conn, reference, id_):
         ("http://[::1/c/x", "neither an id nor"),
     ],
 )
-def test_what_names_none_is_said(conn, reference, says):
+def test_what_names_none_is_said(conn: sqlite3.Connection, reference: str, says: str) -> None:
     """What cannot be found is a usage error that says why."""
     with pytest.raises(UsageError, match=says.replace("(", r"\(")):
         find_conversation(conn, reference)
 
 
-def test_an_ambiguous_beginning_names_the_candidates(conn):
+def test_an_ambiguous_beginning_names_the_candidates(conn: sqlite3.Connection) -> None:
     """Several could be meant: they are listed, newest first."""
     with pytest.raises(UnclearReferenceError, match="2 conversations begin") as error:
         find_conversation(conn, "6712")
     assert error.value.candidates == ((TWIN, "Wheat"), (ID, "Rye"))
 
 
-def test_an_id_is_never_ambiguous(conn):
+def test_an_id_is_never_ambiguous(conn: sqlite3.Connection) -> None:
     """An id that begins another one is that one."""
     add_conversation(conn, "import-12", "x")
     assert find_conversation(conn, "import-1") == "import-1"
     assert find_conversation(conn, "IMPORT-1") == "import-1"
 
 
-def test_an_empty_mirror_has_no_last():
+def test_an_empty_mirror_has_no_last() -> None:
     """Nothing is there yet, and it is said."""
     with closing(open_mirror()) as conn, pytest.raises(UnclearReferenceError, match="chatmirror sync"):
         find_conversation(conn, "last")
 
 
-def test_a_conversation_comes_with_names(conn):
+def test_a_conversation_comes_with_names(conn: sqlite3.Connection) -> None:
     """Project and GPT stand by their names."""
     add(conn, "projects", id="g-p-1", name="Bakery")
     add(conn, "gpts", id="g-1", name="Baker")
@@ -95,7 +100,7 @@ def test_a_conversation_comes_with_names(conn):
         threads.conversation(conn, "nope")
 
 
-def test_messages_come_with_links_and_files(conn):
+def test_messages_come_with_links_and_files(conn: sqlite3.Connection) -> None:
     """Each message has its own, in order."""
     first = add_message(conn, ID, "a", "one")
     second = add_message(conn, ID, "b", "two")
@@ -108,11 +113,11 @@ def test_messages_come_with_links_and_files(conn):
     assert (one.links, two.attachments) == ((), ())
 
 
-def node(conn, id_, parent, day, **more):
+def node(conn: sqlite3.Connection, id_: str, parent: str, day: int, **more: Any) -> None:
     add_message(conn, ID, id_, id_, parent_id=parent, created_at=f"2025-01-{day:02}T00:00:00.000Z", **more)
 
 
-def test_branches_left_behind_come_before_the_one_that_goes_on(conn):
+def test_branches_left_behind_come_before_the_one_that_goes_on(conn: sqlite3.Connection) -> None:
     """A fork's branches are numbered by age, the visible one is read last and on to the end."""
     node(conn, "q", "root", 1, position=1)
     node(conn, "a1", "q", 2, position=None)
@@ -134,37 +139,35 @@ def test_branches_left_behind_come_before_the_one_that_goes_on(conn):
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.booleans()), max_size=12))
 @settings(max_examples=100)
-def test_every_message_is_read_once_whatever_the_tree(tree):
+def test_every_message_is_read_once_whatever_the_tree(tree: list[tuple[int, bool]]) -> None:
     """Loops, lost parents and several roots neither hide a message nor repeat one."""
     views = [
         threads.MessageView(
-            *[
-                n,
-                str(n),
-                str(parent),
-                n if seen else None,
-                "user",
-                "text",
-                "",
-                None,
-                None,
-                None,
-                None,
-                None,
-                None,
-                None,
-            ],
+            rowid=n,
+            id=str(n),
+            parent_id=str(parent),
+            position=n if is_visible else None,
+            role="user",
+            kind="text",
+            text="",
+            created_at=None,
+            model=None,
+            author=None,
+            recipient=None,
+            channel=None,
+            content_type=None,
+            status=None,
             is_hidden=False,
             removed_at=None,
             links=(),
             attachments=(),
         )
-        for n, (parent, seen) in enumerate(tree)
+        for n, (parent, is_visible) in enumerate(tree)
     ]
-    assert sorted(view.rowid for view in threads._walked(views)) == list(range(len(views)))
+    assert sorted(view.rowid for view in threads.in_reading_order(views)) == list(range(len(views)))
 
 
-def test_a_very_deep_tree_is_read(conn):
+def test_a_very_deep_tree_is_read(conn: sqlite3.Connection) -> None:
     """Thousands of turns are no recursion."""
     for n in range(5000):
         conn.execute(

@@ -1,4 +1,4 @@
-// Keys for reading; every page works without them. j and k go from turn to turn and on to the next page, / searches.
+// Keyboard shortcuts; every page works without them. j and k go from turn to turn and to the next page, / searches.
 "use strict";
 (() => {
   const turns = () => [...document.querySelectorAll(".turn")];
@@ -47,14 +47,14 @@
     keys[event.key]();
   });
 
-  // Enter on a result or a list entry that the keys brought forward opens it.
+  // Enter opens the result or list entry that j or k has selected.
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !event.target.matches(".turn")) return;
     const link = event.target.querySelector("h2 a, a");
     if (link) location.assign(link.href);
   });
 
-  // What an address points at is open, however it was folded.
+  // A folded message that the address points at is opened.
   const target = location.hash && document.getElementById(location.hash.slice(1));
   const fold = target && target.querySelector("details");
   if (fold) fold.open = true;

@@ -49,9 +49,9 @@ def _print_conversation(conn: sqlite3.Connection, conversation_id: str, *, all_b
     view = threads.conversation(conn, conversation_id)
     messages = threads.messages(conn, conversation_id, all_branches=all_branches)
     if as_json:
-        click.echo(render.to_json(view, messages))
+        click.echo(render.conversation_json(view, messages))
         return
-    text = render.markdown(view, messages, all_branches=all_branches)
+    text = render.conversation_markdown(view, messages, all_branches=all_branches)
     if is_interactive(sys.stdout):
         click.echo_via_pager(text)
     else:

@@ -6,18 +6,21 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mirror.services import speaker_of
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Sequence
 
     from mirror.store.search.scoring import Candidate
 
-MOST = 12  # values of a facet
+MOST = 12  # values of a facet; by judgement: more would push the other facets off the screen
+_VALUES_AT_ONCE = 900  # SQLite's limit of bound values is 999 in older builds
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
-    """One value of a facet as a filter takes it, as a reader reads it, and how many messages have it."""
+class FacetValue:
+    """A value as a filter takes it, its label for a reader, and how many messages have it."""
 
     value: str
     label: str
@@ -26,48 +29,62 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A filter's name and its most frequent values; dates come newest first."""
+    """A filter's name and its most frequent values; dates are newest first."""
 
     name: str
-    values: tuple[Value, ...]
+    values: tuple[FacetValue, ...]
 
 
-def counted(conn: sqlite3.Connection, candidates: Sequence[Candidate]) -> tuple[Facet, ...]:
-    """Return the facets of these messages: role, kind, model, project, date, archived, branches."""
+@dataclass(frozen=True, slots=True)
+class _Conversation:
+    provider: str
+    project_id: str | None
+    is_archived: bool
+
+
+def facets_of(conn: sqlite3.Connection, candidates: Sequence[Candidate]) -> tuple[Facet, ...]:
+    """Return the facets of these messages; that of the service only where there are several."""
     conversations = _conversations(conn, {c.conversation_id for c in candidates})
-    projects = dict(conn.execute("SELECT id, coalesce(name, id) FROM projects"))
-    archived = {1: "yes", 0: "no"}
+    found = [conversations[c.conversation_id] for c in candidates]
+    rows = conn.execute("SELECT id, coalesce(name, id) AS name FROM projects")
+    projects = {row["id"]: row["name"] for row in rows}
     facets = [
+        *_services([one.provider for one in found]),
         _facet("role", (c.role for c in candidates)),
         _facet("kind", (c.kind for c in candidates)),
         _facet("model", (c.model for c in candidates)),
-        _facet("project", (conversations[c.conversation_id][0] for c in candidates), projects),
+        _facet("project", (one.project_id for one in found), projects),
         _dates([c.created_at for c in candidates if c.created_at]),
-        _facet("archived", (archived[conversations[c.conversation_id][1]] for c in candidates)),
+        _facet("archived", ("yes" if one.is_archived else "no" for one in found)),
         _facet("branches", ("other" if c.position is None else "visible" for c in candidates)),
     ]
     return tuple(facet for facet in facets if facet.values)
 
 
-def _conversations(conn: sqlite3.Connection, ids: set[str]) -> dict[str, tuple[str | None, int]]:
-    found: dict[str, tuple[str | None, int]] = {}
+def _conversations(conn: sqlite3.Connection, ids: set[str]) -> dict[str, _Conversation]:
+    found: dict[str, _Conversation] = {}
     wanted = list(ids)
-    for at in range(0, len(wanted), 900):  # SQLite's limit of values is 999 in older builds
-        some = wanted[at : at + 900]
-        sql = f"SELECT id, project_id, is_archived FROM conversations WHERE id IN ({', '.join('?' * len(some))})"
-        found |= {row[0]: (row[1], row[2]) for row in conn.execute(sql, some)}
+    for at in range(0, len(wanted), _VALUES_AT_ONCE):
+        some = wanted[at : at + _VALUES_AT_ONCE]
+        sql = "SELECT id, provider, project_id, is_archived FROM conversations"
+        for row in conn.execute(f"{sql} WHERE id IN ({', '.join('?' * len(some))})", some):
+            found[row["id"]] = _Conversation(row["provider"], row["project_id"], bool(row["is_archived"]))
     return found
 
 
+def _services(providers: list[str]) -> list[Facet]:
+    names = {provider: speaker_of(provider) for provider in providers}
+    return [_facet("service", providers, names)] if len(names) > 1 else []
+
+
 def _facet(name: str, values: Iterable[str | None], labels: dict[str, str] | None = None) -> Facet:
-    counts = Counter(value for value in values if value)
-    return Facet(
-        name, tuple(Value(value, (labels or {}).get(value, value), n) for value, n in counts.most_common(MOST))
-    )
+    counts = Counter(value for value in values if value).most_common(MOST)
+    return Facet(name, tuple(FacetValue(value, (labels or {}).get(value, value), count) for value, count in counts))
 
 
 def _dates(dates: list[str]) -> Facet:
-    """Return the years, or of a single year its months."""
+    """Return the years, or the months of a single year."""
     years = Counter(date[:4] for date in dates)
     counts = years if len(years) > 1 else Counter(date[:7] for date in dates)
-    return Facet("date", tuple(Value(value, value, counts[value]) for value in sorted(counts, reverse=True)[:MOST]))
+    newest = sorted(counts, reverse=True)[:MOST]
+    return Facet("date", tuple(FacetValue(value, value, counts[value]) for value in newest))

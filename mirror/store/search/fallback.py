@@ -1,152 +1,156 @@
-"""What comes close, where few messages hold all of the words: conversations that hold them in several, or most of them.
+"""Partial matches: conversations that have the words in several messages, or most of the words.
 
-A title often names the matter and a message the detail. Each word is sought by itself, and a conversation counts by
-how much of what was asked it holds; a rare word is more of it than a common one. A word that stands nowhere is taken
-for the beginning of one.
+They are looked for where few messages have all of the words. A title often names the subject and a message the detail.
+Each word is looked for alone, and a conversation counts by the share of the question that it has; a rare word is a
+larger share than a common one. A word that is found nowhere is taken for the beginning of one.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from mirror.store.search.candidates import RANKED, Filters, Query, Where, candidates, count, in_message, titles
-from mirror.store.search.scoring import Group, grouped
-from mirror.store.search.snippets import is_stem
+from mirror.store.search.candidates import count_matches, matching_messages, message_conditions
+from mirror.store.search.query import Query
+from mirror.store.search.scoring import ConversationMatch, scored
+from mirror.store.search.snippets import is_own_stem
+from mirror.store.search.titles import matching_titles
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from mirror.store.search.query import Word
-    from mirror.store.search.scoring import Candidate, Title
+    from mirror.store.search.request import Search
+    from mirror.store.search.scoring import Candidate, TitleMatch
 
-ENOUGH = 5  # conversations with all the words in one message; with fewer it is worth to look further
-WORDS = 8  # the rarest of them are sought
-POOL = 400  # conversations that are looked at
-SOUGHT = 200  # messages of a word, the best ones
-LEAST = 0.4  # of what was asked a conversation must hold
-_BESIDE = 0.7  # of what the best one holds
-_NEAR = 0.6  # what such a find is worth beside all the words in one message
-_SHORTEST = 3  # letters of what may be the beginning of a word
-_ROUNDING = 1e-9
+# By judgement, tried with the questions in tests/test_search_demo.py. Smaller shares show conversations that have
+# little to do with the question, larger ones show nothing.
+LEAST_SHARE = 0.4  # of the question that a conversation must have
+LEAST_BESIDE_BEST = 0.7  # of the share that the best one has
+PARTIAL_WORTH = 0.6  # of the same words found in one message
+SHORTEST_BEGINNING = 3  # letters; by judgement: one or two letters begin too many words
+_ROUNDING = 1e-9  # the error of a sum of shares
 
 
-@dataclass(slots=True)
-class Near:
-    """A conversation that comes close: what was found of it, and the words that it does not hold."""
+class PartialMatches(NamedTuple):
+    """Conversations by id, and the words as they were looked for."""
 
-    group: Group
-    missing: tuple[str, ...] = ()
+    conversations: dict[str, ConversationMatch]
+    words: list[Word]
 
 
 @dataclass(slots=True)
-class _Part:
-    """One of the words: how many messages and titles hold it, how much of the question it is, where it was found."""
+class _WordMatches:
+    """A word, how many messages have it, its share of the question, and where it was found."""
 
     word: Word
     query: Query
-    matches: int
-    weight: float = 0.0
-    titles: list[Title] = field(default_factory=list)
+    count: int
+    share: float = 0.0
+    titles: list[TitleMatch] = field(default_factory=list)
     messages: list[Candidate] = field(default_factory=list)
     conversations: set[str] = field(default_factory=set)
 
 
-def near(
-    conn: sqlite3.Connection, query: Query, filters: Filters, conversation: Where, *, whole: bool
-) -> tuple[dict[str, Near], list[Word]]:
-    """Return conversations by id, and the words as they were sought; ``whole``: only those that hold all of them."""
-    parts = [_part(conn, query, word, filters, conversation) for word in query.words if not word.is_excluded]
-    if len(parts) < 2 and all(part.word in query.words for part in parts):  # noqa: PLR2004 - one word found nothing else
-        return {}, list(query.words)
-    rare = sorted(part.matches for part in parts)[:WORDS][-1]
-    parts = [part for part in parts if part.matches <= rare][:WORDS]
-    _weigh(conn, parts)
-    for part in parts:
-        if part.matches <= RANKED:
-            _seek(conn, part, filters, conversation)
-    pool = _pool(parts)
-    for part in parts:
-        part.conversations |= _holding(conn, part, pool, filters, conversation)
-    found = _scored(parts, pool, whole=whole)
-    return found, [part.word for part in parts] + [word for word in query.words if word.is_excluded]
+def partial_matches(search: Search, *, require_all: bool) -> PartialMatches:
+    """Return conversations with the words in several messages; ``require_all``: with all of them."""
+    words = search.query.words
+    found = [_count_alone(search, word) for word in words if not word.is_excluded]
+    if len(found) < 2 and all(one.word in words for one in found):  # noqa: PLR2004 - one word alone is no partial match
+        return PartialMatches({}, list(words))
+    commonest = sorted(one.count for one in found)[: search.limits.words][-1]
+    found = [one for one in found if one.count <= commonest][: search.limits.words]
+    _set_shares(search, found)
+    for one in found:
+        if one.count <= search.limits.ranked:
+            _find_alone(search, one)
+    pool = _pool(found, search.limits.pool)
+    for one in found:
+        one.conversations |= _in_pool(search, one, pool)
+    conversations = _scored_by_share(found, pool, require_all=require_all)
+    return PartialMatches(conversations, [one.word for one in found] + [word for word in words if word.is_excluded])
 
 
-def _part(conn: sqlite3.Connection, query: Query, word: Word, filters: Filters, conversation: Where) -> _Part:
-    part = _alone(conn, query, word)
-    may_begin = word.is_spaced and not word.is_prefix and len(word.text) >= _SHORTEST and is_stem(word.text)
-    if part.matches or not may_begin or titles(conn, replace(part.query, runs=""), filters, conversation):
-        return part
-    return _alone(conn, query, replace(word, is_prefix=True))
+def _count_alone(search: Search, word: Word) -> _WordMatches:
+    """Return a word with its count; one that is found nowhere as the beginning of a word."""
+    alone = _without_others(search, word)
+    may_begin = word.in_word_index and not word.is_prefix and len(word.text) >= SHORTEST_BEGINNING
+    if alone.count or not may_begin or not is_own_stem(word.text) or _titles_alone(search, alone):
+        return alone
+    return _without_others(search, replace(word, is_prefix=True))
 
 
-def _alone(conn: sqlite3.Connection, query: Query, word: Word) -> _Part:
-    excluded = [other for other in query.words if other.is_excluded]
-    alone = Query.of_words(conn, [word, *excluded])
-    return _Part(word, alone, min((count(conn, *side) for side in alone.wanted), default=0))
+def _without_others(search: Search, word: Word) -> _WordMatches:
+    excluded = [other for other in search.query.words if other.is_excluded]
+    query = Query.of_words(search.conn, [word, *excluded])
+    return _WordMatches(word, query, min((count_matches(search, match) for match in query.wanted), default=0))
 
 
-def _weigh(conn: sqlite3.Connection, parts: list[_Part]) -> None:
+def _titles_alone(search: Search, one: _WordMatches) -> list[TitleMatch]:
+    return matching_titles(search.for_query(replace(one.query, inside_cjk="")))
+
+
+def _set_shares(search: Search, found: list[_WordMatches]) -> None:
     """Give each word its share of the question, all together 1."""
-    messages = conn.execute("SELECT max(rowid) FROM messages").fetchone()[0] or 1
-    weights = [math.log(2 + messages / (1 + part.matches)) for part in parts]
-    for part, weight in zip(parts, weights, strict=True):
-        part.weight = weight / sum(weights)
+    messages = search.conn.execute("SELECT max(rowid) FROM messages").fetchone()[0] or 1
+    weights = [math.log(2 + messages / (1 + one.count)) for one in found]
+    for one, weight in zip(found, weights, strict=True):
+        one.share = weight / sum(weights)
 
 
-def _seek(conn: sqlite3.Connection, part: _Part, filters: Filters, conversation: Where) -> None:
-    part.titles = titles(conn, replace(part.query, runs=""), filters, conversation)
-    found, _ = candidates(conn, part.query, filters, conversation, 1, latest=False, first=(SOUGHT, SOUGHT))
-    part.messages = [one for one in found if filters.branches != "visible" or one.position is not None]
-    part.conversations = {one.conversation_id for one in part.titles} | {one.conversation_id for one in part.messages}
+def _find_alone(search: Search, one: _WordMatches) -> None:
+    one.titles = _titles_alone(search, one)
+    messages = matching_messages(search.for_one_word(one.query)).messages
+    has_all = search.filters.branches != "visible"
+    one.messages = [message for message in messages if has_all or message.position is not None]
+    one.conversations = {title.conversation_id for title in one.titles}
+    one.conversations |= {message.conversation_id for message in one.messages}
 
 
-def _pool(parts: list[_Part]) -> list[str]:
-    """Return the conversations that hold most of what was asked, as far as is known."""
-    held: dict[str, float] = {}
-    for part in parts:
-        for conversation_id in part.conversations:
-            held[conversation_id] = held.get(conversation_id, 0.0) + part.weight
-    return sorted(held, key=lambda conversation_id: (-held[conversation_id], conversation_id))[:POOL]
+def _pool(found: list[_WordMatches], most: int) -> list[str]:
+    """Return the conversations that have most of the question, as far as is known."""
+    shares: dict[str, float] = {}
+    for one in found:
+        for conversation_id in one.conversations:
+            shares[conversation_id] = shares.get(conversation_id, 0.0) + one.share
+    return sorted(shares, key=lambda conversation_id: (-shares[conversation_id], conversation_id))[:most]
 
 
-def _holding(conn: sqlite3.Connection, part: _Part, pool: list[str], filters: Filters, conversation: Where) -> set[str]:
-    """Return which of the pool hold a word of which only the best matches were looked at."""
-    if part.matches <= SOUGHT or not pool:
+def _in_pool(search: Search, one: _WordMatches, pool: list[str]) -> set[str]:
+    """Return which of the pool have a common word, of which only the best matches were fetched."""
+    if one.count <= search.limits.per_word or not pool:
         return set()
-    where = in_message(replace(part.query, unwanted=()), filters, conversation, None)
-    where.add(f"m.conversation_id IN ({', '.join('?' * len(pool))})", *pool)
-    if filters.branches == "visible":
-        where.add("m.position IS NOT NULL")
-    sql = f"SELECT DISTINCT m.conversation_id FROM messages m WHERE {where}"
-    return {row[0] for row in conn.execute(sql, where.values)}
+    conditions = message_conditions(search.for_query(replace(one.query, unwanted=())))
+    conditions.add(f"m.conversation_id IN ({', '.join('?' * len(pool))})", *pool)
+    if search.filters.branches == "visible":
+        conditions.add("m.position IS NOT NULL")
+    sql = f"SELECT DISTINCT m.conversation_id FROM messages m WHERE {conditions}"
+    return {row["conversation_id"] for row in search.conn.execute(sql, conditions.values)}
 
 
-def _scored(parts: list[_Part], pool: list[str], *, whole: bool) -> dict[str, Near]:
-    alone = [(part, grouped(part.titles, part.messages)) for part in parts]
-    shares = {key: sum(part.weight for part in parts if key in part.conversations) for key in pool}
+def _scored_by_share(found: list[_WordMatches], pool: list[str], *, require_all: bool) -> dict[str, ConversationMatch]:
+    alone = [(one, scored(one.titles, one.messages)) for one in found]
+    shares = {key: sum(one.share for one in found if key in one.conversations) for key in pool}
     most = max(shares.values(), default=0.0)
-    least = 1.0 if whole or most > 1.0 - _ROUNDING else max(LEAST, _BESIDE * most)
-    found: dict[str, Near] = {}
+    least = 1.0 if require_all or most > 1.0 - _ROUNDING else max(LEAST_SHARE, LEAST_BESIDE_BEST * most)
+    matches: dict[str, ConversationMatch] = {}
     for key in (key for key, share in shares.items() if share > least - _ROUNDING):
-        groups = [(part.weight, groups[key]) for part, groups in alone if key in groups]
-        missing = tuple(part.word.text for part in parts if key not in part.conversations)
-        found[key] = Near(_joined(groups, shares[key]), missing)
-    return found
+        of_words = [(one.share, by_id[key]) for one, by_id in alone if key in by_id]
+        matches[key] = _merged(of_words, shares[key])
+        matches[key].missing = tuple(one.word.text for one in found if key not in one.conversations)
+    return matches
 
 
-def _joined(groups: list[tuple[float, Group]], share: float) -> Group:
-    """Return what the words found as one group; a message's score is that of each word in it, by the word's weight."""
-    joined = Group()
+def _merged(of_words: list[tuple[float, ConversationMatch]], share: float) -> ConversationMatch:
+    """Return the finds of several words as one; each word adds to a message's score by its share."""
+    merged = ConversationMatch()
     scores: dict[int, float] = {}
     messages: dict[int, Candidate] = {}
-    for weight, group in groups:
-        worth = weight * _NEAR * share * share
-        joined.newest = max(joined.newest, group.newest)
-        joined.title += worth * group.title
-        for score, one in group.messages:
-            scores[one.rowid] = scores.get(one.rowid, 0.0) + worth * score
-            messages[one.rowid] = one
-    joined.messages = [(score, messages[rowid]) for rowid, score in scores.items()]
-    return joined
+    for weight, match in of_words:
+        worth = weight * PARTIAL_WORTH * share * share
+        merged.newest = max(merged.newest, match.newest)
+        merged.title_score += worth * match.title_score
+        for score, message in match.messages:
+            scores[message.rowid] = scores.get(message.rowid, 0.0) + worth * score
+            messages[message.rowid] = message
+    merged.messages = [(score, messages[rowid]) for rowid, score in scores.items()]
+    return merged

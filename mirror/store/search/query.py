@@ -1,8 +1,8 @@
-"""What people type, understood without ever failing: search words, and days.
+"""What people type as search words, understood without ever failing.
 
-``"an exact phrase"``, ``begin*`` and ``-without`` mean something (``-l`` does not, an option of a command); everything
-else is a word to be found, whatever its punctuation, for FTS5's own query language answers an apostrophe with a syntax
-error (https://www.sqlite.org/fts5.html).
+``"an exact phrase"``, ``begin*`` and ``-without`` mean something (``-l`` does not: it is an option of a command).
+Everything else is a word to find, whatever its punctuation; FTS5's own query language would answer an apostrophe with
+a syntax error (https://www.sqlite.org/fts5.html).
 """
 
 from __future__ import annotations
@@ -10,21 +10,28 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from mirror.errors import UsageError
-from mirror.store.search.cjk import enters, is_unspaced, set_apart, without_emoji
+from mirror.store.search import cjk
+from mirror.store.search.cjk import has_cjk, index_form, is_indexed, without_emoji
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import sqlite3
+    from collections.abc import Iterable, Sequence
 
-MOST_WORDS = 64  # of a pasted paragraph the first ones; more would only exclude, and FTS5's parser has its limits
-MOST_TYPED = 12  # more words are pasted ones, in which a minus is an option of a command or a bullet
+# By judgement: of a pasted paragraph the first words are enough, and FTS5's parser nests only so deep. Fewer would
+# find too much, many more would fail.
+MOST_WORDS = 64
+# By judgement: a question has fewer words than this. More were pasted, and a minus in a pasted text is an option of a
+# command or a bullet. Too small ignores exclusions that are meant; too large excludes what the pasted text is about.
+MOST_TYPED = 12
+WORD_INDEX, CHARACTER_INDEX = "messages_fts", cjk.TABLE
+
 _QUOTES = dict.fromkeys(map(ord, "\u201c\u201d\u201e\u201f\uff02"), '"')
 _WORD = re.compile(r'(-(?="|[^\s*-]{2}|\w\*|[^\x00-\x7f]))?(?:"([^"]*)(?:"|$)|([^\s"]+))(\*)?')
-_LITERAL = re.compile(r"^[.#@$]\w|\w[+#]+$")
-_DAY = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?")
+_SYMBOLS = re.compile(r"^[.#@$]\w|\w[+#]+$")
+# What SQLite cannot bind or FTS5 would end at: lone surrogates (an argument in no encoding), NUL.
+_UNUSABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +43,26 @@ class Word:
     is_excluded: bool = False
 
     @property
-    def is_spaced(self) -> bool:
-        """Whether the index of words knows it."""
-        return not is_unspaced(self.text) and has_letters(self.text)
+    def in_word_index(self) -> bool:
+        """Whether the index of words can find it."""
+        return not has_cjk(self.text) and has_letters(self.text)
 
     @property
-    def is_apart(self) -> bool:
-        """Whether the index of characters knows it, or the emoji of it."""
-        return enters(self.text)
+    def in_character_index(self) -> bool:
+        """Whether the index of characters can find it, or its emoji."""
+        return is_indexed(self.text)
 
     @property
-    def is_literal(self) -> bool:
-        """Whether its symbols mean something, ``C++``, ``.env``, ``#tag``: texts that hold it as typed go first."""
-        return not self.is_excluded and _LITERAL.search(self.text) is not None
+    def has_symbols(self) -> bool:
+        """Whether its symbols matter, as in ``C++``, ``.env``, ``#tag``: texts as typed come first."""
+        return not self.is_excluded and _SYMBOLS.search(self.text) is not None
 
     @property
     def quoted(self) -> str:
-        """The word as FTS5 takes it without reading anything into it.
+        """The word as FTS5 takes it without reading any of it as syntax.
 
-        FTS5 takes the emoji that it does not know for letters, so that a text with a space before one has other words.
+        FTS5 takes emoji that are newer than its tables for letters, which then belong to the word beside them; so the
+        word is also looked for without its emoji.
         """
         star = "*" if self.is_prefix else ""
         forms = dict.fromkeys([self.text, without_emoji(self.text)])
@@ -62,24 +70,77 @@ class Word:
         return f"({either})" if len(forms) > 1 else either
 
     @property
-    def in_run(self) -> Word:
-        """The word as the index of characters holds it, where it stands in a run of them: ``学习Python编程``."""
-        return self.apart if self.is_apart else replace(self, text=unicodedata.normalize("NFKC", self.text))
+    def as_characters(self) -> Word:
+        """The word as the index of characters holds it: a phrase of its characters."""
+        return replace(self, text=index_form(self.text).strip())
 
     @property
-    def apart(self) -> Word:
-        """The word as the index of characters holds it, a phrase of them."""
-        return replace(self, text=set_apart(self.text).strip())
+    def inside_cjk(self) -> Word:
+        """The word as the index of characters holds it inside a run, as in ``学习Python编程``."""
+        if self.in_character_index:
+            return self.as_characters
+        return replace(self, text=unicodedata.normalize("NFKC", self.text))
 
 
-def parse(words: str) -> list[Word]:
-    """Return what to find and what to leave out; nothing for punctuation alone, or for exclusions alone."""
-    # What SQLite cannot bind or FTS5 would end at: half a surrogate pair (an argument in no encoding), NUL.
-    text = re.sub("[\x00\ud800-\udfff]", " ", unicodedata.normalize("NFC", words)).translate(_QUOTES)
+class IndexMatch(NamedTuple):
+    """An FTS5 expression and the table to look it up in."""
+
+    table: str
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The words of a search, by the index that finds them.
+
+    Nothing is ``wanted`` where there is nothing to find. ``inside_cjk``: the expression that finds all of the words in
+    the index of characters. That index has spaced words, too, where they are part of a run of CJK characters. Empty
+    where there is no need to look.
+    """
+
+    words: tuple[Word, ...]
+    wanted: tuple[IndexMatch, ...]
+    unwanted: tuple[IndexMatch, ...]
+    inside_cjk: str = ""
+
+    @classmethod
+    def of(cls, conn: sqlite3.Connection, typed: str) -> Query:
+        """Return what was typed as a query."""
+        return cls.of_words(conn, parse_words(typed))
+
+    @classmethod
+    def of_words(cls, conn: sqlite3.Connection, words: Sequence[Word]) -> Query:
+        """Return words as a query.
+
+        A mirror that no newer chatmirror has written to has no index of characters; its index of words finds whole
+        runs of CJK characters.
+        """
+        has_characters = cjk.is_filled(conn)
+        by_table = {
+            WORD_INDEX: [
+                word for word in words if word.in_word_index or (not has_characters and has_letters(word.text))
+            ],
+            CHARACTER_INDEX: [word.as_characters for word in words if word.in_character_index and has_characters],
+        }
+        matches = {table: match_expression(found) for table, found in by_table.items()}
+        wanted = tuple(IndexMatch(table, match) for table, match in matches.items() if match)
+        unwanted = tuple(
+            IndexMatch(table, " OR ".join(word.quoted for word in found))
+            for table, found in by_table.items()
+            if found and not matches[table]
+        )
+        has_spaced = any(word.in_word_index and not word.is_excluded for word in words)
+        inside_cjk = match_expression(word.inside_cjk for word in words) if has_characters and has_spaced else ""
+        return cls(tuple(words), wanted, unwanted, inside_cjk)
+
+
+def parse_words(typed: str) -> list[Word]:
+    """Return the words to find and to leave out; none for punctuation or exclusions alone."""
+    text = _UNUSABLE.sub(" ", unicodedata.normalize("NFC", typed)).translate(_QUOTES)
     found: dict[Word, None] = {}
-    for sign, phrase, bare, star in _WORD.findall(text):
-        word = Word((phrase or bare).rstrip("*").strip(), bool(star) or bare.endswith("*"), bool(sign))
-        if word.is_apart or has_letters(word.text):
+    for minus, phrase, bare, star in _WORD.findall(text):
+        word = Word((phrase or bare).rstrip("*").strip(), bool(star) or bare.endswith("*"), bool(minus))
+        if word.in_character_index or has_letters(word.text):
             found[word] = None
     kept = list(found)[:MOST_WORDS]
     if len(kept) > MOST_TYPED:
@@ -92,50 +153,14 @@ def has_letters(text: str) -> bool:
     return any(c.isalnum() for c in text)
 
 
-def fts_query(words: str) -> str:
-    """Return an FTS5 expression for whatever was typed: never a syntax error; empty when there is nothing to find."""
-    return expression(word for word in parse(words) if has_letters(word.text))
-
-
-def expression(words: Iterable[Word]) -> str:
-    """Return an FTS5 expression that wants all of the words and none of the excluded; empty without a wanted one."""
+def match_expression(words: Iterable[Word]) -> str:
+    """Return an FTS5 expression for all of the words without the excluded, empty if none is wanted."""
     words = list(words)
     wanted = " AND ".join(word.quoted for word in words if not word.is_excluded)
     excluded = " OR ".join(word.quoted for word in words if word.is_excluded)
     return f"({wanted}) NOT ({excluded})" if wanted and excluded else wanted
 
 
-def like(word: Word) -> str:
+def like_pattern(word: Word) -> str:
     r"""Return the pattern for ``LIKE ? ESCAPE '\'`` that finds the word anywhere."""
     return "%" + re.sub(r"([\\%_])", r"\\\1", word.text) + "%"
-
-
-def period(text: str) -> tuple[str, str]:
-    """Return where a day, month, year or moment begins and ends on this machine's calendar, comparable to stored times.
-
-    Raises UsageError for what is no date.
-    """
-    try:
-        start, end = _bounds(text.strip())
-        return _stored(start), _stored(end)
-    except (ValueError, OverflowError):
-        raise UsageError(f"“{text}” is not a date; write it like 2025-03-01, 2025-03 or 2025.") from None
-
-
-def _bounds(text: str) -> tuple[datetime, datetime]:
-    match = _DAY.fullmatch(text)
-    if match is None:
-        moment = datetime.fromisoformat(text)
-        return moment, moment
-    year, month, day = (int(part) if part else None for part in match.groups())
-    start = datetime(year or 1, month or 1, day or 1)  # noqa: DTZ001 - the person's own calendar, made UTC below
-    if day:
-        return start, start + timedelta(days=1)
-    if month:
-        return start, (start + timedelta(days=31)).replace(day=1)
-    return start, start.replace(year=start.year + 1)
-
-
-def _stored(moment: datetime) -> str:
-    # Without "Z": a beginning of every stored form of the same second, so that it sorts before all of them.
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")

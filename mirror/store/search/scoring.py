@@ -1,7 +1,10 @@
-"""How good a match is: pure arithmetic over what a search found, so that it can be read, tested and tuned by itself.
+"""How good a match is: pure arithmetic over what a search found.
 
-A message's score is its weight (whose words, shown or hidden) times its relevance (bm25 beside the best one's) times
-a touch of freshness; a conversation's is its title's score plus its best message's.
+A message's score is its weight (who wrote it, whether it is shown) times its relevance (its bm25 beside the best one)
+times a little for being recent; a conversation's score is its title's plus its best message's.
+
+The weights are judged by the questions in ``tests/test_search_demo.py``, each with the conversation that it means: with
+wrong ones that conversation is not among the first two. The order of the weights matters more than their values.
 """
 
 from __future__ import annotations
@@ -12,15 +15,23 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# How much a match weighs before bm25 and time speak: the person's own words are the strongest sign, as they are what a
-# person remembers; what the service hides is found, after what it shows.
-_ROLES = {"user": 1.0, "assistant": 0.75}
-_KINDS = {"context": 0.5, "reasoning": 0.7, "output": 0.8}
-_HIDDEN, _OFF_BRANCH, _OTHER_ROLE, _NOT_LITERAL, _TITLE = 0.6, 0.6, 0.6, 0.5, 1.2
+_ROLES = {"user": 1.0, "assistant": 0.75}  # people remember their own words best
+_OTHER_ROLE = 0.6
+_KINDS = {"context": 0.5, "reasoning": 0.7, "output": 0.8}  # what nobody wrote to be read comes after what is
+_HIDDEN, _OFF_BRANCH = 0.6, 0.6  # what the service does not show is found, after what it shows
+_NOT_AS_TYPED = 0.5  # "C" where "C++" was typed
+_TITLE = 1.2  # a title names the subject
+_LEAST_RELEVANCE = 0.4  # of the worst match by bm25, so that relevance alone does not decide
+_RECENT = 0.15  # what being written now adds, half of it a year earlier: the newer of two equals comes first
+_MORE_MATCHES, _MOST_MORE = 0.02, 5  # what each further message adds: that several match says a little more
 
 
 class Candidate(NamedTuple):
-    """A message that matches. ``rank``: bm25 as FTS5 gives it, negative, the lower the better; all 0: not taken."""
+    """A message that matches.
+
+    ``rank``: bm25 as FTS5 gives it, negative, the lower the better; 0 where not computed. ``is_as_typed`` is 0 where a
+    word with symbols was found without them.
+    """
 
     rowid: int
     id: str
@@ -33,10 +44,10 @@ class Candidate(NamedTuple):
     position: int | None
     removed_at: str | None
     rank: float
-    is_literal: int = 1  # 0: a word with symbols was found, but without them
+    is_as_typed: int = 1
 
 
-class Title(NamedTuple):
+class TitleMatch(NamedTuple):
     """A conversation whose title matches; ``date``: of its last change, or empty; ``rank`` as above."""
 
     conversation_id: str
@@ -45,53 +56,56 @@ class Title(NamedTuple):
 
 
 @dataclass(slots=True)
-class Group:
-    """What was found of one conversation: its messages with their scores, and when the newest of it was written."""
+class ConversationMatch:
+    """What was found in one conversation: its title's score, and messages with their scores.
+
+    ``newest``: when the newest of it was written. ``missing``: words that a partial match does not have.
+    """
 
     newest: str = ""
-    title: float = 0.0
+    title_score: float = 0.0
     messages: list[tuple[float, Candidate]] = field(default_factory=list)
+    missing: tuple[str, ...] = ()
 
     @property
     def score(self) -> float:
-        """The conversation's score; that several messages match says a little more than that one does."""
+        """The conversation's score."""
         best = max((score for score, _ in self.messages), default=0.0)
-        return self.title + best + 0.02 * min(len(self.messages), 5)
+        return self.title_score + best + _MORE_MATCHES * min(len(self.messages), _MOST_MORE)
 
 
-def grouped(titles: Sequence[Title], candidates: Sequence[Candidate]) -> dict[str, Group]:
+def scored(titles: Sequence[TitleMatch], candidates: Sequence[Candidate]) -> dict[str, ConversationMatch]:
     """Return what was found by conversation id, scored."""
-    groups: dict[str, Group] = {}
+    found: dict[str, ConversationMatch] = {}
     dates = [title.date for title in titles] + [candidate.created_at or "" for candidate in candidates]
-    now = _month(max(dates, default=""))  # the newest match is today: scores need no clock
+    now = _month(max(dates, default=""))  # the newest match is "now", so that scores do not depend on the clock
     best = min((title.rank for title in titles), default=0.0)
     for title in titles:
         score = _TITLE * _relevance(title.rank, best) * _freshness(title.date, now)
-        groups[title.conversation_id] = Group(title.date, score)
+        found[title.conversation_id] = ConversationMatch(title.date, score)
     best = min((candidate.rank for candidate in candidates), default=0.0)
     for candidate in candidates:
-        group = groups.setdefault(candidate.conversation_id, Group())
+        match = found.setdefault(candidate.conversation_id, ConversationMatch())
         score = _weight(candidate) * _relevance(candidate.rank, best) * _freshness(candidate.created_at, now)
-        group.messages.append((score, candidate))
-        group.newest = max(group.newest, candidate.created_at or "")
-    return groups
+        match.messages.append((score, candidate))
+        match.newest = max(match.newest, candidate.created_at or "")
+    return found
 
 
 def _relevance(rank: float, best: float) -> float:
-    """Return 0.4 to 1: how good a bm25 is beside the best; 1 where none was taken."""
-    return 0.4 + 0.6 * (rank / best if best else 1.0)
+    """Return ``_LEAST_RELEVANCE`` to 1: a bm25 beside the best one; 1 where none was computed."""
+    return _LEAST_RELEVANCE + (1.0 - _LEAST_RELEVANCE) * (rank / best if best else 1.0)
 
 
 def _weight(c: Candidate) -> float:
     weight = _ROLES.get(c.role or "", _OTHER_ROLE) * _KINDS.get(c.kind, 1.0)
-    weight *= 1.0 if c.is_literal else _NOT_LITERAL
+    weight *= 1.0 if c.is_as_typed else _NOT_AS_TYPED
     return weight * (_HIDDEN if c.is_hidden else 1.0) * (1.0 if c.position is not None else _OFF_BRANCH)
 
 
 def _freshness(date: str | None, now: int) -> float:
-    """Return 1 to 1.15, halved in distance every year: enough to put the newer of two equals first."""
     years = max(0, now - _month(date)) / 12
-    return float(1.0 + 0.15 * 0.5**years)
+    return float(1.0 + _RECENT * 0.5**years)
 
 
 def _month(date: str | None) -> int:

@@ -1,15 +1,17 @@
-"""Find messages and titles: what is found comes best first, grouped by conversation, with counts to narrow it by."""
+"""Find messages and titles: the best first, by conversation, with counts to narrow it by."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mirror.store.search.candidates import Filters, Query, candidates, in_conversation, looks, titles
-from mirror.store.search.facets import counted
-from mirror.store.search.fallback import ENOUGH, Near, near
-from mirror.store.search.scoring import Candidate, grouped
-from mirror.store.search.snippets import parts, snippets, undecorated
+from mirror.store.search.candidates import matching_messages
+from mirror.store.search.facets import facets_of
+from mirror.store.search.fallback import partial_matches
+from mirror.store.search.request import DEFAULT_LIMITS, Filters, search_for
+from mirror.store.search.scoring import scored
+from mirror.store.search.snippets import snippets, split_marks, without_layout
+from mirror.store.search.titles import matching_titles
 
 if TYPE_CHECKING:
     import sqlite3
@@ -17,16 +19,17 @@ if TYPE_CHECKING:
 
     from mirror.store.search.facets import Facet
     from mirror.store.search.query import Word
-    from mirror.store.search.scoring import Title
+    from mirror.store.search.request import Limits, Search
+    from mirror.store.search.scoring import Candidate, ConversationMatch
 
-__all__ = ["Filters", "Found", "Hit", "Passage", "parts", "search"]
-PASSAGES = 3  # shown of a conversation
-_AS_IT_IS = frozenset({"code", "output"})  # signs mean something there
+__all__ = ["Filters", "Hit", "Passage", "SearchResult", "search", "split_marks"]
+PASSAGES = 3  # shown of a conversation; by judgement: enough to recognise it, and ten conversations fit a screen
+_VERBATIM = frozenset({"code", "output"})  # kinds in which every character means something
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A message that matches. ``snippet``: one line round the match, for ``parts``."""
+    """A message that matches. ``snippet``: one line round the match, for ``split_marks``."""
 
     rowid: int
     id: str
@@ -41,7 +44,11 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A conversation with its best passages, none where only its title matches. ``marked_title``: for ``parts``."""
+    """A conversation with its best passages, none where only its title matches.
+
+    ``marked_title``: for ``split_marks``; ``matches``: messages that match, of those looked at; ``missing``: words that
+    it does not have.
+    """
 
     conversation_id: str
     title: str | None
@@ -49,20 +56,21 @@ class Hit:
     created_at: str | None
     updated_at: str | None
     deleted_at: str | None
+    provider: str
     marked_title: str
-    matches: int  # messages found in it, of those looked at
-    missing: tuple[str, ...]  # words that it does not hold
+    matches: int
+    missing: tuple[str, ...]
     score: float
     passages: tuple[Passage, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The hits, and what else there is. ``elsewhere``: matching messages on other branches, left out of the hits.
+class SearchResult:
+    """The hits, and what else there is.
 
-    ``is_widened``: nothing was found on the visible branches, these hits are from the others. ``is_complete``: every
-    match was looked at; else there were many, and the counts are of the ``looked_at`` only. ``conversations``: how many
-    of them hold something found.
+    ``elsewhere``: matching messages on other branches, left out of the hits. ``is_widened``: nothing was found on the
+    visible branches, these hits are from the others. ``is_complete``: every match was looked at; otherwise there were
+    many, and the counts are of the ``looked_at`` only. ``conversations``: how many of them match.
     """
 
     hits: tuple[Hit, ...] = ()
@@ -75,8 +83,17 @@ class Found:
 
     @property
     def is_partial(self) -> bool:
-        """Whether no conversation holds all of the words, so that these hold most of them."""
+        """Whether no conversation has all of the words, so that these have most of them."""
         return any(hit.missing for hit in self.hits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Matches:
+    """What counts of all that was found; ``words`` as they were looked for."""
+
+    conversations: dict[str, ConversationMatch]
+    messages: list[Candidate]
+    words: Sequence[Word]
 
 
 def search(
@@ -87,75 +104,90 @@ def search(
     *,
     latest: bool = False,
     facets: bool = False,
-) -> Found:
-    """Return the best ``limit`` conversations for whatever was typed, or the ``latest`` ones first.
+    limits: Limits = DEFAULT_LIMITS,
+) -> SearchResult:
+    """Return the best ``limit`` conversations for whatever was typed; ``latest``: newest first.
 
-    A date that is none, or an unknown project, is a UsageError.
+    What is no date, or an unknown project, is a UsageError.
     """
-    filters = filters or Filters()
-    query = Query.of(conn, typed)
-    conversation = in_conversation(conn, filters)
-    titled = titles(conn, query, filters, conversation)
-    found, is_complete = candidates(
-        conn, query, filters, conversation, limit, latest=latest, first=looks(counted=facets)
-    )
-    shown = [c for c in found if c.position is not None] if filters.branches == "visible" else found
-    elsewhere = len(found) - len(shown)
-    groups, words = _near(titled, shown), list(query.words)
-    if len(groups) < ENOUGH and is_complete:
-        close, words = near(conn, query, filters, conversation, whole=bool(groups or found))
-        groups = close | groups
-        shown = [*shown, *_more(close, shown)]
-    is_widened = not groups and bool(found)
+    wanted = search_for(conn, typed, filters or Filters(), limit, latest=latest, is_counted=facets, limits=limits)
+    found, is_complete = matching_messages(wanted)
+    matches = _with_titles(wanted, [c for c in found if c.position is not None or wanted.filters.branches != "visible"])
+    elsewhere = len(found) - len(matches.messages)
+    if is_complete and len(matches.conversations) < limits.enough:
+        matches = _with_partial_matches(wanted, matches, require_all=bool(matches.conversations or found))
+    is_widened = bool(found) and not matches.conversations
     if is_widened:
-        shown, elsewhere, groups = found, 0, _near([], found)
-    best = sorted(groups.items(), key=lambda item: (item[1].group.score, item[1].group.newest, item[0]), reverse=True)
-    if latest:
-        best.sort(key=lambda item: item[1].group.newest, reverse=True)
-    return Found(
-        hits=tuple(_hits(conn, words, best[:limit])),
+        matches, elsewhere = _Matches(scored([], found), found, matches.words), 0
+    best = _in_order(matches.conversations, latest=latest)[:limit]
+    return SearchResult(
+        hits=tuple(_hits(conn, matches.words, best)),
         elsewhere=elsewhere,
         is_widened=is_widened,
         is_complete=is_complete,
-        looked_at=len(shown),
-        conversations=len(groups),
-        facets=counted(conn, shown) if facets else (),
+        looked_at=len(matches.messages),
+        conversations=len(matches.conversations),
+        facets=facets_of(conn, matches.messages) if facets else (),
     )
 
 
-def _near(titled: list[Title], shown: list[Candidate]) -> dict[str, Near]:
-    return {key: Near(group) for key, group in grouped(titled, shown).items()}
+def _with_titles(wanted: Search, messages: list[Candidate]) -> _Matches:
+    return _Matches(scored(matching_titles(wanted), messages), messages, wanted.query.words)
 
 
-def _more(close: dict[str, Near], shown: list[Candidate]) -> list[Candidate]:
-    known = {candidate.rowid for candidate in shown}
-    messages = (candidate for one in close.values() for _, candidate in one.group.messages)
-    return [candidate for candidate in messages if candidate.rowid not in known]
+def _with_partial_matches(wanted: Search, matches: _Matches, *, require_all: bool) -> _Matches:
+    """Add conversations with all words in several messages, or unless ``require_all`` most of them."""
+    partial, words = partial_matches(wanted, require_all=require_all)
+    known = {message.rowid for message in matches.messages}
+    of_partial = (message for match in partial.values() for _, message in match.messages)
+    more = [message for message in of_partial if message.rowid not in known]
+    return _Matches(partial | matches.conversations, matches.messages + more, words)
 
 
-def _hits(conn: sqlite3.Connection, words: Sequence[Word], groups: list[tuple[str, Near]]) -> Iterator[Hit]:
-    shown = {key: sorted(one.group.messages, key=_best_first)[:PASSAGES] for key, one in groups}
-    wanted = [candidate.rowid for found in shown.values() for _, candidate in found]
-    lines = dict(zip(wanted, snippets([_line(conn, rowid) for rowid in wanted], words), strict=True))
-    sql = "SELECT title, url, created_at, updated_at, deleted_at FROM conversations WHERE id = ?"
-    rows = [conn.execute(sql, (key,)).fetchone() for key, _ in groups]
-    headings = snippets([row[0] or "" for row in rows], words, whole=True)
-    for (key, one), row, marked in zip(groups, rows, headings, strict=True):
-        passages = tuple(_passage(candidate, lines[candidate.rowid]) for _, candidate in shown[key])
-        yield Hit(*[key, *row, marked, len(one.group.messages), one.missing, one.group.score, passages])
+def _in_order(matches: dict[str, ConversationMatch], *, latest: bool) -> list[tuple[str, ConversationMatch]]:
+    best = sorted(matches.items(), key=lambda item: (item[1].score, item[1].newest, item[0]), reverse=True)
+    if latest:
+        best.sort(key=lambda item: item[1].newest, reverse=True)
+    return best
 
 
-def _line(conn: sqlite3.Connection, rowid: int) -> str:
-    kind, text = conn.execute("SELECT kind, text FROM messages WHERE rowid = ?", (rowid,)).fetchone()
-    return str(text) if kind in _AS_IT_IS else undecorated(text)
+def _hits(conn: sqlite3.Connection, words: Sequence[Word], best: list[tuple[str, ConversationMatch]]) -> Iterator[Hit]:
+    shown = {key: sorted(match.messages, key=_best_first)[:PASSAGES] for key, match in best}
+    wanted = [message.rowid for found in shown.values() for _, message in found]
+    lines = dict(zip(wanted, snippets([_text(conn, rowid) for rowid in wanted], words), strict=True))
+    sql = "SELECT title, url, created_at, updated_at, deleted_at, provider FROM conversations WHERE id = ?"
+    rows = [conn.execute(sql, (key,)).fetchone() for key, _ in best]
+    titles = snippets([row["title"] or "" for row in rows], words, whole=True)
+    for (key, match), row, marked_title in zip(best, rows, titles, strict=True):
+        yield Hit(
+            **row,
+            conversation_id=key,
+            marked_title=marked_title,
+            matches=len(match.messages),
+            missing=match.missing,
+            score=match.score,
+            passages=tuple(_passage(message, lines[message.rowid]) for _, message in shown[key]),
+        )
+
+
+def _text(conn: sqlite3.Connection, rowid: int) -> str:
+    row = conn.execute("SELECT kind, text FROM messages WHERE rowid = ?", (rowid,)).fetchone()
+    return str(row["text"]) if row["kind"] in _VERBATIM else without_layout(row["text"])
 
 
 def _best_first(found: tuple[float, Candidate]) -> tuple[float, int]:
     return -found[0], found[1].rowid
 
 
-def _passage(c: Candidate, snippet: str) -> Passage:
-    is_on_visible_branch = c.position is not None
+def _passage(message: Candidate, snippet: str) -> Passage:
     return Passage(
-        c.rowid, c.id, c.role, c.kind, c.created_at, snippet, is_on_visible_branch, bool(c.is_hidden), c.removed_at
+        rowid=message.rowid,
+        id=message.id,
+        role=message.role,
+        kind=message.kind,
+        created_at=message.created_at,
+        snippet=snippet,
+        is_on_visible_branch=message.position is not None,
+        is_hidden=bool(message.is_hidden),
+        removed_at=message.removed_at,
     )

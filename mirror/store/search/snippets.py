@@ -1,4 +1,4 @@
-"""The lines that a search shows: a few words round what matched, marked."""
+"""The lines that a search shows: a few words round each match, with what matched marked."""
 
 from __future__ import annotations
 
@@ -7,25 +7,29 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from mirror.store.search.cjk import is_unspaced
+from mirror.store.search.cjk import has_cjk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mirror.store.search.query import Word
 
-# Markdown that draws and says nothing; in one line it is in the way. Each pattern is linear in the text.
-_RULES = re.compile(r"(?m)^[ \t|:=*_-]+$")
-_LINE_SIGNS = re.compile(r"(?m)^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?)")
-_ROW = re.compile(r"(?m)^[ \t]*\|(.*)\|[ \t]*$")
-_STRONG = re.compile(r"(?<![\w*])\*\*(?=[^\s*])([^*\n]+)(?<=\S)\*\*(?![\w*])")
-_FENCE = re.compile("`{3,}|~{3,}")
-START, STOP = "\x02", "\x03"  # stand round what matched, inside this program only; ``parts`` takes them out
+TOKENS = 28  # by judgement: words of a snippet, about two lines of a terminal
+LONGEST = 300  # characters of a snippet; by judgement: a word can be as long as a file
+BEFORE = 60  # of these, characters before the match; by judgement: enough to see what it is about
+START, STOP = "\x02", "\x03"  # round what matched, inside this program only; ``split_marks`` takes them out
 _TOKENIZER = "porter unicode61 remove_diacritics 2"  # the indexes' own, so that snippets mark what these found
 
+# Markdown that only lays a text out is in the way in a single line. Each pattern takes linear time.
+_RULES = re.compile(r"(?m)^[ \t|:=*_-]+$")
+_LINE_STARTS = re.compile(r"(?m)^[ \t]*(?:#{1,6}[ \t]+|>[ \t]?)")
+_TABLE_ROW = re.compile(r"(?m)^[ \t]*\|(.*)\|[ \t]*$")
+_STRONG = re.compile(r"(?<![\w*])\*\*(?=[^\s*])([^*\n]+)(?<=\S)\*\*(?![\w*])")
+_FENCE = re.compile("`{3,}|~{3,}")
 
-def parts(marked: str) -> Iterator[tuple[str, bool]]:
-    """Yield a snippet's or title's pieces, and whether each one matched, for printing."""
+
+def split_marks(marked: str) -> Iterator[tuple[str, bool]]:
+    """Yield the pieces of a snippet or title, and whether each one matched, for printing."""
     is_match = False
     for piece in re.split(f"([{START}{STOP}])", marked):
         if piece in {START, STOP}:
@@ -34,13 +38,14 @@ def parts(marked: str) -> Iterator[tuple[str, bool]]:
             yield piece, is_match
 
 
-def undecorated(text: str) -> str:
-    """Return a Markdown text without the signs that draw it: rules, headings, quotes, strong words, fences, tables.
+def without_layout(text: str) -> str:
+    """Return a Markdown text without the marks that lay it out: rules, headings, quotes, fences.
 
-    A row of a table becomes its cells with a dot between them and a semicolon after them.
+    Strong words lose their asterisks. A row of a table becomes its cells with a dot between them and a semicolon after
+    them.
     """
-    text = _LINE_SIGNS.sub("", _RULES.sub("", _FENCE.sub("", text)))
-    return _STRONG.sub(r"\1", _ROW.sub(_cells, text))
+    text = _LINE_STARTS.sub("", _RULES.sub("", _FENCE.sub("", text)))
+    return _STRONG.sub(r"\1", _TABLE_ROW.sub(_cells, text))
 
 
 def _cells(row: re.Match[str]) -> str:
@@ -48,40 +53,53 @@ def _cells(row: re.Match[str]) -> str:
 
 
 def snippets(texts: Sequence[str], words: Sequence[Word], *, whole: bool = False) -> list[str]:
-    """Return one line round the first match of each text, or the ``whole`` text, with what matched marked.
+    """Return one line round the first match of each text, or the ``whole`` text, with marks."""
+    lines = list(texts)
+    if match := " OR ".join(word.quoted for word in words if word.in_word_index and not word.is_excluded):
+        lines = _marked_by_index(lines, match, whole=whole)
+    return [_cut(_mark_inside_cjk(" ".join(line.split()), words)) for line in lines]
 
-    FTS5 marks them in an index of these few texts: in the large one every snippet would cost the whole query again.
+
+def _marked_by_index(texts: list[str], match: str, *, whole: bool) -> list[str]:
+    """Return each text that matches as FTS5 marks it.
+
+    FTS5 does that in an index of these few texts: in the large one every snippet would cost the whole query again.
     """
     marked = dict(enumerate(texts))
-    if match := " OR ".join(word.quoted for word in words if word.is_spaced and not word.is_excluded):
-        function = "highlight(few, 0, ?, ?)" if whole else "snippet(few, 0, ?, ?, '…', 28)"
-        with closing(sqlite3.connect(":memory:")) as few:
-            few.execute(f"CREATE VIRTUAL TABLE few USING fts5(text, tokenize='{_TOKENIZER}')")
-            few.executemany("INSERT INTO few (rowid, text) VALUES (?, ?)", marked.items())
-            sql = f"SELECT rowid, {function} FROM few WHERE few MATCH ?"
-            marked.update(few.execute(sql, (START, STOP, match)).fetchall())
-    return [_cut(_marked(" ".join(text.split()), words)) for text in marked.values()]
+    function = "highlight(few, 0, ?, ?)" if whole else f"snippet(few, 0, ?, ?, '…', {TOKENS})"
+    with closing(_small_index()) as few:
+        few.executemany("INSERT INTO few (rowid, text) VALUES (?, ?)", marked.items())
+        sql = f"SELECT rowid, {function} AS line FROM few WHERE few MATCH ?"
+        marked |= {row["rowid"]: row["line"] for row in few.execute(sql, (START, STOP, match))}
+    return list(marked.values())
 
 
-def is_stem(word: str) -> bool:
-    """Tell whether the indexes hold a word as it is; of one they shorten, the beginning would be too much."""
-    with closing(sqlite3.connect(":memory:")) as few:
-        few.execute(f"CREATE VIRTUAL TABLE few USING fts5(text, tokenize='{_TOKENIZER}')")
+def _small_index() -> sqlite3.Connection:
+    conn = sqlite3.connect(":memory:")
+    conn.row_factory = sqlite3.Row
+    conn.execute(f"CREATE VIRTUAL TABLE few USING fts5(text, tokenize='{_TOKENIZER}')")
+    return conn
+
+
+def is_own_stem(word: str) -> bool:
+    """Tell whether the indexes hold a word as it is, not shortened to its stem."""
+    with closing(_small_index()) as few:
         few.execute("CREATE VIRTUAL TABLE terms USING fts5vocab(few, instance)")
         few.execute("INSERT INTO few (text) VALUES (?)", (word,))
-        terms = [row[0] for row in few.execute("SELECT term FROM terms")]
+        terms = [row["term"] for row in few.execute("SELECT term FROM terms")]
     return sum(map(len, terms)) >= sum(map(str.isalnum, word))
 
 
-def _marked(text: str, words: Sequence[Word]) -> str:
-    in_runs = START not in text and is_unspaced(text)
-    wanted = [re.escape(word.text) for word in words if (word.is_apart or in_runs) and not word.is_excluded]
-    return re.sub(f"(?i:{'|'.join(wanted)})", f"{START}\\g<0>{STOP}", text) if wanted else text
+def _mark_inside_cjk(line: str, words: Sequence[Word]) -> str:
+    is_unmarked_run = START not in line and has_cjk(line)
+    found = (word for word in words if (word.in_character_index or is_unmarked_run) and not word.is_excluded)
+    wanted = [re.escape(word.text) for word in found]
+    return re.sub(f"(?i:{'|'.join(wanted)})", f"{START}\\g<0>{STOP}", line) if wanted else line
 
 
-def _cut(snippet: str, before: int = 60, longest: int = 300) -> str:
-    """Return the part of a line round its first match; a word can be as long as a file."""
+def _cut(snippet: str) -> str:
+    """Return the part of a line round its first match."""
     at = max(0, snippet.find(START))
-    begin = max(0, at - before) if len(snippet) > longest else 0
-    end = begin + longest
+    begin = max(0, at - BEFORE) if len(snippet) > LONGEST else 0
+    end = begin + LONGEST
     return ("…" if begin else "") + snippet[begin:end] + ("…" if len(snippet) > end else "")

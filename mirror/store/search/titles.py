@@ -1,0 +1,78 @@
+"""Conversations whose title matches; titles are few and short enough to be scanned as well."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from mirror.store.search.candidates import count_matches
+from mirror.store.search.cjk import has_cjk
+from mirror.store.search.dates import parse_period
+from mirror.store.search.query import CHARACTER_INDEX, WORD_INDEX, IndexMatch, like_pattern
+from mirror.store.search.request import Conditions
+from mirror.store.search.scoring import TitleMatch
+
+if TYPE_CHECKING:
+    from mirror.store.search.request import Search
+
+_TITLE_INDEX = "conversations_fts"
+_IN_TITLE_INDEX = f"IN (SELECT rowid FROM {_TITLE_INDEX} WHERE {_TITLE_INDEX} MATCH ?)"
+_LIKE = "ifnull(title, '') LIKE ? ESCAPE '\\'"
+
+
+def matching_titles(search: Search) -> list[TitleMatch]:
+    """Return conversations whose title matches; none where the filters ask for messages."""
+    if search.filters.asks_for_messages or not search.query.wanted:
+        return []
+    conditions, match = _title_conditions(search), dict(search.query.wanted).get(WORD_INDEX)
+    tables, rank = "conversations c", "0.0"
+    if match and count_matches(search, IndexMatch(_TITLE_INDEX, match)) <= search.limits.ranked:
+        tables, rank = f"{_TITLE_INDEX} f CROSS JOIN conversations c ON c.rowid = f.rowid", "f.rank"
+        conditions.add(f"{_TITLE_INDEX} MATCH ?", match)
+    elif match:
+        conditions.add(f"+c.rowid {_IN_TITLE_INDEX}", match)
+    sql = f"SELECT c.id AS conversation_id, ifnull(c.updated_at, '') AS date, {rank} AS rank FROM {tables}"
+    sql += f" WHERE {conditions} ORDER BY rank, date DESC LIMIT {search.limits.titles}"
+    found = [TitleMatch(**row) for row in search.conn.execute(sql, conditions.values)]
+    return found + _titles_with_words_inside_cjk(search, {title.conversation_id for title in found})
+
+
+def _title_conditions(search: Search) -> Conditions:
+    conditions, filters = Conditions(), search.filters
+    _add_words_not_in_index(conditions, search)
+    if filters.since is not None:
+        conditions.add("c.updated_at >= ?", parse_period(filters.since).begin)
+    if filters.until is not None:
+        conditions.add("c.created_at < ?", parse_period(filters.until).end)
+    conditions.add(str(search.conversations), *search.conversations.values)
+    return conditions
+
+
+def _add_words_not_in_index(conditions: Conditions, search: Search) -> None:
+    """Add exclusions, and words that the index of titles cannot find inside a run of characters."""
+    if match := dict(search.query.unwanted).get(WORD_INDEX):
+        conditions.add(f"c.rowid NOT {_IN_TITLE_INDEX}", match)
+    for word in search.query.words:
+        if word.in_character_index:
+            negation = "NOT " if word.is_excluded else ""
+            with_word = f"SELECT rowid FROM conversations WHERE {_LIKE}"
+            conditions.add(f"c.rowid {negation}IN ({with_word})", like_pattern(word))
+
+
+def _titles_with_words_inside_cjk(search: Search, known: set[str]) -> list[TitleMatch]:
+    """Return titles that have spaced words inside a run, which is one word to the index."""
+    conn = search.conn
+    may_have_some = search.query.inside_cjk and conn.execute(f"SELECT 1 FROM {CHARACTER_INDEX} LIMIT 1").fetchone()
+    highest = "SELECT ifnull(max(rowid), 0) FROM conversations"
+    if not may_have_some or conn.execute(highest).fetchone()[0] > search.limits.scanned_titles:
+        return []
+    conditions = _title_conditions(search)
+    wanted = [like_pattern(word) for word in search.query.words if word.in_word_index and not word.is_excluded]
+    with_words = f"SELECT rowid FROM conversations WHERE {' AND '.join([_LIKE] * len(wanted))}"
+    conditions.add(f"c.rowid IN ({with_words})", *wanted)
+    sql = "SELECT c.id, ifnull(c.updated_at, '') AS date, c.title FROM conversations c"
+    rows = conn.execute(f"{sql} WHERE {conditions} ORDER BY date DESC", conditions.values)
+    found = (
+        TitleMatch(row["id"], row["date"], 0.0) for row in rows if row["id"] not in known and has_cjk(row["title"])
+    )
+    return list(islice(found, search.limits.titles))

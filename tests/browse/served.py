@@ -1,0 +1,46 @@
+"""A running Datasette as the tests ask it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from contextlib import closing
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+
+class Pages:
+    """A running Datasette: ``get`` returns status and text, ``rows`` what a query returns."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def get(self, path: str) -> tuple[int, str]:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+
+    def follow(self, path: str) -> str:
+        """Return the text of a page, after one redirect if there is one."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            moved, text = answer.headers["location"], answer.read().decode()
+        return self.get(moved)[1] if moved else text
+
+    def rows(self, sql: str, database: str = "chats") -> list[list[Any]]:
+        query = urlencode({"sql": sql, "_shape": "arrays"})
+        status, text = self.get(f"/{database}.json?{query}")
+        if status == 302:  # 1.0 has another address for queries
+            status, text = self.get(f"/{database}/-/query.json?{query}")
+        assert status == 200, text
+        found = json.loads(text)
+        rows: list[list[Any]] = found["rows"] if isinstance(found, dict) else found
+        return rows
+
+
+class Serve(Protocol):
+    """Starts Datasette with arguments."""
+
+    def __call__(self, *arguments: str) -> Pages: ...

@@ -1,0 +1,224 @@
+"""Texts of chats as HTML: Markdown is kept, nothing harmful is, and no text holds a page up."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mirror.browse.safe_html import LONGEST_HIGHLIGHTED, answer_html, code_html, prompt_html, verbatim_html
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from markupsafe import Markup
+
+VOID = {"br", "hr"}
+LONG = 190_000  # characters: what takes time by the square of them would not end
+PIECES = ["<script>", "javascript:", "](", "[x]", "![", "**", "_", "`", "```\n", "$$", "\\(", "\\)", "|", "\n", "> "]
+PIECES += ["- ", "http://a.org", "<img src=x onerror=y>", '" onclick="', "&lt;", "&#106;", "<a href='data:x'>", "\x00"]
+
+
+ADDRESSES = ["javascript:alert(1)", "JaVaScRiPt:alert(1)", "java\tscript:alert(1)", "&#106;avascript:alert(1)"]
+ADDRESSES += ["vbscript:x", "data:text/html,<script>alert(1)</script>", "file:///etc/passwd", "\x01javascript:alert(1)"]
+REPEATED = [
+    "[",
+    "![",
+    "*",
+    "**a ",
+    "_a",
+    "`",
+    "``a",
+    "$",
+    "$$",
+    "\\(",
+    "\\[",
+    "<",
+    "|",
+    "> ",
+    "- ",
+    "1. ",
+    "a@",
+    "http://a",
+]
+REPEATED += ["&", "~~", "](", "[a](", "<!--", "\\", "|a", "\n|-", "```\n", "#", "\t", "()[]", "www.", "https://a.b/(("]
+
+
+class Reader(HTMLParser):
+    """Notes tags, attributes and texts, and whether every element is closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.is_sound = True
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.is_sound = self.is_sound and bool(self.open) and self.open.pop() == tag
+
+
+def tags(html: str) -> set[str]:
+    return {tag for tag, _ in Reader(html).seen}
+
+
+def text_of(html: str) -> str:
+    return "".join(Reader(html).texts)
+
+
+@pytest.mark.parametrize("render", [answer_html, prompt_html, verbatim_html, code_html])
+@given(text=st.one_of(st.text(max_size=80), st.lists(st.sampled_from(PIECES), max_size=12).map("".join)))
+@settings(max_examples=150)
+def test_no_text_brings_an_element_of_its_own(render: Callable[[str], Markup], text: str) -> None:
+    """Any message becomes whole, harmless elements with harmless addresses."""
+    found = Reader(render(text))
+    assert found.is_sound
+    assert not found.open
+    for tag, attributes in found.seen:
+        assert tag not in {"script", "img", "iframe", "style", "object", "form", "svg", "math", "link", "meta", "base"}
+        assert set(attributes) <= {"href", "title", "rel", "class", "tabindex", "start"}
+        if address := attributes.get("href"):
+            assert attributes["rel"] == "noopener noreferrer"
+            is_web = address.lower().startswith(("http:", "https:", "mailto:", "#", "/", "?"))
+            assert is_web or ":" not in address.split("/")[0]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("form", ["[x]({})", "![x]({})", "<{}>", "[x]: {}\n\n[x]"])
+def test_addresses_that_run_are_no_links(address: str, form: str) -> None:
+    """However it is spelt, such an address leads nowhere."""
+    for _, attributes in Reader(answer_html(form.format(address))).seen:
+        href = (attributes.get("href") or "").lower()
+        assert not href.startswith(("javascript:", "vbscript:", "data:", "file:"))
+
+
+def test_links_lead_out_safely() -> None:
+    """An address in the text or behind words is a link that tells the other side nothing."""
+    for text in ("see https://example.org/a_b_c", "[here](https://example.org/a_b_c)"):
+        links = [attributes for tag, attributes in Reader(answer_html(text)).seen if tag == "a"]
+        assert links == [{"href": "https://example.org/a_b_c", "rel": "noopener noreferrer"}]
+    assert "a" not in tags(answer_html("main.py and a@b.org"))
+    assert "a" in tags(answer_html(f"https://example.org/{'x' * 1_900}"))
+    assert "a" in tags(answer_html(f"{'A' * 5_000} and https://example.org"))
+
+
+def test_pictures_are_links() -> None:
+    """Nothing is fetched from elsewhere by showing a chat."""
+    html = answer_html("![a cat](https://example.org/cat.png)")
+    assert "img" not in tags(html)
+    assert "image: a cat" in html
+    assert 'href="https://example.org/cat.png"' in html
+    assert "href" not in answer_html("[x](/-/logout) [x](//example.org) ![x](sandbox:/mnt/data/x.png)")
+
+
+def test_tables_and_lists_are_read() -> None:
+    """What answers are made of."""
+    assert {"table", "th", "td"} <= tags(answer_html("| a | b |\n|---|---|\n| 1 | 2 |"))
+    assert tags(answer_html("3. **x** *y* ~~z~~")) == {"ol", "li", "strong", "em", "s"}
+    assert 'start="3"' in answer_html("3. x")
+
+
+def test_code_is_coloured_and_kept_to_the_letter() -> None:
+    """Colours come with the page, and white space is part of a program."""
+    source = "def f(x):\n\n    return  '<b>'  # æ\t_a_ *b*"
+    html = answer_html(f"```python\n{source}\n```")
+    assert 'class="hlk"' in html
+    assert text_of(html).strip("\n") == source
+    assert text_of(answer_html(f"```nosuchlanguage\n{source}\n```")).strip("\n") == source
+    assert text_of(code_html(f"\n{source}", "python")).rstrip("\n") == f"\n{source}"
+    assert 'class="hl' not in code_html("x = 1\n" * LONGEST_HIGHLIGHTED, "python")
+
+
+@pytest.mark.parametrize(
+    "formula", [r"\(a_1 * b_2 * c\)", r"\[ \frac{a}{b} \]", "$$x_1 < y_2$$", "\\[\na_1\n\\\\ b_2\n\\]", "$$\na*b*c\n$$"]
+)
+def test_maths_stays_as_it_was_written(formula: str) -> None:
+    """A formula is legible whole: no emphasis, no lost backslash."""
+    html = answer_html(f"So\n\n{formula}\n\nholds.")
+    assert formula in text_of(html)
+    assert tags(html) <= {"p", "code", "pre"}
+
+
+def test_what_only_looks_like_maths_is_none() -> None:
+    """Indented code stays code, text after a formula is kept, HTML in a formula is text."""
+    assert "maths" not in answer_html("    $$\n    a\n    $$")
+    assert text_of(answer_html("$$a*b$$ and *c*")).strip() == "$$a*b$$ and c"
+    assert "<code" not in answer_html(r"\(\) and $$$$")
+    assert "<code" not in answer_html(f"$${'a' * 5_000}$$")
+    assert text_of(answer_html(r"\(<b>x</b> a<b\)")).strip() == r"\(<b>x</b> a<b\)"
+    assert "maths" not in answer_html("from $5 to $10")
+
+
+def test_prompts_keep_asterisks_and_letters_link() -> None:
+    """What a person typed is no emphasis; an address to write to is one."""
+    assert tags(prompt_html("*a* **b** `c` ~~d~~ <i>")) == {"div"}
+    assert 'href="mailto:a@example.org"' in answer_html("[write](mailto:a@example.org)")
+
+
+def test_money_is_no_maths() -> None:
+    """Single dollars are prices."""
+    assert "code" not in tags(answer_html("It costs $5 and *then* $10."))
+    assert "code" not in tags(answer_html("From $5-$10, or $5 to US$, or $ 5$, or CA$6 and US$7."))
+    for formula in ("$a*b*c$", r"$x_1 \le y_2$"):
+        assert f">{formula}<" in answer_html(f"So {formula} holds.")
+    assert "em" in tags(answer_html("It costs $5 and *then* $10."))
+    assert "code" not in tags(answer_html(r"an open \( and no end"))
+
+
+def test_a_prompt_is_shown_as_it_was_typed() -> None:
+    """People paste code and HTML without fences; only a fence is read as one."""
+    text = "    indented_name_here\n<b>not bold</b>\n# no heading\n* no list"
+    html = prompt_html(text)
+    assert text_of(html).strip() == text.strip()
+    assert tags(html) == {"div"}
+    assert "&lt;b&gt;" in html
+    assert "pre" in tags(prompt_html("see\n```python\nx = 1\n```"))
+    text = "  first\n\n\ndef f():\n    a = 1\n\n    return a  # https://example.org\n"
+    assert text_of(prompt_html(text)).strip("\n") == text.strip("\n")
+    assert 'href="https://example.org"' in prompt_html(text)
+    for end in ("\r", "\r\n", "\n"):
+        lines = ["one", "two", "```", "three", "```", "four"]
+        words = text_of(prompt_html(end.join(lines))).split()
+        assert words == ["one", "two", "three", "four"]
+
+
+@pytest.mark.timeout(60)  # what takes the square of these lengths would take longer, what does not a few seconds
+@pytest.mark.parametrize("piece", REPEATED)
+@pytest.mark.parametrize("render", [answer_html, prompt_html])
+def test_no_text_holds_a_page_up(render: Callable[[str], Markup], piece: str) -> None:
+    """The worst that a text can repeat is read before a reader has gone."""
+    assert render((piece * LONG)[:LONG]) is not None
+
+
+@pytest.mark.parametrize("render", [answer_html, prompt_html])
+def test_an_endless_word_is_no_address(render: Callable[[str], Markup]) -> None:
+    """Looking for addresses in a word takes the square of its length, so a very long one has none."""
+    assert "a" in tags(render("http://a" * 100))
+    assert "a" not in tags(render("http://a" * 1_000))
+
+
+def test_colouring_ends() -> None:
+    """Some lexers take very long: when the time is up the rest is plain, and all of it is there."""
+    source = "x = 1\n" * 200
+    assert code_html(source, "python", seconds=60.0).count("<span") > 300
+    html = code_html(source, "python", seconds=0.0)
+    assert html.count("<span") < 5
+    assert text_of(html).strip() == source.strip()
+
+
+def test_two_languages_in_one_are_not_coloured() -> None:
+    """Their lexers read everything before they give the first token, so that nothing could end them."""
+    assert "<span" in code_html("<b>x</b>", "html")
+    assert "<span" not in code_html("<b>{{x}}</b>", "html+ng2")
