@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from mirror.chatgpt.site import ORDINARY
 from mirror.simulator import Behaviour, Simulator, generated_account
-from mirror.web.pacing import SPACING
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -66,7 +66,7 @@ def sync(folder: Path, environ: dict[str, str]) -> Cost:
 
 def show(name: str, cost: Cost, target: float, latency: float, stored: int) -> None:
     """Print one row. ``best``: what the pacing policy allows at this latency, one request at a time."""
-    best = cost.requests * max(SPACING["light"], latency)
+    best = cost.requests * max(ORDINARY.spacing, latency)
     each = f"{1000 * cost.cpu / stored:.1f}" if stored else ""
     click.echo(
         f"{name:<34}{cost.requests:>9}{target:>8.0f}{cost.wall:>9.1f}{best:>8.1f}{cost.wall / best:>7.2f}"

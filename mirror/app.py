@@ -15,7 +15,6 @@ from mirror.chatgpt.login import LOGIN_FORM as CHATGPT_LOGIN
 from mirror.credentials.stored import load_login, save_login
 from mirror.errors import BUG, INTERRUPTED, TERMINATED, ChatmirrorError, Terminated, bug_message
 from mirror.health import integrity
-from mirror.services import service_of
 from mirror.store import runs, settings
 from mirror.store.database import Writer, translated
 from mirror.store.search import cjk
@@ -33,19 +32,27 @@ if TYPE_CHECKING:
     from mirror.timing import Timing
     from mirror.web.client import Client
     from mirror.web.pacing import Pacing
+    from mirror.web.site import Site
 
 REQUESTS = logging.getLogger("chatmirror.web")  # one line a request: method, path, status, bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """How one service is reached: the form of its login, and what makes its source.
+    """How one service is reached: the form of its login, what is known of its site, and what makes its source.
 
     ``source`` takes the client, the login, and what the source calls with the login when the service has renewed it.
     """
 
     form: LoginForm
+    site: Callable[[], Site]
     source: Callable[[Client, Login, Callable[[Login], None]], Source]
+
+
+def _chatgpt_site() -> Site:
+    from mirror.chatgpt.site import SITE
+
+    return SITE
 
 
 def _chatgpt(client: Client, login: Login, renewed: Callable[[Login], None]) -> Source:
@@ -56,7 +63,7 @@ def _chatgpt(client: Client, login: Login, renewed: Callable[[Login], None]) -> 
 
 
 # A second service is one more line here, and its entry in mirror/services.py.
-CONNECTORS = {"chatgpt": Connector(CHATGPT_LOGIN, _chatgpt)}
+CONNECTORS = {"chatgpt": Connector(CHATGPT_LOGIN, _chatgpt_site, _chatgpt)}
 DEFAULT_PROVIDER = "chatgpt"
 
 
@@ -67,16 +74,17 @@ def connect(login: Login, environ: Mapping[str, str], timing: Timing, provider: 
     from mirror.web.transport import RequestsWire, is_loopback
 
     connector = CONNECTORS[provider]
-    wire = RequestsWire(environ.get("CHATMIRROR_BASE_URL") or service_of(provider).home_url, timing.monotonic)
+    site = connector.site()
+    wire = RequestsWire(environ.get("CHATMIRROR_BASE_URL") or site.home_url, timing.monotonic)
     if is_loopback(wire.base_url):
         timing.scale = _scale(environ.get("CHATMIRROR_WAIT_SCALE"))
-    pacing = Pacing(timing)
+    pacing = Pacing(site, timing)
 
     def store(renewed: Login) -> None:
         if renewed.is_stored:
             save_login(renewed, environ, connector.form)
 
-    return connector.source(Client(wire, pacing, REQUESTS.info), login, store), pacing
+    return connector.source(Client(site, wire, pacing, REQUESTS.info), login, store), pacing
 
 
 def _connect_stored(environ: Mapping[str, str], timing: Timing, provider: str) -> tuple[Source, Pacing]:

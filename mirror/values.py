@@ -93,6 +93,11 @@ def clean_text(value: str) -> tuple[str, bool]:
     return clean, clean != value
 
 
+def clean_or_none(value: object) -> str | None:
+    """Return a string as ``clean_text`` does, or None for "" and for what is no string."""
+    return clean_text(value)[0] if isinstance(value, str) and value else None
+
+
 def without_private(text: str) -> str:
     """Return the text without private-use characters, which only the service's own pages can show."""
     return text if text.isascii() else _PRIVATE.sub("", text)

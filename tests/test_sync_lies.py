@@ -44,7 +44,7 @@ def test_a_page_that_never_comes_is_said(tmp_path):
     """A page that always shows an earlier one hides rows from everybody: exit 5, and all of them once it is mended."""
     with MirroredService(tmp_path, behaviour=Behaviour(repeated_page_at=1), conversations=330) as mirrored:
         assert mirrored.next_run() == 5
-        assert "hang together" in mirrored.value("SELECT message FROM sync_runs")
+        assert "changed while it was read" in mirrored.value("SELECT message FROM sync_runs")
         mirrored.behaviour.repeated_page_at = None
         assert mirrored.next_run() == 0
         assert differences(mirrored) == []
@@ -74,7 +74,7 @@ def test_a_failing_deep_page_is_said_and_costs_no_other(tmp_path):
     with MirroredService(tmp_path, behaviour=Behaviour(deep_offset_error_from=180), conversations=300) as mirrored:
         assert mirrored.next_run() == 5
         assert mirrored.value("SELECT count(*) FROM conversations") >= 190
-        assert "broke off" in mirrored.value("SELECT message FROM sync_runs ORDER BY id DESC")
+        assert "could not be read to its end" in mirrored.value("SELECT message FROM sync_runs ORDER BY id DESC")
         mirrored.behaviour.deep_offset_error_from = None
         assert mirrored.next_run() == 0
         assert differences(mirrored) == []
@@ -261,7 +261,7 @@ def test_windows_that_go_round_in_circles_are_an_error_of_that_chat(tmp_path):
     behaviour = Behaviour(batch="missing", single="missing", plural_repeats_cursor=True)
     with MirroredService(tmp_path, behaviour=behaviour, conversations=3) as mirrored:
         assert mirrored.next_run() in {3, 5}
-        assert "circles" in mirrored.value("SELECT error FROM _listed")
+        assert "cursor repeats" in mirrored.value("SELECT error FROM _listed")
 
 
 @pytest.mark.parametrize("place", [0, 13, 24])

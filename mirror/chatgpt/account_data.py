@@ -1,6 +1,7 @@
-"""What the account has beside conversations: workspaces, projects, GPTs, memories, instructions (notes §1.6, §5, §6).
+"""What the account has beside conversations (API notes §1.6, §5, §6).
 
-Pure readers of the service's JSON; every one is lenient, because none of these shapes is documented.
+Workspaces, projects, custom GPTs, memories and instructions: pure readers of the service's JSON. None of its forms is
+documented, so what has an unknown form is left out.
 """
 
 from __future__ import annotations
@@ -10,59 +11,66 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mirror.services import service_of
 from mirror.source import AccountItem, Workspace
-from mirror.values import clean_text, iso_time
+from mirror.values import as_dict, as_dicts, as_list, clean_or_none, clean_text, iso_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_SERVICE = service_of("chatgpt")
+# Levels of objects around a project or GPT; two were seen (API notes §5). Smaller: newer forms are not found.
+MOST_WRAPPINGS = 4
+
 
 @dataclass(frozen=True, slots=True)
-class GizmoPage:
-    """One page of the projects' sidebar: gizmo objects, and the next cursor."""
+class ProjectsPage:
+    """One page of the projects' sidebar: the projects as they came, and the cursor to the next page."""
 
-    items: list[dict[str, Any]]
+    projects: list[dict[str, Any]]
     cursor: str | None
 
 
-def workspaces(data: Any) -> tuple[Workspace, ...]:
-    """Read ``accounts/check``: every living workspace, the personal one first; empty where it cannot be read."""
-    holder = data.get("accounts") if isinstance(data, dict) else None
+def workspaces(data: object) -> tuple[Workspace, ...]:
+    """Read ``accounts/check``: every workspace that is not deactivated, the personal one first."""
     found: dict[str, Workspace] = {}
-    for key, entry in (holder if isinstance(holder, dict) else {}).items():
-        about = entry.get("account") if isinstance(entry, dict) else None
+    for key, entry in as_dict(as_dict(data).get("accounts")).items():
+        about = as_dict(entry).get("account")
         if not isinstance(about, dict) or about.get("is_deactivated"):
             continue
-        account_id = _text(about.get("account_id")) or clean_text(key)[0]
-        structure = _text(about.get("structure"))
-        is_personal = structure in {None, "personal"}
+        account_id = clean_or_none(about.get("account_id")) or clean_text(key)[0]
+        structure = clean_or_none(about.get("structure"))
         found.setdefault(
             account_id,
-            Workspace(account_id, _text(about.get("name")), _text(about.get("plan_type")), structure, is_personal),
+            Workspace(
+                account_id,
+                name=clean_or_none(about.get("name")),
+                plan=clean_or_none(about.get("plan_type")),
+                structure=structure,
+                is_personal=structure in {None, "personal"},
+            ),
         )
-    return tuple(sorted(found.values(), key=lambda account: (not account.is_personal, account.id)))
+    return tuple(sorted(found.values(), key=lambda workspace: (not workspace.is_personal, workspace.id)))
 
 
-def session_plan(data: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Return the plan and the structure of the workspace that the session itself names."""
-    account = data.get("account")
-    about = account if isinstance(account, dict) else {}
-    return _text(about.get("planType")), _text(about.get("structure"))
+def projects_page(data: object) -> ProjectsPage:
+    """Read one page of the sidebar."""
+    record = as_dict(data)
+    found = [gizmo for row in as_list(record.get("items")) if (gizmo := _unwrapped(row)) is not None]
+    cursor = record.get("cursor")
+    return ProjectsPage(found, cursor if isinstance(cursor, str) and cursor else None)
 
 
-def gizmo_page(data: Any) -> GizmoPage:
-    """Read one sidebar page; gizmos nest in at least three ways."""
-    rows = data.get("items") if isinstance(data, dict) else None
-    cursor = data.get("cursor") if isinstance(data, dict) else None
-    found = [gizmo for row in rows or () if (gizmo := _gizmo(row)) is not None] if isinstance(rows, list) else []
-    return GizmoPage(found, cursor if isinstance(cursor, str) and cursor else None)
+def _unwrapped(row: object) -> dict[str, Any] | None:
+    """Return the project or GPT ("gizmo") in a row.
 
-
-def _gizmo(row: Any) -> dict[str, Any] | None:
-    for _ in range(4):
+    It comes wrapped in at least three ways (API notes §5).
+    """
+    for _ in range(MOST_WRAPPINGS):
         if not isinstance(row, dict):
             return None
-        if (key := row.get("id")) and key == _text(key) and key.startswith("g-"):
+        gizmo_id = row.get("id")
+        if isinstance(gizmo_id, str) and gizmo_id.startswith("g-") and gizmo_id == clean_or_none(gizmo_id):
             return row
         row = row.get("gizmo") or row.get("resource")
     return None
@@ -70,50 +78,44 @@ def _gizmo(row: Any) -> dict[str, Any] | None:
 
 def project_name(gizmo: Mapping[str, Any]) -> str:
     """Return what the person calls a project, else its id."""
-    display = gizmo.get("display")
-    return (_text(display.get("name")) if isinstance(display, dict) else None) or str(gizmo.get("id"))
+    return clean_or_none(as_dict(gizmo.get("display")).get("name")) or str(gizmo.get("id"))
 
 
 def project_item(gizmo: Mapping[str, Any]) -> AccountItem:
-    """Return a project's row; one that is known by its id only says nothing else."""
+    """Return a project's row; one that is known by its id only has nothing but its address."""
     project_id = str(gizmo["id"])
-    row: dict[str, Any] = {"url": f"https://chatgpt.com/g/{_text(gizmo.get('short_url')) or project_id}/project"}
+    row: dict[str, Any] = {"url": _SERVICE.project_url(clean_or_none(gizmo.get("short_url")) or project_id)}
     display = gizmo.get("display")
     if isinstance(display, dict):
-        row |= {"name": _text(display.get("name")), "description": _text(display.get("description"))}
-        row |= {"instructions": _text(gizmo.get("instructions"))}
-        row |= {"created_at": iso_time(gizmo.get("created_at")), "updated_at": iso_time(gizmo.get("updated_at"))}
+        row |= {
+            "name": clean_or_none(display.get("name")),
+            "description": clean_or_none(display.get("description")),
+            "instructions": clean_or_none(gizmo.get("instructions")),
+            "created_at": iso_time(gizmo.get("created_at")),
+            "updated_at": iso_time(gizmo.get("updated_at")),
+        }
     return AccountItem("project", project_id, row)
 
 
-def gpt_item(gpt_id: str, data: Any) -> AccountItem:
+def gpt_item(gpt_id: str, data: object) -> AccountItem:
     """Return a custom GPT's row."""
-    gizmo = _gizmo(data) or {}
-    display = gizmo.get("display")
-    display = display if isinstance(display, dict) else {}
-    return AccountItem(
-        "gpt",
-        gpt_id,
-        {
-            "name": _text(display.get("name")) or gpt_id,
-            "description": _text(display.get("description")),
-            "url": f"https://chatgpt.com/g/{_text(gizmo.get('short_url')) or gpt_id}",
-        },
-    )
+    gizmo = _unwrapped(data) or {}
+    display = as_dict(gizmo.get("display"))
+    row = {
+        "name": clean_or_none(display.get("name")) or gpt_id,
+        "description": clean_or_none(display.get("description")),
+        "url": _SERVICE.gpt_url(clean_or_none(gizmo.get("short_url")) or gpt_id),
+    }
+    return AccountItem("gpt", gpt_id, row)
 
 
-def account_items(name: str, data: Any) -> Iterator[AccountItem]:
-    """Read memories or custom instructions."""
-    if name == "instructions":
-        if isinstance(data, dict):
-            yield AccountItem("instructions", "instructions", {"content": _instructions(data)})
-        return
-    rows = data.get("memories") if isinstance(data, dict) else None
-    for row in rows if isinstance(rows, list) else ():
-        content = _text(row.get("content")) if isinstance(row, dict) else None
+def memory_items(data: object) -> Iterator[AccountItem]:
+    """Read the memories; one without an id is known by a hash of its text."""
+    for row in as_dicts(as_dict(data).get("memories")):
+        content = clean_or_none(row.get("content"))
         if content is None:
             continue
-        memory_id = _text(row.get("id")) or hashlib.sha256(content.encode()).hexdigest()[:32]
+        memory_id = clean_or_none(row.get("id")) or hashlib.sha256(content.encode()).hexdigest()[:32]
         times = {
             "created_at": iso_time(row.get("created_timestamp") or row.get("created_at")),
             "updated_at": iso_time(row.get("updated_at")),
@@ -121,12 +123,9 @@ def account_items(name: str, data: Any) -> Iterator[AccountItem]:
         yield AccountItem("memory", memory_id, {"content": content, **times})
 
 
-def _instructions(data: Mapping[str, Any]) -> str:
-    """Return the instructions as readable text: one paragraph a field that has something."""
-    kept = {k: v for k, v in data.items() if k != "object" and v not in (None, "", [], {})}
-    lines = [f"{key}: {value if isinstance(value, str) else json.dumps(value)}" for key, value in kept.items()]
-    return clean_text("\n\n".join(lines))[0]
-
-
-def _text(value: Any) -> str | None:
-    return clean_text(value)[0] if isinstance(value, str) and value else None
+def instructions_items(data: object) -> Iterator[AccountItem]:
+    """Read the custom instructions: readable text, one paragraph a field that has something."""
+    if isinstance(data, dict):
+        kept = {k: v for k, v in data.items() if k != "object" and v not in (None, "", [], {})}
+        lines = [f"{key}: {value if isinstance(value, str) else json.dumps(value)}" for key, value in kept.items()]
+        yield AccountItem("instructions", "instructions", {"content": clean_text("\n\n".join(lines))[0]})

@@ -1,69 +1,99 @@
-"""Whether a tree can be believed (API notes §3.4): a batch can be cut short with status 200.
+"""Whether a conversation that came is whole: a batch can hold cut trees with status 200.
 
-*Structural* doubt is hard: the tree contradicts itself or what is stored, and is not kept as the truth before another
-lane confirms it. *Soft* doubt is a smell: the list shows a later change than the newest message tells of, which a
-rename explains just as well, or a chat never seen before ends with a question.
+See API notes §3.4. ``contradiction_in`` finds what cannot be right: within the tree, or against the number of messages
+that are stored. Such a tree is not believed before another endpoint gives the same. ``outdated_reason`` finds what only
+may be wrong with a tree without contradictions: it may lack its newest messages.
+
+Pure functions over payloads of the service, which can have any form.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from mirror.values import epoch_us
+from mirror.values import as_dict, as_list, epoch_us
 
-NOTHING_IN_IT = "a tree without messages"
-LATE_US = 120 * 1_000_000  # a change two minutes after the newest message may be another one's
+NO_MESSAGES = "it came without messages"
+# Microseconds between the newest message and the list's time. A rename or a move explains a little more than nothing.
+# Smaller: more reads by id to confirm a batch; larger: a tree that was cut at its end passes.
+LATE_US = 120 * 1_000_000
 
 
-def structural_doubt(payload: Any, known_messages: int) -> str | None:
-    """Return what contradicts a whole tree, or None. ``known_messages``: how many are stored already."""
-    mapping = payload.get("mapping") if isinstance(payload, dict) else None
-    if not isinstance(mapping, dict):
-        return NOTHING_IN_IT
-    nodes = {key: node for key, node in mapping.items() if isinstance(node, dict)}
-    messages = sum(1 for node in nodes.values() if _holds_message(node))
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """What of a payload says whether it is whole: its nodes by id, and the id of the newest."""
+
+    nodes: dict[Any, dict[str, Any]]
+    current: Any
+
+    def has(self, node_id: object) -> bool:
+        return isinstance(node_id, str) and node_id in self.nodes
+
+    def messages(self) -> list[dict[str, Any]]:
+        return [node["message"] for node in self.nodes.values() if isinstance(node.get("message"), dict)]
+
+
+def _tree_of(payload: object) -> _Tree:
+    """Return the tree in a payload, an empty one where there is none."""
+    record = as_dict(payload)
+    mapping = as_dict(record.get("mapping"))
+    return _Tree({key: node for key, node in mapping.items() if isinstance(node, dict)}, record.get("current_node"))
+
+
+def contradiction_in(payload: object, known_messages: int) -> str | None:
+    """Return what shows that a tree is not whole, or None.
+
+    ``known_messages``: how many messages are stored already.
+    """
+    tree = _tree_of(payload)
+    messages = len(tree.messages())
     if not messages:
-        return NOTHING_IN_IT
-    if not _stands(payload.get("current_node"), nodes):
-        return "the newest message is not in the tree"
-    if not _holds_message(nodes[payload["current_node"]]):
-        return "the newest message is empty"
-    for node in nodes.values():
-        if (parent := node.get("parent")) is not None and not _stands(parent, nodes):
-            return "a message hangs in the air"
-        children = node.get("children")
-        if isinstance(children, list) and any(isinstance(child, str) and child not in nodes for child in children):
-            return "a branch leads out of the tree"
+        return NO_MESSAGES
+    if not tree.has(tree.current):
+        return "its newest message is missing from the tree"
+    if not isinstance(tree.nodes[tree.current].get("message"), dict):
+        return "its newest message is empty"
+    for node in tree.nodes.values():
+        if node.get("parent") is not None and not tree.has(node["parent"]):
+            return "a message's parent is missing from the tree"
+        if any(isinstance(child, str) and child not in tree.nodes for child in as_list(node.get("children"))):
+            return "a message lists a child that is missing"
     if messages < known_messages:
-        return f"{messages} messages where {known_messages} are stored"
+        return f"it came with {messages} messages, and {known_messages} are stored"
     return None
 
 
-def is_blank(payload: dict[str, Any]) -> bool:
-    """Whether a tree is that of a conversation in which nothing has been said yet: sound nodes, and no message."""
-    nodes = {key: node for key, node in payload["mapping"].items() if isinstance(node, dict)}
-    named = [payload.get("current_node"), *(node.get("parent") for node in nodes.values())]
-    is_whole = all(name is None or _stands(name, nodes) for name in named)
-    return bool(nodes) and is_whole and not any(_holds_message(node) for node in nodes.values())
+def is_empty_conversation(payload: object) -> bool:
+    """Whether nothing was said in a conversation yet: its tree is whole, and holds no message."""
+    tree = _tree_of(payload)
+    named = [tree.current, *(node.get("parent") for node in tree.nodes.values())]
+    is_whole = all(node_id is None or tree.has(node_id) for node_id in named)
+    return bool(tree.nodes) and is_whole and not tree.messages()
 
 
-def soft_doubt(payload: Any, list_us: int | None, known_messages: int) -> str | None:
-    """Return why a sound tree may still lack its newest part, or None."""
-    mapping = payload["mapping"]
-    messages = [node["message"] for node in mapping.values() if isinstance(node, dict) and _holds_message(node)]
-    times = [time for m in messages for key in ("create_time", "update_time") if (time := epoch_us(m.get(key)))]
+def outdated_reason(payload: object, list_us: int | None, known_messages: int) -> str | None:
+    """Return why a whole tree may still lack its newest messages, or None.
+
+    ``list_us``: the list's time of the conversation. ``known_messages``: as above.
+    """
+    tree = _tree_of(payload)
+    stated = [epoch_us(message.get(key)) for message in tree.messages() for key in ("create_time", "update_time")]
+    times = [time for time in stated if time]
     if list_us is not None and times and list_us - max(times) > LATE_US:
         return "the list shows a later change"
-    leaf = mapping[payload["current_node"]].get("message")
-    author = leaf.get("author") if isinstance(leaf, dict) else None
-    if not known_messages and isinstance(author, dict) and author.get("role") == "user":
+    newest = as_dict(tree.nodes[tree.current].get("message")) if tree.has(tree.current) else {}
+    if not known_messages and as_dict(newest.get("author")).get("role") == "user":
         return "it ends with a question"
     return None
 
 
-def _stands(name: Any, nodes: dict[str, Any]) -> bool:
-    return isinstance(name, str) and name in nodes
+def node_count(payload: object) -> int:
+    """Return how many nodes a tree has; 0 where there is no tree."""
+    return len(as_dict(as_dict(payload).get("mapping")))
 
 
-def _holds_message(node: dict[str, Any]) -> bool:
-    return isinstance(node.get("message"), dict)
+def is_of_another_conversation(payload: dict[str, Any], conversation_id: str) -> bool:
+    """Whether a payload states an id, and not the one that was asked for."""
+    stated = {found for key in ("conversation_id", "id") if isinstance(found := payload.get(key), str) and found}
+    return bool(stated) and conversation_id not in stated

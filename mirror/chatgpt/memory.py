@@ -1,9 +1,12 @@
-"""What is remembered of one workspace's service from run to run: which endpoints answer, what was done when."""
+"""What is remembered of one workspace from run to run: which endpoints answer, what was done."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from mirror.values import as_count, as_dict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,13 +22,13 @@ _OLD_NAMES = {
 
 @dataclass(slots=True)
 class ChatGPTMemory:
-    """One workspace's memory.
+    """One workspace's memory. The names of its fields are stored.
 
-    ``dead_endpoints``: endpoint -> why it is not asked. ``clean_audits``: batch trees in a row that a single read
-    confirmed. ``tasks_done``: periodic task -> epoch second at which it was last done. ``projects_seen``: list name ->
-    digest of what the sidebar said when it was last read whole. ``main_lacks_projects``: the main list does not show
-    project conversations. ``rejects_hide_snorlax``: the lists refuse that parameter. ``single_read_budget``: single
-    reads that a run may make, None where no limit was met.
+    ``dead_endpoints``: closed endpoint -> why. ``clean_audits``: batch trees in a row that a read by id confirmed.
+    ``tasks_done``: periodic task -> epoch second at which it was last done. ``projects_seen``: a project's list ->
+    digest of what the sidebar said when the list was last read to its end. ``main_lacks_projects``: the main list does
+    not show conversations of projects. ``rejects_hide_snorlax``: the lists refuse that parameter.
+    ``single_read_budget``: reads by id that a run may make, None where no limit was met.
     """
 
     dead_endpoints: dict[str, str] = field(default_factory=dict)
@@ -39,16 +42,15 @@ class ChatGPTMemory:
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> ChatGPTMemory:
         """Read what was remembered; what has an unknown form is as if it were not there."""
-        told = {name: value.get(name, value.get(_OLD_NAMES.get(name, ""))) for name in cls.__dataclass_fields__}
-        budget = told["single_read_budget"]
+        stored = {name: value.get(name, value.get(_OLD_NAMES.get(name, ""))) for name in cls.__dataclass_fields__}
         return cls(
-            dead_endpoints=_dict_of(told["dead_endpoints"], str),
-            clean_audits=told["clean_audits"] if _is_count(told["clean_audits"]) else 0,
-            tasks_done={k: float(v) for k, v in _dict_of(told["tasks_done"], (int, float)).items()},
-            projects_seen=_dict_of(told["projects_seen"], str),
-            main_lacks_projects=told["main_lacks_projects"] is True,
-            rejects_hide_snorlax=told["rejects_hide_snorlax"] is True,
-            single_read_budget=budget if _is_count(budget) else None,
+            dead_endpoints=_texts(stored["dead_endpoints"]),
+            clean_audits=as_count(stored["clean_audits"]) or 0,
+            tasks_done=_times(stored["tasks_done"]),
+            projects_seen=_texts(stored["projects_seen"]),
+            main_lacks_projects=stored["main_lacks_projects"] is True,
+            rejects_hide_snorlax=stored["rejects_hide_snorlax"] is True,
+            single_read_budget=as_count(stored["single_read_budget"]),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -56,10 +58,15 @@ class ChatGPTMemory:
         return asdict(self)
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _texts(value: object) -> dict[str, str]:
+    return {key: text for key, text in as_dict(value).items() if isinstance(text, str)}
 
 
-def _dict_of(value: Any, kind: type | tuple[type, ...]) -> dict[str, Any]:
-    items = value.items() if isinstance(value, dict) else ()
-    return {key: found for key, found in items if isinstance(found, kind) and not isinstance(found, bool)}
+def _times(value: object) -> dict[str, float]:
+    return {key: float(seconds) for key, seconds in as_dict(value).items() if _is_time(seconds)}
+
+
+def _is_time(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 <= value <= sys.float_info.max  # no NaN, and no whole number beyond any float

@@ -1,7 +1,8 @@
-"""Signed in: session cookie -> ``GET /api/auth/session`` -> access token -> ``Authorization: Bearer`` (API notes §1).
+"""Signed-in requests: a session cookie gives an access token (API notes §1).
 
+``GET /api/auth/session`` with the cookie gives the token, which every other request sends as ``Authorization: Bearer``.
 The token is renewed once when a request is refused; a session that then belongs to somebody else ends the run. A
-renewed session cookie is handed back, so that a stored login lives on.
+session cookie that the service renews is handed back, so that a stored login does not expire.
 """
 
 from __future__ import annotations
@@ -13,22 +14,30 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 
 from mirror.chatgpt.login import HOW_TO, is_session_cookie, replace_session
+from mirror.chatgpt.site import ORDINARY
 from mirror.errors import SafetyStopError, ServiceError, SignInError
+from mirror.values import as_dict
 from mirror.web.client import Answer, Client, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mirror.credentials.login import Login
-    from mirror.web.pacing import Lane
+    from mirror.web.site import RequestClass
 
+# Sent when the login brings none; reads want that of a real browser (API notes §1.5).
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/148.0.0.0 Safari/537.36"
-MOST_RENEWALS = 20  # a run; a service that refuses every fresh token must not be asked for ever
+# A run. Tokens live ten days (API notes §1.3). Larger: a service that refuses every token is asked again and again.
+MOST_RENEWALS = 20
 _UNAUTHORISED, _FORBIDDEN = 401, 403
 
 
 class Session:
-    """A login in use. ``store``: called with the login when the service has renewed its cookie."""
+    """A login in use, and the workspace that it is used for.
+
+    ``store``: called with the login when the service has renewed its cookie. ``account_id``: the workspace that
+    requests name, None for the personal one. ``data``: what the service says of the session, without its secrets.
+    """
 
     def __init__(self, client: Client, login: Login, store: Callable[[Login], None]) -> None:
         self.client, self.login, self.store = client, login, store
@@ -39,81 +48,73 @@ class Session:
 
     @property
     def user_id(self) -> str:
-        """The service's id of the person; raises ServiceError if it gave none, for whose mirror is it then."""
-        found = _user(self.data)
+        """The service's id of the person; raises ServiceError if it gave none."""
+        found = _user_id(self.data)
         if not isinstance(found, str) or not found:
-            raise ServiceError("The service does not say whose login this is; nothing was written. Run again later.")
+            raise ServiceError("ChatGPT does not say whose login this is; nothing was written. Run again later.")
         return found
-
-    @property
-    def workspace_id(self) -> str | None:
-        """The workspace that the session itself names, if it does."""
-        account = self.data.get("account")
-        found = account.get("id") if isinstance(account, dict) else None
-        return found if isinstance(found, str) and found else None
 
     def sign_in(self) -> None:
         """Get an access token; raises SignInError with the exact step to take."""
         try:
-            answer = self.client.request("GET", "/api/auth/session", headers=self._headers(bearer=False))
+            answer = self.client.request("GET", "/api/auth/session", ORDINARY, headers=self._headers(bearer=False))
         except Refused as error:
             if error.status == _UNAUTHORISED:
-                raise SignInError(f"The service refused the session cookie. {HOW_TO}") from None
+                raise SignInError(f"ChatGPT refused the session cookie; what is saved stays. {HOW_TO}") from None
             # Says nothing about the cookie (API notes §1.1): an outage, a limit, a block.
             raise ServiceError(f"Signing in failed with {error}; the login is kept. Run again later.") from None
-        data = answer.data if isinstance(answer.data, dict) else {}
-        token = data.get("accessToken")
-        if data.get("error") == "RefreshAccessTokenError":
-            raise SignInError(f"The service says that the session has expired. Sign in again. {HOW_TO}")
-        if not isinstance(token, str) or not token:
-            raise SignInError(f"The session has ended: the service gave no access token. {HOW_TO}")
-        if re.search(r"[^\x21-\x7e]", token):
-            raise SignInError("The service gave an access token of an unknown form; update chatmirror.")
+        data = as_dict(answer.data)
+        token = _checked_token(data)
         previous = self.data
         self.data, self._token = {k: v for k, v in data.items() if k not in {"accessToken", "sessionToken"}}, token
-        self._keep_rotation(answer)
-        if previous and _user(previous) != _user(self.data):
+        self._keep_renewed_cookie(answer)
+        if previous and _user_id(previous) != _user_id(self.data):
             raise SafetyStopError(
                 "The renewed session belongs to another account; nothing of it was written. Run `chatmirror auth`."
             )
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None, lane: Lane = "light") -> Answer:
+    def get(self, path: str, params: Mapping[str, Any] | None = None, request_class: RequestClass = ORDINARY) -> Answer:
         """Read something of the account; raises Refused and what Client.request raises."""
-        return self._signed("GET", path, params, None, lane)
+        return self._request("GET", path, request_class, params=params)
 
-    def post(self, path: str, data: Any, lane: Lane = "light") -> Answer:
+    def post(self, path: str, data: Any) -> Answer:
         """Ask for something with a body; a read like any other."""
-        return self._signed("POST", path, None, data, lane)
+        return self._request("POST", path, ORDINARY, data=data)
 
-    def _signed(self, method: str, path: str, params: Mapping[str, Any] | None, data: Any, lane: Lane) -> Answer:
+    def _request(self, method: str, path: str, request_class: RequestClass, **content: Any) -> Answer:
+        """Send with the access token; a refused token is renewed once."""
         if not self._token:
             self.sign_in()
         try:
-            return self._send(method, path, params, data, lane)
+            return self._send(method, path, request_class, **content)
         except Refused as error:
             if error.status not in {_UNAUTHORISED, _FORBIDDEN} or self._renewals >= MOST_RENEWALS:
-                raise self._unusable(error) from None
+                raise self._refusal(error) from None
         self._renewals += 1
         self.sign_in()
         try:
-            return self._send(method, path, params, data, lane)
+            return self._send(method, path, request_class, **content)
         except Refused as error:
-            raise self._unusable(error) from None
+            raise self._refusal(error) from None
 
-    def _send(self, method: str, path: str, params: Mapping[str, Any] | None, data: Any, lane: Lane) -> Answer:
-        return self.client.request(
-            method, f"/backend-api{path}", headers=self._headers(bearer=True), params=params, data=data, lane=lane
-        )
+    def _send(self, method: str, path: str, request_class: RequestClass, **content: Any) -> Answer:
+        headers = self._headers(bearer=True)
+        return self.client.request(method, f"/backend-api{path}", request_class, headers=headers, **content)
 
-    def _unusable(self, error: Refused) -> Exception:
+    def _refusal(self, error: Refused) -> Exception:
+        """Return what to raise for a refusal: a 401 means that the login does not work."""
         if error.status != _UNAUTHORISED:
             return error
-        if error.code == "token_expired" or (token_expiry(self._token) or 1e12) < self.client.pacing.timing.now():
+        if error.code == "token_expired" or self._is_token_expired():
             return SignInError(
-                "The service hands out an access token that has already expired. Open https://chatgpt.com in the"
-                " browser that you are signed in with, then run again; the stored login is kept."
+                "ChatGPT gives an access token that has already expired; the stored login is kept. Open"
+                f" {self.client.site.home_url} in the browser that you are signed in with, then run again."
             )
-        return SignInError(f"The service does not take the login any more. {HOW_TO}")
+        return SignInError(f"ChatGPT no longer accepts the login; what is saved stays. {HOW_TO}")
+
+    def _is_token_expired(self) -> bool:
+        expiry = token_expiry(self._token)
+        return expiry is not None and expiry < self.client.pacing.timing.now()
 
     def _headers(self, *, bearer: bool) -> dict[str, str]:
         base = self.client.wire.base_url
@@ -134,20 +135,34 @@ class Session:
                 headers["ChatGPT-Account-ID"] = self.account_id
         return headers
 
-    def _keep_rotation(self, answer: Answer) -> None:
+    def _keep_renewed_cookie(self, answer: Answer) -> None:
         chunks = _session_chunks(answer.reply.set_cookies)
         if chunks and chunks != {k: v for k, v in self.login.cookies.items() if is_session_cookie(k)}:
             replace_session(self.login, chunks)
             self.store(self.login)
 
 
-def _user(data: Mapping[str, Any]) -> Any:
-    user = data.get("user")
-    return user.get("id") if isinstance(user, dict) else None
+def _user_id(data: Mapping[str, Any]) -> Any:
+    return as_dict(data.get("user")).get("id")
+
+
+def _checked_token(data: Mapping[str, Any]) -> str:
+    """Return the access token of a session answer (API notes §1.1).
+
+    Raises SignInError where there is none: the session has ended.
+    """
+    token = data.get("accessToken")
+    if data.get("error") == "RefreshAccessTokenError":
+        raise SignInError(f"The ChatGPT session has expired; what is saved stays. {HOW_TO}")
+    if not isinstance(token, str) or not token:
+        raise SignInError(f"The ChatGPT session has ended: no access token came. What is saved stays. {HOW_TO}")
+    if re.search(r"[^\x21-\x7e]", token):
+        raise SignInError("ChatGPT gave an access token of an unknown form; what is saved stays. Update chatmirror.")
+    return token
 
 
 def _session_chunks(set_cookies: tuple[str, ...]) -> dict[str, str]:
-    """Return the session cookie's parts from Set-Cookie values; a part that is being deleted is left out."""
+    """Return the session cookie's parts from Set-Cookie values, without those being deleted."""
     found: dict[str, str] = {}
     for raw in set_cookies:
         jar: SimpleCookie = SimpleCookie()
@@ -155,19 +170,19 @@ def _session_chunks(set_cookies: tuple[str, ...]) -> dict[str, str]:
             jar.load(raw)
         except CookieError:
             continue
-        found |= {name: part.value for name, part in jar.items() if is_session_cookie(name) and _is_living(part)}
+        found |= {name: part.value for name, part in jar.items() if is_session_cookie(name) and _is_set(part)}
     return found
 
 
-def _is_living(part: Any) -> bool:
+def _is_set(part: Any) -> bool:
     return bool(part.value) and part["max-age"] not in {"0", 0} and "1970" not in part["expires"]
 
 
 def token_expiry(token: str) -> float | None:
-    """Return the epoch second at which an access token ends by its own word, None if it does not say."""
+    """Return the epoch second at which an access token expires, None if it does not say."""
     try:
         middle = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
         return float(claims["exp"])
-    except (IndexError, ValueError, KeyError, TypeError):
+    except (IndexError, ValueError, KeyError, TypeError, OverflowError):
         return None

@@ -1,7 +1,8 @@
-"""One polite request: paced, tried again where that can help, and every refusal told apart.
+"""One request: paced, repeated where that can help, and every refusal told apart.
 
-Returns an answer that has parsed to its end, or a refusal that the caller must decide about; anything that dooms the
-whole run (no connection, a browser check, the account lock) is raised as an error of ours.
+The result is an answer that has parsed to its end. A 4xx or a lasting 5xx is raised as ``Refused``, about which the
+caller must decide; what no other request would survive (no connection, a browser check, the account lock) is raised as
+one of ``mirror.errors`` and ends the run.
 """
 
 from __future__ import annotations
@@ -11,19 +12,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mirror.errors import ServiceError
-from mirror.web.pacing import Lane, Pacing, refuse_lock
-from mirror.web.transport import Reply, Unreachable, Untrusted, Wire
+from mirror.web.pacing import stop_if_locked
+from mirror.web.transport import Reply, Unreachable, Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-TRIES = 5  # for answers that did not come whole
-UNWELL_TRIES = 3  # for 5xx: on a fixed conversation it can be permanent (API notes §3.7)
+    from mirror.web.pacing import Pacing
+    from mirror.web.site import RequestClass, Site
+    from mirror.web.transport import Wire
+
+# Requests for one answer that came cut, late or not at all: with the back-off about half a minute. A guess.
+# Fewer: a short outage ends a run.
+MOST_TRIES = 5
+# For one conversation a 5xx can be permanent (API notes §3.7). More: each broken conversation costs minutes.
+SERVER_ERROR_TRIES = 3
+# A fresh connection passes most of the time (API notes §1.7). Fewer: runs end that could have continued.
 CHALLENGE_TRIES = 4
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not yet an error
-    """The service answered 4xx. ``code``: the machine's word for why (API notes §1.4), if it gave one."""
+class Refused(Exception):  # noqa: N818 - an answer; the caller decides whether it is an error
+    """The site answered 4xx.
+
+    ``code``: the machine's word for the reason, if it gave one (API notes §1.4).
+    """
 
     def __init__(self, status: int, code: str | None) -> None:
         super().__init__(f"HTTP {status}" + (f" ({code})" if code else ""))
@@ -31,7 +43,11 @@ class Refused(Exception):  # noqa: N818 - an answer, not yet an error
 
 
 class ServerError(Refused):
-    """The service answered 5xx again and again."""
+    """The site answered 5xx to every try."""
+
+
+class Challenged(Exception):  # noqa: N818 - never leaves this module
+    """A browser check (of Cloudflare) came instead of an answer (API notes §1.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +60,22 @@ class Answer:
 
 
 @dataclass(slots=True)
-class Client:
-    """Speaks for one run over one wire."""
+class _Failures:
+    """How often one request has failed, by what went wrong."""
 
+    unreachable: int = 0
+    challenged: int = 0
+    server_errors: int = 0
+
+
+@dataclass(slots=True)
+class Client:
+    """Sends one run's requests to one site.
+
+    ``log``: called with a line for each answer, free of secrets.
+    """
+
+    site: Site
     wire: Wire
     pacing: Pacing
     log: Callable[[str], None]
@@ -55,11 +84,11 @@ class Client:
         self,
         method: str,
         path: str,
+        request_class: RequestClass,
         *,
         headers: Mapping[str, str],
         params: Mapping[str, Any] | None = None,
         data: Any = None,
-        lane: Lane = "light",
     ) -> Answer:
         """Send until an answer is whole.
 
@@ -68,77 +97,75 @@ class Client:
         body = None if data is None else json.dumps(data).encode()
         if body is not None:
             headers = {**headers, "Content-Type": "application/json"}
-        failures = challenges = unwell = 0
+        failures = _Failures()
         while True:
-            self.pacing.before(lane)
+            self.pacing.wait_turn(request_class)
             try:
                 reply = self.wire.send(method, path, params=params or {}, headers=headers, body=body)
                 self.log(f"{method} {path} {reply.status} {len(reply.body)} bytes")
-                answer = self._answer(reply, lane)
+                answer = self._answer(reply, request_class)
             except Untrusted:
-                raise ServiceError("The service's certificate is not trusted; nothing was sent to it.") from None
+                raise ServiceError(
+                    f"The certificate of {self.site.name} is not trusted, so nothing was sent. Check this computer's"
+                    " clock and network, then run again."
+                ) from None
             except (Unreachable, Challenged) as error:
-                challenged = isinstance(error, Challenged)
-                challenges, failures = challenges + challenged, failures + (not challenged)
-                self.wire.renew()
-                self._give_up(error, challenges if challenged else failures, challenged=challenged)
-                self.pacing.back_off(challenges + failures - 1)
+                self._retry_on_fresh_connection(error, failures)
             except ServerError:
-                unwell += 1
-                if unwell >= UNWELL_TRIES:
+                failures.server_errors += 1
+                if failures.server_errors >= SERVER_ERROR_TRIES:
                     raise
-                self.pacing.unwell(reply, unwell)
+                self.pacing.wait_after_server_error(reply, failures.server_errors)
             else:
                 if answer is not None:
-                    self.pacing.granted(lane)
+                    self.pacing.note_answer(request_class)
                     return answer
 
-    def _answer(self, reply: Reply, lane: Lane) -> Answer | None:
+    def _answer(self, reply: Reply, request_class: RequestClass) -> Answer | None:
         """Tell answers apart; None: a 429 was waited for and the request is to be sent again."""
         if reply.status >= 400:  # noqa: PLR2004 - HTTP's own line between success and refusal
-            refuse_lock(reply)
+            stop_if_locked(reply, self.site)
         if _is_challenge(reply):
             raise Challenged
         if reply.status == 429:  # noqa: PLR2004 - HTTP's Too Many Requests
-            self.pacing.refused(reply, lane)
+            self.pacing.wait_after_429(reply, request_class)
             return None
         if reply.status >= 500:  # noqa: PLR2004 - HTTP's server errors
-            raise ServerError(reply.status, error_code(reply))
+            raise ServerError(reply.status, self._error_code(reply))
         if reply.status >= 400:  # noqa: PLR2004 - HTTP's refusals
-            raise Refused(reply.status, error_code(reply))
+            raise Refused(reply.status, self._error_code(reply))
         try:
             return Answer(reply.json(), reply.body, reply)
         except ValueError:
-            # A body cut inside its compression arrives as half a text with status 200: only parsing tells.
-            raise Unreachable("an answer ended in the middle") from None
+            # A body that was cut inside its compression arrives as half a text with status 200: only parsing shows it.
+            raise Unreachable("an answer was cut off") from None
 
-    def _give_up(self, error: Exception, count: int, *, challenged: bool) -> None:
-        if challenged and count >= CHALLENGE_TRIES:
-            raise ServiceError(
-                "The service shows a browser check instead of answers; open https://chatgpt.com in the browser that you"
-                " copied the login from, then run again. What is saved stays."
-            ) from None
-        if not challenged and count >= TRIES:
-            raise ServiceError(f"Cannot reach the service ({error}); what is saved stays. Run again later.") from None
+    def _error_code(self, reply: Reply) -> str | None:
+        try:
+            return self.site.error_code(reply.json())
+        except ValueError:
+            return None
 
-
-class Challenged(Exception):  # noqa: N818 - a state of the answer
-    """A Cloudflare browser check came instead of an answer (API notes §1.7)."""
+    def _retry_on_fresh_connection(self, error: Unreachable | Challenged, failures: _Failures) -> None:
+        """Wait before the next try; raises ServiceError when there have been enough of them."""
+        self.wire.renew()
+        if isinstance(error, Challenged):
+            failures.challenged += 1
+            if failures.challenged >= CHALLENGE_TRIES:
+                raise ServiceError(
+                    f"{self.site.name} shows a browser check instead of answers; what is saved stays. Open"
+                    f" {self.site.home_url} in the browser that you copied the login from, then run again."
+                ) from None
+        else:
+            failures.unreachable += 1
+            if failures.unreachable >= MOST_TRIES:
+                raise ServiceError(
+                    f"Cannot reach {self.site.name} ({error}); what is saved stays. Run again later."
+                ) from None
+        self.pacing.back_off(failures.challenged + failures.unreachable - 1)
 
 
 def _is_challenge(reply: Reply) -> bool:
     if reply.headers.get("cf-mitigated") == "challenge":
         return True
     return reply.is_html and reply.status in {200, 403, 503}
-
-
-def error_code(reply: Reply) -> str | None:
-    """Return the machine's word in an error body; messages are localised and never matched."""
-    try:
-        data = reply.json()
-    except ValueError:
-        return None
-    detail = data.get("detail") if isinstance(data, dict) else None
-    holder = detail if isinstance(detail, dict) else data
-    code = holder.get("code") if isinstance(holder, dict) else None
-    return code if isinstance(code, str) else None

@@ -1,135 +1,158 @@
 """The one pacing policy: how fast, how often again, and when to stop.
 
-One connection, one request at a time. Two lanes are paced apart, because the service limits them apart (API notes §8):
+One connection, one request at a time. Each site says which requests it limits together (``RequestClass``), how far
+apart they are sent, and how long to pause after a 429. Two rules hold for every site:
 
-* *light*: lists, batches, side items. Never reported limited; at most one every 0.3 s, which is what the service's own
-  clients do while a person scrolls.
-* *per-id*: one conversation by its id. A bucket of about 200 that refills about once a minute, without ``Retry-After``;
-  overdrawing it locks the person's own ChatGPT. At most one a second; the first refusal costs a pause of a minute, the
-  second ends the run, and the number that was granted becomes the next night's budget, so that it is not asked again.
+* A 429 slows the whole run: it doubles the spacing of all classes for the rest of the run, up to a bound.
+* ``Retry-After`` of a 429 or 5xx is obeyed up to a bound; a longer one ends the run.
 
-Back-off is exponential with full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/);
-``Retry-After`` of a 429 or 5xx is obeyed up to 15 minutes, and ends the run beyond that. Any 429 doubles the spacing
-for the rest of the run, up to 64 times. A run ends after four hours at the latest. The words of the account lock end it
-at once.
+Requests of a budgeted class are counted. What was granted before the first refusal, less a margin, becomes the budget
+of later runs, so that those stop before they are refused.
+
+Back-off is exponential with full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from mirror.errors import RateLimitError, ServiceError
 
 if TYPE_CHECKING:
     from mirror.timing import Timing
+    from mirror.web.site import RequestClass, Site
     from mirror.web.transport import Reply
 
-Lane = Literal["light", "per-id"]
-SPACING: dict[Lane, float] = {"light": 0.3, "per-id": 1.0}  # seconds from one request to the next, before jitter
+# Seconds. A run must end before the next night's begins. Shorter: a first sync takes more runs.
 RUN_DEADLINE = 4 * 3600.0
+# Seconds of a Retry-After that are waited for. Longer: a run sits idle while it holds the database.
 LONGEST_PAUSE = 15 * 60.0
-LIGHT_PAUSES = (20.0, 60.0, 180.0)  # seconds before the next try after a 429 without Retry-After
-PER_ID_PAUSES = (60.0,)
+# Times the spacing, after repeated 429s. Smaller: no slowing down is left; larger: the run only waits.
 MOST_SLOWNESS = 64.0
+# Seconds before the first retry, and at most. Usual values; the sites state none.
 BACKOFF_BASE, BACKOFF_CAP = 1.0, 60.0
-LOCKED = b"temporarily limited access"
+# Share of what was granted before a refusal. A guess that stays below the limit; 1: every run meets a refusal.
 FIRST_BUDGET_SHARE = 0.95
-BUDGET_GROWTH = 1.05  # a week
+# Factor at each full run, to find out whether more is granted by now. Larger: refusals again; 1: never recovers.
+BUDGET_GROWTH = 1.05
+# Share by which each spacing is varied at random. 0: requests at a fixed beat, which no browser sends.
+SPACING_JITTER = 0.2
+# Share by which a pause after a 429 is lengthened at random at most. 0: every program comes back at the same moment.
+PAUSE_JITTER = 0.5
+# Bytes of an answer that are searched for the words of the account lock; the known ones are short (API notes §8).
+LOCK_SEARCH_BYTES = 20_000
 
 
 @dataclass(slots=True)
 class Pacing:
-    """Counts and waits for one run. ``budget``: per-id requests allowed this run, None where no limit is known."""
+    """Counts and waits for one run.
 
+    ``budget``: budgeted requests that this run may send, None where no limit is known. ``learned_budget``: what later
+    runs may send, after a refusal in this one. ``slowness``: by how much the spacing of all classes has grown.
+    """
+
+    site: Site
     timing: Timing
     budget: int | None = None
     requests: int = 0
-    per_id_used: int = 0
-    learned: int | None = None
+    budgeted_requests: int = 0
+    learned_budget: int | None = None
     slowness: float = 1.0
     _started: float = field(init=False)
     _last: float | None = None
-    _refusals: dict[Lane, int] = field(default_factory=lambda: {"light": 0, "per-id": 0})
+    _refusals: Counter[str] = field(default_factory=Counter)  # by the name of the request class
 
     def __post_init__(self) -> None:
         self._started = self.timing.monotonic()
 
-    def before(self, lane: Lane) -> None:
-        """Wait for this lane's turn; raises when the run has had its time, or the lane its budget."""
+    def wait_turn(self, request_class: RequestClass) -> None:
+        """Wait until the next request may be sent; raises when the run has had its time or its budget."""
         if self.timing.monotonic() - self._started > RUN_DEADLINE:
-            raise ServiceError("The run has had its four hours and stopped; what is saved stays. Run again to go on.")
-        if lane == "per-id" and self.budget is not None and self.per_id_used >= self.budget:
-            raise RateLimitError("Tonight's share of single reads is used up; stopped so as not to lock your account.")
+            raise ServiceError(
+                "The run stopped at its limit of four hours; what is saved stays. Run again to continue."
+            )
+        if request_class.is_budgeted and self.budget is not None and self.budgeted_requests >= self.budget:
+            raise RateLimitError(f"Stopped before reaching {self.site.name}'s read limit; the next run continues.")
         if self._last is not None:
-            gap = SPACING[lane] * self.slowness * self.timing.chance.uniform(0.8, 1.2)
-            self.timing.sleep(gap - (self.timing.monotonic() - self._last) / (self.timing.scale or 1.0))
+            jitter = self.timing.chance.uniform(1 - SPACING_JITTER, 1 + SPACING_JITTER)
+            elapsed = (self.timing.monotonic() - self._last) / (self.timing.scale or 1.0)
+            self.timing.sleep(request_class.spacing * self.slowness * jitter - elapsed)
         self._last = self.timing.monotonic()
         self.requests += 1
-        self.per_id_used += lane == "per-id"
+        self.budgeted_requests += request_class.is_budgeted
 
-    def refused(self, reply: Reply, lane: Lane) -> None:
-        """Wait as a 429 asks; raises RateLimitError where waiting is not polite any more."""
-        if lane == "per-id" and self.learned is None:
-            self.learned = max(1, int((self.per_id_used - 1) * FIRST_BUDGET_SHARE))
-        asked = retry_after(reply, self.timing.now())
-        if asked is not None and asked > LONGEST_PAUSE:
-            raise StopError(f"The service asked to wait {asked / 60:.0f} minutes; stopped politely. Run again then.")
-        pauses = LIGHT_PAUSES if lane == "light" else PER_ID_PAUSES
-        if self._refusals[lane] >= len(pauses):
+    def wait_after_429(self, reply: Reply, request_class: RequestClass) -> None:
+        """Wait as a 429 asks; raises RateLimitError where the run should end instead."""
+        if request_class.is_budgeted and self.learned_budget is None:
+            self.learned_budget = max(1, int((self.budgeted_requests - 1) * FIRST_BUDGET_SHARE))
+        asked = self._asked_pause(reply)
+        refusals = self._refusals[request_class.name]
+        if refusals >= len(request_class.pauses):
             raise RateLimitError(
-                "The service asks for fewer requests; stopped politely. The next run goes on from here."
+                f"{self.site.name} asks for fewer requests; the run stopped, and the next one continues."
             )
-        pause = pauses[self._refusals[lane]] * self.timing.chance.uniform(1.0, 1.5) if asked is None else asked
-        self._refusals[lane] += 1
+        pause = asked
+        if pause is None:
+            pause = request_class.pauses[refusals] * self.timing.chance.uniform(1.0, 1 + PAUSE_JITTER)
+        self._refusals[request_class.name] += 1
         self.slowness = min(2 * self.slowness, MOST_SLOWNESS)
         self.timing.sleep(pause)
 
-    def granted(self, lane: Lane) -> None:
-        """An answer came: refusals of the light lane count in a row only."""
-        if lane == "light":
-            self._refusals["light"] = 0
-
-    def unwell(self, reply: Reply, attempt: int) -> None:
-        """Wait after a 5xx: as it asks, or as after any failure; raises StopError where that is for too long."""
-        asked = retry_after(reply, self.timing.now())
+    def wait_after_server_error(self, reply: Reply, attempt: int) -> None:
+        """Wait after a 5xx, as it asks or as after any failure; raises StopError when it asks too much."""
+        asked = self._asked_pause(reply)
         if asked is None:
             self.back_off(attempt)
-        elif asked > LONGEST_PAUSE:
-            raise StopError(f"The service asked to wait {asked / 60:.0f} minutes; stopped politely. Run again then.")
         else:
             self.timing.sleep(asked)
+
+    def _asked_pause(self, reply: Reply) -> float | None:
+        asked = retry_after(reply, self.timing.now())
+        if asked is not None and asked > LONGEST_PAUSE:
+            raise StopError(
+                f"{self.site.name} asked to wait {asked / 60:.0f} minutes, so the run stopped; what is saved stays."
+                " Run again after that."
+            )
+        return asked
 
     def back_off(self, attempt: int) -> None:
         """Wait before try ``attempt`` + 1 (from 0) after a failure that may pass."""
         self.timing.sleep(self.timing.chance.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2**attempt)))
 
+    def note_answer(self, request_class: RequestClass) -> None:
+        """An answer came: without a budget, refusals count in a row only."""
+        if not request_class.is_budgeted:
+            self._refusals[request_class.name] = 0
+
     def next_budget(self) -> int | None:
         """Return what a later run may use: what was granted before a refusal."""
-        return self.budget if self.learned is None else self.learned
+        return self.budget if self.learned_budget is None else self.learned_budget
 
-    def try_more(self) -> None:
-        """Once in a while, see whether the service grants a little more than it did."""
+    def raise_budget(self) -> None:
+        """Allow a little more than the site granted so far, to see whether its limit has risen."""
         if self.budget is not None:
             self.budget = int(self.budget * BUDGET_GROWTH) + 1
 
 
 class StopError(RateLimitError):
-    """Not one request more, of whatever kind."""
+    """Not one more request in this run, of whatever class."""
 
     is_final = True
 
 
 class LockedError(StopError):
-    """The service has locked the person's own conversations."""
+    """The site has locked the person's own account for a while."""
 
 
-def refuse_lock(reply: Reply) -> None:
-    """Stop at once when the service says that it has locked the person's own conversations (API notes §8)."""
-    if LOCKED in reply.body[:20_000]:
+def stop_if_locked(reply: Reply, site: Site) -> None:
+    """Raise LockedError when an answer says that the person's own account is locked."""
+    if site.lock_words and site.lock_words in reply.body[:LOCK_SEARCH_BYTES]:
         raise LockedError(
-            "The service has limited access to your conversations for some minutes; stopped at once. Go on tomorrow."
+            f"{site.name} has limited access to your conversations for some minutes, so the run stopped at once; what"
+            " is saved stays. Run again tomorrow."
         )
 
 

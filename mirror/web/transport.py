@@ -1,8 +1,8 @@
-"""One HTTP request, safely: the only object that touches the network, small enough to be replaced whole.
+"""One HTTP request, safely: the only object that touches the network.
 
 It sends to one host only, follows no redirect, reads no proxy or ``.netrc`` setting of the environment, bounds size and
-time of every answer, and knows nothing of logins or retries. Whoever needs another way to the service (a client that
-looks like a browser, say) writes another object with the same ``send``.
+time of every answer, and knows nothing of logins or retries. Another way to the site (a client that imitates a browser,
+say) is another object with the same methods as ``Wire``.
 """
 
 from __future__ import annotations
@@ -20,24 +20,35 @@ from mirror.json_bytes import parse_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-CONNECT_TIMEOUT, READ_TIMEOUT, TOTAL_TIMEOUT = 10.0, 60.0, 300.0  # seconds
-MAX_BODY = 256 * 1024 * 1024  # bytes, inflated
-DEFAULT_BASE_URL = "https://chatgpt.com"
-_IN_A_PATH = "/%:@!$&'()*+,;=~"
+# Seconds. Usual for a host behind a large network. Shorter: failures on slow networks.
+CONNECT_TIMEOUT = 10.0
+# Seconds between two pieces of an answer: large conversations take more than 30 (API notes §8). Shorter: they always
+# fail.
+READ_TIMEOUT = 60.0
+# Seconds for one answer: a server that sends a byte now and then never meets the read timeout. Longer: one answer holds
+# up a run; shorter: large ones fail on slow lines.
+TOTAL_TIMEOUT = 300.0
+# Bytes, decompressed: the largest conversation seen has 18.4 MB (API notes §3.5) and a batch holds ten. Larger: memory;
+# smaller: a huge conversation can never be saved.
+MAX_BODY = 256 * 1024 * 1024
+_UNQUOTED_IN_PATH = "/%:@!$&'()*+,;=~"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-class Unreachable(Exception):  # noqa: N818 - a state of the wire, turned into an error of ours further up
-    """No usable answer came: refused, reset, cut, too slow, too large. Worth another try."""
+class Unreachable(Exception):  # noqa: N818 - the client tries again, and decides when it is an error
+    """No usable answer came: the connection was refused or reset, or the answer cut off or too slow."""
 
 
-class Untrusted(Exception):  # noqa: N818 - see above
+class Untrusted(Exception):  # noqa: N818 - the client makes it an error of ours
     """The other end's certificate is not trusted. Nothing was sent; another try would not help."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer, read to its end. Header names are lower case; ``set_cookies`` the raw Set-Cookie values."""
+    """An answer, read to its end.
+
+    ``headers``: names in lower case. ``set_cookies``: the raw Set-Cookie values.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -45,7 +56,7 @@ class Reply:
     set_cookies: tuple[str, ...] = ()
 
     def json(self) -> Any:
-        """Parse the body; raises ValueError (also for a depth no parser can take) when it is not whole JSON."""
+        """Parse the body; raises ValueError when it is not whole JSON, or nested too deeply."""
         return parse_json(self.body)
 
     @property
@@ -56,7 +67,7 @@ class Reply:
 
 
 class Wire(Protocol):
-    """What the client needs of a transport."""
+    """What the client needs of a transport. ``base_url``: the one address that it sends to."""
 
     base_url: str
 
@@ -70,14 +81,17 @@ class Wire(Protocol):
 
 
 def checked_base_url(base_url: str) -> str:
-    """Return the address to mirror; raises UsageError unless it is https, or http on this very machine."""
+    """Return the address without its path.
+
+    Raises UsageError unless it is https, or http on this computer.
+    """
     try:
         parts = urlsplit(base_url)
         is_plain = bool(parts.hostname) and not (parts.username or parts.password) and parts.port != 0
     except ValueError:
         is_plain = False
     if not is_plain:
-        raise UsageError("CHATMIRROR_BASE_URL must be a plain address such as https://chatgpt.com.")
+        raise UsageError("CHATMIRROR_BASE_URL must be an address without a user name, such as https://host.example.")
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         raise UsageError("CHATMIRROR_BASE_URL must be https; plain http is for a loopback address only.")
     return f"{parts.scheme}://{parts.netloc}"
@@ -111,12 +125,12 @@ class RequestsWire:
     def send(
         self, method: str, path: str, *, params: Mapping[str, Any], headers: Mapping[str, str], body: bytes | None
     ) -> Reply:
-        """See Wire. A redirect is never followed: it raises SafetyStopError, and nothing went to the other address."""
-        # (an id or cursor with half a character in it is asked for with a question mark, and refused as unknown)
+        """See Wire. A redirect raises SafetyStopError, and nothing goes to the other address."""
+        # A lone surrogate in an id or cursor is sent as a question mark, and the site refuses it as unknown.
         query = urlencode(params, errors="replace")
-        url = f"{self.base_url}{quote(path, safe=_IN_A_PATH, errors='replace')}" + (f"?{query}" if query else "")
+        url = f"{self.base_url}{quote(path, safe=_UNQUOTED_IN_PATH, errors='replace')}" + (f"?{query}" if query else "")
         deadline = self.monotonic() + TOTAL_TIMEOUT
-        self._session.cookies.clear()  # cookies travel in our own header, to our own host
+        self._session.cookies.clear()  # only the cookies of the caller's own header are sent
         try:
             with self._session.request(
                 method,
@@ -132,9 +146,9 @@ class RequestsWire:
                 found = {name.lower(): value for name, value in response.headers.items()}
                 reply = Reply(response.status_code, found, content, cookies)
         except requests.exceptions.SSLError as error:
-            raise Untrusted(_plain(error)) from None
+            raise Untrusted(_error_kind(error)) from None
         except (requests.RequestException, OSError, ValueError) as error:
-            raise Unreachable(_plain(error)) from None
+            raise Unreachable(_error_kind(error)) from None
         _refuse_redirect(reply)
         return reply
 
@@ -143,7 +157,10 @@ class RequestsWire:
         for chunk in response.iter_content(1 << 16):
             size += len(chunk)
             if size > MAX_BODY:
-                raise ServiceError(f"An answer is larger than {MAX_BODY >> 20} MB; it was dropped. Nothing is lost.")
+                raise ServiceError(
+                    f"An answer of the service is larger than {MAX_BODY >> 20} MB, so it was not read; what is saved"
+                    " stays. Run again later."
+                )
             if self.monotonic() > deadline:
                 raise Unreachable(f"an answer took longer than {TOTAL_TIMEOUT:.0f} s")
             chunks.append(chunk)
@@ -153,10 +170,13 @@ class RequestsWire:
 def _refuse_redirect(reply: Reply) -> None:
     if reply.status in {301, 302, 303, 307, 308}:
         host = urlsplit(reply.headers.get("location", "")).hostname or "another page"
-        raise SafetyStopError(f"The service answered with an unexpected redirect to {host[:80]}; it was not followed.")
+        raise SafetyStopError(
+            f"The service answered with an unexpected redirect to {host[:80]}; nothing was sent there, and what is"
+            " saved stays. Run again later."
+        )
 
 
-def _plain(error: BaseException) -> str:
+def _error_kind(error: BaseException) -> str:
     # Never the text of the exception: it holds addresses with their queries. Its kind says enough.
     cause = error.__cause__ or error.__context__
     return type(error).__name__ + (f" ({type(cause).__name__})" if cause and cause is not error else "")

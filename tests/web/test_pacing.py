@@ -2,50 +2,47 @@
 
 from __future__ import annotations
 
-import random
 from email.utils import formatdate
 
 import pytest
+from scripted_wire import ScriptedClock
 
+from mirror.chatgpt.site import BY_ID, ORDINARY, SITE
 from mirror.errors import RateLimitError, ServiceError
-from mirror.timing import Timing
-from mirror.web.pacing import LONGEST_PAUSE, RUN_DEADLINE, Pacing, refuse_lock, retry_after
+from mirror.web.pacing import LONGEST_PAUSE, MOST_SLOWNESS, RUN_DEADLINE, Pacing, retry_after, stop_if_locked
+from mirror.web.site import RequestClass, Site
 from mirror.web.transport import Reply
 
 
-class Clock:
-    def __init__(self):
-        self.seconds, self.slept = 1_790_000_000.0, []
-
-    def __call__(self):
-        return self.seconds
-
-    def sleep(self, seconds):
-        self.slept.append(seconds)
-        self.seconds += seconds
+@pytest.fixture
+def clock() -> ScriptedClock:
+    return ScriptedClock()
 
 
 @pytest.fixture
-def clock():
-    return Clock()
+def pacing(clock: ScriptedClock) -> Pacing:
+    return Pacing(SITE, clock.timing())
 
 
-@pytest.fixture
-def pacing(clock):
-    return Pacing(Timing(clock, clock, clock.sleep, random.Random(1)))
+def too_many(retry_after: str | None = None) -> Reply:
+    return Reply(429, {} if retry_after is None else {"retry-after": retry_after}, b'{"detail":"Too many"}')
 
 
-def too_many(**headers):
-    return Reply(429, {name.replace("_", "-"): value for name, value in headers.items()}, b'{"detail":"Too many"}')
-
-
-def test_requests_are_spaced(pacing, clock):
-    """No two requests follow each other at once; single reads keep more distance."""
-    for lane in ("light", "light", "per-id", "per-id"):
-        pacing.before(lane)
+def test_requests_are_spaced(pacing: Pacing, clock: ScriptedClock) -> None:
+    """No two requests follow each other at once; reads by id keep more distance."""
+    for request_class in (ORDINARY, ORDINARY, BY_ID, BY_ID):
+        pacing.wait_turn(request_class)
     assert len(clock.slept) == 3
     assert 0.2 < clock.slept[0] < 0.4
     assert 0.7 < clock.slept[2] < 1.3
+
+
+def test_time_that_passed_anyway_is_not_waited_for_again(pacing: Pacing, clock: ScriptedClock) -> None:
+    """After a slow answer the next request is sent at once."""
+    pacing.wait_turn(BY_ID)
+    clock.seconds += 10
+    pacing.wait_turn(BY_ID)
+    assert clock.slept == []
 
 
 @pytest.mark.parametrize(
@@ -62,73 +59,112 @@ def test_requests_are_spaced(pacing, clock):
         ("nan", None),
     ],
 )
-def test_retry_after_in_every_form(header, seconds, clock):
+def test_retry_after_in_every_form(header: str, seconds: float | None, clock: ScriptedClock) -> None:
     """A number of seconds counts, nonsense does not, and nothing of it raises."""
-    assert retry_after(too_many(retry_after=header), clock()) == seconds
+    assert retry_after(too_many(header), clock()) == seconds
 
 
-def test_retry_after_as_a_date(clock):
+def test_retry_after_as_a_date(clock: ScriptedClock) -> None:
     """A date counts from now; one in the past does not."""
-    assert retry_after(too_many(retry_after=formatdate(clock() + 90, usegmt=True)), clock()) == pytest.approx(90, abs=1)
-    assert retry_after(too_many(retry_after=formatdate(clock() - 90, usegmt=True)), clock()) is None
+    assert retry_after(too_many(formatdate(clock() + 90, usegmt=True)), clock()) == pytest.approx(90, abs=1)
+    assert retry_after(too_many(formatdate(clock() - 90, usegmt=True)), clock()) is None
 
 
-def test_a_pause_longer_than_a_run_ends_it(pacing, clock):
+def test_a_pause_longer_than_a_run_ends_it(pacing: Pacing, clock: ScriptedClock) -> None:
     """Asked to wait a day, the run stops instead of waiting."""
     with pytest.raises(RateLimitError, match="1440 minutes"):
-        pacing.refused(too_many(retry_after="86400"), "light")
+        pacing.wait_after_429(too_many("86400"), ORDINARY)
     assert clock.slept == []
 
 
-def test_a_short_pause_is_kept_exactly(pacing, clock):
-    """Retry-After is obeyed to the second."""
-    pacing.refused(too_many(retry_after="90"), "light")
-    assert clock.slept == [90]
+def test_a_short_pause_is_kept_exactly(pacing: Pacing, clock: ScriptedClock) -> None:
+    """Retry-After is obeyed to the second, of a 429 and of a 5xx."""
+    pacing.wait_after_429(too_many("90"), ORDINARY)
+    pacing.wait_after_server_error(Reply(503, {"retry-after": "80"}, b""), 1)
+    assert clock.slept == [90, 80]
     assert LONGEST_PAUSE > 90
 
 
-def test_the_second_refusal_of_single_reads_ends_the_run_and_teaches_a_budget(pacing):
-    """What was granted before the first 429 is what the next night asks for."""
+def test_refusals_without_a_budget_count_in_a_row(pacing: Pacing) -> None:
+    """An answer in between starts the count again; as many pauses as the class has, then the run ends."""
+    for _ in range(5):
+        pacing.wait_after_429(too_many(), ORDINARY)
+        pacing.note_answer(ORDINARY)
+    for _ in ORDINARY.pauses:
+        pacing.wait_after_429(too_many(), ORDINARY)
+    with pytest.raises(RateLimitError, match="fewer requests"):
+        pacing.wait_after_429(too_many(), ORDINARY)
+
+
+def test_the_second_refusal_of_reads_by_id_ends_the_run_and_teaches_a_budget(pacing: Pacing) -> None:
+    """What was granted before the first 429 is what the next run asks for, whatever was granted in between."""
     for _ in range(201):
-        pacing.before("per-id")
-    pacing.refused(too_many(), "per-id")
-    pacing.before("per-id")
+        pacing.wait_turn(BY_ID)
+    pacing.wait_after_429(too_many(), BY_ID)
+    pacing.wait_turn(BY_ID)
+    pacing.note_answer(BY_ID)
     with pytest.raises(RateLimitError):
-        pacing.refused(too_many(), "per-id")
+        pacing.wait_after_429(too_many(), BY_ID)
     assert pacing.next_budget() == 190
 
 
-def test_a_known_budget_is_not_overdrawn(clock):
-    """The run stops before the service has to say no."""
-    pacing = Pacing(Timing(clock, clock, clock.sleep), budget=3)
+def test_a_known_budget_is_not_overdrawn(clock: ScriptedClock) -> None:
+    """The run stops before the service has to refuse, and says so; other requests are not counted."""
+    pacing = Pacing(SITE, clock.timing(), budget=3)
     for _ in range(3):
-        pacing.before("per-id")
-    with pytest.raises(RateLimitError):
-        pacing.before("per-id")
+        pacing.wait_turn(BY_ID)
+    with pytest.raises(RateLimitError, match="before reaching ChatGPT's read limit"):
+        pacing.wait_turn(BY_ID)
+    pacing.wait_turn(ORDINARY)
     assert pacing.next_budget() == 3
-    pacing.try_more()
+    pacing.raise_budget()
     assert pacing.next_budget() == 4
 
 
-def test_a_refusal_slows_the_whole_run(pacing, clock):
-    """After a 429 every lane keeps more distance."""
-    pacing.before("light")
-    pacing.refused(too_many(retry_after="5"), "light")
+def test_a_refusal_slows_the_whole_run(pacing: Pacing, clock: ScriptedClock) -> None:
+    """After a 429 every class of requests keeps more distance, up to a bound."""
+    pacing.wait_turn(ORDINARY)
+    pacing.wait_after_429(too_many("5"), ORDINARY)
     clock.slept.clear()
-    pacing.before("light")
-    pacing.before("light")
+    pacing.wait_turn(BY_ID)
+    pacing.wait_turn(ORDINARY)
     assert clock.slept[-1] > 0.45
+    for _ in range(10):
+        pacing.note_answer(ORDINARY)
+        pacing.wait_after_429(too_many("5"), ORDINARY)
+    assert pacing.slowness == MOST_SLOWNESS
 
 
-def test_a_run_ends_after_four_hours(pacing, clock):
+def test_a_run_ends_after_four_hours(pacing: Pacing, clock: ScriptedClock) -> None:
     """A service that drips for ever does not keep a run for ever."""
     clock.seconds += RUN_DEADLINE + 1
     with pytest.raises(ServiceError, match="four hours"):
-        pacing.before("light")
+        pacing.wait_turn(ORDINARY)
 
 
-def test_the_lock_ends_the_run_at_once():
+LOCK = b"Too many requests. We've temporarily limited access to your conversations to protect your data."
+
+
+def test_the_lock_ends_the_run_at_once() -> None:
     """The words of the account lock are taken seriously, whatever the status."""
-    text = b"Too many requests. We've temporarily limited access to your conversations to protect your data."
-    with pytest.raises(RateLimitError, match="tomorrow"):
-        refuse_lock(Reply(429, {}, text))
+    with pytest.raises(RateLimitError, match="tomorrow") as caught:
+        stop_if_locked(Reply(429, {}, LOCK), SITE)
+    assert caught.value.is_final
+
+
+def test_another_site_has_its_own_limits_words_and_name(clock: ScriptedClock) -> None:
+    """Nothing of ChatGPT is left in the pacing of a site that is not ChatGPT."""
+    slow = RequestClass("slow", spacing=10.0, pauses=(5.0,))
+    other = Site("Parrot", "https://parrot.example", lambda body: None, b"cage closed")
+    stop_if_locked(Reply(429, {}, LOCK), other)
+    stop_if_locked(Reply(429, {}, LOCK), Site("Crow", "https://crow.example", lambda body: None))
+    with pytest.raises(RateLimitError, match="Parrot has limited access"):
+        stop_if_locked(Reply(200, {}, b"... cage closed ..."), other)
+    pacing = Pacing(other, clock.timing())
+    pacing.wait_turn(slow)
+    pacing.wait_turn(slow)
+    assert 8 <= clock.slept[0] <= 12
+    pacing.wait_after_429(too_many(), slow)
+    assert 5 <= clock.slept[1] <= 7.5
+    with pytest.raises(RateLimitError, match="Parrot asks for fewer requests"):
+        pacing.wait_after_429(too_many(), slow)

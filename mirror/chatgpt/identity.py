@@ -1,0 +1,57 @@
+"""Whose login it is, and which workspaces it can enter (API notes §1.1, §1.6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mirror.chatgpt.account_data import workspaces
+from mirror.errors import ServiceError
+from mirror.source import Identity, Workspace
+from mirror.values import as_dict, clean_or_none, iso_time
+from mirror.web.client import Refused, ServerError
+
+if TYPE_CHECKING:
+    from mirror.chatgpt.session import Session
+
+# The date is a part of the address.
+WORKSPACES_PATH = "/accounts/check/v4-2023-04-27"
+
+
+def identify(session: Session) -> Identity:
+    """Sign in and ask who it is; raises SignInError or ServiceError."""
+    session.sign_in()
+    listed = _listed_workspaces(session)
+    user = as_dict(session.data.get("user"))
+    name, email = user.get("name"), user.get("email")
+    return Identity(
+        user_id=session.user_id,
+        name=name if isinstance(name, str) else None,
+        email=email if isinstance(email, str) else None,
+        expires=iso_time(session.data.get("expires")),
+        workspaces=listed or (_own_workspace(session),),
+        lists_all_workspaces=bool(listed),
+    )
+
+
+def _listed_workspaces(session: Session) -> tuple[Workspace, ...]:
+    """Return the workspaces that the service lists, none where it refuses to list them."""
+    try:
+        data = session.get(WORKSPACES_PATH).data
+    except ServerError:
+        raise ServiceError(
+            "ChatGPT could not list the workspaces of this login; what is saved stays. Run again later."
+        ) from None
+    except Refused:
+        return ()
+    return workspaces(data)
+
+
+def _own_workspace(session: Session) -> Workspace:
+    """Return the workspace that the login itself names."""
+    account = as_dict(session.data.get("account"))
+    plan, structure = clean_or_none(account.get("planType")), clean_or_none(account.get("structure"))
+    if (pasted := session.login.account_id) is not None:
+        return Workspace(pasted, plan=plan, structure="workspace", is_personal=False)
+    stated = account.get("id")
+    own = stated if isinstance(stated, str) and stated else session.user_id
+    return Workspace(own, plan=plan, structure=structure, is_personal=structure in {None, "personal"})

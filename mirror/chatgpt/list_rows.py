@@ -1,0 +1,66 @@
+"""Rows of lists in the service's JSON (API notes §2.2, §2.4): every form that was seen is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mirror.chatgpt.paging import ListPage
+from mirror.errors import ServiceError
+from mirror.source import Listed
+from mirror.values import as_count, as_dict, clean_or_none, clean_text, epoch_us, iso_time
+
+PROJECT_PREFIX = "g-p-"  # how the id of a project begins; custom GPTs begin with "g-" alone (API notes §5)
+# Rows of a page: the most that the service grants; 101 are refused (API notes §2.1). Larger: every list fails.
+PAGE_SIZE = 100
+
+
+def parse_list_row(row: Any, *, is_archived: bool | None = None, has_list_time: bool = True) -> Listed | None:
+    """Read one row; None for what is no conversation.
+
+    ``is_archived``: what the list says of all its rows, for a row that does not say it. ``has_list_time``: whether the
+    row's time is the conversation's; in the shared list it is the share's.
+    """
+    record = as_dict(row)
+    conversation_id = record.get("conversation_id") or record.get("id")
+    if not isinstance(conversation_id, str) or not conversation_id or clean_text(conversation_id)[1]:
+        return None  # an id with a NUL or a lone surrogate is none
+    archived, starred = record.get("is_archived"), record.get("is_starred")
+    gizmo_id = clean_or_none(record.get("gizmo_id") or record.get("conversation_template_id"))
+    is_project = gizmo_id is not None and gizmo_id.startswith(PROJECT_PREFIX)
+    # Rows of 2023 carry a create_time only (API notes §2.2).
+    list_us = epoch_us(record.get("update_time")) or epoch_us(record.get("create_time"))
+    return Listed(
+        conversation_id=conversation_id,
+        list_us=list_us if has_list_time else None,
+        title=clean_or_none(record.get("title")),
+        created_at=iso_time(record.get("create_time")),
+        is_archived=archived if isinstance(archived, bool) else is_archived,
+        is_starred=starred if isinstance(starred, bool) else (False if "is_starred" in record else None),
+        project_id=gizmo_id if is_project else None,
+        gpt_id=None if is_project else gizmo_id,
+        states_home="gizmo_id" in record or "conversation_template_id" in record,
+    )
+
+
+def parse_list_page(data: Any, label: str, *, is_archived: bool | None = None) -> ListPage:
+    """Read the answer of a list; raises ServiceError when it is not a list at all.
+
+    ``label``: the list's name, for that error. ``is_archived``: as for ``parse_list_row``.
+    """
+    record, rows = as_dict(data), rows_in(data, label)
+    found = [parse_list_row(row, is_archived=is_archived) for row in rows]
+    granted, cursor = as_count(record.get("limit")) or PAGE_SIZE, record.get("cursor")
+    return ListPage(
+        row_count=len(rows),
+        items=[item for item in found if item is not None],
+        page_size=min(granted, PAGE_SIZE),
+        cursor=cursor if isinstance(cursor, str) and cursor else None,
+    )
+
+
+def rows_in(data: Any, label: str) -> list[Any]:
+    """Return the rows of an answer, bare or wrapped; raises ServiceError when it holds no list."""
+    rows = data.get("items") if isinstance(data, dict) else data
+    if not isinstance(rows, list):
+        raise ServiceError(f"The {label} list has an unknown form; what is saved stays. Update chatmirror.")
+    return rows

@@ -1,0 +1,250 @@
+"""Read a list page by page, whatever it does meanwhile (API notes §2.3, §2.4, §5).
+
+Lists page by offset over an order that changes while they are read, misreport their length, repeat rows, and fail at
+deep offsets. So neighbouring pages overlap and must share their edge, rows are told apart by id, a page that fails is
+never the end, only a page that brings nothing is, and the top is read again until nothing moves there any more.
+
+Nothing here knows the service: pages come from a function, and the tests make them up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from mirror.errors import ChatmirrorError, RateLimitError, ServiceError
+from mirror.source import Listed, ListResult, Scope
+from mirror.web.client import Refused, ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    StopTest = Callable[[Sequence[Listed]], bool]  # whether a list need not be read below the rows of a page
+
+# Rows that two neighbouring pages share: one shows a deletion between the two requests, some more show several. 0: a
+# deletion hides a row; large: more requests.
+OVERLAP = 4
+# Passes over a list that repeated rows and so may have skipped others; others list again up to twice (API notes §2.3).
+# 0: rows that were skipped wait for the next full run.
+MOST_EXTRA_PASSES = 2
+# Rows by which each extra pass overlaps more, so that its pages begin at other places. 0: the same rows are skipped.
+OVERLAP_STEP = 13
+# Readings of the top, at most, while it changes: each catches what moved during the one before. 0: what moves to the
+# top while the list is read is seen a run later.
+MOST_TOP_READINGS = 5
+# Pages in a row without a new row after which a list is taken to repeat itself for ever (API notes §2.4). 0: one
+# repeated page ends the list early.
+REPEATED_PAGES_TO_END = 2
+# Pages of a list: half a million rows, fifty times the largest account seen (API notes §8). Smaller: a large account is
+# never read to its end.
+MOST_PAGES = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """One page of a list.
+
+    ``row_count``: how many rows came; ``items``: the conversations among them; ``page_size``: how many rows a full page
+    has; ``cursor``: to the next page, if the list has cursors.
+    """
+
+    row_count: int
+    items: list[Listed]
+    page_size: int
+    cursor: str | None = None
+
+    @property
+    def is_short(self) -> bool:
+        """Whether fewer rows came than a full page has."""
+        return self.row_count < self.page_size
+
+    @property
+    def ids(self) -> list[str]:
+        """The conversations' ids, in the page's order."""
+        return [item.conversation_id for item in self.items]
+
+
+class ListError(ServiceError):
+    """A list could not be read to its end.
+
+    ``is_refusal``: the service does not offer it to this account (4xx).
+    """
+
+    def __init__(self, message: str, *, is_refusal: bool) -> None:
+        super().__init__(message)
+        self.is_refusal = is_refusal
+
+
+def read_by_offset(
+    scope: Scope, fetch: Callable[[int], ListPage], is_enough: StopTest, expected: int | None
+) -> ListResult:
+    """Read a list that pages by offset, until ``is_enough`` or its end.
+
+    An error ends the reading and is a part of the result. ``expected``: how many conversations are known to be in the
+    list; a short page is then believed to be the last one when that many were seen. None: only a page that brings
+    nothing is.
+    """
+    result = ListResult(scope)
+    try:
+        has_gap = _read_passes(result, fetch, is_enough, expected)
+    except (Refused, ServiceError, RateLimitError) as error:
+        result.reached_end = False
+        result.error = _list_error(scope, error)
+    else:
+        if has_gap:
+            result.reached_end = False
+            result.error = ServiceError(
+                f"The {scope.label} list changed while it was read; what was read is kept. Run again later."
+            )
+    return result
+
+
+def _read_passes(
+    result: ListResult, fetch: Callable[[int], ListPage], is_enough: StopTest, expected: int | None
+) -> bool:
+    """Read a list as often as it takes to see every row; return whether the last pass left a gap."""
+    reading = _OffsetPass(result, fetch, OVERLAP, expected)
+    reading.run(is_enough)
+    for extra in range(1, MOST_EXTRA_PASSES + 1):
+        if not (reading.may_have_skipped and result.reached_end):
+            break
+        reading = _OffsetPass(result, fetch, OVERLAP + OVERLAP_STEP * extra, expected)
+        reading.run(is_enough)
+    if reading.pages > 1:
+        _read_top_again(result, fetch)
+    return reading.has_gap
+
+
+@dataclass(slots=True)
+class _OffsetPass:
+    """One pass over a list by offset.
+
+    ``last_ids``: the end of the page before, which this one should share. ``pages_without_news``: in a row.
+    ``has_gap``: two neighbouring pages did not share their edge. ``may_have_skipped``: that, or rows came twice.
+    """
+
+    result: ListResult
+    fetch: Callable[[int], ListPage]
+    overlap: int
+    expected: int | None
+    seen: set[str] = field(default_factory=set)
+    last_ids: set[str] = field(default_factory=set)
+    offset: int = 0
+    pages: int = 0
+    pages_without_news: int = 0
+    has_gap: bool = False
+    may_have_skipped: bool = False
+
+    def run(self, is_enough: StopTest) -> None:
+        """Read pages until the end or until the caller has seen enough."""
+        while self.pages < MOST_PAGES:
+            page = self.fetch(self.offset)
+            self.pages += 1
+            self._check_edge(page)
+            has_news = self._take(page)
+            if self._is_end(page, has_news=has_news):
+                self.result.reached_end = True
+                return
+            # Below a short page is the end: one more request tells who is missing.
+            if not page.is_short and is_enough(page.items):
+                return
+            self.last_ids = set(page.ids[-self.overlap :])
+            self.offset += max(1, page.row_count - self.overlap)
+
+    def _check_edge(self, page: ListPage) -> None:
+        """Compare a page with those before.
+
+        Rows that vanished between two requests leave a gap; repeated rows mean that others may have been skipped.
+        """
+        known = self.seen.intersection(page.ids)
+        repeats = len(page.ids) - len(set(page.ids)) + len(known - self.last_ids)
+        self.has_gap = self.has_gap or bool(self.last_ids and page.items and not self.last_ids & known)
+        self.may_have_skipped = self.may_have_skipped or self.has_gap or (repeats > 0 and not page.is_short)
+
+    def _take(self, page: ListPage) -> bool:
+        """Take a page's rows into the result; return whether any of them is new to this pass."""
+        _take_rows(self.result, page.items)
+        has_news = not self.seen.issuperset(page.ids)
+        self.seen.update(page.ids)
+        self.pages_without_news = 0 if has_news else self.pages_without_news + 1
+        return has_news
+
+    def _is_end(self, page: ListPage, *, has_news: bool) -> bool:
+        if not page.row_count or self.pages_without_news > REPEATED_PAGES_TO_END:
+            return True
+        has_seen_all = self.expected is not None and len(self.seen) >= self.expected
+        return page.is_short and (has_seen_all or not has_news)
+
+
+def _read_top_again(result: ListResult, fetch: Callable[[int], ListPage]) -> None:
+    """Read the top again until nothing is new there: what moved up meanwhile was on no page."""
+    for _ in range(MOST_TOP_READINGS):
+        offset, has_changed = 0, False
+        while True:
+            page = fetch(offset)
+            fresh = _take_rows(result, page.items)
+            has_changed = has_changed or fresh > 0
+            if not fresh or fresh < len(page.items):
+                break
+            offset += max(1, page.row_count - OVERLAP)
+        if not has_changed:
+            return
+
+
+def read_by_cursor(scope: Scope, fetch: Callable[[str], ListPage], is_enough: StopTest) -> ListResult:
+    """Read a list that pages by opaque cursors; one that repeats, or brings nothing new, ends it."""
+    result = ListResult(scope)
+    try:
+        for page in pages_by_cursor(fetch):
+            fresh = _take_rows(result, page.items)
+            if page.items and is_enough(page.items):
+                return result
+            if page.items and not fresh:
+                break
+        result.reached_end = True
+    except (Refused, ServiceError, RateLimitError) as error:
+        result.error = _list_error(scope, error)
+    return result
+
+
+class HasCursor(Protocol):
+    """A page that names the next one."""
+
+    @property
+    def cursor(self) -> str | None:
+        """The cursor to the next page, if there is one."""
+
+
+P = TypeVar("P", bound=HasCursor)
+FIRST_CURSOR = "0"
+
+
+def pages_by_cursor(fetch: Callable[[str], P]) -> Iterator[P]:
+    """Yield pages until there is no next cursor, or one that was used before."""
+    cursor: str | None = FIRST_CURSOR
+    used: set[str] = set()
+    while cursor is not None and cursor not in used and len(used) < MOST_PAGES:
+        used.add(cursor)
+        page = fetch(cursor)
+        yield page
+        cursor = page.cursor
+
+
+def _take_rows(result: ListResult, items: Sequence[Listed]) -> int:
+    """Take rows into a result; return how many were new to it, or newer than before."""
+    fresh = 0
+    for item in items:
+        old = result.items.get(item.conversation_id)
+        if old is None or (item.list_us or 0) > (old.list_us or 0):
+            fresh += 1
+            result.items[item.conversation_id] = item
+    return fresh
+
+
+def _list_error(scope: Scope, error: Refused | ServiceError | RateLimitError) -> ChatmirrorError:
+    if isinstance(error, ChatmirrorError):
+        return error
+    return ListError(
+        f"The {scope.label} list could not be read to its end ({error}); what was read is kept. Run again later.",
+        is_refusal=not isinstance(error, ServerError),
+    )

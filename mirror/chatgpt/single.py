@@ -1,0 +1,32 @@
+"""The single endpoint: one conversation's whole tree (API notes §3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mirror.chatgpt.completeness import contradiction_in, is_empty_conversation, is_of_another_conversation
+from mirror.chatgpt.site import BY_ID
+from mirror.source import Fetched, NotFetched
+
+if TYPE_CHECKING:
+    from mirror.chatgpt.session import Session
+    from mirror.source import ToFetch
+
+
+def fetch_tree(session: Session, wanted: ToFetch) -> Fetched | NotFetched:
+    """Ask for a conversation's tree; raises what ``Session.get`` raises.
+
+    Fewer messages than are stored are no contradiction here: that is how their removal shows.
+    """
+    conversation_id = wanted.listed.conversation_id
+    path = f"/conversation/{conversation_id}"
+    answer = session.get(path, request_class=BY_ID)
+    if not isinstance(answer.data, dict) or not isinstance(answer.data.get("mapping"), dict):
+        return NotFetched(conversation_id, "the answer holds no tree")
+    if is_of_another_conversation(answer.data, conversation_id):
+        return NotFetched(conversation_id, "the answer is another conversation's")
+    fetched = Fetched(conversation_id, answer.data, answer.body, "single", path, proves_absence=True)
+    is_known_to_be_empty = not wanted.known_messages and is_empty_conversation(answer.data)
+    reason = None if is_known_to_be_empty else contradiction_in(answer.data, known_messages=0)
+    return fetched if reason is None else replace(fetched, proves_absence=False, incomplete_reason=reason)

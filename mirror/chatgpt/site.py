@@ -1,0 +1,46 @@
+"""What ``mirror.web`` has to know of chatgpt.com: its limits, its lock, its errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mirror.services import service_of
+from mirror.values import as_dict
+from mirror.web.site import RequestClass, Site
+
+# Seconds between two requests, about what the web client sends while a person scrolls; other clients wait 0.1 to 2 s
+# (API notes §8). Smaller: earlier refusals.
+ORDINARY_SPACING = 0.3
+# Seconds to wait after the first, second and third 429 in a row. They usually pass in a minute, but a list was also
+# seen locked for more than an hour (API notes §15.1). Shorter: runs end early.
+ORDINARY_PAUSES = (20.0, 60.0, 180.0)
+# Seconds between two reads by id. A bucket of about 200 refills once a minute (API notes §8). Smaller: the lock.
+BY_ID_SPACING = 1.0
+# Seconds to wait after the first 429 of a run. 60, 120 and 240 in a row were too fast (API notes §8), so there is one
+# pause only. More of them: the person is locked out of their own ChatGPT.
+BY_ID_PAUSES = (60.0,)
+
+# Lists, batches, account data: hardly limited.
+ORDINARY = RequestClass("ordinary", ORDINARY_SPACING, ORDINARY_PAUSES)
+# One conversation by its id, from the single or the plural endpoint. Reading too many of them locks the account.
+BY_ID = RequestClass("read by id", BY_ID_SPACING, BY_ID_PAUSES, is_budgeted=True)
+
+
+def error_code(body: Any) -> str | None:
+    """Return the code in the body of a refusal, None where it states none.
+
+    API notes §1.4. The messages beside it are localised and never matched.
+    """
+    detail = as_dict(body).get("detail")
+    code = as_dict(detail if isinstance(detail, dict) else body).get("code")
+    return code if isinstance(code, str) else None
+
+
+_SERVICE = service_of("chatgpt")
+SITE = Site(
+    name=_SERVICE.name,
+    home_url=_SERVICE.home_url,
+    error_code=error_code,
+    # "We've temporarily limited access to your conversations to protect your data" (API notes §8).
+    lock_words=b"temporarily limited access",
+)
