@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mirror.chatgpt.login import SESSION_COOKIE
 from mirror.chatgpt.session import Session
 from mirror.chatgpt.site import SITE
-from mirror.credentials import SESSION_COOKIE, Login
+from mirror.credentials.login import Login
 from mirror.timing import Timing
 from mirror.web.client import Client
 from mirror.web.pacing import Pacing

@@ -41,7 +41,7 @@ def test_a_second_service_is_one_more_connector(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setitem(SERVICES, parrot.PROVIDER, parrot.SERVICE)
     monkeypatch.setitem(NORMALIZERS, parrot.PROVIDER, parrot.NORMALIZER)
-    monkeypatch.setitem(app.CONNECTORS, parrot.PROVIDER, app.Connector(LOGIN_FORM, connected))
+    monkeypatch.setitem(app.CONNECTORS, parrot.PROVIDER, app.Connector(LOGIN_FORM, lambda: parrot.SITE, connected))
     path = tmp_path / "chats.db"
     environ = {LOGIN_FORM.variable: "the-session"}
     outcome = app.sync(path, environ, Timing(), QuietReport(), provider=parrot.PROVIDER)

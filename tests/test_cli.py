@@ -45,7 +45,7 @@ def run(mirrored: MirroredService, *arguments: str, given: bytes | None = None, 
 @pytest.fixture
 def mirrored(tmp_path: Path) -> Iterator[MirroredService]:
     with MirroredService(tmp_path) as opened:
-        opened.account.clock.seconds = time.time()
+        opened.clock.seconds = time.time()
         yield opened
 
 
@@ -137,8 +137,9 @@ def test_a_signal_stops_at_once_and_says_what_is_saved(mirrored: MirroredService
     mirrored.behaviour.latency = 30
     process.send_signal(number)
     assert process.wait(10) == code  # long before the answer that it was waiting for
-    assert b"conversations saved" in process.stderr.read()
-    process.stderr.close()
+    assert process.stderr is not None
+    with process.stderr as said:
+        assert b"conversations saved" in said.read()
     mirrored.behaviour.latency = 0
     assert run(mirrored, "sync")[0] == 0
 

@@ -21,8 +21,9 @@ def test_the_demo_tells_what_happened_and_what_to_do_next(demo: tuple[Path, str]
     """A first sync, a person's acts, a second sync that fetched only those, and the next steps."""
     _, out = demo
     assert re.search(r"First sync: +\d+ conversations stored, \d+ requests", out)
-    fetched = int(re.search(r"Second sync: \d+ requests, (\d+) conversations fetched", out)[1])
-    assert 1 <= fetched <= 6
+    second = re.search(r"Second sync: \d+ requests, (\d+) conversations fetched", out)
+    assert second is not None
+    assert 1 <= int(second[1]) <= 6
     for step in ("datasette chats.db", "chatmirror search", "sqlite3 chats.db", "chatmirror auth"):
         assert step in out
 
@@ -60,8 +61,9 @@ def test_the_demo_never_touches_ones_own_mirror(tmp_path: Path) -> None:
 
 
 def statements() -> list[str]:
-    block = re.search(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
-    return [part.strip() for part in block.split(";") if part.strip()]
+    block = re.search(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert block is not None
+    return [part.strip() for part in block[1].split(";") if part.strip()]
 
 
 @pytest.mark.parametrize("number", range(5))

@@ -11,7 +11,7 @@ from mirror import app
 from mirror.archive import Found, open_archive
 from mirror.errors import UsageError
 from mirror.health import integrity
-from mirror.store.conversations import payloads
+from mirror.store import payloads
 from mirror.store.database import Writer
 from mirror.timing import Timing
 
@@ -63,7 +63,7 @@ def test_real_payloads_are_kept_as_they_came(real_data, tmp_path):
         whole = file.read_bytes()
         with Writer(path) as writer:
             for (key,) in writer.conn.execute("SELECT id FROM conversations").fetchall():
-                body = payloads(writer.conn, key)[-1].body
+                body = payloads.load(writer.conn, key)[-1].body
                 assert json.loads(body)
                 kept += body in whole
     assert kept > 0

@@ -310,7 +310,8 @@ def test_what_a_later_list_shows_counts(tmp_path, scope, act):
     """A star or an archiving in mid-run, which moves no time, is stored as the later list showed it."""
     with MirroredService(tmp_path) as mirrored:
         assert mirrored.next_run() == 0
-        key, done = mirrored.ids()[4], []
+        key = mirrored.ids()[4]
+        done: list[str] = []
 
         def between(name, _page):
             if name == scope and not done:
@@ -377,7 +378,7 @@ def test_a_session_that_does_not_say_whose_it_is(tmp_path):
         assert differences(mirrored) == []
 
 
-NONSENSE = [
+NONSENSE: list[object] = [
     None,
     0,
     -1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 
 import pytest
 from mirrored_service import DAY, MirroredService, QuietReport, content, differences, findings, on_request
@@ -284,9 +285,9 @@ def test_changes_below_an_interruption_are_not_skipped(tmp_path):
         for key in mirrored.ids()[5:120]:
             mirrored.clock.advance(1)
             mirrored.person.new_message(key)
-        batches = []
+        batches = count(1)
         mirrored.behaviour.break_request = lambda request: (
-            "reset" if request.path.endswith("/batch") and (batches.append(1) or len(batches) > 2) else None
+            "reset" if request.path.endswith("/batch") and next(batches) > 2 else None
         )
         assert mirrored.next_run() == 5
         mirrored.behaviour.break_request = None

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scripted_wire import SIGNED_IN, USER_ID, ScriptedWire, SentRequest, client_of
 
+from mirror.chatgpt.login import SESSION_COOKIE
 from mirror.chatgpt.session import MOST_RENEWALS, Session, token_expiry
-from mirror.credentials import SESSION_COOKIE, Login
+from mirror.credentials.login import Login
 from mirror.errors import SafetyStopError, ServiceError, SignInError
 from mirror.web.client import Refused
 from mirror.web.transport import Reply

@@ -26,6 +26,7 @@ from mirror.source import (
     Workspace,
 )
 from mirror.values import as_dict, as_id, as_list, as_text, epoch_us, iso_time, plain
+from mirror.web.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -44,7 +45,9 @@ MAIN, ARCHIVED = Scope("main", "main"), Scope("archived", "archived", to_the_end
 def from_payload(payload: object) -> Conversation:
     """Return the conversation that a Parrot payload holds; never raises."""
     record = as_dict(payload)
-    rows, parents, last = [], {}, None
+    rows: list[Message] = []
+    parents: dict[str, str | None] = {}
+    last: str | None = None
     for n, line in enumerate(as_list(record.get("lines"))):
         node = f"l{n}"
         role = "assistant" if as_dict(line).get("by") == "parrot" else "user"
@@ -77,6 +80,7 @@ def fingerprint(payload: object) -> str | None:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
+SITE = Site(name="Parrot", home_url=SERVICE.home_url, error_code=lambda _: None, lock_words=b"no seeds")
 NORMALIZER = Normalizer(from_payload, 1, conversation_id, fingerprint)
 
 

@@ -15,8 +15,19 @@ from mirror.web.transport import RequestsWire, Unreachable, checked_base_url
 SECRET = {"Authorization": "Bearer canary", "Cookie": "canary=1", "ChatGPT-Account-ID": "canary"}
 
 
+class ScriptedServer(ThreadingHTTPServer):
+    """A server that keeps what it was asked and lets a test answer."""
+
+    daemon_threads = True
+
+    def __init__(self, answer):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answer, self.hits = answer, []
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    server: ScriptedServer
 
     def do_GET(self):
         self.server.hits.append((self.path, dict(self.headers)))
@@ -31,9 +42,7 @@ def serve():
     servers = []
 
     def start(answer):
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
-        server.answer, server.hits = answer, []
+        server = ScriptedServer(answer)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         servers.append(server)
         return server, f"http://127.0.0.1:{server.server_address[1]}"
