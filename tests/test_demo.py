@@ -1,4 +1,4 @@
-"""The demo, and what the README says about it, as a newcomer runs them."""
+"""The demo, as a newcomer runs it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import re
 import sqlite3
 import subprocess
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from commands import BIN, run
 
 from mirror.simulator.story.demo_account import UNIQUE_WORDS
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def test_the_demo_tells_what_happened_and_what_to_do_next(demo: tuple[Path, str]) -> None:
@@ -58,29 +55,6 @@ def test_the_demo_never_touches_ones_own_mirror(tmp_path: Path) -> None:
     code, _, err = run(tmp_path, "chatmirror", "demo")
     assert code == 2
     assert "your own" in err
-
-
-def statements() -> list[str]:
-    block = re.search(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert block is not None
-    return [part.strip() for part in block[1].split(";") if part.strip()]
-
-
-@pytest.mark.parametrize("number", range(5))
-def test_the_readmes_queries_answer(demo: tuple[Path, str], number: int) -> None:
-    """Each SQL query of the README gives rows on the demo's database."""
-    with closing(sqlite3.connect(demo[0] / "chats.db")) as conn:
-        assert conn.execute(statements()[number]).fetchall()
-    assert len(statements()) == 5
-
-
-def test_the_readme_names_every_command() -> None:
-    """Every command of the program has its help in the README."""
-    listed = subprocess.run([str(BIN / "chatmirror"), "--help"], capture_output=True, check=True).stdout.decode()
-    names = re.findall(r"^  (\w+)  ", listed.split("Commands:")[1], re.MULTILINE)
-    text = (ROOT / "README.md").read_text()
-    assert len(names) >= 10
-    assert [name for name in names if f"### chatmirror {name}" not in text] == []
 
 
 def test_every_kind_of_content_is_found(demo: tuple[Path, str]) -> None:
