@@ -7,11 +7,16 @@ import re
 import sqlite3
 import subprocess
 from contextlib import closing
+from typing import TYPE_CHECKING
+
 
 import pytest
 from commands import BIN, run
 
 from mirror.simulator.story.demo_account import UNIQUE_WORDS
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_the_demo_tells_what_happened_and_what_to_do_next(demo: tuple[Path, str]) -> None:

@@ -64,7 +64,7 @@ def test_every_command_has_its_help_in_the_readme() -> None:
 def test_exit_codes_are_as_written() -> None:
     """Every code that the program can end with has its line."""
     written = {int(code) for cells in rows(sections(README)["Exit codes"]) for code in cells[0].split(", ")}
-    kinds = [errors.ChatmirrorError, *errors.ChatmirrorError.__subclasses__()]
+    kinds: list[type[errors.ChatmirrorError]] = [errors.ChatmirrorError, *errors.ChatmirrorError.__subclasses__()]
     assert written == {kind.exit_code for kind in kinds} | {0, 130, 143}
 
 
