@@ -9,7 +9,6 @@ import subprocess
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-
 import pytest
 from commands import BIN, run
 
