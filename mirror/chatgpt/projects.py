@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mirror.chatgpt.session import Session
 
 SIDEBAR_PATH = "/gizmos/snorlax/sidebar"
-# Projects of a page; without it only 5 come, 100 are refused (API notes §5, §15.1). Larger: the sidebar fails.
+# Projects of a page; without it only 5 come, 100 are refused (API notes §5). Larger: the sidebar fails.
 SIDEBAR_LIMIT = 20
 _SCOPE_PREFIX = "project:"
 _CHANGE_KEYS = ("updated_at", "last_interacted_at", "num_interactions")

@@ -12,7 +12,7 @@ from mirror.web.site import RequestClass, Site
 # (API notes §8). Smaller: earlier refusals.
 ORDINARY_SPACING = 0.3
 # Seconds to wait after the first, second and third 429 in a row. They usually pass in a minute, but a list was also
-# seen locked for more than an hour (API notes §15.1). Shorter: runs end early.
+# seen locked for more than an hour (API notes §8). Shorter: runs end early.
 ORDINARY_PAUSES = (20.0, 60.0, 180.0)
 # Seconds between two reads by id. A bucket of about 200 refills once a minute (API notes §8). Smaller: the lock.
 BY_ID_SPACING = 1.0

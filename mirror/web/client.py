@@ -46,10 +46,6 @@ class ServerError(Refused):
     """The site answered 5xx to every try."""
 
 
-class Challenged(Exception):  # noqa: N818 - never leaves this module
-    """A browser check (of Cloudflare) came instead of an answer (API notes §1.7)."""
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A whole answer: the parsed JSON and the bytes that it came in."""
@@ -64,7 +60,7 @@ class _Failures:
     """How often one request has failed, by what went wrong."""
 
     unreachable: int = 0
-    challenged: int = 0
+    challenges: int = 0
     server_errors: int = 0
 
 
@@ -102,43 +98,38 @@ class Client:
             self.pacing.wait_turn(request_class)
             try:
                 reply = self.wire.send(method, path, params=params or {}, headers=headers, body=body)
-                self.log(f"{method} {path} {reply.status} {len(reply.body)} bytes")
-                answer = self._answer(reply, request_class)
             except Untrusted:
                 raise ServiceError(
                     f"The certificate of {self.site.name} is not trusted, so nothing was sent. Check this computer's"
                     " clock and network, then run again."
                 ) from None
-            except (Unreachable, Challenged) as error:
-                self._retry_on_fresh_connection(error, failures)
-            except ServerError:
-                failures.server_errors += 1
-                if failures.server_errors >= SERVER_ERROR_TRIES:
-                    raise
-                self.pacing.wait_after_server_error(reply, failures.server_errors)
-            else:
-                if answer is not None:
-                    self.pacing.note_answer(request_class)
-                    return answer
+            except Unreachable as error:
+                self._retry_unreachable(str(error), failures)
+                continue
+            self.log(f"{method} {path} {reply.status} {len(reply.body)} bytes")
+            if (answer := self._answer_in(reply, request_class, failures)) is not None:
+                self.pacing.note_answer(request_class)
+                return answer
 
-    def _answer(self, reply: Reply, request_class: RequestClass) -> Answer | None:
-        """Tell answers apart; None: a 429 was waited for and the request is to be sent again."""
+    def _answer_in(self, reply: Reply, request_class: RequestClass, failures: _Failures) -> Answer | None:
+        """Return the answer, or None after the pause before the same request is to be sent again."""
         if reply.status >= 400:  # noqa: PLR2004 - HTTP's own line between success and refusal
             stop_if_locked(reply, self.site)
         if _is_challenge(reply):
-            raise Challenged
-        if reply.status == 429:  # noqa: PLR2004 - HTTP's Too Many Requests
+            self._retry_challenge(failures)
+        elif reply.status == 429:  # noqa: PLR2004 - HTTP's Too Many Requests
             self.pacing.wait_after_429(reply, request_class)
-            return None
-        if reply.status >= 500:  # noqa: PLR2004 - HTTP's server errors
-            raise ServerError(reply.status, self._error_code(reply))
-        if reply.status >= 400:  # noqa: PLR2004 - HTTP's refusals
+        elif reply.status >= 500:  # noqa: PLR2004 - HTTP's server errors
+            self._retry_server_error(reply, failures)
+        elif reply.status >= 400:  # noqa: PLR2004 - HTTP's refusals
             raise Refused(reply.status, self._error_code(reply))
-        try:
-            return Answer(reply.json(), reply.body, reply)
-        except ValueError:
-            # A body that was cut inside its compression arrives as half a text with status 200: only parsing shows it.
-            raise Unreachable("an answer was cut off") from None
+        else:
+            try:
+                return Answer(reply.json(), reply.body, reply)
+            except ValueError:
+                # A body cut inside its compression comes as half a text with status 200: only parsing shows it.
+                self._retry_unreachable("an answer was cut off", failures)
+        return None
 
     def _error_code(self, reply: Reply) -> str | None:
         try:
@@ -146,26 +137,37 @@ class Client:
         except ValueError:
             return None
 
-    def _retry_on_fresh_connection(self, error: Unreachable | Challenged, failures: _Failures) -> None:
-        """Wait before the next try; raises ServiceError when there have been enough of them."""
+    def _retry_unreachable(self, reason: str, failures: _Failures) -> None:
+        """Wait before the next try; raises ServiceError after the last one."""
         self.wire.renew()
-        if isinstance(error, Challenged):
-            failures.challenged += 1
-            if failures.challenged >= CHALLENGE_TRIES:
-                raise ServiceError(
-                    f"{self.site.name} shows a browser check instead of answers; what is saved stays. Open"
-                    f" {self.site.home_url} in the browser that you copied the login from, then run again."
-                ) from None
-        else:
-            failures.unreachable += 1
-            if failures.unreachable >= MOST_TRIES:
-                raise ServiceError(
-                    f"Cannot reach {self.site.name} ({error}); what is saved stays. Run again later."
-                ) from None
-        self.pacing.back_off(failures.challenged + failures.unreachable - 1)
+        failures.unreachable += 1
+        if failures.unreachable >= MOST_TRIES:
+            raise ServiceError(
+                f"Cannot reach {self.site.name} ({reason}); what is saved stays. Run again later."
+            ) from None
+        self.pacing.back_off(failures.challenges + failures.unreachable - 1)
+
+    def _retry_challenge(self, failures: _Failures) -> None:
+        """Wait before the next try, on a fresh connection; raises ServiceError after the last one."""
+        self.wire.renew()
+        failures.challenges += 1
+        if failures.challenges >= CHALLENGE_TRIES:
+            raise ServiceError(
+                f"{self.site.name} shows a browser check instead of answers; what is saved stays. Open"
+                f" {self.site.home_url} in the browser that you copied the login from, then run again."
+            )
+        self.pacing.back_off(failures.challenges + failures.unreachable - 1)
+
+    def _retry_server_error(self, reply: Reply, failures: _Failures) -> None:
+        """Wait before the next try; raises ServerError after the last one."""
+        failures.server_errors += 1
+        if failures.server_errors >= SERVER_ERROR_TRIES:
+            raise ServerError(reply.status, self._error_code(reply))
+        self.pacing.wait_after_server_error(reply, failures.server_errors)
 
 
 def _is_challenge(reply: Reply) -> bool:
+    """Whether a browser check (of Cloudflare) came instead of an answer (API notes §1.7)."""
     if reply.headers.get("cf-mitigated") == "challenge":
         return True
     return reply.is_html and reply.status in {200, 403, 503}
