@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pexpect
 import pytest
+from commands import started, wait_until
 from mirrored_service import MirroredService
 from trees import tree
 
@@ -24,6 +25,7 @@ from mirror.simulator import Behaviour
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 CHATMIRROR = str(Path(sys.executable).with_name("chatmirror"))
 
@@ -40,6 +42,12 @@ def run(mirrored: MirroredService, *arguments: str, given: bytes | None = None, 
         timeout=60,
     )
     return found.returncode, found.stdout.decode(), found.stderr.decode()
+
+
+def started_sync(mirrored: MirroredService) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """A sync in the background."""
+    environ = {**mirrored.environ, "CHATMIRROR_WAIT_SCALE": "0"}
+    return started(CHATMIRROR, "sync", cwd=mirrored.path.parent, env=environ, stderr=subprocess.PIPE)
 
 
 @pytest.fixture
@@ -97,14 +105,13 @@ def test_a_login_can_be_pasted_at_a_terminal(mirrored: MirroredService) -> None:
     """Longer than a terminal's line, hidden while it is pasted."""
     mirrored.environ.pop("CHATGPT_SESSION_TOKEN")
     mirrored.service.sessions.cookies.add("z" * 7000)
-    child = pexpect.spawn(CHATMIRROR, ["auth"], env={**os.environ, **mirrored.environ}, timeout=30)
-    child.expect("Paste")
-    child.sendline("z" * 3933)
-    child.sendline("z" * (7000 - 3933))
-    child.sendline("")
-    child.expect("Signed in as")
-    child.expect(pexpect.EOF)
-    child.close()
+    with pexpect.spawn(CHATMIRROR, ["auth"], env={**os.environ, **mirrored.environ}, timeout=30) as child:
+        child.expect("Paste")
+        child.sendline("z" * 3933)
+        child.sendline("z" * (7000 - 3933))
+        child.sendline("")
+        child.expect("Signed in as")
+        child.expect(pexpect.EOF)
     assert child.exitstatus == 0
     assert b"zzzz" not in child.before
 
@@ -112,34 +119,24 @@ def test_a_login_can_be_pasted_at_a_terminal(mirrored: MirroredService) -> None:
 def test_two_runs_at_once(mirrored: MirroredService) -> None:
     """The second one ends with 11 and touches nothing."""
     mirrored.behaviour.latency = 0.3
-    first = subprocess.Popen(
-        [CHATMIRROR, "sync"], cwd=mirrored.path.parent, env={**mirrored.environ, "CHATMIRROR_WAIT_SCALE": "0"}
-    )
-    while not mirrored.service.requests:
-        time.sleep(0.01)
-    code, _, err = run(mirrored, "sync")
-    assert code == 11
-    assert "Another chatmirror run" in err
-    assert first.wait(60) == 0
+    with started_sync(mirrored) as first:
+        wait_until(lambda: len(mirrored.service.requests) > 0, first)
+        code, _, err = run(mirrored, "sync")
+        assert code == 11
+        assert "Another chatmirror run" in err
+        assert first.wait(60) == 0
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_at_once_and_says_what_is_saved(mirrored: MirroredService, number: int, code: int) -> None:
     """Ctrl-C in the middle of an answer: saved conversations stay, the next run completes."""
-    process = subprocess.Popen(
-        [CHATMIRROR, "sync"],
-        cwd=mirrored.path.parent,
-        stderr=subprocess.PIPE,
-        env={**mirrored.environ, "CHATMIRROR_WAIT_SCALE": "0"},
-    )
-    while len(mirrored.service.requests) < 4:
-        time.sleep(0.01)
-    mirrored.behaviour.latency = 30
-    process.send_signal(number)
-    assert process.wait(10) == code  # long before the answer that it was waiting for
-    assert process.stderr is not None
-    with process.stderr as said:
-        assert b"conversations saved" in said.read()
+    with started_sync(mirrored) as process:
+        wait_until(lambda: len(mirrored.service.requests) >= 4, process)
+        mirrored.behaviour.latency = 30
+        process.send_signal(number)
+        _, err = process.communicate(timeout=10)  # long before the answer that it was waiting for
+    assert process.returncode == code
+    assert b"conversations saved" in err
     mirrored.behaviour.latency = 0
     assert run(mirrored, "sync")[0] == 0
 
@@ -147,13 +144,9 @@ def test_a_signal_stops_at_once_and_says_what_is_saved(mirrored: MirroredService
 def test_a_killed_run_is_caught_up(mirrored: MirroredService) -> None:
     """SIGKILL in the middle: no lock is left, the file is whole, and the next run completes."""
     mirrored.behaviour.latency = 0.05
-    process = subprocess.Popen(
-        [CHATMIRROR, "sync"], cwd=mirrored.path.parent, env={**mirrored.environ, "CHATMIRROR_WAIT_SCALE": "0"}
-    )
-    while len(mirrored.service.requests) < 9:
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
+    with started_sync(mirrored) as process:
+        wait_until(lambda: len(mirrored.service.requests) >= 9, process)
+        process.kill()
     mirrored.behaviour.latency = 0
     assert run(mirrored, "sync") == (0, "", "")
     assert run(mirrored, "check") == (0, "", "")
@@ -396,21 +389,23 @@ def test_a_narration_goes_to_stderr_and_names_no_secret(mirrored: MirroredServic
 def test_sql_reads_while_a_sync_writes(tmp_path: Path) -> None:
     """A reader during a long first fill never sees an error or half a conversation."""
     with MirroredService(tmp_path, behaviour=Behaviour(latency=0.02), conversations=120) as mirrored:
-        process = subprocess.Popen(
-            [CHATMIRROR, "sync"], cwd=tmp_path, env={**mirrored.environ, "CHATMIRROR_WAIT_SCALE": "0"}
-        )
         seen = set()
-        while process.poll() is None:
-            if mirrored.path.exists():
-                try:
-                    rows = mirrored.rows("SELECT count(*) FROM messages GROUP BY conversation_id")
-                except sqlite3.OperationalError as error:
-                    if "no such table" not in str(error) and "unable to open" not in str(error):
-                        raise
-                    continue
-                seen |= {row[0] for row in rows}
+        with started_sync(mirrored) as process:
+            while process.poll() is None:
+                seen |= counts_of_messages(mirrored)
         assert process.returncode == 0
         assert seen == {4}
+
+
+def counts_of_messages(mirrored: MirroredService) -> set[int]:
+    """How many messages conversations have; nothing where the database is not there yet."""
+    try:
+        rows = mirrored.rows("SELECT count(*) FROM messages GROUP BY conversation_id")
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error) and "unable to open" not in str(error):
+            raise
+        return set()
+    return {row[0] for row in rows}
 
 
 def test_an_export_can_be_held_against_the_mirror(mirrored: MirroredService) -> None:
