@@ -71,7 +71,7 @@ def test_exit_codes_are_as_written() -> None:
 def test_environment_variables_are_as_written() -> None:
     """Each variable that the program reads is named, and no other."""
     program = "".join(path.read_text("utf-8") for path in (ROOT / "mirror").rglob("*.py"))
-    read = set(re.findall(r"\b(?:CHATMIRROR|CHATGPT)_[A-Z_]+\b", program))
+    read = set(re.findall(r'"((?:CHATMIRROR|CHATGPT)_[A-Z_]+)"', program))
     named = set(re.findall(r"\b(?:CHATMIRROR|CHATGPT)_[A-Z_]+\b", README))
     assert named == read
 
