@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
+class MirrorSize:
     """How much a mirror holds.
 
     ``on_other_branches``: messages; ``missing``: conversations that no list shows any more.
@@ -30,11 +30,11 @@ def account_owner(conn: sqlite3.Connection, provider: str) -> str | None:
     return owner
 
 
-def totals(conn: sqlite3.Connection) -> Totals:
+def mirror_size(conn: sqlite3.Connection) -> MirrorSize:
     """Count what a mirror holds."""
     row = conn.execute(
         "SELECT (SELECT count(*) FROM conversations) AS conversations,"
         " (SELECT count(*) FROM conversations WHERE missing_since IS NOT NULL) AS missing,"
         " count(*) AS messages, coalesce(sum(position IS NULL), 0) AS on_other_branches FROM messages"
     ).fetchone()
-    return Totals(**dict(row))
+    return MirrorSize(**dict(row))

@@ -13,7 +13,7 @@ from mirrors import add, add_conversation, add_message, open_mirror
 from mirror.errors import UsageError
 from mirror.store.search.dates import parse_period
 from mirror.store.search.query import Query, parse_words
-from mirror.store.search.request import Limits
+from mirror.store.search.request import SearchLimits
 from mirror.store.search.search import Filters, search, split_marks
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def test_filters(conn: sqlite3.Connection, filters: Filters, ids: list[str], ran
     add_message(conn, "c2", "n", "rye", created_at="2024-05-01T12:00:00.000Z", role="assistant")
     add_conversation(conn, "c3", "x", is_archived=1, provider="parrot")
     add_message(conn, "c3", "n", "rye", created_at="2024-06-01T12:00:00Z", kind="code", model="o1")
-    assert sorted(found(conn, "rye", filters, limits=Limits(ranked=ranked))) == ids
+    assert sorted(found(conn, "rye", filters, limits=SearchLimits(ranked=ranked))) == ids
 
 
 def test_title_matches_obey_the_filters_too(conn: sqlite3.Connection) -> None:
@@ -255,7 +255,7 @@ def test_an_unknown_project_is_said(conn: sqlite3.Connection) -> None:
 
 def test_a_word_in_everything_is_answered_from_the_newest(conn: sqlite3.Connection) -> None:
     """Too many matches to rank: the newest by date count, though older ones were stored later."""
-    limits = Limits(ranked=10, first_newest=4)
+    limits = SearchLimits(ranked=10, first_newest=4)
     for year in range(2024, 2000, -1):
         talk(conn, f"c{year}", "the rye", created_at=f"{year}-01-01T00:00:00.000Z")
     result = search(conn, "the", limit=3, limits=limits)
@@ -267,7 +267,7 @@ def test_a_word_in_everything_is_answered_from_the_newest(conn: sqlite3.Connecti
 
 def test_more_matches_are_fetched_until_there_are_enough(conn: sqlite3.Connection) -> None:
     """The best and the latest of many are found, also where filters leave few of them."""
-    limits = Limits(first=2)
+    limits = SearchLimits(first=2)
     for number in range(12):
         talk(
             conn, f"c{number:02}", "rye " + "and " * number, title="x", created_at=f"2024-01-{number + 1:02}T00:00:00Z"
@@ -448,7 +448,7 @@ def test_a_common_word_beside_a_rare_one_is_looked_up(conn: sqlite3.Connection, 
     talk(conn, "c1", "the flour", "zanzibar", title="x")
     for number in range(30):
         talk(conn, f"z{number}", "flour flour flour", title="z")
-    assert found(conn, "flour zanzibar", limits=Limits(per_word=2, ranked=ranked))[:1] == ["c1"]
+    assert found(conn, "flour zanzibar", limits=SearchLimits(per_word=2, ranked=ranked))[:1] == ["c1"]
 
 
 def test_words_apart_on_the_visible_branch_go_before_another_branch(conn: sqlite3.Connection) -> None:
@@ -492,4 +492,4 @@ def test_very_many_finds_inside_runs_are_looked_at_where_there_are_few_others(co
     """Words that are nearly always part of a run are not lost for being many there."""
     for n in range(12):
         talk(conn, f"c{n}", f"第{2000 + n}年的Python编程", title="x")
-    assert len(found(conn, "python", limit=20, limits=Limits(ranked=5))) == 12
+    assert len(found(conn, "python", limit=20, limits=SearchLimits(ranked=5))) == 12

@@ -42,13 +42,13 @@ def demo(path: Path) -> None:
 def _refuse_own_chats(path: Path) -> None:
     from mirror import app
     from mirror.store.database import open_reader
-    from mirror.store.summary import account_owner, totals
+    from mirror.store.summary import account_owner, mirror_size
 
     if not path.exists() or path.stat().st_size == 0:
         return
     with closing(open_reader(path)) as conn:
         owner = account_owner(conn, app.DEFAULT_PROVIDER)
-        is_empty = totals(conn).conversations == 0
+        is_empty = mirror_size(conn).conversations == 0
     if not is_empty and "Simulated" not in (owner or ""):
         raise UsageError(f"{path} holds your own chats; the demo did not change it. Give the demo another -d PATH.")
 
@@ -120,10 +120,10 @@ def _act(service: Simulator) -> list[str]:
 
 def _print_next_steps(path: Path) -> None:
     from mirror.store.database import open_reader
-    from mirror.store.summary import totals
+    from mirror.store.summary import mirror_size
 
     with closing(open_reader(path)) as conn:
-        held = totals(conn)
+        held = mirror_size(conn)
     click.echo(
         f"\n{path} now holds {held.conversations} conversations and {held.messages} messages,"
         f" {held.on_other_branches} of them on other branches."

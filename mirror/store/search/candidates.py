@@ -2,7 +2,7 @@
 
 Two indexes find words, ``messages_fts`` those between spaces and ``messages_cjk`` those inside runs of CJK characters;
 one of them drives the query and the other is a condition. bm25 visits every match and says least about the commonest
-words, so of up to ``Limits.ranked`` matches the best by bm25 are fetched, and of more the newest. "Newest" goes by
+words, so of up to ``SearchLimits.ranked`` matches the best by bm25 are fetched, and of more the newest. "Newest" goes by
 ``created_at``, never by rowid: a first sync and imports store old conversations after new ones.
 """
 
@@ -82,7 +82,7 @@ def _conversations_shown(search: Search, found: list[Candidate]) -> int:
 
 
 def count_matches(search: Search, match: IndexMatch) -> int:
-    """Return how many rows of an index match, up to one more than ``Limits.ranked``."""
+    """Return how many rows of an index match, up to one more than ``SearchLimits.ranked``."""
     # Matching without bm25 is cheap, and the LIMIT ends it early.
     most = search.limits.ranked + 1
     sql = f"SELECT count(*) FROM (SELECT 1 FROM {match.table} WHERE {match.table} MATCH ? LIMIT {most})"

@@ -39,7 +39,7 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SearchLimits:
     """How much a search looks at, so that a common word is answered as quickly as a rare one.
 
     Measured with a million messages on two cores: bm25 over 800,000 matches takes 1.5 to 2.1 s, over the newest 20,000
@@ -58,7 +58,7 @@ class Limits:
     per_word: int = 200  # messages fetched for each word of a partial match
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = SearchLimits()
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class Search:
     latest: bool
     first_ranked: int
     first_newest: int
-    limits: Limits
+    limits: SearchLimits
 
     def for_query(self, query: Query) -> Self:
         """Return the same search for other words."""
@@ -114,7 +114,7 @@ def search_for(
     *,
     latest: bool,
     is_counted: bool,
-    limits: Limits,
+    limits: SearchLimits,
 ) -> Search:
     """Return a search for what was typed, ``is_counted`` with facets.
 

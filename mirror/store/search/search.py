@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mirror.store.search.facets import Facet
     from mirror.store.search.query import Word
-    from mirror.store.search.request import Limits, Search
+    from mirror.store.search.request import Search, SearchLimits
     from mirror.store.search.scoring import Candidate, ConversationMatch
 
 __all__ = ["Filters", "Hit", "Passage", "SearchResult", "search", "split_marks"]
@@ -104,7 +104,7 @@ def search(
     *,
     latest: bool = False,
     facets: bool = False,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: SearchLimits = DEFAULT_LIMITS,
 ) -> SearchResult:
     """Return the best ``limit`` conversations for whatever was typed; ``latest``: newest first.
 
