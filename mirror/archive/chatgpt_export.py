@@ -25,7 +25,7 @@ _ENOUGH_KEYS = 3
 
 
 def recognises(value: object) -> Recognised:
-    """Recognise a conversation, with a tree or a list of messages (API notes §3.1), from a list's row."""
+    """Recognise a conversation by its tree or list of messages (API notes §3.1), and a list's row."""
     if not isinstance(value, dict):
         return "no"
     mapping, messages = value.get("mapping"), value.get("messages")

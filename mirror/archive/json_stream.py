@@ -108,7 +108,7 @@ class JsonValues:
             n += 1
 
     def _has_lines(self) -> bool:
-        """Distinguish JSON Lines from one value spread over lines, whose first line is `{` alone, or a list."""
+        """Distinguish JSON Lines from a list, and from an object whose first line is `{` alone."""
         self._window.past(_BLANKS)
         return self._window.match(_LINE) is not None
 

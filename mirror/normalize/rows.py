@@ -74,7 +74,8 @@ class Conversation:
     ``tree.visible_branch`` finds what is shown. ``stated`` names the fields whose key is in the payload, so that an
     explicit null (moved out of its project) is told from silence (an export that drops the key, API notes §9).
     ``not_understood`` counts what only the general rule could read, by name (``content_type:…``, ``part:…``).
-    ``incomplete_reason`` says why the payload by its own shape is not the whole conversation, if it is not.
+    ``incomplete_reason`` says why the payload by its own shape is not the whole conversation, if it is not; it is a
+    fact of one payload, so a merged conversation has none.
     """
 
     id: str

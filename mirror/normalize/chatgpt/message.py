@@ -91,7 +91,7 @@ def kind_of(draft: MessageDraft, role: str | None, recipient: str | None) -> Kin
 
 
 def _is_picture(draft: MessageDraft, role: str | None) -> bool:
-    """Return whether a tool's message is a picture made for the person, not a page that it looked at."""
+    """Return whether a tool's message is a picture made for the person, not a page that it read."""
     traits = draft.traits
     return (
         role == "tool"

@@ -174,7 +174,7 @@ def dicts_in(value: object) -> Iterator[tuple[str | None, dict[str, Any]]]:
 
 
 def is_prose(text: str) -> bool:
-    """Return whether a string is certainly written language: several words, or letters outside ASCII."""
+    """Return whether a string is surely written language: several words, or letters outside ASCII."""
     words = [word for word in text.split(None, 8) if any(c.isalpha() for c in word)]
     return len(words) > _FEW_WORDS or any(c.isalpha() and not c.isascii() for c in text[:1000])
 

@@ -1,8 +1,8 @@
-"""Whether a payload, by its own shape, can be the whole conversation; evidence in API notes §3.3, §9, §15.2.7.
+"""Whether a payload's own shape is that of a whole conversation (API notes §3.3, §9, §15.2.7).
 
 A capture is often a *window*: the newest messages, with a mark that older ones exist, or a tree whose beginning was cut
 off. Exports since June 2026 keep the words of person and model only: tools, references and the tree's ``children`` are
-left out. What is missing cannot be seen in such a copy, so that its shape is all there is to go by.
+left out. What is missing cannot be seen in such a copy; its shape is the only sign of it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ POOR = "the file leaves out tools, sources and other branches"
 
 
 def incomplete_reason(payload: Mapping[str, Any]) -> str | None:
-    """Return why a payload is not the whole conversation, in plain words; None where its shape shows nothing of it."""
+    """Return why a payload's shape shows that it is not the whole conversation, else None."""
     if as_dict(payload.get("page_info")).get("has_previous_page"):
         return WINDOW
     mapping = payload.get("mapping")
@@ -44,7 +44,10 @@ def _is_dangling(name: Any, nodes: Mapping[str, Any]) -> bool:
 
 
 def _is_poor(nodes: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether a tree is of the kind that keeps nothing but words: no node knows its children, no message its fate."""
+    """Return whether a tree keeps the words only.
+
+    Then no node lists its children, or no message has a status or a recipient.
+    """
     messages = [message for node in nodes.values() if (message := as_dict(node.get("message")))]
     knows_children = any("children" in node for node in nodes.values())
     knows_fate = any("status" in message or "recipient" in message for message in messages)
