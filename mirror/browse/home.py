@@ -35,7 +35,7 @@ class HomePage:
     status_lines: list[str]
     warning: str
     service: str
-    totals: overview.Totals
+    totals: overview.OverviewTotals
     newest: list[overview.ConversationSummary]
     changes: overview.LastChanges | None
     by_speaker: Plot

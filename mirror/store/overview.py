@@ -56,7 +56,7 @@ class LastChanges:
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
+class OverviewTotals:
     """How many projects have conversations, and how many conversations are archived."""
 
     projects: int
@@ -103,12 +103,12 @@ def last_changes(conn: sqlite3.Connection, limit: int) -> LastChanges | None:
     return LastChanges(run["id"], run["command"], run["started_at"], changed[:limit], has_more=len(changed) > limit)
 
 
-def totals(conn: sqlite3.Connection) -> Totals:
+def totals(conn: sqlite3.Connection) -> OverviewTotals:
     """Count projects and archived conversations."""
     row = conn.execute(
         "SELECT count(DISTINCT project_id) AS projects, coalesce(sum(is_archived), 0) AS archived FROM conversations"
     ).fetchone()
-    return Totals(**row)
+    return OverviewTotals(**row)
 
 
 def providers(conn: sqlite3.Connection) -> list[str]:

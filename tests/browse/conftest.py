@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from served import Serve
 
-TRIES, PAUSE = 300, 0.1  # half a minute for a slow machine
+TRIES, PAUSE = 1_200, 0.1  # two minutes for a busy machine
 
 
 def _installed() -> str:

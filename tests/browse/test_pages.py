@@ -146,9 +146,17 @@ def test_the_search_box_of_a_table_finds_words_inside_runs(serve: Serve, tmp_pat
 def test_the_home_page_warns_of_a_stale_or_failed_mirror(serve: Serve, tmp_path: Path) -> None:
     """A banner with the last run's own sentence; none where all is well."""
     with closing(open_mirror(tmp_path / "stale.db")) as conn:
-        add(conn, "sync_runs", started_at="2025-01-01T00:00:00.000Z", command="sync", outcome="current", exit_code=0)
+        add(
+            conn,
+            "sync_runs",
+            started_at="2025-01-01T00:00:00.000Z",
+            command="sync",
+            provider="chatgpt",
+            outcome="current",
+            exit_code=0,
+        )
         failed = {"outcome": "sign-in needed", "exit_code": 4, "message": "The login <b>ended</b>."}
-        add(conn, "sync_runs", started_at="2025-02-01T00:00:00.000Z", command="sync", **failed)
+        add(conn, "sync_runs", started_at="2025-02-01T00:00:00.000Z", command="sync", provider="chatgpt", **failed)
     with closing(open_mirror(tmp_path / "empty.db")):
         pass
     pages = serve(str(tmp_path / "stale.db"), str(tmp_path / "empty.db"))
@@ -316,6 +324,6 @@ def test_each_service_speaks_under_its_own_name(serve: Serve, tmp_path: Path) ->
 
 def test_one_service_is_not_offered_as_a_filter(pages: Pages) -> None:
     """Where all chats are of one service, nothing speaks of services."""
-    text = pages.get("/chats/-/search?q=rye")[1]
+    text = pages.get("/chats/-/search?q=day")[1]
     assert "Service" not in text
     assert ">ChatGPT</a>" in text

@@ -10,7 +10,7 @@ from mirrors import add, add_conversation, add_message, open_mirror
 
 from mirror.store.overview import (
     MonthCount,
-    Totals,
+    OverviewTotals,
     last_changes,
     messages_by_month,
     newest_conversations,
@@ -33,7 +33,7 @@ def test_an_empty_mirror_has_nothing_to_show(conn: sqlite3.Connection) -> None:
     """Before the first run there is no list, no change, no number but zero."""
     assert newest_conversations(conn, 10) == []
     assert last_changes(conn, 10) is None
-    assert totals(conn) == Totals(projects=0, archived=0)
+    assert totals(conn) == OverviewTotals(projects=0, archived=0)
     assert (providers(conn), messages_by_month(conn)) == ([], [])
 
 
@@ -86,4 +86,4 @@ def test_messages_are_counted_by_month_service_role_and_model(conn: sqlite3.Conn
     found = messages_by_month(conn)
     assert len(found) == len(expected)
     assert set(found) == expected
-    assert totals(conn) == Totals(projects=0, archived=1)
+    assert totals(conn) == OverviewTotals(projects=0, archived=1)

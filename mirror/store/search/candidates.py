@@ -2,7 +2,7 @@
 
 Two indexes find words, ``messages_fts`` those between spaces and ``messages_cjk`` those inside runs of CJK characters;
 one of them drives the query and the other is a condition. bm25 visits every match and says least about the commonest
-words, so of up to ``SearchLimits.ranked`` matches the best by bm25 are fetched, of more the newest. "Newest" goes by
+words, so up to ``SearchLimits.ranked`` matches are fetched in its order, and of more the newest. "Newest" goes by
 ``created_at``, never by rowid: a first sync and imports store old conversations after new ones.
 """
 
