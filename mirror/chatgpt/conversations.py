@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 # Runs in which a conversation is asked for whole before the part that comes is taken for all there is: a cut answer is
 # usually whole the next time. A guess. Larger: such a conversation counts as not saved for longer.
 RUNS_BEFORE_A_PART = 3
-# Trees of batch in a row that a read by id confirmed; from then on batches are trusted. Cut trees were 143 of about
-# 1,000 in one account (API notes §0.2). Smaller: cut trees are believed; larger: reads by id are used up.
+# Trees of batch in a row that a read by id confirmed; from then on batches are trusted. In one account 143
+# trees were cut (API notes §0.2). Smaller: cut trees are believed; larger: reads by id are used up.
 AUDITS_FOR_TRUST = 8
 # Of these, how many are needed again after each full run. A guess. 0: a batch endpoint that gets worse is not noticed.
 AUDITS_AGAIN = 3

@@ -53,6 +53,19 @@ def test_paths_exist(path: Path) -> None:
     assert [name for name in sorted(paths) if not any((root / name).exists() for root in _ROOTS)] == []
 
 
+@pytest.mark.parametrize("name", ["../CONTRIBUTING.md", "architecture.md"])
+def test_names_of_the_program_exist(name: str) -> None:
+    """A function, class or constant that a page sends a reader to is somewhere in the program."""
+    program = "".join(
+        path.read_text("utf-8")
+        for folder in ("mirror", "tests", "migrations")
+        for path in (ROOT / folder).rglob("*.py")
+    )
+    named = {part for code in codes(page(name)) if re.fullmatch(r"[\w.]+", code) for part in code.split(".")}
+    files = {"py", "md", "toml"}
+    assert [part for part in sorted(named - files) if not re.search(rf"\b{part}\b", program)] == []
+
+
 def test_the_picture_is_well_formed_and_says_what_it_shows() -> None:
     """It is drawn without a tool, and read aloud it still says something."""
     root = ET.parse(DOCS / "architecture.svg").getroot()

@@ -1,4 +1,4 @@
-"""Whether a payload's own shape is that of a whole conversation (API notes §3.3, §9, §15.2.7).
+"""Whether a payload, by its own shape, can be the whole conversation; evidence in API notes §3.3, §9.
 
 A capture is often a *window*: the newest messages, with a mark that older ones exist, or a tree whose beginning was cut
 off. Exports since June 2026 keep the words of person and model only: tools, references and the tree's ``children`` are
