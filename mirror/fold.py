@@ -168,6 +168,8 @@ def _rank(arrival: Arrival, conversation: Conversation, versions: Sequence[Store
     """
     rank = max(epoch_us(conversation.updated_at) or 0, arrival.list_us or 0)
     live = [version.payload_us for version in versions if version.is_live]
+    if arrival.incomplete_reason == SMALLER and live:
+        return max(live) - 1  # it adds what it has, and neither its leaf nor its gaps count yet
     if arrival.origin not in IMPORTED:
         return max([rank, *live])
     return rank - 1 if rank in live else rank

@@ -134,12 +134,54 @@ def test_what_is_stored_says_nothing_new() -> None:
 def test_stored_payloads_alone_make_the_same_rows() -> None:
     """Deriving the rows again changes none, whatever came before."""
     older, newer = tree("a", "b", "secret", "d"), tree("a", "b")
-    stored = stored_after(arrival(older, at=EARLY), arrival(newer, at=LATE), listed=listing())
+    stored = stored_after(arrival(older, at=EARLY), arrival(newer, at=LATE))
+    stored = applied(stored, fold_listing(stored, listing()))
     assert len(stored.payloads) == 2, "the older one alone holds what vanished"
     again = fold(stored, None, listing())
     assert not again.changes_rows
     assert again.payloads is None
     assert stored.messages["n3"].removed_at == LATE
+
+
+def seen_smaller(update: Update, at: str) -> Tracked:
+    """Return what is tracked once a smaller reading was remembered."""
+    return replace(listing(), smaller_ids=update.smaller_ids, smaller_at=at)
+
+
+def test_a_smaller_tree_takes_nothing_away_at_first() -> None:
+    """A copy that lags, or an answer that is cut, looks just like messages that were deleted."""
+    stored = stored_after(arrival(tree("a", "b", "c", "d"), at=EARLY), listed=listing())
+    update = fold(stored, arrival(tree("a", "b"), at=LATE), listing())
+    assert update.smaller_ids is not None
+    assert kinds(update) == []
+    assert [m.removed_at for m in applied(stored, update).messages.values()] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("second", "at", "is_believed"),
+    [
+        pytest.param(tree("a", "b"), "2026-02-01T06:00:00.000Z", True, id="the same hours later"),
+        pytest.param(tree("a", "b"), "2026-02-01T05:59:00.000Z", False, id="the same too soon"),
+        pytest.param(tree("a", "b", "c"), "2026-02-02T00:00:00.000Z", False, id="another smaller one"),
+    ],
+)
+def test_a_smaller_tree_is_believed_when_another_says_the_same(
+    second: dict[str, Any], at: str, is_believed: bool
+) -> None:
+    stored = stored_after(arrival(tree("a", "b", "c", "d"), at=EARLY), listed=listing())
+    first = fold(stored, arrival(tree("a", "b"), at=LATE), listing())
+    update = fold(applied(stored, first), arrival({**second, "extra": 1}, at=at), seen_smaller(first, LATE))
+    assert ("messages removed" in kinds(update)) is is_believed
+    assert (update.smaller_ids is None) is is_believed
+
+
+def test_a_larger_tree_ends_the_suspicion() -> None:
+    stored = stored_after(arrival(tree("a", "b", "c", "d"), at=EARLY), listed=listing())
+    first = fold(stored, arrival(tree("a", "b"), at=LATE), listing())
+    whole = arrival(tree("a", "b", "c", "d", "e"), at="2026-02-02T00:00:00.000Z")
+    update = fold(applied(stored, first), whole, seen_smaller(first, LATE))
+    assert kinds(update) == ["messages added"]
+    assert update.smaller_ids is None
 
 
 def test_an_older_copy_never_replaces_a_newer_one() -> None:

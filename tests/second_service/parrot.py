@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mirror.archive.recogniser import Recognised, Recogniser
 from mirror.normalize import Conversation, Message, Normalizer
 from mirror.normalize.tree import positioned
 from mirror.services import Service
@@ -82,6 +83,14 @@ def fingerprint(payload: object) -> str | None:
 
 SITE = Site(name="Parrot", home_url=SERVICE.home_url, error_code=lambda _: None, lock_words=b"no seeds")
 NORMALIZER = Normalizer(from_payload, 1, conversation_id, fingerprint)
+
+
+def recognises(value: object) -> Recognised:
+    """Tell a Parrot conversation in a file."""
+    return "yes" if "talk" in as_dict(value) and "lines" in as_dict(value) else "no"
+
+
+RECOGNISER = Recogniser(PROVIDER, recognises, message_keys=("lines",), id_keys=("talk",))
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from commands import run
 from mirrored_service import QuietReport
 
 from mirror import app
+from mirror.archive import RECOGNISERS
 from mirror.health import integrity
 from mirror.normalize import NORMALIZERS
 from mirror.services import SERVICES
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 def _tables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SERVICES, parrot.PROVIDER, parrot.SERVICE)
     monkeypatch.setitem(NORMALIZERS, parrot.PROVIDER, parrot.NORMALIZER)
+    monkeypatch.setitem(RECOGNISERS, parrot.PROVIDER, parrot.RECOGNISER)
 
 
 @pytest.fixture
@@ -96,6 +99,27 @@ def test_the_memory_of_the_source_is_kept(tmp_path: Path, service: parrot.Parrot
     for visits in (1, 2):
         sync(path, service)
         assert service.memory() == {"visits": visits}
+
+
+def test_its_exports_are_imported_and_a_sync_trusts_none_of_them(tmp_path: Path, service: parrot.Parrot) -> None:
+    path, export = tmp_path / "chats.db", tmp_path / "talks.json"
+    export.write_text(json.dumps(list(service.talks.values())))
+    imported = app.import_archives(path, [export], Timing(), lambda *_: None)
+    assert (imported.new, imported.problems) == (3, [])
+    with closing(open_reader(path)) as conn:
+        rows = conn.execute("SELECT provider, url FROM conversations ORDER BY id").fetchall()
+    assert tuple(rows[0]) == (parrot.PROVIDER, "https://parrot.example/talk/t1")
+    sync(path, service)
+    assert sorted(service.asked) == ["t1", "t2", "t3"]
+
+
+def test_the_page_of_a_conversation_shows_it(tmp_path: Path, service: parrot.Parrot) -> None:
+    path = tmp_path / "chats.db"
+    sync(path, service)
+    code, page, _ = run(tmp_path, "datasette", "--get", "/chats/-/conversation/t1", "chats.db")
+    assert code == 0
+    assert "Sunflower seeds" in page
+    assert "ChatGPT" not in page
 
 
 def test_the_installed_command_reads_it(tmp_path: Path, service: parrot.Parrot) -> None:
