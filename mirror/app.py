@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from mirror.health.integrity import Findings
     from mirror.importing import Imported
     from mirror.source import Identity, Source
+    from mirror.sync.options import SyncOptions
     from mirror.sync.outcome import Outcome, Report
-    from mirror.sync.run import SyncOptions
     from mirror.timing import Timing
     from mirror.web.client import Client
     from mirror.web.pacing import Pacing

@@ -12,7 +12,7 @@ from mirror import app
 from mirror.health import integrity
 from mirror.simulator import Behaviour, ManualClock, SimulatedAccount, Simulator, generated_account
 from mirror.store.database import Writer
-from mirror.sync.run import SyncOptions
+from mirror.sync.options import SyncOptions
 from mirror.timing import Timing
 
 if TYPE_CHECKING:

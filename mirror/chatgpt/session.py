@@ -57,7 +57,9 @@ class Session:
     def sign_in(self) -> None:
         """Get an access token; raises SignInError with the exact step to take."""
         try:
-            answer = self.client.request("GET", "/api/auth/session", ORDINARY, headers=self._headers(bearer=False))
+            answer = self.client.request(
+                "GET", "/api/auth/session", request_class=ORDINARY, headers=self._headers(bearer=False)
+            )
         except Refused as error:
             if error.status == _UNAUTHORISED:
                 raise SignInError(f"ChatGPT refused the session cookie; what is saved stays. {HOW_TO}") from None
@@ -99,7 +101,9 @@ class Session:
 
     def _send(self, method: str, path: str, request_class: RequestClass, **content: Any) -> Answer:
         headers = self._headers(bearer=True)
-        return self.client.request(method, f"/backend-api{path}", request_class, headers=headers, **content)
+        return self.client.request(
+            method, f"/backend-api{path}", request_class=request_class, headers=headers, **content
+        )
 
     def _refusal(self, error: Refused) -> Exception:
         """Return what to raise for a refusal: a 401 means that the login does not work."""
@@ -155,7 +159,7 @@ def _checked_token(data: Mapping[str, Any]) -> str:
     if data.get("error") == "RefreshAccessTokenError":
         raise SignInError(f"The ChatGPT session has expired; what is saved stays. {HOW_TO}")
     if not isinstance(token, str) or not token:
-        raise SignInError(f"The ChatGPT session has ended: no access token came. What is saved stays. {HOW_TO}")
+        raise SignInError(f"The ChatGPT session has ended: it gave no access token. What is saved stays. {HOW_TO}")
     if re.search(r"[^\x21-\x7e]", token):
         raise SignInError("ChatGPT gave an access token of an unknown form; what is saved stays. Update chatmirror.")
     return token

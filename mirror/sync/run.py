@@ -11,7 +11,7 @@ This module knows sources and stores, neither HTTP nor SQL.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,9 @@ from mirror.store.conversations import message_total
 from mirror.store.runs import Change
 from mirror.sync import memory, plan
 from mirror.sync.missing import DELETED_WEIGHT, MissingReview, ended_workspaces
+from mirror.sync.options import SyncOptions
 from mirror.sync.outcome import ErrorCollector, Outcome, incomplete, with_forecast
+from mirror.sync.verification import verify
 
 if TYPE_CHECKING:
     import sqlite3
@@ -38,23 +40,7 @@ if TYPE_CHECKING:
     from mirror.timing import Timing
 
 FULL_EVERY = 7 * 86_400.0  # seconds between full runs: a list that lost rows is found out within a week
-VERIFY_AFTER = 20 * 3600.0  # seconds after a reading before it is read again: a copy that lags has caught up by then
-VERIFY_BATCHES_FULL = 5  # batches read again in a full run, one in others: a small account is verified within weeks
 ROWS_A_TRANSACTION = 200  # list rows remembered at once: each commit waits for the disk
-
-
-@dataclass(frozen=True, slots=True)
-class SyncOptions:
-    """How a run differs from the ordinary one.
-
-    ``full``: read every list to its end. ``dry``: list and compare only. ``accept_deletions``: the person confirms that
-    what the lists lack was deleted; what is alive stays. ``verify``: read a batch of unchanged conversations once more.
-    """
-
-    full: bool = False
-    dry: bool = False
-    accept_deletions: bool = False
-    verify: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,38 +339,18 @@ class Sync:
         return stop is not None
 
     def _verify(self, visit: _Visit) -> None:
-        """Read a batch of stored conversations once more: a lagging copy, a cut tree or a branch switch shows there.
-
-        What moved no time at the service shows nowhere else. Nothing that fails here makes a run fail: what is stored
-        answers what the lists show.
-        """
-        size = self.source.rereads_at_once() * (VERIFY_BATCHES_FULL if visit.full else 1)
-        before = self.timing.iso(-VERIFY_AFTER)
-        due = tracking.to_verify(self.writer.conn, self.source.provider, visit.workspace.id, before, size)
-        by_id = {t.conversation_id: t for t in due}
-        failed: list[ChatmirrorError] = []
-        with ErrorCollector(failed):
-            for got in self.source.fetch([replace(self._wanted(t), explained=True) for t in due]):
-                self._settle_verified(by_id[got.conversation_id], got)
-        for error in failed:
-            self.report.note(f"not all was read again: {error.message}")
-            if isinstance(error, RateLimitError) and error.is_final:
-                self.errors.append(error)
-
-    def _settle_verified(self, tracked: Tracked, got: Fetched | NotFetched) -> None:
-        now, key = self.timing.iso(), tracked.conversation_id
-        if isinstance(got, NotFetched) and got.later:
-            return
-        with self.writer.transaction() as conn:
-            if isinstance(got, NotFetched) or got.incomplete_reason is not None or got.is_branch_only:
-                tracking.mark_verified(conn, key, now, was_same=True)  # tried; its turn comes again after all others
-                return
-            ingested = ingest(conn, arrival_of(self.source.provider, got, tracked, now), self.run_id)
-            tracking.mark_verified(conn, key, now, was_same=not ingested.changes)
-            if ingested.incomplete_reason is not None:
-                self._fail(conn, tracked, ingested.incomplete_reason)
+        account_id = visit.workspace.id
+        result = verify(self.writer, self.source, self.timing, self.run_id, account_id, full=visit.full)
+        for changes in result.changes:
+            self.outcome.count(changes)
+        for tracked, reason in result.unbelieved:
+            with self.writer.transaction() as conn:
+                self._fail(conn, tracked, reason)
                 self._apply(conn, tracked)
-        self.outcome.count(ingested.changes)
+        if result.error is not None:
+            self.report.note(f"not all was read again: {result.error.message}")
+            if isinstance(result.error, RateLimitError) and result.error.is_final:
+                self.errors.append(result.error)
 
     # -- the rest
 

@@ -30,7 +30,7 @@ def wire_of(*answers: object) -> ScriptedWire:
 
 
 def get(wire: ScriptedWire, clock: ScriptedClock | None = None) -> Answer:
-    return client_of(wire, SITE, clock).request("GET", "/x", READ, headers={"A": "b"})
+    return client_of(wire, SITE, clock).request("GET", "/x", request_class=READ, headers={"A": "b"})
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_the_lock_is_seen_before_anything_else() -> None:
 def test_data_is_sent_as_json() -> None:
     """A body goes out as JSON, with its type, beside the headers that were given."""
     wire = wire_of(OK)
-    client_of(wire, SITE).request("POST", "/x", READ, headers={"A": "b"}, data={"ids": [1]})
+    client_of(wire, SITE).request("POST", "/x", request_class=READ, headers={"A": "b"}, data={"ids": [1]})
     assert wire.sent[0].data == {"ids": [1]}
     assert wire.sent[0].headers == {"A": "b", "Content-Type": "application/json"}
 
@@ -115,6 +115,6 @@ def test_the_log_has_a_line_for_each_answer_and_no_secret() -> None:
     lines: list[str] = []
     client = client_of(wire_of((500, {"why": None}), OK), SITE)
     client.log = lines.append
-    client.request("GET", "/x", READ, headers={"Cookie": "canary"}, params={"cursor": "canary"})
+    client.request("GET", "/x", request_class=READ, headers={"Cookie": "canary"}, params={"cursor": "canary"})
     body = len(json.dumps({"why": None}))
     assert lines == [f"GET /x 500 {body} bytes", f"GET /x 200 {len(OK.body)} bytes"]

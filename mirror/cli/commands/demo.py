@@ -81,7 +81,7 @@ def _mirror_twice(path: Path, service: Simulator, person: str) -> None:
 def _sync(path: Path, environ: Mapping[str, str]) -> Outcome:
     from mirror import app
     from mirror.cli.progress import SilentReport
-    from mirror.sync.run import SyncOptions
+    from mirror.sync.options import SyncOptions
     from mirror.timing import Timing
 
     outcome = app.sync(path, environ, Timing(), SilentReport(), SyncOptions(full=True))

@@ -34,7 +34,7 @@ def sync(path: Path, full: bool, accept_deletions: bool, dry_run: bool, verbose:
     from mirror import app
     from mirror.cli.logs import show_requests
     from mirror.cli.progress import ProgressReport
-    from mirror.sync.run import SyncOptions
+    from mirror.sync.options import SyncOptions
     from mirror.timing import Timing
 
     timing = Timing()

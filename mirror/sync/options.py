@@ -1,0 +1,19 @@
+"""How one run differs from the ordinary one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOptions:
+    """How a run differs from the ordinary one.
+
+    ``full``: read every list to its end. ``dry``: list and compare only. ``accept_deletions``: the person confirms that
+    what the lists lack was deleted; what is alive stays. ``verify``: read a batch of unchanged conversations once more.
+    """
+
+    full: bool = False
+    dry: bool = False
+    accept_deletions: bool = False
+    verify: bool = True

@@ -1,0 +1,83 @@
+"""Read unchanged conversations once more, one batch a run: what moved no time at the service shows nowhere else.
+
+A copy that lagged, a tree that was cut in the same place by every endpoint, a branch switch, a deleted message. Nothing
+that fails here makes a run fail: what is stored answers what the lists show. What was read once only comes first, the
+newest before others, then what was longest not verified.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mirror.errors import ChatmirrorError
+from mirror.ingest import arrival_of, ingest
+from mirror.source import NotFetched, ToFetch
+from mirror.store import tracking
+from mirror.store.conversations import message_total
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from mirror.source import Fetched, Source
+    from mirror.store.database import Writer
+    from mirror.store.runs import Change
+    from mirror.store.tracking import Tracked
+    from mirror.timing import Timing
+
+VERIFY_AFTER = 20 * 3600.0  # seconds after a reading before it is read again: a copy that lags has caught up by then
+VERIFY_BATCHES_FULL = 5  # batches read again in a full run, one in others: a small account is verified within weeks
+
+
+@dataclass(slots=True)
+class Verification:
+    """What reading again came to.
+
+    ``changes``: of each conversation that had changed. ``unbelieved``: what was not believed, and why. ``error``: why
+    not all of it was read.
+    """
+
+    changes: list[tuple[Change, ...]] = field(default_factory=list)
+    unbelieved: list[tuple[Tracked, str]] = field(default_factory=list)
+    error: ChatmirrorError | None = None
+
+
+def verify(writer: Writer, source: Source, timing: Timing, run_id: int, account_id: str, *, full: bool) -> Verification:
+    """Read what is due of a workspace once more and store what is new in it."""
+    result = Verification()
+    size = source.rereads_at_once() * (VERIFY_BATCHES_FULL if full else 1)
+    before = timing.iso(-VERIFY_AFTER)
+    due = tracking.to_verify(writer.conn, source.provider, account_id, before, size)
+    by_id = {t.conversation_id: t for t in due}
+    try:
+        for got in source.fetch([_wanted(writer.conn, t) for t in due]):
+            if not (isinstance(got, NotFetched) and got.later):
+                with writer.transaction() as conn:
+                    _settle(conn, source, by_id[got.conversation_id], got, run_id, timing.iso(), result)
+    except ChatmirrorError as error:
+        result.error = error
+    return result
+
+
+def _wanted(conn: sqlite3.Connection, tracked: Tracked) -> ToFetch:
+    return ToFetch(tracked.listed, message_total(conn, tracked.conversation_id), explained=True)
+
+
+def _settle(
+    conn: sqlite3.Connection,
+    source: Source,
+    tracked: Tracked,
+    got: Fetched | NotFetched,
+    run_id: int,
+    now: str,
+    result: Verification,
+) -> None:
+    key = tracked.conversation_id
+    if isinstance(got, NotFetched) or got.incomplete_reason is not None or got.is_branch_only:
+        tracking.mark_verified(conn, key, now, was_same=True)  # tried; its turn comes again after all others
+        return
+    ingested = ingest(conn, arrival_of(source.provider, got, tracked, now), run_id)
+    tracking.mark_verified(conn, key, now, was_same=not ingested.changes)
+    result.changes.append(ingested.changes)
+    if ingested.incomplete_reason is not None:
+        result.unbelieved.append((tracked, ingested.incomplete_reason))

@@ -1,0 +1,52 @@
+"""What moved no time at the service arrives all the same: unchanged conversations are read again, in turn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mirrored_service import MirroredService, content, differences
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_quiet_run_costs_one_batch_more_and_changes_nothing(tmp_path: Path) -> None:
+    with MirroredService(tmp_path, verify=True) as mirrored:
+        mirrored.next_run()
+        before = content(mirrored)
+        assert mirrored.next_run() == 0
+        assert mirrored.reads() == 1
+        assert content(mirrored) == before
+
+
+def test_every_conversation_gets_its_turn(tmp_path: Path) -> None:
+    with MirroredService(tmp_path, verify=True, conversations=25) as mirrored:
+        asked: set[str] = set()
+        for _ in range(4):
+            mirrored.next_run()
+            asked = set() if not asked and mirrored.value("SELECT count(*) FROM sync_runs") == 1 else asked
+            asked |= {key for request in mirrored.service.requests for key in request.ids}
+        assert asked == set(mirrored.ids())
+        assert mirrored.value("SELECT count(*) FROM _listed WHERE verified_at IS NULL") == 0
+
+
+def test_a_branch_switch_that_no_list_shows_arrives(tmp_path: Path) -> None:
+    with MirroredService(tmp_path, verify=True, conversations=8) as mirrored:
+        key = mirrored.ids()[3]
+        mirrored.person.regenerate(key)
+        mirrored.next_run()
+        tree = mirrored.account.tree(key)
+        leaves = [name for name, node in tree["mapping"].items() if not node["children"]]
+        tree["current_node"] = next(leaf for leaf in leaves if leaf != tree["current_node"])
+        assert differences(mirrored) != []
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []
+        assert mirrored.changes()[key] == {"branch switched"}
+
+
+def test_what_fails_to_come_again_costs_nothing(tmp_path: Path) -> None:
+    with MirroredService(tmp_path, verify=True, conversations=8) as mirrored:
+        mirrored.next_run()
+        mirrored.behaviour.batch_omits = frozenset(mirrored.ids())
+        mirrored.behaviour.single = mirrored.behaviour.plural = "missing"
+        assert mirrored.next_run() == 0
