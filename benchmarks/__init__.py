@@ -1,1 +1,1 @@
-"""Commands that print figures and ratios; nothing here asserts."""
+"""Commands that print figures and ratios; none of them asserts anything."""

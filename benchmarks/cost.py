@@ -1,4 +1,4 @@
-"""What a night costs, in requests and seconds: ``python -m benchmarks.cost`` prints the table; nothing is asserted.
+"""What a sync costs, in requests and seconds: ``python -m benchmarks.cost`` prints the table.
 
 The simulated service runs in a process of its own, with real latency, so that its work is not counted. Each run is one
 ``chatmirror sync`` process, with the pacing that a user gets; ``--quick`` waits for nothing and shows requests and CPU.
@@ -25,13 +25,12 @@ from mirror.simulator import Behaviour, Simulator, generated_account
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-DAY = 86_400.0
 CHANGES = 10
-HEAD = f"{'night':<34}{'requests':>9}{'target':>8}{'wall s':>9}{'best s':>8}{'ratio':>7}{'CPU s':>8}{'ms/conv.':>10}"
+HEAD = f"{'run':<34}{'requests':>9}{'target':>8}{'wall s':>9}{'best s':>8}{'ratio':>7}{'CPU s':>8}{'ms/conv.':>10}"
 
 
-class Cost(NamedTuple):
-    """One run: requests sent, seconds of wall and CPU (user and system, of the whole process)."""
+class RunCost(NamedTuple):
+    """One run: requests sent, seconds of wall-clock time and of CPU (user and system, of the whole process)."""
 
     requests: int
     wall: float
@@ -39,7 +38,7 @@ class Cost(NamedTuple):
 
 
 def serve(pipe: Connection, conversations: int, archived: int, messages: int, latency: float) -> None:
-    """Run the service; every line that comes down the pipe is so many changes to make."""
+    """Run the service; every number that comes down the pipe is how many conversations to change, None ends it."""
     shift = [0.0]
     account = generated_account(lambda: time.time() + shift[0], conversations, messages, archived=archived)
     with Simulator(account, Behaviour(latency=latency)) as service:
@@ -51,7 +50,7 @@ def serve(pipe: Connection, conversations: int, archived: int, messages: int, la
             pipe.send(count)
 
 
-def sync(folder: Path, environ: dict[str, str]) -> Cost:
+def timed_sync(folder: Path, environ: dict[str, str]) -> RunCost:
     """Run one ``chatmirror sync`` and read what it cost."""
     begin = time.monotonic()
     process = subprocess.Popen([sys.executable, "-m", "mirror", "sync"], cwd=folder, env=environ)
@@ -61,11 +60,11 @@ def sync(folder: Path, environ: dict[str, str]) -> Cost:
         raise SystemExit(f"the sync ended with {os.waitstatus_to_exitcode(status)}")
     with closing(sqlite3.connect(folder / "chats.db")) as conn:
         requests = conn.execute("SELECT requests FROM sync_runs ORDER BY id DESC LIMIT 1").fetchone()[0]
-    return Cost(requests, wall, usage.ru_utime + usage.ru_stime)
+    return RunCost(requests, wall, usage.ru_utime + usage.ru_stime)
 
 
-def show(name: str, cost: Cost, target: float, latency: float, stored: int) -> None:
-    """Print one row. ``best``: what the pacing policy allows at this latency, one request at a time."""
+def print_row(name: str, cost: RunCost, target: float, latency: float, stored: int) -> None:
+    """Print one row. ``best``: the least that pacing and latency allow, one request at a time."""
     best = cost.requests * max(ORDINARY.spacing, latency)
     each = f"{1000 * cost.cpu / stored:.1f}" if stored else ""
     click.echo(
@@ -75,7 +74,7 @@ def show(name: str, cost: Cost, target: float, latency: float, stored: int) -> N
 
 
 def measure(conversations: int, archived: int, messages: int, latency: float, scale: str) -> None:
-    """Print the three nights of one account."""
+    """Print three runs of one account: the first, one without changes, one with a few."""
     ours, theirs = multiprocessing.Pipe()
     service = multiprocessing.Process(
         target=serve, args=(theirs, conversations, archived, messages, latency), daemon=True
@@ -87,12 +86,14 @@ def measure(conversations: int, archived: int, messages: int, latency: float, sc
         folder = Path(name)
         environ = {"CHATMIRROR_BASE_URL": url, "CHATGPT_SESSION_TOKEN": cookie, "CHATMIRROR_WAIT_SCALE": scale}
         size = f"{conversations:,}" + (f" + {archived:,} archived" if archived else "")
-        show(f"first fill, {size}", sync(folder, environ), 1.15 * (every / 10 + every / 100 + 10), latency, every)
-        quiet = sync(folder, environ)
-        show(f"unchanged, {size}", quiet, 10 + archived / 100, latency, 0)
+        print_row(
+            f"first sync, {size}", timed_sync(folder, environ), 1.15 * (every / 10 + every / 100 + 10), latency, every
+        )
+        unchanged = timed_sync(folder, environ)
+        print_row(f"unchanged, {size}", unchanged, 10 + archived / 100, latency, 0)
         ours.send(CHANGES)
         ours.recv()
-        show(f"{CHANGES} changes, {size}", sync(folder, environ), quiet.requests + 2, latency, CHANGES)
+        print_row(f"{CHANGES} changes, {size}", timed_sync(folder, environ), unchanged.requests + 2, latency, CHANGES)
     ours.send(None)
     service.join()
 
@@ -104,7 +105,7 @@ def measure(conversations: int, archived: int, messages: int, latency: float, sc
 @click.option("--latency", default=0.1, show_default=True, help="Seconds before every answer.")
 @click.option("--quick", is_flag=True, help="No latency and no waits: requests and CPU only.")
 def main(conversations: str, archived: int, messages: int, latency: float, quick: bool) -> None:  # noqa: FBT001 - click
-    """Print what first fills and nights cost."""
+    """Print what a first sync and later ones cost."""
     click.echo(HEAD)
     for size in conversations.split(","):
         measure(int(size), archived, messages, 0.0 if quick else latency, "0" if quick else "1")

@@ -1,7 +1,7 @@
-"""How long a reader waits: ``python -m benchmarks.reading big.db`` prints the table; nothing is asserted.
+"""How long a reader waits: ``python -m benchmarks.reading big.db`` prints the table.
 
-A real Datasette serves the mirror (``benchmarks.library`` makes one of a million messages). Each line is a class of
-questions, each question asked once with the file out of the system's cache (cold) and then again (warm).
+A real Datasette serves the mirror (``benchmarks.library`` makes one of a million messages). Each line is a kind of
+query; each query is run once with the file dropped from the system's cache (cold), and then again (warm).
 """
 
 from __future__ import annotations
@@ -24,59 +24,59 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-HEAD = f"{'':<44}{'cold p50':>9}{'cold p95':>9}{'warm p50':>9}{'warm p95':>9}  ms"
+HEAD = f"{'':<56}{'cold p50':>9}{'cold p95':>9}{'warm p50':>9}{'warm p95':>9}  ms"
 MESSAGES, LONGEST = 60, 3_000  # of the conversations whose pages are measured
 
 
-def questions(conn: sqlite3.Connection, times: int) -> dict[str, list[str]]:
-    """Return what is sought, by class."""
+def queries(conn: sqlite3.Connection, times: int) -> dict[str, list[str]]:
+    """Return queries by kind."""
     long = conn.execute("SELECT text FROM messages WHERE length(text) > 300 LIMIT ?", (times,))
     pairs = [[word for word in text.split() if word.isalpha()][-8:-6] for (text,) in long]
     few = "SELECT text FROM messages WHERE rowid IN (SELECT rowid FROM messages_cjk LIMIT ?)"
     runs = [text for (text,) in conn.execute(few, (times,))]
-    signs = ["".join(c for c in text if "\u4e00" <= c <= "\u9fff") for text in runs]
+    characters = ["".join(c for c in text if "\u4e00" <= c <= "\u9fff") for text in runs]
     return {
-        "a rare word": [f"seldom{n}" for n in range(1, times + 1)],
+        "a rare word": [f"rare{n}" for n in range(1, times + 1)],
         "two words": [" ".join(pair) for pair in pairs],
-        "a rare word and the most common": [f"common seldom{n}" for n in range(1, times + 1)],
+        "a rare word and the most common": [f"common rare{n}" for n in range(1, times + 1)],
         "a word in 60 % of the messages": ["common"] * max(3, times // 4),
-        "three words that no message holds": [f"seldom{n} seldom{n + 1} {pair[0]}" for n, pair in enumerate(pairs, 1)],
-        "two Chinese characters": [text[4:6] for text in signs if len(text) > 6],  # noqa: PLR2004 - inside a run
+        "three words that no message holds": [f"rare{n} rare{n + 1} {pair[0]}" for n, pair in enumerate(pairs, 1)],
+        "two Chinese characters": [text[4:6] for text in characters if len(text) > 6],  # noqa: PLR2004 - inside a run
     }
 
 
-def forget(path: Path) -> None:
-    """Take a file out of the system's cache."""
+def drop_from_cache(path: Path) -> None:
+    """Drop a file from the system's cache."""
     file = os.open(path, os.O_RDONLY)
     os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
     os.close(file)
 
 
-def line(path: Path, name: str, asks: list[Callable[[], None]]) -> str:
-    """Run each question cold, then all of them warm, and return the line."""
+def line(path: Path, name: str, actions: list[Callable[[], None]]) -> str:
+    """Run each query cold, then all of them warm, and return the line."""
     cold = []
-    for ask in asks:
-        forget(path)
-        cold.append(timed(ask))
-    for ask in asks:
-        ask()
-    warm = [timed(ask) for ask in asks for _ in range(3)]
-    return f"{name:<44}{middle(cold):>9.0f}{late(cold):>9.0f}{middle(warm):>9.0f}{late(warm):>9.0f}"
+    for action in actions:
+        drop_from_cache(path)
+        cold.append(timed(action))
+    for action in actions:
+        action()
+    warm = [timed(action) for action in actions for _ in range(3)]
+    return f"{name:<56}{median(cold):>9.0f}{percentile_95(cold):>9.0f}{median(warm):>9.0f}{percentile_95(warm):>9.0f}"
 
 
-def timed(ask: Callable[[], None]) -> float:
+def timed(action: Callable[[], None]) -> float:
     """Return milliseconds."""
     begin = time.perf_counter()
-    ask()
+    action()
     return (time.perf_counter() - begin) * 1000
 
 
-def middle(times: list[float]) -> float:
+def median(times: list[float]) -> float:
     """Return the median."""
     return statistics.median(times)
 
 
-def late(times: list[float]) -> float:
+def percentile_95(times: list[float]) -> float:
     """Return the 95th percentile."""
     return sorted(times)[min(len(times) - 1, round(0.95 * len(times)))]
 
@@ -102,7 +102,7 @@ def serving(path: Path) -> Iterator[int]:
 
 
 def getter(port: int, path: str) -> Callable[[], None]:
-    """Return what asks for a page."""
+    """Return a function that requests a page."""
 
     def get() -> None:
         with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=120)) as connection:
@@ -116,7 +116,7 @@ def getter(port: int, path: str) -> Callable[[], None]:
 
 
 def runner(path: Path, words: str) -> Callable[[], None]:
-    """Return what runs ``chatmirror search`` as a process."""
+    """Return a function that runs ``chatmirror search`` as a process."""
     command = [sys.executable, "-m", "mirror", "search", words, "-d", str(path)]
 
     def run() -> None:
@@ -137,29 +137,29 @@ def sizes(conn: sqlite3.Connection) -> Iterator[str]:
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False, exists=True))
-@click.option("--times", default=20, show_default=True, help="Questions of each class.")
+@click.option("--times", default=20, show_default=True, help="Queries of each kind.")
 def main(path: Path, times: int) -> None:
     """Measure pages and searches of a mirror."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as conn:
         for text in sizes(conn):
             click.echo(text)
-        sought = questions(conn, times)
+        by_kind = queries(conn, times)
         sql = "SELECT id FROM conversations ORDER BY abs(message_count - ?) LIMIT ?"
-        talks = [row[0] for row in conn.execute(sql, (MESSAGES, times))]
+        ordinary = [row[0] for row in conn.execute(sql, (MESSAGES, times))]
         longest = [row[0] for row in conn.execute(sql, (LONGEST, 3))]
     click.echo(HEAD)
     with serving(path) as port:
         at = f"/{path.stem}/-"
         getter(port, f"{at}/search?q=warm+up")()
-        for name, words in sought.items():
+        for name, words in by_kind.items():
             click.echo(line(path, f"search page: {name}", [getter(port, f"{at}/search?q={quote(w)}") for w in words]))
-        pages = [getter(port, f"{at}/conversation/{key}") for key in talks]
+        pages = [getter(port, f"{at}/conversation/{key}") for key in ordinary]
         click.echo(line(path, f"a conversation of about {MESSAGES} messages", pages))
         pages = [getter(port, f"{at}/conversation/{key}?page=1") for key in longest]
         click.echo(line(path, f"a page of one of about {LONGEST} messages", pages))
-        click.echo(f"home, counted for the first time {timed(getter(port, at + '/home')):>21.0f} ms")
+        click.echo(f"home, counted for the first time {timed(getter(port, at + '/home')):>33.0f} ms")
         click.echo(line(path, "home", [getter(port, f"{at}/home")] * 3))
-    for name, words in sought.items():
+    for name, words in by_kind.items():
         click.echo(line(path, f"chatmirror search: {name}", [runner(path, w) for w in words[:8]]))
 
 

@@ -6,14 +6,14 @@ import os
 import shutil
 import socket
 import sqlite3
-import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from commands import started
 from mirrors import bakery
 from served import Pages
 
@@ -46,37 +46,28 @@ def datasette(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def serve(datasette: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Start Datasette with arguments; all are stopped at the end."""
-    running = []
+    with ExitStack() as stack:
 
-    def start(*arguments: str) -> Pages:
-        with closing(socket.socket()) as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        home = tmp_path_factory.mktemp("home")
-        log = (home / "log").open("w+")
-        process = subprocess.Popen(
-            [datasette, *arguments, "-p", str(port)],
-            stdout=log,
-            stderr=log,
-            cwd=home,
-            env={**os.environ, "HOME": str(home)},
-        )
-        running.append((process, log))
-        for _ in range(TRIES):
-            if process.poll() is not None:
-                break
-            with closing(socket.socket()) as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    return Pages(port)
-            time.sleep(PAUSE)
-        log.seek(0)
-        return pytest.fail(f"datasette does not answer: {log.read()[-2000:]}")
+        def start(*arguments: str) -> Pages:
+            with closing(socket.socket()) as free:
+                free.bind(("127.0.0.1", 0))
+                port = free.getsockname()[1]
+            home = tmp_path_factory.mktemp("home")
+            log = stack.enter_context((home / "log").open("w+"))
+            environ = {**os.environ, "HOME": str(home)}
+            command = (datasette, *arguments, "-p", str(port))
+            process = stack.enter_context(started(*command, cwd=home, env=environ, stdout=log, stderr=log))
+            for _ in range(TRIES):
+                if process.poll() is not None:
+                    break
+                with closing(socket.socket()) as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        return Pages(port)
+                time.sleep(PAUSE)
+            log.seek(0)
+            return pytest.fail(f"datasette does not answer: {log.read()[-2000:]}")
 
-    yield start
-    for process, log in running:
-        process.terminate()
-        process.wait(30)
-        log.close()
+        yield start
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,36 @@ import pytest
 from mirrors import add, add_conversation, add_message, bakery, open_mirror
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from served import Pages, Serve
 
 OURS = ["/-/home", "/-/search?q=rye", "/-/conversation/c-old"]
+# Mirrors that one Datasette serves, by name: starting it takes longer than all that most tests ask of it.
+BUILDERS: dict[str, Callable[[Path], None]] = {}
+DENIED = {"messages", "conversations", "links", "attachments", "sync_runs", None}  # None: the whole database
+
+
+def served_as(name: str) -> Callable[[Callable[[Path], None]], Callable[[Path], None]]:
+    """Let ``many`` serve what the function builds."""
+
+    def register(build: Callable[[Path], None]) -> Callable[[Path], None]:
+        BUILDERS[name] = build
+        return build
+
+    return register
+
+
+@pytest.fixture(scope="session")
+def many(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Pages:
+    """One Datasette over all mirrors of BUILDERS, and one more for each table that it denies."""
+    folder = tmp_path_factory.mktemp("many")
+    rule = {"allow": False}
+    settings = {f"without_{table}": {"tables": {table: rule}} if table else rule for table in DENIED}
+    for name, build in {**BUILDERS, **dict.fromkeys(settings, bakery)}.items():
+        build(folder / f"{name}.db")
+    (folder / "metadata.json").write_text(json.dumps({"databases": settings}))
+    return serve(*map(str, sorted(folder.glob("*.db"))), "-m", str(folder / "metadata.json"))
 
 
 def links(html: str, pattern: str) -> list[str]:
@@ -34,26 +61,17 @@ def test_other_databases_have_no_such_pages(pages: Pages, path: str) -> None:
 
 
 @pytest.mark.parametrize("denied", ["messages", "conversations", "links", "attachments", None])
-def test_a_denied_table_denies_every_page_that_reads_it(serve: Serve, tmp_path: Path, denied: str | None) -> None:
+def test_a_denied_table_denies_every_page_that_reads_it(many: Pages, denied: str | None) -> None:
     """A table or database that somebody may not see shows on no page of ours either."""
-    bakery(tmp_path / "chats.db")
-    rule = {"allow": False}
-    settings = {"databases": {"chats": rule if denied is None else {"tables": {denied: rule}}}}
-    (tmp_path / "metadata.json").write_text(json.dumps(settings))
-    pages = serve(str(tmp_path / "chats.db"), "-m", str(tmp_path / "metadata.json"))
     for path in (*OURS, "/conversations/c-old.md"):
-        status, text = pages.get(f"/chats{path}")
+        status, text = many.get(f"/without_{denied}{path}")
         assert status == 403, path
         assert "starter" not in text
 
 
-def test_runs_that_may_not_be_seen_close_the_home_only(serve: Serve, tmp_path: Path) -> None:
+def test_runs_that_may_not_be_seen_close_the_home_only(many: Pages) -> None:
     """The home reads the runs; reading and searching need none of them."""
-    bakery(tmp_path / "chats.db")
-    settings = {"databases": {"chats": {"tables": {"sync_runs": {"allow": False}}}}}
-    (tmp_path / "metadata.json").write_text(json.dumps(settings))
-    pages = serve(str(tmp_path / "chats.db"), "-m", str(tmp_path / "metadata.json"))
-    assert [pages.get(f"/chats{path}")[0] for path in OURS] == [403, 200, 200]
+    assert [many.get(f"/without_sync_runs{path}")[0] for path in OURS] == [403, 200, 200]
 
 
 @pytest.mark.parametrize(
@@ -125,114 +143,134 @@ def test_datasette_links_to_the_pages(pages: Pages) -> None:
     assert 'href="/theirs/-/home' not in pages.get("/")[1] + pages.get("/theirs")[1]
 
 
-def test_the_search_box_of_a_table_finds_words_inside_runs(serve: Serve, tmp_path: Path) -> None:
-    """Chinese or an emoji typed into Datasette's own search box finds the message."""
-    with closing(open_mirror(tmp_path / "chats.db")) as conn:
+@served_as("runs")
+def without_spaces(path: Path) -> None:
+    with closing(open_mirror(path)) as conn:
         add_conversation(conn, "c1", "x")
         add_message(conn, "c1", "n1", "昨日京都でラーメンを食べた🍜 with friends")
         add_message(conn, "c1", "n2", "大阪")
-    pages = serve(str(tmp_path / "chats.db"))
+
+
+def test_the_search_box_of_a_table_finds_words_inside_runs(many: Pages) -> None:
+    """Chinese or an emoji typed into Datasette's own search box finds the message."""
     for typed in ("%E4%BA%AC%E9%83%BD", "friends+%E4%BA%AC%E9%83%BD", "%27%E4%BA%AC%E9%83%BD", "friends+%F0%9F%8D%9C"):
-        status, _ = pages.get(f"/chats/messages?_search={typed}&_sort=rowid")
+        status, _ = many.get(f"/runs/messages?_search={typed}&_sort=rowid")
         assert status == 302
-        text = pages.follow(f"/chats/messages?_search={typed}&_sort=rowid")
+        text = many.follow(f"/runs/messages?_search={typed}&_sort=rowid")
         assert "ラーメン" in text
         assert "大阪" not in text
-    assert pages.rows("select count(*) from messages_cjk where messages_cjk match chatmirror_cjk('京都')") == [[1]]
-    assert pages.rows("select count(*) from messages_cjk where messages_cjk match chatmirror_cjk('🍜')") == [[1]]
-    assert pages.rows("select count(*) from messages_cjk where messages_cjk match chatmirror_cjk('')") == [[0]]
+    count = "select count(*) from messages_cjk where messages_cjk match"
+    assert many.rows(f"{count} chatmirror_cjk('京都')", "runs") == [[1]]
+    assert many.rows(f"{count} chatmirror_cjk('🍜')", "runs") == [[1]]
+    assert many.rows(f"{count} chatmirror_cjk('')", "runs") == [[0]]
 
 
-def test_the_home_page_warns_of_a_stale_or_failed_mirror(serve: Serve, tmp_path: Path) -> None:
+@served_as("stale")
+def stale(path: Path) -> None:
+    sync = {"command": "sync", "provider": "chatgpt"}
+    failed = {"outcome": "sign-in needed", "exit_code": 4, "message": "The login <b>ended</b>."}
+    with closing(open_mirror(path)) as conn:
+        add(conn, "sync_runs", started_at="2025-01-01T00:00:00.000Z", outcome="current", exit_code=0, **sync)
+        add(conn, "sync_runs", started_at="2025-02-01T00:00:00.000Z", **sync, **failed)
+
+
+@served_as("empty")
+def empty(path: Path) -> None:
+    open_mirror(path).close()
+
+
+def test_the_home_page_warns_of_a_stale_or_failed_mirror(many: Pages) -> None:
     """A banner with the last run's own sentence; none where all is well."""
-    with closing(open_mirror(tmp_path / "stale.db")) as conn:
-        add(
-            conn,
-            "sync_runs",
-            started_at="2025-01-01T00:00:00.000Z",
-            command="sync",
-            provider="chatgpt",
-            outcome="current",
-            exit_code=0,
-        )
-        failed = {"outcome": "sign-in needed", "exit_code": 4, "message": "The login <b>ended</b>."}
-        add(conn, "sync_runs", started_at="2025-02-01T00:00:00.000Z", command="sync", provider="chatgpt", **failed)
-    with closing(open_mirror(tmp_path / "empty.db")):
-        pass
-    pages = serve(str(tmp_path / "stale.db"), str(tmp_path / "empty.db"))
-    (banner,) = re.findall(r'class="banner"[^>]*>(.*?)</p>', pages.get("/stale/-/home")[1])
+    (banner,) = re.findall(r'class="banner"[^>]*>(.*?)</p>', many.get("/stale/-/home")[1])
     assert "days old" in banner
     assert "The login &lt;b&gt;ended&lt;/b&gt;." in banner
-    status, text = pages.get("/empty/-/home")
+    status, text = many.get("/empty/-/home")
     assert status == 200
     assert "no successful sync yet" in text
 
 
-def long_talk(path: Path, count: int) -> None:
+@served_as("long")
+def long_talk(path: Path) -> None:
     with closing(open_mirror(path)) as conn:
         conn.execute("BEGIN")
         add_conversation(conn, "long", "A long talk")
-        for n in range(1, count + 1):
+        for n in range(1, 3001):
             role = ("assistant", "user")[n % 2]
             parent = f"n{n - 1}" if n > 1 else None
             add_message(conn, "long", f"n{n}", f"message {n:05}.", role=role, position=n, parent_id=parent)
         conn.execute("COMMIT")
 
 
-def test_a_long_conversation_comes_in_pages(serve: Serve, tmp_path: Path) -> None:
+def test_a_long_conversation_comes_in_pages(many: Pages) -> None:
     """Each of 3,000 messages is on exactly one page, in order, and its link opens that page."""
-    long_talk(tmp_path / "chats.db", 3000)
-    pages = serve(str(tmp_path / "chats.db"))
-    addresses, seen = ["/chats/-/conversation/long"], []
+    addresses, seen = ["/long/-/conversation/long"], []
     while addresses:
-        _, text = pages.get(addresses[0])
+        _, text = many.get(addresses[0])
         seen += re.findall(r"message (\d{5})\.", text)
         addresses = links(text, r'<a rel="next" href="([^"]+)"')[:1]
     assert [int(n) for n in seen] == list(range(1, 3001))
-    _, text = pages.get("/chats/-/conversation/long?message=n2345")
+    _, text = many.get("/long/-/conversation/long?message=n2345")
     assert "message 02345." in text
     assert "message 00001." not in text
     assert '<span id="here">' in text
 
 
-def test_every_branch_of_a_tree_can_be_reached(serve: Serve, tmp_path: Path) -> None:
-    """The links at forks lead to every message, also below hidden nodes and with several roots."""
-    nodes = {
-        "root1": (None, 0), "root2": (None, None), "hid-a": ("root1", None), "hid-b": ("root1", 0),
-        "a1": ("hid-a", None), "a2": ("hid-a", None), "b1": ("hid-b", 0), "deep": ("a2", None), "r2": ("root2", None),
-    }  # fmt: skip
-    with closing(open_mirror(tmp_path / "chats.db")) as conn:
+NODES: dict[str, tuple[str | None, int | None]] = {
+    "root1": (None, 0), "root2": (None, None), "hid-a": ("root1", None), "hid-b": ("root1", 0),
+    "a1": ("hid-a", None), "a2": ("hid-a", None), "b1": ("hid-b", 0), "deep": ("a2", None), "r2": ("root2", None),
+}  # fmt: skip
+
+
+@served_as("forks")
+def forks(path: Path) -> None:
+    with closing(open_mirror(path)) as conn:
         add_conversation(conn, "c", "A tree")
         position = 0
-        for n, (node, (parent, shown)) in enumerate(nodes.items()):
+        for n, (node, (parent, shown)) in enumerate(NODES.items()):
             position += shown is not None
             more = {"is_hidden": 1, "role": "system"} if node.startswith("hid") else {}
             place = position if shown is not None else None
             when = f"2025-01-01T00:00:{n:02}.000Z"
             add_message(conn, "c", node, f"text of {node}.", parent_id=parent, position=place, created_at=when, **more)
-    pages = serve(str(tmp_path / "chats.db"))
-    todo, done, seen = ["/chats/-/conversation/c"], set(), set()
+
+
+def test_every_branch_of_a_tree_can_be_reached(many: Pages) -> None:
+    """The links at forks lead to every message, also below hidden nodes and with several roots."""
+    todo, done, seen = ["/forks/-/conversation/c"], set(), set()
     while todo:
         address = todo.pop().split("#")[0]
         if address not in done:
             done.add(address)
-            status, text = pages.get(address)
+            status, text = many.get(address)
             assert status == 200
             seen |= set(re.findall(r"text of ([\w-]+)\.", text))
             todo += links(text, r'<a rel="nofollow" href="([^"]+)" aria-label="Branch')
-    assert seen == {node for node in nodes if not node.startswith("hid")}
+    assert seen == {node for node in NODES if not node.startswith("hid")}
 
 
-@pytest.mark.parametrize("tree", [{"a": "b", "b": "a"}, {"a": "a"}, {"a": "gone"}, {"a": None, "b": None, "c": "a"}])
-def test_any_tree_has_a_page(serve: Serve, tmp_path: Path, tree: dict[str, str | None]) -> None:
+# Conversation -> node -> parent
+TREES: dict[str, dict[str, str | None]] = {
+    "circle": {"a": "b", "b": "a"},
+    "own-parent": {"a": "a"},
+    "no-parent": {"a": "gone"},
+    "two-roots": {"a": None, "b": None, "c": "a"},
+}
+
+
+@served_as("trees")
+def strange_trees(path: Path) -> None:
+    with closing(open_mirror(path)) as conn:
+        for key, tree in TREES.items():
+            add_conversation(conn, key, "A tree")
+            for node, parent in tree.items():
+                add_message(conn, key, node, f"text of {node}", parent_id=parent, position=None)
+
+
+@pytest.mark.parametrize("key", TREES)
+def test_any_tree_has_a_page(many: Pages, key: str) -> None:
     """Circles, missing parents and several roots without a visible branch are shown, too."""
-    with closing(open_mirror(tmp_path / "chats.db")) as conn:
-        add_conversation(conn, "c", "A tree")
-        for node, parent in tree.items():
-            add_message(conn, "c", node, f"text of {node}", parent_id=parent, position=None)
-    pages = serve(str(tmp_path / "chats.db"))
-    for address in ("", *(f"?message={node}" for node in tree)):
-        status, text = pages.get(f"/chats/-/conversation/c{address}")
+    for address in ("", *(f"?message={node}" for node in TREES[key])):
+        status, text = many.get(f"/trees/-/conversation/{key}{address}")
         assert status == 200
         assert f"text of {address[-1:]}" in text
 
@@ -259,65 +297,77 @@ def test_sqlite_utils_knows_the_functions(tmp_path: Path) -> None:
     assert json.loads(json.loads(done.stdout)[0]["p"])["conversation_id"] == "c-old"
 
 
-def test_a_mirror_of_an_older_program_can_be_read(serve: Serve, tmp_path: Path) -> None:
-    """A file without the newest index, which this program has not written to yet, can be read."""
-    bakery(tmp_path / "chats.db")
-    with closing(sqlite3.connect(tmp_path / "chats.db")) as conn:
+@served_as("older")
+def older(path: Path) -> None:
+    bakery(path)
+    with closing(sqlite3.connect(path)) as conn:
         conn.executescript("DELETE FROM _settings; DROP TABLE messages_cjk;")
-    pages = serve(str(tmp_path / "chats.db"))
-    assert [pages.get(f"/chats{path}")[0] for path in OURS] == [200, 200, 200]
-    assert pages.get("/chats/-/search?q=%E4%BA%AC")[0] == 200
 
 
-def test_a_damaged_mirror_has_an_error_page(serve: Serve, tmp_path: Path) -> None:
-    """Where a table is missing the page says so and what to do; Datasette's own pages still work."""
-    bakery(tmp_path / "chats.db")
-    with closing(sqlite3.connect(tmp_path / "chats.db")) as conn:
+def test_a_mirror_of_an_older_program_can_be_read(many: Pages) -> None:
+    """A file without the newest index, which this program has not written to yet, can be read."""
+    assert [many.get(f"/older{path}")[0] for path in OURS] == [200, 200, 200]
+    assert many.get("/older/-/search?q=%E4%BA%AC")[0] == 200
+
+
+@served_as("damaged")
+def damaged(path: Path) -> None:
+    bakery(path)
+    with closing(sqlite3.connect(path)) as conn:
         conn.execute("DROP TABLE messages_fts")
-    pages = serve(str(tmp_path / "chats.db"))
-    status, text = pages.get("/chats/-/search?q=rye")
+
+
+def test_a_damaged_mirror_has_an_error_page(many: Pages) -> None:
+    """Where a table is missing the page says so and what to do; Datasette's own pages still work."""
+    status, text = many.get("/damaged/-/search?q=rye")
     assert status == 500
     assert "no such table: messages_fts" in text
     assert "chatmirror check" in text
-    assert pages.get("/chats/conversations")[0] == 200
+    assert many.get("/damaged/conversations")[0] == 200
 
 
-def test_every_other_branch_is_one_step_away(serve: Serve, tmp_path: Path) -> None:
-    """Of five answers the four others are links, whichever is shown."""
-    with closing(open_mirror(tmp_path / "chats.db")) as conn:
+@served_as("five")
+def five_answers(path: Path) -> None:
+    with closing(open_mirror(path)) as conn:
         add_conversation(conn, "c", "Five")
         add_message(conn, "c", "p", "A joke?")
         for n in range(5):
             add_message(conn, "c", f"a{n}", f"Joke {n}", parent_id="p", position=2 if n == 1 else None)
-    pages = serve(str(tmp_path / "chats.db"))
+
+
+def test_every_other_branch_is_one_step_away(many: Pages) -> None:
+    """Of five answers the four others are links, whichever is shown."""
     for shown in range(5):
-        text = pages.get(f"/chats/-/conversation/c?message=a{shown}")[1]
+        text = many.get(f"/five/-/conversation/c?message=a{shown}")[1]
         assert f"{shown + 1} of 5" in text
         assert set(re.findall(r"message=(a\d)[^>]*Branch", text)) == {f"a{n}" for n in range(5) if n != shown}
 
 
-def test_each_service_speaks_under_its_own_name(serve: Serve, tmp_path: Path) -> None:
-    """With two services, pages say which one answered or deleted, and can search one of them."""
-    with closing(open_mirror(tmp_path / "chats.db")) as conn:
+@served_as("services")
+def two_services(path: Path) -> None:
+    with closing(open_mirror(path)) as conn:
         for key, provider in (("a", "chatgpt"), ("b", "parrot")):
             add_conversation(conn, key, f"Of {provider}", provider=provider, deleted_at="2025-03-01T12:00:00.000Z")
             add_message(conn, key, "n1", "a question about rye")
             add_message(conn, key, "n2", "an answer about rye", role="assistant", removed_at="2025-02-01T12:00:00.000Z")
-    pages = serve(str(tmp_path / "chats.db"))
+
+
+def test_each_service_speaks_under_its_own_name(many: Pages) -> None:
+    """With two services, pages say which one answered or deleted, and can search one of them."""
     for key, name in (("a", "ChatGPT"), ("b", "parrot")):
-        text = pages.get(f"/chats/-/conversation/{key}")[1]
+        text = many.get(f"/services/-/conversation/{key}")[1]
         assert re.findall(r"<h2>(.*?)</h2>", text) == ["You", name]
         assert f"deleted on {name} 2025-03-01, kept in this mirror" in text
         assert f"removed on {name}, kept in this mirror" in text
-    text = pages.get("/chats/-/search?q=rye")[1]
+    text = many.get("/services/-/search?q=rye")[1]
     assert set(re.findall(r'<span class="who">(\w+)', text)) == {"You", "ChatGPT", "parrot"}
     assert re.findall(r'service=\w+">(\w+)</a>', text) == ["ChatGPT", "parrot"]
     assert ">Assistant</a>" in text
-    text = pages.get("/chats/-/search?q=rye&service=parrot")[1]
+    text = many.get("/services/-/search?q=rye&service=parrot")[1]
     assert "Of parrot" in text
     assert "Of chatgpt" not in text
     assert ">parrot</a>" in text
-    home = pages.get("/chats/-/home")[1]
+    home = many.get("/services/-/home")[1]
     assert "2 deleted on ChatGPT or parrot, kept in this mirror" in home
     assert re.findall(r"</svg> (\w+) \d", home)[:3] == ["You", "ChatGPT", "parrot"]
 
