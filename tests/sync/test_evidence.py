@@ -1,0 +1,101 @@
+"""What the program has itself seen outranks what a list says, in every run for as long as it lasts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from mirrored_service import MirroredService, differences
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def tombstones(mirrored: MirroredService) -> int:
+    found = mirrored.value("SELECT count(*) FROM conversations WHERE deleted_at IS NOT NULL")
+    assert isinstance(found, int)
+    return found
+
+
+def test_a_collapsed_list_is_said_in_every_run(tmp_path: Path) -> None:
+    """Also once all that it leaves out were asked for and proven alive; and what they say is stored."""
+    with MirroredService(tmp_path, conversations=60) as mirrored:
+        mirrored.next_run()
+        mirrored.behaviour.collapse_to = 0.1
+        codes = [mirrored.next_run(full=True) for _ in range(5)]
+        assert codes == [7] * 5
+        assert tombstones(mirrored) == 0
+        key = mirrored.ids()[-1]
+        mirrored.person.new_message(key, "news of a hidden chat")
+        for _ in range(8):
+            assert mirrored.next_run(full=True) == 7
+        assert mirrored.value("SELECT count(*) FROM messages WHERE text = 'news of a hidden chat'") == 1
+        mirrored.behaviour.collapse_to = None
+        assert mirrored.next_run(full=True) == 0
+        assert differences(mirrored) == []
+
+
+@pytest.mark.parametrize("count", [40, 80])
+def test_many_deletions_are_proven_within_two_weeks(tmp_path: Path, count: int) -> None:
+    """The alarm ends as soon as what was asked for explains it; a few requests a run."""
+    with MirroredService(tmp_path, conversations=80) as mirrored:
+        mirrored.next_run()
+        for key in mirrored.ids()[:count]:
+            mirrored.person.delete(key)
+        codes = []
+        for _ in range(14):
+            codes.append(mirrored.next_run(full=True))
+            assert len(mirrored.service.requests) < 50
+        assert codes[-1] == 0
+        assert set(codes[3:]) == {0}
+        assert tombstones(mirrored) == count
+
+
+def test_the_person_can_confirm_deletions_at_once(tmp_path: Path) -> None:
+    with MirroredService(tmp_path, conversations=60) as mirrored:
+        mirrored.next_run()
+        for key in mirrored.ids()[:50]:
+            mirrored.person.delete(key)
+        assert mirrored.next_run(full=True, accept_deletions=True) == 0
+        assert tombstones(mirrored) == 50
+
+
+def test_confirming_deletions_marks_nothing_that_is_alive(tmp_path: Path) -> None:
+    with MirroredService(tmp_path, conversations=20) as mirrored:
+        mirrored.next_run()
+        mirrored.behaviour.collapse_to = 0.1
+        assert mirrored.next_run(full=True) == 7
+        assert mirrored.next_run(full=True, accept_deletions=True) == 0
+        assert tombstones(mirrored) == 0
+
+
+def test_what_was_listed_and_then_hidden_is_still_read(tmp_path: Path) -> None:
+    with MirroredService(tmp_path, conversations=12) as mirrored:
+        mirrored.next_run()
+        key = mirrored.ids()[4]
+        mirrored.person.new_message(key, "written before it was hidden")
+        mirrored.behaviour.poisoned = frozenset({key})
+        assert mirrored.next_run() == 3
+        mirrored.behaviour.poisoned = frozenset()
+        mirrored.alter_answers(
+            lambda request, data: (
+                {**data, "items": [row for row in data["items"] if row.get("id") != key]}
+                if request.path.endswith("/conversations") and isinstance(data, dict) and "items" in data
+                else data
+            )
+        )
+        assert mirrored.next_run(full=True) == 0
+        assert mirrored.value("SELECT count(*) FROM messages WHERE text = 'written before it was hidden'") == 1
+
+
+def test_a_purged_chat_is_not_asked_for_for_ever(tmp_path: Path) -> None:
+    """An answer "unknown" proves less than "deleted"; four of them, each in another run, are enough."""
+    with MirroredService(tmp_path, conversations=12) as mirrored:
+        mirrored.next_run()
+        key = mirrored.ids()[4]
+        del mirrored.account.conversations[key]
+        for _ in range(6):
+            mirrored.next_run(full=True)
+        assert tombstones(mirrored) == 1
+        mirrored.next_run(full=True)
+        assert not [request for request in mirrored.service.requests if key in request.path]
