@@ -245,8 +245,7 @@ class MissingReview:
             if is_out:
                 row = Listed(got.conversation_id, None, is_archived=False)
                 tracking.note(conn, row, self.source.provider, account_id, now)
-            else:
-                tracking.mark_alive(conn, got.conversation_id, now)
+            # Otherwise it is asked for by id as well: a batch can still hold what is deleted (API notes §3.1).
             self._store(conn, tracked, got, now)
         return is_out
 
