@@ -22,7 +22,6 @@ from mirror.app import recorded
 from mirror.archive import Found, open_archive
 from mirror.errors import ChatmirrorError
 from mirror.fold import Arrival
-from mirror.importing import PROVIDER
 from mirror.ingest import ingest
 from mirror.simulator import demo_account
 from mirror.store.database import Writer
@@ -146,7 +145,7 @@ def write_mirror(path: Path, folder: Path | None, messages: int, seed: int) -> I
 
 def arrival_of_copy(payload: dict[str, Any], now: str) -> Arrival:
     """Return a copy as an import hands it on."""
-    return Arrival(payload["id"], PROVIDER, payload, json.dumps(payload).encode(), "export", "", now)
+    return Arrival(payload["id"], "chatgpt", payload, json.dumps(payload).encode(), "export", "", now)
 
 
 @click.command()

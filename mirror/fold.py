@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.json_bytes import parse_json
 from mirror.normalize import ParsedPayload, fingerprint, merge, normalize
+from mirror.normalize.merge import holds_as_much
 from mirror.services import service_of
 from mirror.store.conversations import ConversationRow, MessageWrite, Update
 from mirror.store.payloads import IMPORTED, StoredPayload, hash_of
@@ -143,19 +144,20 @@ def _is_stored(arrival: Arrival, versions: Sequence[StoredPayload]) -> bool:
 
 def _versions(provider: str, stored: Stored, arrival: Arrival | None) -> list[_Version]:
     """Return the stored versions and the arrival, oldest first, each read."""
-    found = [_Version(version, _parsed(provider, version)) for version in stored.payloads]
+    found = [_Version(old, _parsed(old, normalize(provider, parse_json(old.body)))) for old in stored.payloads]
     if arrival is not None:
         conversation = arrival.conversation or normalize(provider, arrival.payload)
         new = _stored_form(arrival, _rank(arrival, conversation, stored.payloads), conversation)
-        found.append(_Version(new, ParsedPayload(conversation, new.fetched_at, new.proves_absence)))
+        found.append(_Version(new, _parsed(new, conversation)))
     return sorted(found, key=lambda version: (version.stored.payload_us, version.stored.id or float("inf")))
 
 
-def _parsed(provider: str, version: StoredPayload) -> ParsedPayload:
+def _parsed(version: StoredPayload, conversation: Conversation) -> ParsedPayload:
     return ParsedPayload(
-        conversation=normalize(provider, parse_json(version.body)),
+        conversation=conversation,
         seen_at=version.fetched_at,
         proves_absence=version.proves_absence,
+        is_import=not version.is_live,
     )
 
 
@@ -193,17 +195,25 @@ def _stored_form(arrival: Arrival, payload_us: int, conversation: Conversation |
 
 
 def _needed(versions: Sequence[ParsedPayload]) -> list[int]:
-    """Return the indexes of the versions that must stay: the newest, and older ones that alone hold some text.
+    """Return the indexes of the versions that must stay: the newest, and older ones that alone hold something.
 
-    The first whole tree after a kept version stays too: it dates what vanished.
+    What the service gave last stays even where a file is newer, for a file proves nothing gone. The first whole tree
+    after a kept version stays too: it dates what vanished.
     """
     newer: dict[str, str] = {}
-    kept: set[int] = set()
+    in_file: dict[str, Message] = {}  # what only files newer than this version hold of a message
+    kept = {len(versions) - 1, *[n for n, version in enumerate(versions) if not version.is_import][-1:]}
     for n in range(len(versions) - 1, -1, -1):
         messages = versions[n].conversation.messages
-        if n == len(versions) - 1 or any(m.id not in newer or m.text not in newer[m.id] for m in messages):
+        if any(m.id not in newer or m.text not in newer[m.id] for m in messages):
+            kept.add(n)
+        if any(m.id in in_file and not holds_as_much(in_file[m.id], m) for m in messages):
             kept.add(n)
         for m in messages:
+            if not versions[n].is_import:
+                in_file.pop(m.id, None)
+            elif m.id not in newer:
+                in_file[m.id] = m
             newer[m.id] = newer.get(m.id) or m.text
     for n in sorted(kept):
         kept.update(next(([k] for k in range(n + 1, len(versions)) if versions[k].proves_absence), []))

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from mirror.store.database import Writer
     from mirror.timing import Timing
 
-PROVIDER = "chatgpt"
 WORST_SHOWN = 5
 
 
@@ -41,15 +40,28 @@ class Imported:
     not_understood: dict[str, int] = field(default_factory=dict)
 
     @property
+    def total(self) -> int:
+        """How many conversations the files held that could be used."""
+        return self.new + self.changed + self.unchanged
+
+    @property
     def error(self) -> ChatmirrorError | None:
-        """What the exit code says: some of it could not be used."""
+        """What the exit code says: some of it could not be used, or there was nothing to use."""
         if not self.problems:
-            return None
+            return None if self.total else UsageError(_nothing_found(self.skipped))
         shown = "; ".join(self.problems[:WORST_SHOWN])
         more = f"; and {len(self.problems) - WORST_SHOWN:,} more" if len(self.problems) > WORST_SHOWN else ""
-        if not self.new + self.changed + self.unchanged:
+        if not self.total:
             return IncompleteError(f"Nothing of it could be imported: {shown}{more}")
         return IncompleteError(f"Some of it could not be imported, all the rest is stored: {shown}{more}")
+
+
+def _nothing_found(skipped: Sequence[str]) -> str:
+    named = f" ({'; '.join(skipped[:WORST_SHOWN])})" if skipped else ""
+    return (
+        f"Nothing was imported: there are no conversations in it{named}. What was stored before is unchanged; give the"
+        " export's ZIP, its unpacked folder or its conversations.json."
+    )
 
 
 def run_import(
@@ -95,12 +107,12 @@ def _take(writer: Writer, found: Found | Problem | Skipped, run_id: int, timing:
 
 
 def _store(writer: Writer, found: Found, run_id: int, timing: Timing, result: Imported) -> None:
-    conversation = normalize(PROVIDER, found.payload)
+    conversation = normalize(found.provider, found.payload)
     for name, count in (conversation.not_understood or {}).items():
         result.not_understood[name] = result.not_understood.get(name, 0) + count
     arrival = Arrival(
         conversation_id=conversation.id or invented_id(found.payload, conversation),
-        provider=PROVIDER,
+        provider=found.provider,
         payload=found.payload,
         body=found.raw,
         origin=found.origin,

@@ -15,7 +15,8 @@ from mirror.archive.encoding import encoding_of
 from mirror.archive.entries import Entry, file_entry, folder_entries, zip_entries
 from mirror.archive.items import MB, Found, Limits, Problem, Skipped, Unusable
 from mirror.archive.json_file import conversations_of_file
-from mirror.archive.names import JSON_SUFFIXES, Kind, clean, is_export, kind_of
+from mirror.archive.names import JSON_SUFFIXES, Kind, clean, is_export, is_upload, kind_of
+from mirror.archive.packing import other_archive
 from mirror.errors import UsageError
 
 if TYPE_CHECKING:
@@ -135,6 +136,8 @@ def _entries(path: Path, open_files: ExitStack, budget: zips.Budget, limits: Lim
     if not path.is_file():
         raise Unusable("is neither a file nor a folder")
     if _format_of(path) == "zip":
+        if is_upload(path.name):
+            return [file_entry(path, clean(path.name), path.name, "side")]
         opened = open_files.enter_context(zips.open_zip(path, limits))
         return _usable(zip_entries(opened, clean(path.name), budget, limits), "ZIP")
     kind: Kind = "side" if kind_of(path.name) == "side" else "json"
@@ -159,6 +162,8 @@ def _format_of(path: Path) -> Kind:
         head = file.read(_HEAD)
     if not head:
         raise Unusable("is empty")
+    if reason := other_archive(path.name, head):
+        raise Unusable(reason)
     if head.startswith(b"PK"):
         return "zip"
     skipped, _ = encoding_of(head)
@@ -167,6 +172,4 @@ def _format_of(path: Path) -> Kind:
         return "json"
     if text.startswith(b"<"):
         raise Unusable("is a web page, not JSON; import the export's ZIP or its conversations.json")
-    if head.startswith(b"\x1f\x8b"):
-        raise Unusable("is packed with gzip; unpack it first")
     raise Unusable("is neither JSON nor a ZIP")

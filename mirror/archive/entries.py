@@ -14,7 +14,8 @@ from typing import IO, TYPE_CHECKING
 
 from mirror.archive import zips
 from mirror.archive.items import Limits, Problem, Skipped, Unusable
-from mirror.archive.names import Kind, clean, kind_of, manifest_files, order
+from mirror.archive.names import Kind, clean, is_export, kind_of, manifest_files, order
+from mirror.archive.packing import unreadable_method
 
 if TYPE_CHECKING:
     import zipfile
@@ -106,7 +107,8 @@ def _note_of_member(info: zipfile.ZipInfo, source: str, kind: Kind, overlaps: se
         return Skipped(source, _LINK)
     if info.header_offset in overlaps:
         return Problem(source, _OVERLAP)
-    return Problem(source, _LOCKED) if zips.is_encrypted(info) else None
+    reason = _LOCKED if zips.is_encrypted(info) else unreadable_method(info)
+    return Problem(source, reason) if reason else None
 
 
 def _note(kind: type[Problem | Skipped], source: str, path: str, reason: str) -> Entry:
@@ -114,8 +116,30 @@ def _note(kind: type[Problem | Skipped], source: str, path: str, reason: str) ->
 
 
 def _in_order(entries: list[Entry], limits: Limits) -> list[Entry]:
-    missing = [note for entry in entries if entry.open for note in _missing_shards(entry, entries, limits)]
+    manifests = [entry for entry in _manifests(entries) if entry.open]
+    missing = [note for entry in manifests for note in _missing_shards(entry, entries, limits)]
     return sorted([*missing, *entries], key=lambda entry: order(entry.path))
+
+
+def _manifests(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Yield the manifests that list an export's files.
+
+    A current export holds more of them below its own folder (``sites/export_manifest.json``), in several forms, which
+    list no conversations (API notes §15.2.7). One that has files of conversations beside it is of an export of its own.
+    """
+    named = [entry for entry in entries if manifest_files(entry.path) is not None]
+    beside = {_folder(entry.path) for entry in entries if is_export(entry.path)}
+    own = beside | {_folder(entry.path) for entry in named}
+    for entry in named:
+        folder = _folder(entry.path)
+        if folder in beside or not any(other != folder and folder.startswith(other) for other in own):
+            yield entry
+
+
+def _folder(path: str) -> str:
+    """Return the folder of a path with a slash at its end, "" for the outermost."""
+    folder = path.rpartition("/")[0]
+    return f"{folder}/" if folder else ""
 
 
 def _missing_shards(manifest: Entry, entries: Iterable[Entry], limits: Limits) -> Iterator[Entry]:

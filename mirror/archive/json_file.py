@@ -20,7 +20,11 @@ from mirror.services import speaker_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from mirror.archive.recogniser import Recogniser
     from mirror.archive.shapes import ConversationText, Foreign
+
+
+_HOLLOW = "holds no messages"
 
 
 def conversations_of_file(
@@ -49,6 +53,7 @@ class FileContents:
         self._is_expected = is_expected
         self._is_export_file = is_export(source)
         self._held_back: list[Problem] = []
+        self._shells: list[Found] = []
         self._found = self._reported = self._unreported = self._list_rows = 0
         self._foreign: Counter[str] = Counter()
 
@@ -68,12 +73,17 @@ class FileContents:
         if found and self._found == 0:
             yield from self._report_held_back()
         self._found += len(found)
+        if found:
+            yield from self._shells
+            self._shells.clear()
         yield from found
         if not seen:
             yield from self._add_other(value)
 
     def close(self) -> Iterator[Problem | Skipped]:
         """Report what is known only at the file's end."""
+        for shell in self._shells:
+            yield from self._report(Problem(shell.source, _HOLLOW))
         # A Problem also where nothing was expected: exit 0 means that every conversation in the files is stored.
         readable = " and ".join(speaker_of(provider) for provider in shapes.RECOGNISERS)
         for service, count in self._foreign.items():
@@ -94,16 +104,34 @@ class FileContents:
         origin = one.recogniser.origin_of(one.payload, value.container, is_export_file=self._is_export_file)
         return Found(one.payload, one.raw, self._source + clean(value.at + one.at), origin, one.recogniser.provider)
 
-    def _add_other(self, value: JsonValue) -> Iterator[Problem]:
+    def _add_other(self, value: JsonValue) -> Iterator[Found | Problem]:
         payload, container = value.payload, value.container
-        if shapes.is_hollow(payload):
-            self._list_rows += container == "page"
-            hollow = Problem(self._source + clean(value.at), "holds no messages")
-            yield from self._hold_back(hollow) if container == "page" else self._report(hollow)
+        if recogniser := shapes.recogniser_of_hollow(payload):
+            yield from self._add_hollow(value, recogniser)
         elif container != "none" or not isinstance(payload, dict) or self._is_expected:
             kind = "null" if payload is None else f"a {_KINDS.get(type(payload), 'list')}"
             other = "an object that is no conversation" if isinstance(payload, dict) else f"{kind}, no conversation"
             yield from self._hold_back(Problem(self._source + clean(value.at), f"is {other}"))
+
+    def _add_hollow(self, value: JsonValue, recogniser: Recogniser) -> Iterator[Found | Problem]:
+        """Take a conversation without messages: an empty one of an export, the row of a list, or neither.
+
+        Exports hold some that have no ``mapping`` at all (API notes §15.2.7). In a file that is not called as an
+        export's they count where the same list holds conversations.
+        """
+        self._list_rows += value.container == "page"
+        if value.container == "page":
+            yield from self._hold_back(Problem(self._source + clean(value.at), _HOLLOW))
+        elif value.container == "list" and (self._is_export_file or self._found):
+            self._found += 1
+            yield self._shell(value, recogniser)
+        elif value.container == "list" and len(self._shells) < self._limits.problems:
+            self._shells.append(self._shell(value, recogniser))
+        else:
+            yield from self._report(Problem(self._source + clean(value.at), _HOLLOW))
+
+    def _shell(self, value: JsonValue, recogniser: Recogniser) -> Found:
+        return Found(value.payload, value.raw, self._source + clean(value.at), "export", recogniser.provider)
 
     def _add_fault(self, fault: Fault) -> Iterator[Problem]:
         if fault.ends_reading:

@@ -23,7 +23,7 @@ def kind_of(path: str) -> Kind | None:
     """Return how to treat a file in an archive; None: silently left out, as images and audio are."""
     pure = PurePosixPath(path.replace("\\", "/"))
     name = pure.name.lower()
-    if _is_mac_metadata(pure) or any(_is_asset(pure, files) for files in _export_files()):
+    if _is_mac_metadata(pure) or is_upload(path) or any(_is_asset(pure, files) for files in _export_files()):
         return None
     if any(name in files.without_conversations for files in _export_files()):
         return "side"
@@ -43,6 +43,11 @@ def _is_mac_metadata(path: PurePosixPath) -> bool:
 
 def _is_asset(path: PurePosixPath, files: ExportFiles) -> bool:
     return bool(files.assets.match(path.name)) or bool(files.asset_folders & set(path.parts[:-1]))
+
+
+def is_upload(path: str) -> bool:
+    """Return whether it is, or lies in, what a person uploaded: files that say nothing of conversations."""
+    return any(files.uploads.search(path.replace("\\", "/")) for files in _export_files())
 
 
 def is_export(source: str) -> bool:

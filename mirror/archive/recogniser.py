@@ -35,6 +35,7 @@ class ExportFiles:
 
     ``conversations``: files of conversations, by their whole name. ``without_conversations``: files that hold other
     things, in lower case. ``assets``, ``asset_folders``: what people uploaded, which may itself be JSON or a ZIP.
+    ``uploads``: found in a path at or below them, wherever an export keeps them together.
     ``manifest``: the file that lists the others; ``shards`` returns the files of conversations that one names, and
     raises ValueError where it is another kind of file.
     """
@@ -43,6 +44,7 @@ class ExportFiles:
     without_conversations: frozenset[str] = frozenset()
     assets: re.Pattern[str] = _NO_NAME
     asset_folders: frozenset[str] = frozenset()
+    uploads: re.Pattern[str] = _NO_NAME
     manifest: str | None = None
     shards: Callable[[bytes], list[str]] = _no_shards
 

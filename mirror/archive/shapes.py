@@ -47,9 +47,9 @@ def recogniser_of(value: object) -> Recogniser | None:
     return next((one for one in RECOGNISERS.values() if one.recognises(value) == "yes"), None)
 
 
-def is_hollow(value: object) -> bool:
-    """Return whether it describes a conversation and lacks the messages, as the row of a list does."""
-    return any(one.recognises(value) == "hollow" for one in RECOGNISERS.values())
+def recogniser_of_hollow(value: object) -> Recogniser | None:
+    """Return the recogniser for what describes a conversation and lacks the messages, as the row of a list does."""
+    return next((one for one in RECOGNISERS.values() if one.recognises(value) == "hollow"), None)
 
 
 def is_message(value: object) -> bool:

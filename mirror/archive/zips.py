@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from mirror.archive.items import MB, Limits, Unusable
+from mirror.archive.packing import SPLIT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +32,8 @@ READ_ERRORS = (
     ValueError,
 )
 _ENCRYPTED = 0x1
+_END = struct.Struct("<4sH16x")  # the end record: its mark and the number of this disk (APPNOTE.TXT 4.3.16)
+_ZIP64 = 0xFFFF  # in place of a number that stands elsewhere
 
 
 @dataclass(slots=True)
@@ -44,14 +48,31 @@ def open_zip(file: Path | IO[bytes], limits: Limits) -> zipfile.ZipFile:
     try:
         opened = zipfile.ZipFile(file)
     except zipfile.BadZipFile as error:
+        if "span multiple disks" in str(error):  # of a split ZIP64
+            raise Unusable(SPLIT) from error
         reason = "the list of files at its end is missing or damaged; it may have been cut off, download it again"
         raise Unusable(f"is not a complete ZIP: {reason}") from error
     except READ_ERRORS as error:
         raise Unusable(f"is not a ZIP that can be read ({error})") from error
+    if _is_last_part(opened):
+        opened.close()
+        raise Unusable(SPLIT)
     if len(opened.filelist) > limits.members:
         opened.close()
         raise Unusable(f"lists more than {limits.members:,} files")
     return opened
+
+
+def _is_last_part(opened: zipfile.ZipFile) -> bool:
+    """Return whether a ZIP is the last part of a split one, whose members lie in files that are not here.
+
+    zipfile opens it all the same, and would then call every member damaged.
+    """
+    if opened.fp is None:
+        return False
+    opened.fp.seek(-(_END.size + len(opened.comment)), 2)
+    mark, disk = _END.unpack(opened.fp.read(_END.size))
+    return bool(mark == b"PK\x05\x06" and 0 < disk < _ZIP64)
 
 
 def overlapping(opened: zipfile.ZipFile) -> set[int]:

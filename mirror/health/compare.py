@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mirror.errors import ChatmirrorError
     from mirror.normalize import Conversation
 
-PROVIDER = "chatgpt"
 MOST_NAMED = 20
 
 
@@ -64,7 +63,7 @@ def compare(conn: sqlite3.Connection, archives: Sequence[Path]) -> Comparison:
                 if isinstance(found, Problem):
                     result.problems.append(f"{found.source}: {found.reason}")
                 elif isinstance(found, Found):
-                    conversation = normalize(PROVIDER, found.payload)
+                    conversation = normalize(found.provider, found.payload)
                     _compare_one(
                         conn, conversation.id or invented_id(found.payload, conversation), conversation, result
                     )

@@ -15,6 +15,7 @@ def invented_id(payload: object, conversation: Conversation) -> str:
 
     Made of when it began and its first words, which a longer later copy of it shares.
     """
+    began = conversation.created_at if "created_at" in conversation.stated else None
     first = next((m.text for m in conversation.messages if m.text), None)
-    seed = json.dumps([conversation.created_at, first] if first else payload, sort_keys=True, default=str)
+    seed = json.dumps([began, first] if first else payload, sort_keys=True, default=str)
     return f"import-{hashlib.sha256(seed.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"

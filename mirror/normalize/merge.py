@@ -2,7 +2,8 @@
 
 A payload that is a whole tree proves that a message it lacks is gone. A flat payload holds the visible branch only and
 an export leaves things out, so neither proves anything. A message that is gone is kept, with the time it was first
-missed.
+missed. What comes from a file adds and never takes away: exports and captures can be poorer than what the service gave
+before (API notes §15.2.7), and nothing in them says so.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mirror.normalize.rows import Conversation, Message
+from mirror.normalize.rows import Attachment, Conversation, Message
 from mirror.normalize.tree import ancestors, last_model, positioned
 
 if TYPE_CHECKING:
@@ -23,11 +24,15 @@ _NULL_SAYS_NOTHING = ("account_id", "created_at", "updated_at")
 
 @dataclass(frozen=True, slots=True)
 class ParsedPayload:
-    """One payload's rows, when it was read (ISO time), and whether what it lacks is thereby gone."""
+    """One payload's rows, when it was read (ISO time), and whether what it lacks is thereby gone.
+
+    ``is_import``: it is from a file, an export or a capture.
+    """
 
     conversation: Conversation
     seen_at: str | None
     proves_absence: bool
+    is_import: bool = False
 
 
 def merge(payloads: Sequence[ParsedPayload]) -> Conversation:
@@ -62,7 +67,9 @@ def _newest_stated(newest_first: Sequence[Conversation], name: str) -> Any:
 
 
 def _newest_not_null(newest_first: Sequence[Conversation], name: str) -> Any:
-    return next((getattr(c, name) for c in newest_first if getattr(c, name) is not None), None)
+    """Return the newest value that a payload states, else the newest that one only implies."""
+    given = [c for c in newest_first if getattr(c, name) is not None]
+    return next((getattr(c, name) for c in [*(c for c in given if name in c.stated), *given]), None)
 
 
 def _highest_counts(conversations: Sequence[Conversation]) -> dict[str, int]:
@@ -76,20 +83,23 @@ def _highest_counts(conversations: Sequence[Conversation]) -> dict[str, int]:
 
 def _merged_parents(payloads: Sequence[ParsedPayload]) -> dict[str, str | None]:
     parents: dict[str, str | None] = {}
+    certain: set[str] = set()  # nodes whose place a whole tree of the service tells
     for payload in payloads:
         newer = payload.conversation.parents or {}
         if payload.proves_absence:
             parents.update(newer)
+            certain.update(newer)
         else:
-            _add_flatter(parents, newer)
+            _add_flatter(parents, newer, certain if payload.is_import else set())
     return parents
 
 
-def _add_flatter(parents: dict[str, str | None], newer: dict[str, str | None]) -> None:
-    """Add a payload that may leave nodes out; what an older tree has in more detail is kept."""
+def _add_flatter(parents: dict[str, str | None], newer: dict[str, str | None], certain: set[str]) -> None:
+    """Add a payload that may leave nodes out; older detail and the place of ``certain`` nodes are kept."""
     parents.update({node: parent for node, parent in newer.items() if node not in parents})
+    movable = [(node, parent) for node, parent in newer.items() if node not in certain]
     # A node that moves changes the ancestors of those below it, so the rest is compared again until all agree.
-    while moved := {node: parent for node, parent in newer.items() if not _agrees(parents, node, parent)}:
+    while moved := {node: parent for node, parent in movable if not _agrees(parents, node, parent)}:
         parents.update(moved)
 
 
@@ -107,7 +117,10 @@ def _merged_messages(payloads: Sequence[ParsedPayload]) -> dict[str, Message]:
         held = {row.id for row in payload.conversation.messages}
         emptied = [node for node in payload.conversation.parents or {} if node not in held and node in merged]
         for row in payload.conversation.messages:
-            merged[row.id] = _newer(merged.get(row.id), row, payload.seen_at)
+            old = merged.get(row.id)
+            merged[row.id] = _added(old, row) if payload.is_import and old else _newer(old, row, payload.seen_at)
+        if payload.is_import:
+            continue
         gone = [node for node in merged if node not in held] if payload.proves_absence else emptied
         for node in gone:
             if merged[node].removed_at is None and payload.seen_at is not None:
@@ -129,3 +142,56 @@ def _newer(old: Message | None, new: Message, seen_at: str | None) -> Message:
         attachments=old.attachments,
         removed_at=old.removed_at or seen_at,
     )
+
+
+# What a poorer copy leaves out of a message; its place in the tree and its removal are decided elsewhere.
+_DETAILS = ("role", "content_type", "author", "recipient", "channel", "model", "created_at", "updated_at", "status")
+
+
+def holds_as_much(copy: Message, other: Message) -> bool:
+    """Whether a copy of a message lacks nothing that another one has: words, pages, files, and what is said of it."""
+    return (
+        len(copy.text.strip()) >= len(other.text.strip())
+        and _pages(copy) >= _pages(other)
+        and _files(copy) >= _files(other)
+        and all(getattr(copy, name) is not None or getattr(other, name) is None for name in _DETAILS)
+    )
+
+
+def _pages(row: Message) -> set[str]:
+    return {link.url for link in row.links}
+
+
+def _files(row: Message) -> set[tuple[str | None, str | None]]:
+    return {_file_key(file) for file in row.attachments}
+
+
+def _file_key(file: Attachment) -> tuple[str | None, str | None]:
+    return file.id, None if file.id else file.name
+
+
+def _added(old: Message, new: Message) -> Message:
+    """Return a message with what a file's copy adds to it; the copy itself where it has at least as much."""
+    if holds_as_much(new, old):
+        return _with_what_it_is(new, old) if old.text.strip() else new
+    base = replace(old, text=new.text, is_lossy=new.is_lossy) if _says_more(new, old) else old
+    details = {name: getattr(new, name) for name in _DETAILS if getattr(old, name) is None}
+    return replace(
+        base,
+        **details,
+        links=(*old.links, *(link for link in new.links if link.url not in _pages(old))),
+        attachments=(*old.attachments, *(file for file in new.attachments if _file_key(file) not in _files(old))),
+        removed_at=None if new.text.strip() else old.removed_at,
+    )
+
+
+def _with_what_it_is(new: Message, old: Message) -> Message:
+    """Return a file's copy as what the older one is: a copy without metadata looks like shown text."""
+    kind = old.kind if new.kind in {"text", "other"} and old.kind != "other" else new.kind
+    # A model that an export does not name is read from the conversation, which may have had another one since.
+    return replace(new, kind=kind, is_hidden=old.is_hidden or new.is_hidden, model=old.model or new.model)
+
+
+def _says_more(new: Message, old: Message) -> bool:
+    """Whether a copy has more words, and no fewer pages: one without its sources shows marks in the place of links."""
+    return len(new.text.strip()) > len(old.text.strip()) and _pages(new) >= _pages(old)

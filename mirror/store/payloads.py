@@ -114,10 +114,11 @@ def owner_of(conn: sqlite3.Connection, sha256: str) -> str | None:
     return row["conversation_id"] if row else None
 
 
-def newest_import(conn: sqlite3.Connection, conversation_id: str) -> int | None:
-    """Return the time of a conversation's newest imported version, microseconds; None where none was imported."""
+def newest_whole_import(conn: sqlite3.Connection, conversation_id: str) -> int | None:
+    """Return the time of a conversation's newest imported version that by its shape is whole, microseconds, or None."""
     row = conn.execute(
-        "SELECT max(payload_us) AS newest FROM _payloads WHERE conversation_id = ? AND origin IN ('export', 'capture')",
+        "SELECT max(payload_us) AS newest FROM _payloads"
+        " WHERE conversation_id = ? AND origin IN ('export', 'capture') AND incomplete_reason IS NULL",
         (conversation_id,),
     ).fetchone()
     newest: int | None = row["newest"]

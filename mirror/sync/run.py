@@ -237,7 +237,7 @@ class Sync:
     def _is_import_current(self, conn: sqlite3.Connection, row: Listed) -> bool:
         if not self.source.trusts_imports:
             return False
-        return plan.is_import_current(payloads.newest_import(conn, row.conversation_id), row.list_us)
+        return plan.is_import_current(payloads.newest_whole_import(conn, row.conversation_id), row.list_us)
 
     # -- conversations
 

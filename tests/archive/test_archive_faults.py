@@ -44,7 +44,6 @@ BROKEN = {
     "a text": b'"}],[{"',
     "a word": b"undefined",
     "a foreign object": b'{"a": 1}',
-    "a conversation without messages": b'{"id": "x", "title": "T", "create_time": 1, "update_time": 2}',
 }
 # Damage after which nobody can know where the next value begins.
 UNPAIRED = {
@@ -104,10 +103,14 @@ def test_damage_in_an_object_of_conversations(tmp_path: Path) -> None:
     assert [problem.reason[:33] for problem in contents.problems] == ["is damaged in :conversations[1]: "]
 
 
-def test_a_payload_without_messages_is_named_as_such(tmp_path: Path) -> None:
-    """It says what is missing."""
-    contents = Contents(save(tmp_path / "conversations.json", array(BROKEN["a conversation without messages"])))
-    assert [problem.reason for problem in contents.problems] == ["holds no messages"]
+SHELL = b'{"id": "x", "title": "T", "create_time": 1, "update_time": 2}'
+
+
+def test_a_conversation_without_messages_counts_in_an_export_and_is_named_elsewhere(tmp_path: Path) -> None:
+    """Exports hold some without a mapping; a list of nothing else, in a file of any name, is no export."""
+    assert Contents(save(tmp_path / "conversations.json", array(SHELL))).titles == ["T"]
+    alone = Contents(save(tmp_path / "rows.json", array(SHELL)))
+    assert (alone.titles, [problem.reason for problem in alone.problems]) == ([], ["holds no messages"])
 
 
 def test_a_cut_file_gives_what_comes_before_the_cut(tmp_path: Path) -> None:

@@ -222,11 +222,14 @@ def test_zips_in_a_zip(tmp_path: Path) -> None:
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w") as opened:
         opened.writestr("conversations.json", json.dumps(TWO))
-    names = {"User Online Activity/Conversations__1.zip": inner.getvalue(), "Files__1.zip": inner.getvalue()[:-9]}
+    names = {
+        "User Online Activity/Conversations__1.zip": inner.getvalue(),
+        "Conversations__2.zip": inner.getvalue()[:-9],
+    }
     contents = Contents(zipped(tmp_path / "portal.zip", names))
     assert contents.titles == ["Title 1", "Title 2"]
     assert contents.sources[0] == "portal.zip/User Online Activity/Conversations__1.zip/conversations.json[0]"
-    assert [item.source for item in contents.problems] == ["portal.zip/Files__1.zip"]
+    assert [item.source for item in contents.problems] == ["portal.zip/Conversations__2.zip"]
 
 
 @pytest.mark.parametrize("name", ["export.zip", "conversations.json", "folder"])

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from mirror.normalize import ParsedPayload, merge, normalize
-
-if TYPE_CHECKING:
-    from mirror.normalize import Conversation
+from mirror.normalize import Attachment, Conversation, Link, Message, ParsedPayload, merge, normalize
 
 Json = dict[str, Any]
 
@@ -152,3 +149,68 @@ def test_a_tree_with_a_cycle_is_merged_all_the_same() -> None:
     ]
     merged = merge([version(circle), version({"messages": said}, DAY2, whole=False)])
     assert {m.id for m in merged.messages} == {"a", "b", "c", "x"}
+
+
+LINKS = (Link("https://a.example", "A"), Link("https://b.example", "B", "search"))
+FILE = Attachment("file-1", "a.pdf")
+RICH = Message(
+    "a", None, "assistant", "text", "text", "See [A](https://a.example).", recipient="all", model="gpt-5",
+    status="finished_successfully", links=LINKS, attachments=(FILE,)
+)  # fmt: skip
+POOR = Message("a", None, "assistant", "text", "text", "See .")
+
+
+def copy_of(*rows: Message, is_import: bool, seen_at: str = DAY1) -> ParsedPayload:
+    """One reading of a conversation without any structure."""
+    held = Conversation("c", "T", None, None, None, messages=rows, parents=dict.fromkeys(row.id for row in rows))
+    return ParsedPayload(held, seen_at, proves_absence=not is_import, is_import=is_import)
+
+
+@pytest.mark.parametrize(
+    ("new", "expected"),
+    [
+        pytest.param(POOR, RICH, id="poorer in all"),
+        pytest.param(replace(RICH, links=()), RICH, id="without its pages"),
+        pytest.param(replace(RICH, attachments=()), RICH, id="without its file"),
+        pytest.param(replace(RICH, model=None, recipient=None), RICH, id="without its model"),
+        pytest.param(replace(RICH, text="", links=(), attachments=()), RICH, id="emptied"),
+        pytest.param(replace(RICH, kind="other"), RICH, id="of no known kind"),
+        pytest.param(replace(RICH, text=RICH.text + " More."), replace(RICH, text=RICH.text + " More."), id="longer"),
+        pytest.param(
+            replace(POOR, text="See turn0search1 and turn0search2 of the pages."), RICH, id="longer, without its pages"
+        ),
+        pytest.param(
+            replace(POOR, text="Short", channel="final", links=(Link("https://c.example"),)),
+            replace(RICH, channel="final", links=(*LINKS, Link("https://c.example"))),
+            id="poorer, with news",
+        ),
+    ],
+)
+def test_a_files_copy_adds_and_never_takes_away(new: Message, expected: Message) -> None:
+    """Whatever an export or a capture leaves out of a message, what was known of it stays."""
+    for is_old_import in (True, False):
+        first = copy_of(RICH, is_import=is_old_import)
+        (merged,) = merge([first, copy_of(new, is_import=True, seen_at=DAY2)]).messages
+        assert replace(merged, position=None, is_hidden=False) == expected
+
+
+def test_what_the_service_gives_later_replaces_a_files_copy() -> None:
+    """A live reading wins, as it does over an older live one."""
+    (merged,) = merge([copy_of(RICH, is_import=True), copy_of(POOR, is_import=False, seen_at=DAY2)]).messages
+    assert replace(merged, position=None) == POOR
+
+
+def test_a_file_marks_no_message_as_gone_and_moves_none() -> None:
+    """A later file without a message, with an emptied one, or with other parents leaves the service's tree as it is."""
+    tree = payload({"r": None, "a": "1", "tool": "call", "b": "2"})
+    poor = payload({"r": None, "b": "2", "a": None}, leaf="b")
+    merged = merge([version(tree), ParsedPayload(normalize("chatgpt", poor), DAY2, False, is_import=True)])
+    assert rows(merged) == {"a": ("1", 1, None), "tool": ("call", 2, None), "b": ("2", 3, None)}
+    assert merged.parents == {"r": None, "a": "r", "tool": "a", "b": "tool"}
+
+
+def test_a_hidden_thought_stays_hidden_when_a_file_lost_that_it_is_one() -> None:
+    """A copy without metadata looks like shown text."""
+    thought = replace(RICH, kind="reasoning", is_hidden=True)
+    (merged,) = merge([copy_of(thought, is_import=False), copy_of(RICH, is_import=True, seen_at=DAY2)]).messages
+    assert (merged.kind, merged.is_hidden) == ("reasoning", True)

@@ -10,7 +10,13 @@ from mirror.normalize.chatgpt import wholeness
 
 
 def node(key: str, parent: str | None, **more: Any) -> dict[str, Any]:
-    message = {"id": key, "author": {"role": "user"}, "status": "finished_successfully", "recipient": "all"}
+    message: dict[str, Any] = {
+        "id": key,
+        "author": {"role": "user"},
+        "status": "finished_successfully",
+        "recipient": "all",
+    }
+    message["metadata"] = {}
     return {key: {"id": key, "parent": parent, "children": [], "message": message} | more}
 
 
@@ -33,6 +39,12 @@ POOR = {"a": {"id": "a", "parent": None, "message": POOR_MESSAGE}}
             wholeness.POOR,
             id="children, but messages without their fate",
         ),
+        pytest.param(
+            {"mapping": {"root": TREE["root"], **node("a", "root", message={"status": "x"})}, "current_node": "a"},
+            wholeness.POOR,
+            id="children and fate, but a message without its metadata",
+        ),
+        pytest.param({"mapping": {"r": {"children": []}}}, wholeness.NO_MESSAGES, id="a root and nothing else"),
         pytest.param({"mapping": node("b", "a"), "current_node": "b"}, wholeness.CUT, id="its beginning cut off"),
         pytest.param({"mapping": TREE, "current_node": "z"}, wholeness.NO_LEAF, id="its end cut off"),
         pytest.param({"messages": [{"id": "a"}]}, wholeness.BRANCH, id="a flat answer"),

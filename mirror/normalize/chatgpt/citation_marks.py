@@ -30,6 +30,8 @@ _MARK = re.compile(
     f"|(?P<partial>{_KINDS}?(?:\ue202[^\ue200\ue201\n]*\ue201|(?:{_FIELD})+))"
 )  # fmt: skip
 LEGACY = re.compile("\u3010(?P<ref>[\\w:]{1,40})\u2020(?P<label>[^\u3010\u3011\n]*)\u3011")
+# A newer mark that lost its private-use characters, as copies made by some tools have it: ``citeturn0search5``.
+PLAIN = re.compile(r"(?<!\w)(?:file)?cite(?:turn\d+[a-z_]+\d+)+(?!\w)")
 _SOURCE_REF = re.compile(r"turn\d+[a-zA-Z_]+?\d+")
 # Line numbers in a file, or a technical word such as ``v1``.
 _LINES = re.compile(r"L?\d+(?:-L?\d+)?|[a-z_]{1,20}\d+")
@@ -69,6 +71,11 @@ def without_marks(text: str) -> str:
 def source_refs(mark: Mark) -> list[str]:
     """Return the sources that a mark names, such as ``turn0search1``."""
     return [ref for field in mark.fields for ref in _SOURCE_REF.findall(field)]
+
+
+def source_refs_in(text: str) -> list[str]:
+    """Return the sources that a text of nothing but references names."""
+    return _SOURCE_REF.findall(text)
 
 
 def addresses(mark: Mark) -> list[str]:

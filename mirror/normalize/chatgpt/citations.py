@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mirror.normalize.chatgpt.citation_marks import (
     LEGACY,
     LOOKALIKES,
+    PLAIN,
     Mark,
     addresses,
     legacy_words,
     linked,
     marks,
     source_refs,
+    source_refs_in,
     without_marks,
     words,
 )
@@ -44,7 +46,8 @@ _CLOSED = re.compile("\ue200[^\ue200\ue201]*\ue201")
 # Text that is a mark for a reference and nothing else, so that a link may replace it.
 _LIKE_A_MARK = re.compile(
     "\u3010[^\u3010\u3011]*\u2020[^\u3010\u3011]*\u3011"
-    r"|\[\^?\d+\^?\]|:contentReference\[[^\]]*\](?:\{[^}]*\})?|(?:turn\d+[a-z_]+\d+\s*)+",
+    r"|\[\^?\d+\^?\]|:contentReference\[[^\]]*\](?:\{[^}]*\})?|(?:(?:file)?cite|navlist|i)?(?:turn\d+[a-z_]+\d+\s*)+"
+    r"|(?:entity|products?|image_group|video|url)(?:\[[^\n]*\]|\{[^\n]*\})",
 )  # fmt: skip
 # Marks of 2023 and 2024 for the service's own page; they name nothing that a payload holds.
 _OAICITE = re.compile(r":contentReference\[oaicite:\d+\](?:\{[^}\n]*\})?|\u3010oaicite:\d+\u3011")
@@ -82,6 +85,8 @@ def resolve_citations(text: str, metadata: dict[str, Any], *, legacy: bool) -> C
     if legacy:
         spans += _legacy_spans(text, cited)
     spans += _mark_spans(text, metadata, cited, spans)
+    if legacy:
+        spans += _plain_spans(text, metadata, spans)
     # A record without a mark still names a page that the answer is based on.
     unplaced_pages += [page for record in as_dicts(metadata.get("citations")) for page in _citation_shown(record)[1]]
     shown, found = _put_together(text, spans)
@@ -236,6 +241,20 @@ def _mark_spans(
             spans.append(_Span(mark.start, mark.end, same.shown, same.links))
         else:
             spans.append(_own_span(mark, sources, by_start.get(mark.start, {})))
+    return spans
+
+
+def _plain_spans(text: str, metadata: dict[str, Any], other: list[_Span]) -> list[_Span]:
+    """Return spans for marks of which a tool dropped the private-use characters, where no reference explains them."""
+    if not (found := list(PLAIN.finditer(text))):
+        return []
+    covered = {span.start for span in other}
+    sources = _sources(metadata)
+    spans = []
+    for mark in found:
+        if mark.start() not in covered and not _is_quoted(text, *mark.span()):
+            links = unique(sources.get(ref) for ref in source_refs_in(mark[0]))
+            spans.append(_Span(mark.start(), mark.end(), linked(links), links))
     return spans
 
 

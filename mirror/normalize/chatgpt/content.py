@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mirror.normalize.chatgpt import tools
+from mirror.normalize.chatgpt import tools, writing_blocks
 from mirror.normalize.chatgpt.citations import CitedText, resolve_citations
 from mirror.normalize.chatgpt.links import link, markdown, page, title_of, unique
 from mirror.normalize.chatgpt.message_draft import MessageDraft, file_id_of
@@ -41,10 +41,14 @@ def read_content(message: dict[str, Any], role: str | None, recipient: str | Non
     if not draft.has_text() and (substitute := _text_in_metadata(stated, draft.kind, metadata)):
         draft.pieces = []
         draft.add_new_texts(substitute)
-    report = tools.research_report(metadata)
+    state = tools.widget_state(metadata)
+    if role == "tool" and (said := tools.widget_state_in("\n".join(draft.pieces))) is not None:
+        state, draft.pieces = said, []
+    report = tools.research_report(state)
     if report is None:
-        draft.add_new_texts(prose_strings(tools.widget_state(metadata)))
-    cited = resolve_citations(_draft_text(draft), metadata, legacy=role == "assistant")
+        draft.add_new_texts(prose_strings(state))
+    text = writing_blocks.without_fences(_draft_text(draft)) if role == "assistant" else _draft_text(draft)
+    cited = resolve_citations(text, metadata, legacy=role == "assistant")
     cited = _with_report(cited, report, draft)
     lines = [*_attachment_lines(metadata, draft), *_branch_lines(metadata)]
     text = "\n".join([*([cited.text] if cited.text.strip() or not lines else []), *lines])

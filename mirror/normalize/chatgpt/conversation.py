@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mirror.normalize.chatgpt import wholeness
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mirror.normalize.chatgpt.nodes import Nodes
 
 # Raise it when some payload gives other rows than before: mirrors then know that `chatmirror rebuild` changes them.
-VERSION = 1
+VERSION = 2
 # Column -> the payload's keys for it. A column is "stated" where one of its keys is there, even if it is null.
 STATED_BY: dict[str, tuple[str, ...]] = {
     "title": ("title",),
@@ -38,6 +39,7 @@ STATED_BY: dict[str, tuple[str, ...]] = {
 }
 # What a row of a conversation list states as well; a change in nothing else leaves the messages as they are.
 _LISTING_KEYS = frozenset({"title", "update_time", "is_archived", "is_starred", "gizmo_id", "conversation_template_id"})
+_ANY_MODEL = "auto"  # the service chose a model for each answer: this names none
 _PROJECT = "g-p-"
 _GPT = "g-"
 # Values of async_status while an answer is written: streaming, and three of voice mode (API notes §3.8).
@@ -51,13 +53,15 @@ def from_payload(payload: object) -> Conversation:
     parents = {node.id: node.parent for node in nodes.by_id.values()}
     current = nodes.id_of(record.get("current_node"))
     rows, not_understood = _rows(nodes)
+    rows = _with_default_model(rows, plain(record.get("default_model_slug")))
+    first, last = _first_and_last(rows)
     rows, branch = positioned(rows, parents, current)
     project_id, gpt_id = _gizmo(record)
     return Conversation(
         id=conversation_id(record),
         title=_title(record.get("title")),
-        created_at=iso_time(record.get("create_time")),
-        updated_at=iso_time(record.get("update_time")),
+        created_at=iso_time(record.get("create_time")) or first,
+        updated_at=iso_time(record.get("update_time")) or last,
         current_node_id=current,
         account_id=plain(record.get("workspace_id")),
         project_id=project_id,
@@ -106,6 +110,19 @@ def _rows(nodes: Nodes) -> tuple[tuple[Message, ...], dict[str, int]]:
         for name in names:
             not_understood[name] = not_understood.get(name, 0) + 1
     return tuple(rows), not_understood
+
+
+def _with_default_model(rows: tuple[Message, ...], model: str | None) -> tuple[Message, ...]:
+    """Return the rows in which an answer that names no model has the conversation's (API notes §15.2.6)."""
+    if model in {None, _ANY_MODEL}:
+        return rows
+    return tuple(replace(row, model=model) if row.role == "assistant" and not row.model else row for row in rows)
+
+
+def _first_and_last(rows: tuple[Message, ...]) -> tuple[str | None, str | None]:
+    """Return when the first and the last message were written, for a payload that states no times at its top."""
+    times = [row.created_at for row in rows if row.created_at]
+    return min(times, default=None), max(times, default=None)
 
 
 def _title(value: object) -> str | None:

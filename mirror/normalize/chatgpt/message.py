@@ -105,6 +105,8 @@ def _is_hidden(raw: dict[str, Any], role: str | None, recipient: str | None, kin
     """Return whether the service's own pages leave a message out (API notes §4, "Default hidden")."""
     metadata = as_dict(raw.get("metadata"))
     weight = raw.get("weight")
+    if role == "tool" and "report" in draft.traits:
+        return False  # the page shows it in a widget, whose message can be marked as hidden
     if metadata.get("is_visually_hidden_from_conversation") is True or kind in _HIDDEN_KINDS:
         return True
     if isinstance(weight, int | float) and weight == 0:
@@ -116,5 +118,5 @@ def _is_hidden(raw: dict[str, Any], role: str | None, recipient: str | None, kin
     if role == "assistant":
         return kind != "canvas" and recipient not in _EVERYONE
     if role == "tool":
-        return kind != "image" and not {"report", "chart"} & draft.traits
+        return kind != "image" and "chart" not in draft.traits
     return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from mirror.values import as_dict, as_id, as_list, plain
+from mirror.values import as_dict, as_id, as_list, epoch_us, plain
 
 _MESSAGE_KEYS = frozenset({"content", "author", "role", "text", "parts"})
 
@@ -126,6 +126,40 @@ def _find_parents(nodes: Nodes) -> None:
                 listed.setdefault(name, node.id)
     for node in nodes.by_id.values():
         node.parent = _parent(node, nodes, listed.get(node.id))
+    _join_dangling(nodes)
+
+
+def _join_dangling(nodes: Nodes) -> None:
+    """Let a message whose parent is missing follow the message before it, by time where all messages have one.
+
+    Exports since June 2026 leave tool turns out, so that an answer's parent is no node (API notes §15.2.7). The first
+    message keeps the name of its parent: another payload may hold it.
+    """
+    ordered = _in_time([node for node in nodes.by_id.values() if node.message is not None])
+    tops: dict[str, str] = {}
+    for n, node in enumerate(ordered):
+        if node.parent is not None and node.parent not in nodes.by_id:
+            before = (ordered[k].id for k in range(n - 1, -1, -1))
+            # What is below the node itself would close a circle.
+            node.parent = next((name for name in before if _top(name, nodes, tops) != node.id), node.parent)
+
+
+def _top(name: str, nodes: Nodes, tops: dict[str, str]) -> str:
+    """Return the outermost node above one; ``tops`` shortens the way for the next search."""
+    passed: dict[str, None] = {}
+    while name not in passed:
+        passed[name] = None
+        above = tops.get(name, nodes.by_id[name].parent)
+        if above is None or above not in nodes.by_id:
+            break
+        name = above
+    tops.update({one: name for one in passed if one != name})
+    return name
+
+
+def _in_time(nodes: list[Node]) -> list[Node]:
+    times = {node.id: epoch_us(as_dict(node.message).get("create_time")) for node in nodes}
+    return nodes if None in times.values() else sorted(nodes, key=lambda node: times[node.id] or 0)
 
 
 def _parent(node: Node, nodes: Nodes, lister: str | None) -> str | None:

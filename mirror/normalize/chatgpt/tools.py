@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+("?)|[{}\[\]]', re.DOTALL)
 # A \u escape of which not all four digits were written.
 _HALF_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{0,3}$")
+_STATE_TOLD = "The latest state of the widget is:"
 _REPORTS = ("report_message", "report", "report_markdown", "final_report")
 
 
@@ -134,12 +135,18 @@ def widget_state(metadata: dict[str, Any]) -> Any:
     return parsed_or_none(state) if isinstance(state, str) else state
 
 
-def research_report(metadata: dict[str, Any]) -> dict[str, Any] | None:
+def widget_state_in(text: str) -> Any:
+    """Return the state of a widget that a tool wrote as its text (API notes §15.2.7); None where it did not."""
+    before, told, state = text.partition(_STATE_TOLD)
+    return parsed_or_none(state.strip()) if told and not before.strip() else None
+
+
+def research_report(state: Any) -> dict[str, Any] | None:
     """Return a deep research report as a message of its own, or None (API notes §4.3).
 
-    It is part of a tool's widget state, a JSON string, as ``report_message``; a plain string counts as its text.
+    It is part of a widget's state as ``report_message``; a plain string counts as its text.
     """
-    for _, record in dicts_in(widget_state(metadata)):
+    for _, record in dicts_in(state):
         for key in _REPORTS:
             found = record.get(key)
             if isinstance(found, str) and found.strip():

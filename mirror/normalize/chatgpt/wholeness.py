@@ -36,6 +36,8 @@ def incomplete_reason(payload: Mapping[str, Any]) -> str | None:
         return CUT
     if _is_dangling(payload.get("current_node"), nodes):
         return NO_LEAF
+    if "current_node" not in payload and not any(as_dict(node.get("message")) for node in nodes.values()):
+        return NO_MESSAGES
     return POOR if _is_poor(nodes) else None
 
 
@@ -44,11 +46,13 @@ def _is_dangling(name: Any, nodes: Mapping[str, Any]) -> bool:
 
 
 def _is_poor(nodes: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Return whether a tree keeps the words only.
+    """Return whether a tree keeps little but the words.
 
-    Then no node lists its children, or no message has a status or a recipient.
+    Then no node lists its children, no message has a status or a recipient, or some have lost their metadata. The 181
+    whole conversations of 2023 to early 2026 that are published have metadata on every message.
     """
     messages = [message for node in nodes.values() if (message := as_dict(node.get("message")))]
     knows_children = any("children" in node for node in nodes.values())
     knows_fate = any("status" in message or "recipient" in message for message in messages)
-    return not knows_children or (bool(messages) and not knows_fate)
+    lost_metadata = any("metadata" not in message for message in messages)
+    return not knows_children or (bool(messages) and not knows_fate) or lost_metadata
