@@ -8,7 +8,7 @@ import pytest
 
 from mirror.health.freshness import expiry_warning, lines, verdict
 from mirror.source import Listed
-from mirror.store.status import Status
+from mirror.store.status import ServiceStatus, Status
 from mirror.store.tracking import Tracked
 from mirror.timing import iso
 
@@ -28,9 +28,20 @@ def run_row(
     }
 
 
-def state(last: dict[str, Any] | None, success: dict[str, Any] | None, **columns: Any) -> Status:
-    empty = {"conversations": 3, "messages": 9, "deleted": 0, "missing": 0, "pending": [], "scopes": [], "pace": 0}
-    return Status(**{**empty, "last_run": last, "last_success": success, "session_expires": None, **columns})
+def state(
+    last: dict[str, Any] | None, success: dict[str, Any] | None, pending: list[Tracked] | None = None, pace: int = 0
+) -> Status:
+    service = ServiceStatus(
+        provider="chatgpt",
+        last_run=last,
+        last_success=success,
+        alarm=None,
+        pending=pending or [],
+        scopes=[],
+        session_expires=None,
+        pace=pace,
+    )
+    return Status(conversations=3, messages=9, deleted=0, missing=0, incomplete=[], services=[service])
 
 
 SUCCESS = run_row(1, 5, "current", 0)

@@ -19,21 +19,28 @@ if TYPE_CHECKING:
 
     from datasette import Response  # type: ignore[import-untyped] # it has no types
 
+    from mirror.store.status import IncompleteConversation
+
 SECONDS = 20.0  # by judgement: a reader waits no longer for a page
-NEWEST, CHANGES = 12, 25  # conversations listed; by judgement: both lists fit one screen
+# Conversations listed; by judgement: the lists fit one screen, and each leads to the table with all of them.
+NEWEST, CHANGES, INCOMPLETE = 12, 25, 10
 TABLES = (*access.CHAT_TABLES, "sync_runs", "changes")
 
 
 @dataclass(frozen=True, slots=True)
 class HomePage:
-    """All that the page shows. ``warning``: why the mirror is not current, empty where it is.
+    """All that the page shows.
 
-    ``service``: the name of the service, or the names of several.
+    ``warning``: why the mirror is not current, empty where it is. ``is_calm``: because it was imported and never
+    synced, which is no failure. ``service``: the name of the service, or the names of several. ``incomplete``: the
+    first of the conversations that are stored only in part.
     """
 
     status: status.Status
     status_lines: list[str]
     warning: str
+    is_calm: bool
+    incomplete: list[IncompleteConversation]
     service: str
     totals: overview.OverviewTotals
     newest: list[overview.ConversationSummary]
@@ -66,6 +73,8 @@ def load_home_page(conn: sqlite3.Connection, counts: MonthlyCounts, now: float) 
         status=current,
         status_lines=list(freshness.lines(current, now)),
         warning=verdict.message if verdict else "",
+        is_calm=freshness.is_only_unsynced(current, now),
+        incomplete=current.incomplete[:INCOMPLETE],
         service=" or ".join(names.values()),
         totals=overview.totals(conn),
         newest=overview.newest_conversations(conn, NEWEST),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mirror.errors import IncompleteError, NotFreshError, ServiceError
+from mirror.errors import SEVERITY, IncompleteError, NotFreshError, ServiceError
+from mirror.fold import BRANCH_ONLY
+from mirror.services import speaker_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from mirror.errors import ChatmirrorError
-    from mirror.store.status import Status
+    from mirror.store.status import IncompleteConversation, ServiceStatus, Status
 
 # A nightly job that starts up to 12 hours late once is no reason for an alarm; one that left out a night is. Smaller:
 # false alarms after each late run. Larger: an expired login is noticed a day later.
@@ -22,34 +25,31 @@ STALE_HOURS = 36.0
 CLOCK_DRIFT = 3600.0
 # A login lasts about 90 days (API notes §1.1). Earlier: weeks of warnings in cron's mail. Later: none is read in time.
 EXPIRY_DAYS = 7.0
-MOST_NAMED = 10  # pending conversations that are listed by name: a screenful; all of them are in SQL
+MOST_NAMED = 10  # pending or incomplete conversations listed by name: a screenful; all of them are in SQL
 _DAY = 86_400.0
 
 
 def lines(status: Status, now: float) -> Iterator[str]:
     """Yield the lines to print; what the verdict says of the last run is not said again."""
-    yield f"{status.conversations:,} conversations, {status.messages:,} messages" + _kept(status)
-    yield from _runs(status, now)
-    yield from _pending(status)
-    for scope in status.scopes:
-        listed = "?" if scope.listed is None else f"{scope.listed:,}"
-        at = f", listed {_when(scope.read_to_end_at, now)}" if scope.read_to_end_at else ""
-        stored = "" if scope.stored is None else f", {scope.stored:,} stored"
-        yield f"{scope.account:<13} {scope.scope}: {listed} listed{stored}{at}"
-    if status.session_expires:
-        warning = expiry_warning(status.session_expires, now)
-        yield f"login expires {status.session_expires[:10]}" + (f". {warning}" if warning else "")
+    yield f"{_conversations(status.conversations)}, {status.messages:,} messages" + _kept(status)
+    for service in status.services:
+        if len(status.services) > 1:
+            yield speaker_of(service.provider)
+        yield from _runs(status, service, now)
+        yield from _pending(service)
+        yield from _incomplete(status, service)
+        yield from _lists(service, now)
 
 
-def _runs(status: Status, now: float) -> Iterator[str]:
-    last, success = status.last_run, status.last_success
+def _runs(status: Status, service: ServiceStatus, now: float) -> Iterator[str]:
+    last, success = service.last_run, service.last_success
     if success:
         yield f"last success  {_when(success['started_at'], now)}"
     if last is None:
         yield "last run      never; run `chatmirror sync`"
     elif last["id"] != (success or {}).get("id"):
         yield f"last run      {_when(last['started_at'], now)}: {last['outcome'] or 'still running, or killed'}"
-        error = verdict(status, now)
+        error = _why_not_current(status, service, now)
         if last["message"] and not (error and last["message"] in error.message):
             yield f"              {last['message']}"
 
@@ -60,45 +60,161 @@ def _kept(status: Status) -> str:
     return f" ({said})" if said else ""
 
 
-def _pending(status: Status) -> Iterator[str]:
-    if not status.pending:
+def _pending(service: ServiceStatus) -> Iterator[str]:
+    if not service.pending:
         return
-    left = len(status.pending)
-    is_long = status.pace and left > MOST_NAMED
-    runs = f", about {math.ceil(left / status.pace):,} more runs at this pace" if is_long else ""
+    left = len(service.pending)
+    is_long = service.pace and left > MOST_NAMED
+    runs = f", about {math.ceil(left / service.pace):,} more runs at this pace" if is_long else ""
     yield f"still to do   about {left:,} left{runs}"
-    for row in status.pending[:MOST_NAMED]:
-        reason = f": {row.error}" if row.error else ""
-        yield f"              “{row.title}” {row.conversation_id}{reason}"
-    if left > MOST_NAMED:
-        yield f"              and {left - MOST_NAMED:,} more"
+    yield from _named((row.title, row.conversation_id, row.error) for row in service.pending)
+
+
+def _incomplete(status: Status, service: ServiceStatus) -> Iterator[str]:
+    """Count what is stored only in part; those still to be read are named there."""
+    found = [one for one in status.incomplete if one.provider == service.provider]
+    if not found:
+        return
+    pending = {tracked.conversation_id for tracked in service.pending}
+    others = [one for one in found if one.conversation_id not in pending]
+    to_read = len(found) - len(others)
+    said = f", {to_read:,} of them still to be read" if to_read else ""
+    yield f"incomplete    {_conversations(len(found))} {_are(len(found))} stored only in part{said}"
+    yield from _named((one.title, one.conversation_id, one.reason) for one in others)
+
+
+def _named(conversations: Iterable[tuple[str, str, str | None]]) -> Iterator[str]:
+    """Yield a line for each of the first few conversations (title, id, reason), and how many more there are."""
+    found = list(conversations)
+    for title, key, reason in found[:MOST_NAMED]:
+        yield f"              “{title}” {key}" + (f": {reason}" if reason else "")
+    if len(found) > MOST_NAMED:
+        yield f"              and {len(found) - MOST_NAMED:,} more"
+
+
+def _lists(service: ServiceStatus, now: float) -> Iterator[str]:
+    for scope in service.scopes:
+        listed = "?" if scope.listed is None else f"{scope.listed:,}"
+        at = f", listed {_when(scope.read_to_end_at, now)}" if scope.read_to_end_at else ""
+        stored = "" if scope.stored is None else f", {scope.stored:,} stored"
+        yield f"{scope.account:<13} {scope.scope}: {listed} listed{stored}{at}"
+    if service.session_expires:
+        warning = expiry_warning(service.session_expires, now)
+        yield f"login expires {service.session_expires[:10]}" + (f". {warning}" if warning else "")
 
 
 def verdict(status: Status, now: float) -> ChatmirrorError | None:
-    """Return why the mirror is not fresh, None if it is.
+    """Return why the mirror is not current, None if it is: the one place that decides it.
 
-    Fresh: the last success is younger than STALE_HOURS and nothing is left to fetch. Without such a success, the exit
-    code is that of the last run, if that failed.
+    Of several services the worst one decides the exit code, and each that is not current is named.
     """
-    success = status.last_success
+    found = _not_current(status, now)
+    if not found:
+        return None
+    if len(status.services) == 1:
+        return found[0][1]
+    said = " ".join(f"{speaker_of(service.provider)}: {error.message}" for service, error in found)
+    return NotFreshError(said, found[0][1].exit_code)
+
+
+def is_only_unsynced(status: Status, now: float) -> bool:
+    """Whether nothing went wrong: each service that is not current was never synced, its chats were imported."""
+    return all(service.last_run is None for service, _ in _not_current(status, now))
+
+
+def _not_current(status: Status, now: float) -> list[tuple[ServiceStatus, ChatmirrorError]]:
+    """Return each service that is not current, and why, the worst first."""
+    checked = [(service, _why_not_current(status, service, now)) for service in status.services]
+    found = [(service, error) for service, error in checked if error is not None]
+    return sorted(found, key=lambda pair: _rank(pair[1]))
+
+
+def _rank(error: ChatmirrorError) -> int:
+    codes = [kind.exit_code for kind in SEVERITY]
+    return codes.index(error.exit_code) if error.exit_code in codes else len(codes)
+
+
+def _why_not_current(status: Status, service: ServiceStatus, now: float) -> ChatmirrorError | None:
+    """Return why one service's part is not current, None if it is.
+
+    Current: the last success is younger than STALE_HOURS, no run since then saw that the lists or the file are wrong,
+    and nothing is left to fetch that can be had. Without such a success, the exit code is that of the last run, if that
+    failed. What cannot be had (only a branch is given, or no list shows it any more) is no reason.
+    """
+    success = service.last_success
+    if service.last_run is None:
+        imported = ": the chats here are imported" if status.conversations else ""
+        return ServiceError(f"There has been no sync yet{imported}. Run `chatmirror sync`.")
     if success is None:
-        return _not_fresh("There has been no successful sync yet.", status.last_run, "Run `chatmirror sync`.")
+        return _not_fresh("There has been no successful sync yet.", service, "Run `chatmirror sync`.")
     age = now - _epoch(success["started_at"])
     if age < -CLOCK_DRIFT:
         return ServiceError("The last sync is dated in the future; check this computer's clock, then sync.")
     if age > STALE_HOURS * 3600:
-        said = f"The last successful sync is {_age(age)} old."
-        return _not_fresh(said, status.last_run, "Is the cron job running?")
-    if status.pending:
-        return IncompleteError(f"{len(status.pending):,} conversations are not saved yet; the next run continues.")
+        return _not_fresh(f"The last successful sync is {_age(age)} old.", service, "Is the cron job running?")
+    if service.alarm:
+        return _not_fresh("Something is wrong since the last successful sync.", service, "Run `chatmirror sync`.")
+    return _still_to_have(status, service)
+
+
+def _still_to_have(status: Status, service: ServiceStatus) -> ChatmirrorError | None:
+    if left := len(service.pending):
+        return IncompleteError(f"{_conversations(left)} {_are(left)} not saved yet; the next run continues.")
+    cut = [one for one in status.incomplete if one.provider == service.provider and _can_be_had(one)]
+    if cut:
+        said = f"{_conversations(len(cut))} {_are(len(cut))} stored only in part"
+        return IncompleteError(f"{said}; later runs read them again.")
     return None
 
 
-def _not_fresh(said: str, last: Mapping[str, Any] | None, todo: str) -> ChatmirrorError:
-    if last is None or not last["exit_code"]:
+def _can_be_had(conversation: IncompleteConversation) -> bool:
+    return conversation.is_listed and conversation.reason != BRANCH_ONLY
+
+
+def _not_fresh(said: str, service: ServiceStatus, todo: str) -> ChatmirrorError:
+    run = service.alarm or service.last_run
+    if run is None or not run["exit_code"]:
         return ServiceError(f"{said} {todo}")
-    why = last["message"] or f"{last['outcome']}. {todo}"
-    return NotFreshError(f"{said} The last run ended with: {why}", last["exit_code"])
+    which = "The last run" if run == service.last_run else "A run since then"
+    why = run["message"] or f"{run['outcome']}. {todo}"
+    return NotFreshError(f"{said} {which} ended with: {why}", run["exit_code"])
+
+
+def as_json(status: Status, now: float) -> dict[str, Any]:
+    """Return the state as one object, for a script."""
+    error = verdict(status, now)
+    return {
+        "fresh": error is None,
+        "exit_code": error.exit_code if error else 0,
+        "message": error.message if error else None,
+        "last_success": status.last_success,
+        "conversations": status.conversations,
+        "messages": status.messages,
+        "deleted": status.deleted,
+        "missing": status.missing,
+        "pending": sum(len(service.pending) for service in status.services),
+        "incomplete": len(status.incomplete),
+        "files": None,  # until there is a table of files
+        "services": [_service_as_json(status, service, now) for service in status.services],
+    }
+
+
+def _service_as_json(status: Status, service: ServiceStatus, now: float) -> dict[str, Any]:
+    last, success = service.last_run or {}, service.last_success or {}
+    error = _why_not_current(status, service, now)
+    return {
+        "provider": service.provider,
+        "fresh": error is None,
+        "last_run": last.get("started_at"),
+        "outcome": last.get("outcome"),
+        "exit_code": last.get("exit_code"),
+        "message": last.get("message"),
+        "last_success": success.get("started_at"),
+        "pending": len(service.pending),
+        "incomplete": sum(one.provider == service.provider for one in status.incomplete),
+        "scopes": [asdict(scope) for scope in service.scopes],
+        "session_expires": service.session_expires,
+    }
 
 
 def expiry_warning(expires: str | None, now: float) -> str | None:
@@ -110,6 +226,14 @@ def expiry_warning(expires: str | None, now: float) -> str | None:
         return None
     when = "has expired" if left < 0 else f"expires in {_days(left)}"
     return f"The login {when}; run `chatmirror auth` with a new session cookie."
+
+
+def _conversations(count: int) -> str:
+    return f"{count:,} conversation" + ("" if count == 1 else "s")
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _days(left: float) -> str:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mirror.errors import DamagedError, SafetyStopError
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
 KEEP_RUNS = 400
+# What these runs saw contradicts an earlier success: lists that cannot be true, a damaged file. It stays known until
+# the next success, whatever other runs end with.
+ALARMS = (SafetyStopError.exit_code, DamagedError.exit_code)
 
 
 class Change(NamedTuple):
@@ -48,6 +53,17 @@ def last(
         "SELECT * FROM sync_runs WHERE command = ? AND (provider = ? OR ? IS NULL) AND (exit_code = 0 OR NOT ?)"
         " ORDER BY id DESC LIMIT 1",
         (command, provider, provider, successful),
+    ).fetchone()
+    return row
+
+
+def last_alarm(conn: sqlite3.Connection, command: str, provider: str) -> sqlite3.Row | None:
+    """Return the newest run since the last successful one that ended with one of ALARMS."""
+    row: sqlite3.Row | None = conn.execute(
+        f"SELECT * FROM sync_runs WHERE command = ? AND provider = ? AND exit_code IN ({', '.join('?' * len(ALARMS))})"
+        " AND id > coalesce((SELECT max(id) FROM sync_runs WHERE command = ? AND provider = ? AND exit_code = 0), 0)"
+        " ORDER BY id DESC LIMIT 1",
+        (command, provider, *ALARMS, command, provider),
     ).fetchone()
     return row
 

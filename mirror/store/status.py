@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mirror.services import SERVICES
 from mirror.store import runs, settings, tracking
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ScopeCount:
-    """One list: how many conversations the service listed at its last walk to the end, and how many are stored.
+    """One list: how many conversations it had when it was last read to its end, and how many are stored.
 
     ``stored`` None: a mere selection (shared, pinned), which the mirror does not tell apart.
     """
@@ -28,40 +29,101 @@ class ScopeCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """The state of a mirror. Times are ISO text; ``pending``: what is still to be fetched, newest first."""
+class IncompleteConversation:
+    """A conversation of which not everything is stored, and why. ``is_listed``: the service's lists show it."""
 
-    conversations: int
-    messages: int
-    deleted: int
-    missing: int
+    conversation_id: str
+    title: str
+    provider: str
+    reason: str
+    is_listed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """The state of what is mirrored from one service.
+
+    ``alarm``: the newest run since the last success that saw something which a person must look at. ``pending``: what
+    is still to be fetched, newest first. ``pace``: conversations that the last run fetched.
+    """
+
+    provider: str
     last_run: dict[str, Any] | None
     last_success: dict[str, Any] | None
+    alarm: dict[str, Any] | None
     pending: list[Tracked]
     scopes: list[ScopeCount]
     session_expires: str | None
     pace: int
 
 
-def read(conn: sqlite3.Connection, provider: str = "chatgpt") -> Status:
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of a mirror: counts over all services, and each service, the one with most conversations first.
+
+    ``incomplete``: the conversations that are stored only in part, newest first. Times are ISO text.
+    """
+
+    conversations: int
+    messages: int
+    deleted: int
+    missing: int
+    incomplete: list[IncompleteConversation]
+    services: list[ServiceStatus]
+
+    @property
+    def last_success(self) -> str | None:
+        """When the last success began, of several services the oldest one; None where one has had none."""
+        times = [service.last_success["started_at"] if service.last_success else None for service in self.services]
+        known = [time for time in times if time]
+        return min(known) if known and len(known) == len(times) else None
+
+
+def read(conn: sqlite3.Connection) -> Status:
     """Read a mirror's state."""
-    last, success = runs.last(conn, "sync", provider), runs.last(conn, "sync", provider, successful=True)
     counts = conn.execute(
-        "SELECT count(*), coalesce(sum(deleted_at IS NOT NULL), 0),"
-        " coalesce(sum(missing_since IS NOT NULL AND deleted_at IS NULL), 0) FROM conversations"
+        "SELECT count(*) AS conversations, coalesce(sum(deleted_at IS NOT NULL), 0) AS deleted,"
+        " coalesce(sum(missing_since IS NOT NULL AND deleted_at IS NULL), 0) AS missing,"
+        " (SELECT count(*) FROM messages) AS messages FROM conversations"
     ).fetchone()
-    return Status(
-        conversations=counts[0],
-        messages=conn.execute("SELECT count(*) FROM messages").fetchone()[0],
-        deleted=counts[1],
-        missing=counts[2],
+    services = [_service(conn, provider) for provider in _providers(conn)]
+    return Status(**dict(counts), incomplete=_incomplete(conn), services=services)
+
+
+def _providers(conn: sqlite3.Connection) -> list[str]:
+    rows = conn.execute(
+        "SELECT provider FROM (SELECT provider, count(*) AS stored FROM conversations GROUP BY provider"
+        " UNION ALL SELECT provider, 0 FROM sync_runs WHERE command = 'sync' AND provider IS NOT NULL"
+        " UNION ALL SELECT provider, 0 FROM accounts)"
+        " GROUP BY provider ORDER BY sum(stored) DESC, provider"
+    )
+    return [row["provider"] for row in rows] or [next(iter(SERVICES))]
+
+
+def _service(conn: sqlite3.Connection, provider: str) -> ServiceStatus:
+    last, success = runs.last(conn, "sync", provider), runs.last(conn, "sync", provider, successful=True)
+    alarm = runs.last_alarm(conn, "sync", provider)
+    return ServiceStatus(
+        provider=provider,
         last_run=dict(last) if last else None,
         last_success=dict(success) if success else None,
+        alarm=dict(alarm) if alarm else None,
         pending=tracking.pending(conn, provider),
         scopes=_scopes(conn, provider),
         session_expires=_session_expires(conn, provider),
         pace=(last["new"] or 0) + (last["changed"] or 0) if last else 0,
     )
+
+
+def _incomplete(conn: sqlite3.Connection) -> list[IncompleteConversation]:
+    rows = conn.execute(
+        "SELECT c.id AS conversation_id, coalesce(nullif(c.title, ''), 'Untitled') AS title, c.provider,"
+        " coalesce(c.incomplete_reason, 'for an unknown reason') AS reason,"
+        " l.conversation_id IS NOT NULL AND c.deleted_at IS NULL AND c.missing_since IS NULL AS is_listed"
+        " FROM conversations c LEFT JOIN _listed l ON l.conversation_id = c.id WHERE c.is_complete = 0"
+        " ORDER BY c.updated_at DESC, c.id"
+    )
+    return [IncompleteConversation(**dict(row) | {"is_listed": bool(row["is_listed"])}) for row in rows]
 
 
 def _session_expires(conn: sqlite3.Connection, provider: str) -> str | None:
@@ -92,7 +154,7 @@ def _scopes(conn: sqlite3.Connection, provider: str) -> list[ScopeCount]:
 def _label(conn: sqlite3.Connection, scope: str) -> str:
     kind, _, project_id = scope.partition(":")
     row = conn.execute("SELECT name FROM projects WHERE id = ?", (project_id,)).fetchone() if project_id else None
-    return f"project {(row and row[0]) or project_id}" if project_id else kind
+    return f"project {(row and row['name']) or project_id}" if project_id else kind
 
 
 def _stored(conn: sqlite3.Connection, account_id: str, scope: str) -> int | None:
@@ -106,5 +168,5 @@ def _stored(conn: sqlite3.Connection, account_id: str, scope: str) -> int | None
     if kind not in conditions and not project_id:
         return None
     where, values = conditions.get(kind, ("project_id = ?", (project_id,)))
-    row = conn.execute(f"SELECT count(*) FROM conversations WHERE {living} AND {where}", (account_id, *values))
-    return int(row.fetchone()[0])
+    sql = f"SELECT count(*) AS stored FROM conversations WHERE {living} AND {where}"
+    return int(conn.execute(sql, (account_id, *values)).fetchone()["stored"])

@@ -186,7 +186,7 @@ def test_the_home_page_warns_of_a_stale_or_failed_mirror(many: Pages) -> None:
     assert "The login &lt;b&gt;ended&lt;/b&gt;." in banner
     status, text = many.get("/empty/-/home")
     assert status == 200
-    assert "no successful sync yet" in text
+    assert "There has been no sync yet" in text
 
 
 @served_as("long")

@@ -61,7 +61,7 @@ def test_everything_is_mirrored_and_found(tmp_path: Path, service: parrot.Parrot
         rows = {row["id"]: dict(row) for row in conn.execute("SELECT * FROM conversations")}
         hits = search(conn, "millet", Filters()).hits
         view = threads.conversation(conn, threads.find_conversation(conn, "https://parrot.example/talk/t2"))
-        state = status.read(conn, parrot.PROVIDER)
+        (state,) = status.read(conn).services
     assert rows["t1"]["url"] == "https://parrot.example/talk/t1"
     assert (rows["t2"]["project_id"], rows["t2"]["gpt_id"]) == ("nest-1", None)
     assert rows["t3"]["is_archived"] == 1

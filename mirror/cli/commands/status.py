@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mirror.cli.database_option import database_option, opened
+from mirror.errors import UsageError
 
 
 @click.command()
@@ -19,21 +20,32 @@ from mirror.cli.database_option import database_option, opened
     metavar="EXPORT",
     help="Compare with an official export and list what the mirror lacks.",
 )
-def status(path: Path, archives: tuple[Path, ...]) -> None:
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help='Print one JSON object. "files" is null: this version does not mirror files.',
+)
+def status(path: Path, archives: tuple[Path, ...], as_json: bool) -> None:
     """Report whether the mirror is fresh and what is missing. Exit code 0 only when it is fresh."""
+    if archives and as_json:
+        raise UsageError("--json and --against cannot be used together.")
     if archives:
         _compare(path, archives)
         return
     from mirror.health import freshness
     from mirror.store import status as store
-    from mirror.terminal import safe
+    from mirror.terminal import safe, to_json
     from mirror.timing import Timing
 
     now = Timing().now()
     with opened(path) as conn:
         state = store.read(conn)
-    for line in freshness.lines(state, now):
-        click.echo(safe(line))
+    if as_json:
+        click.echo(to_json(freshness.as_json(state, now), indent=2))
+    else:
+        for line in freshness.lines(state, now):
+            click.echo(safe(line))
     error = freshness.verdict(state, now)
     if error is not None:
         raise error
