@@ -112,7 +112,7 @@ RECOGNISER = Recogniser(
         ),
         assets=re.compile(r"file[-_][0-9A-Za-z]{16,}|.*\.dat$"),
         asset_folders=frozenset({"textdocs", "dalle-generations", "audio"}),
-        uploads=re.compile(r"(?:^|/)(?:personal/files/|Files__[^/]*(?:\.zip$|/))", re.IGNORECASE),  # §15.2.7
+        uploads=re.compile(r"(?:^|/)(?:personal/files/|Files__[^/]*(?:\.zip$|/))", re.IGNORECASE),  # API notes §9
         manifest="export_manifest.json",
         shards=shards,
     ),

@@ -125,7 +125,7 @@ def _manifests(entries: Iterable[Entry]) -> Iterator[Entry]:
     """Yield the manifests that list an export's files.
 
     A current export holds more of them below its own folder (``sites/export_manifest.json``), in several forms, which
-    list no conversations (API notes §15.2.7). One that has files of conversations beside it is of an export of its own.
+    list no conversations (API notes §9). One that has files of conversations beside it is of an export of its own.
     """
     named = [entry for entry in entries if manifest_files(entry.path) is not None]
     beside = {_folder(entry.path) for entry in entries if is_export(entry.path)}

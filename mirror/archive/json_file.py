@@ -116,7 +116,7 @@ class FileContents:
     def _add_hollow(self, value: JsonValue, recogniser: Recogniser) -> Iterator[Found | Problem]:
         """Take a conversation without messages: an empty one of an export, the row of a list, or neither.
 
-        Exports hold some that have no ``mapping`` at all (API notes §15.2.7). In a file that is not called as an
+        Exports hold some that have no ``mapping`` at all (API notes §9). In a file that is not called as an
         export's they count where the same list holds conversations.
         """
         self._list_rows += value.container == "page"

@@ -3,7 +3,7 @@
 A payload that is a whole tree proves that a message it lacks is gone. A flat payload holds the visible branch only and
 an export leaves things out, so neither proves anything. A message that is gone is kept, with the time it was first
 missed. What comes from a file adds and never takes away: exports and captures can be poorer than what the service gave
-before (API notes §15.2.7), and nothing in them says so.
+before (API notes §9), and nothing in them says so.
 """
 
 from __future__ import annotations

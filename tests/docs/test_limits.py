@@ -21,6 +21,7 @@ TECHNICAL = {
     "archive.encoding._LONGEST_MARK": "bytes of the longest byte order mark",
     "archive.items.MB": "a unit",
     "archive.zips._ENCRYPTED": "a bit of the ZIP format",
+    "archive.zips._ZIP64": "a number of the ZIP format",
     "browse.cjk_search._FOUND": "HTTP's status of a redirect",
     "browse.plots.BELOW": "the drawing of a plot",
     "browse.plots.HEIGHT": "the drawing of a plot",

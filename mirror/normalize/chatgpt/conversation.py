@@ -113,7 +113,7 @@ def _rows(nodes: Nodes) -> tuple[tuple[Message, ...], dict[str, int]]:
 
 
 def _with_default_model(rows: tuple[Message, ...], model: str | None) -> tuple[Message, ...]:
-    """Return the rows in which an answer that names no model has the conversation's (API notes §15.2.6)."""
+    """Return the rows in which an answer that names no model has the conversation's (API notes §9)."""
     if model in {None, _ANY_MODEL}:
         return rows
     return tuple(replace(row, model=model) if row.role == "assistant" and not row.model else row for row in rows)

@@ -132,7 +132,7 @@ def _find_parents(nodes: Nodes) -> None:
 def _join_dangling(nodes: Nodes) -> None:
     """Let a message whose parent is missing follow the message before it, by time where all messages have one.
 
-    Exports since June 2026 leave tool turns out, so that an answer's parent is no node (API notes §15.2.7). The first
+    Exports since June 2026 leave tool turns out, so that an answer's parent is no node (API notes §9). The first
     message keeps the name of its parent: another payload may hold it.
     """
     ordered = _in_time([node for node in nodes.by_id.values() if node.message is not None])

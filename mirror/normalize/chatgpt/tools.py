@@ -136,7 +136,7 @@ def widget_state(metadata: dict[str, Any]) -> Any:
 
 
 def widget_state_in(text: str) -> Any:
-    """Return the state of a widget that a tool wrote as its text (API notes §15.2.7); None where it did not."""
+    """Return the state of a widget that a tool wrote as its text (API notes §4.3); None where it did not."""
     before, told, state = text.partition(_STATE_TOLD)
     return parsed_or_none(state.strip()) if told and not before.strip() else None
 

@@ -1,4 +1,4 @@
-r"""Drafts that the assistant writes into an answer, between fences of their own (API notes §15.2.5).
+r"""Drafts that the assistant writes into an answer, between fences of their own (API notes §3.6).
 
 ``:::writing{variant="email" id="38274" subject="Broken lift"}``, the draft, ``:::``. The service's page shows a card
 with the subject and the draft; the fences are for the page alone.
