@@ -516,3 +516,96 @@ def test_a_report_in_the_text_of_a_hidden_tool_message_is_shown(mirror: Mirror) 
     assert shown(mirror) == ["Research it.", "# On a shallow reef"]
     texts = dict(mirror.rows("SELECT id, text FROM messages"))
     assert (texts["p"], texts["x"]) == ("A study of lighthouses", told + "not JSON")
+
+
+# -- what else an export holds
+
+STATE: Json = {"version": 1, "title": "Reefs", "widget_state": {"status": "completed", "report_message": REPORT}}
+LIBRARY: Json = {
+    "file_id": "file_0123456789abcdef01234567",
+    "library_artifact_type": "deep_research_report",
+    "origination_thread_id": "id-1",
+    "origination_message_id": "a",
+}
+
+
+def research(folder: Path, state: Any, *, is_zip: bool) -> Path:
+    """An export whose report lies in a file of its own."""
+    nodes = [node("u", None, "Research it."), node("a", "u", "", "assistant")]
+    members = {"conversations-000.json": [chat(1, *nodes)], "library_files.json": [LIBRARY, 5, {"file_id": 1}]}
+    if state is not None:
+        members[f"{LIBRARY['file_id']}.dat"] = state
+    if is_zip:
+        return zipped(folder / "export.zip", members)
+    for name, value in members.items():
+        save(folder / "export" / name, value)
+    return folder / "export"
+
+
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_a_report_in_a_file_of_its_own_is_read_where_it_belongs(mirror: Mirror, is_zip: bool) -> None:
+    export = research(mirror.folder, STATE, is_zip=is_zip)
+    assert mirror.imported(export) == (0, "", "")
+    assert shown(mirror) == ["Research it.", "# On a shallow reef"]
+    assert mirror.titles() == [("Title 1", 2)]
+    assert mirror.imported(export) == (0, "", "")
+    assert mirror.run("check", "--db", str(mirror.path))[0] == 0
+
+
+def test_a_report_that_is_no_report_is_named(mirror: Mirror) -> None:
+    code, _, err = mirror.imported(research(mirror.folder, {"a": 1}, is_zip=True))
+    assert code == 3
+    assert "it was not imported" in err
+    assert mirror.imported(research(mirror.folder, b"\x89PNG", is_zip=True))[0] == 3
+
+
+def test_a_report_whose_file_is_not_in_the_export_costs_nothing(mirror: Mirror) -> None:
+    assert mirror.imported(research(mirror.folder, None, is_zip=True))[0] == 0
+
+
+@with_cases
+def test_case_dr_dat(mirror: Mirror) -> None:
+    assert mirror.imported(CASES / "dr-dat") == (0, "", "")
+    code, out, _ = mirror.run("search", "--db", str(mirror.path), "shallow reef")
+    assert code == 0
+    assert "000020" in out or "DR dat" in out
+    assert mirror.rows("SELECT url FROM links") == [("https://example.org/towers",)]
+
+
+def test_group_chats_are_conversations(mirror: Mirror) -> None:
+    room = {
+        "name": "Holiday",
+        "created_at": "2026-01-01T00:00:00Z",
+        "messages": [{"role": "user", "text": "Where to?"}, {"role": "assistant", "text": "To the sea."}],
+    }
+    members = {"conversations.json": [conversation(1)], "group_chats.json": {"chats": [room]}}
+    assert mirror.imported(zipped(mirror.folder / "e.zip", members)) == (0, "", "")
+    sql = "SELECT title, message_count, created_at, is_complete FROM conversations WHERE title = 'Holiday'"
+    assert mirror.rows(sql) == [("Holiday", 2, "2026-01-01T00:00:00.000Z", 1)]
+    none = {"conversations.json": [conversation(1)], "group_chats.json": {"chats": []}, "codex.json": [{"id": "x"}]}
+    assert mirror.imported(zipped(mirror.folder / "f.zip", none)) == (0, "", "")
+
+
+COMPLIANCE: Json = {"object": "compliance.workspace.conversation", "id": "x", "title": "T", "message": {"id": "m"}}
+DEEPSEEK: Json = {
+    "id": "x",
+    "title": "T",
+    "mapping": {"1": {"id": "1", "message": {"model": "m", "fragments": [{"type": "REQUEST", "content": "hi"}]}}},
+}
+
+
+@pytest.mark.parametrize(("payload", "name"), [(COMPLIANCE, "Compliance API"), (DEEPSEEK, "DeepSeek")])
+def test_what_is_not_read_is_refused_by_name(mirror: Mirror, payload: Json, name: str) -> None:
+    code, _, err = mirror.imported(save(mirror.folder / "conversations.json", [payload]))
+    assert code != 0
+    assert name in err
+    assert mirror.titles() == []
+
+
+@with_cases
+@pytest.mark.parametrize("name", ["messages.jsonl", "list.json"])
+def test_case_compliance_logs(mirror: Mirror, name: str) -> None:
+    code, _, err = mirror.imported(CASES / "compliance-logs" / name)
+    assert code != 0
+    assert "Compliance API" in err
+    assert "only those of ChatGPT" not in err

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from mirror.archive import zips
 from mirror.archive.encoding import encoding_of
-from mirror.archive.entries import Entry, file_entry, folder_entries, zip_entries
+from mirror.archive.entries import Entry, Report, file_entry, folder_entries, zip_entries
 from mirror.archive.items import MB, Found, Limits, Problem, Skipped, Unusable
 from mirror.archive.json_file import conversations_of_file
 from mirror.archive.names import JSON_SUFFIXES, Kind, clean, is_export, is_upload, kind_of
@@ -78,7 +78,9 @@ class Archive:
             if entry.check:
                 entry.check()
             with entry.open() as file:
-                if entry.kind == "zip":
+                if entry.report:
+                    yield self._report(entry.report, entry.source, count(file.read))
+                elif entry.kind == "zip":
                     yield from self._nested_zip(entry, count(file.read), level + 1)
                 else:
                     expected = entry.is_expected or is_export(entry.source)
@@ -87,6 +89,15 @@ class Archive:
             yield Problem(entry.source, str(error))
         except zips.READ_ERRORS as error:
             yield Problem(entry.source, f"cannot be read ({getattr(error, 'strerror', None) or error})")
+
+    def _report(self, report: Report, source: str, read: ReadBytes) -> Found | Problem:
+        raw = b""
+        while (chunk := read(self._limits.chunk)) and len(raw) <= self._limits.manifest:
+            raw += chunk
+        made = report.recogniser.files.report_of(report.file, raw)
+        if made is None:
+            return Problem(source, "is a report in a form that is not known; it was not imported")
+        return Found(*made, source, "capture", report.recogniser.provider)
 
     def _nested_zip(self, entry: Entry, read: ReadBytes, level: int) -> Iterator[Found | Problem | Skipped]:
         """Read a ZIP in a ZIP or folder; the privacy portal puts the export into another (API notes §9)."""

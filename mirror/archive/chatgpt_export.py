@@ -9,7 +9,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from mirror.archive.recogniser import ExportFiles, Recogniser, with_id
+from mirror.archive.recogniser import ExportFiles, Recogniser, ReportFile, with_id
+from mirror.json_bytes import parse_json
+from mirror.values import plain
 
 if TYPE_CHECKING:
     from mirror.archive.items import Origin
@@ -32,11 +34,18 @@ def recognises(value: object) -> Recognised:
     if isinstance(mapping, dict) or (isinstance(mapping, list) and mapping):
         return "yes"
     if isinstance(messages, list) and (
-        any(map(is_message, messages)) or "conversation_id" in value or "page_info" in value
+        any(map(is_message, messages)) or _is_group_chat(value) or "conversation_id" in value or "page_info" in value
     ):
         return "yes"
     has_id = "id" in value or "conversation_id" in value or "mapping" in value
     return "hollow" if has_id and len(_METADATA_KEYS & value.keys()) >= _ENOUGH_KEYS else "no"
+
+
+def _is_group_chat(value: dict[str, Any]) -> bool:
+    """Return whether it is one of ``group_chats.json``: a name, and messages of a role and a text (§9)."""
+    messages = value["messages"]
+    is_named = isinstance(value.get("name"), str) and "created_at" in value
+    return is_named and all(isinstance(one, dict) and {"role", "text"} <= one.keys() for one in messages)
 
 
 def is_message(value: object) -> bool:
@@ -89,6 +98,32 @@ def shards(manifest: bytes) -> list[str]:
     return list(dict.fromkeys(file for file in files if file))
 
 
+def reports(library: bytes) -> list[ReportFile]:
+    """Return the Deep Research reports that a library lists, each with its conversation (API notes §9)."""
+    rows = parse_json(library)
+    found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return [
+        ReportFile(f"{row['file_id']}.dat", row["origination_thread_id"], plain(row.get("origination_message_id")))
+        for row in found
+        if row.get("library_artifact_type") == "deep_research_report"
+        and isinstance(row.get("file_id"), str)
+        and isinstance(row.get("origination_thread_id"), str)
+    ]
+
+
+def report_of(file: ReportFile, raw: bytes) -> PayloadAndText | None:
+    """Make a conversation of a report's file: the message that it belongs to, with the report as its widget's state."""
+    held = parse_json(raw)
+    if not isinstance(held, dict) or not isinstance(held.get("widget_state"), dict | str):
+        return None
+    key = file.message_id or file.path.removesuffix(".dat")
+    metadata = {"chatgpt_sdk": {"widget_state": held["widget_state"]}}
+    message = {"id": key, "author": {"role": "assistant"}, "content": {"content_type": "text", "parts": []}}
+    node = {"id": key, "parent": None, "message": {**message, "metadata": metadata}}
+    payload = {"conversation_id": file.conversation_id, "title": held.get("title"), "mapping": {key: node}}
+    return payload, json.dumps(payload).encode()
+
+
 def _path(file: Any) -> str:
     path = file.get("path") if isinstance(file, dict) else file
     return path if isinstance(path, str) else ""
@@ -106,13 +141,18 @@ RECOGNISER = Recogniser(
     files=ExportFiles(  # API notes §9
         conversations=_CONVERSATIONS,
         without_conversations=frozenset(
-            {"ads.json", "chat.html", "conversation_asset_file_names.json", "export_manifest.json", "group_chats.json"}
+            {"ads.json", "chat.html", "codex.json", "conversation_asset_file_names.json", "export_manifest.json"}
             | {"library_files.json", "message_feedback.json", "model_comparisons.json", "sectioned_conversations.json"}
             | {"shared_conversations.json", "shopping.json", "sora.json", "user.json", "user_settings.json"}
         ),
         assets=re.compile(r"file[-_][0-9A-Za-z]{16,}|.*\.dat$"),
         asset_folders=frozenset({"textdocs", "dalle-generations", "audio"}),
-        uploads=re.compile(r"(?:^|/)(?:personal/files/|Files__[^/]*(?:\.zip$|/))", re.IGNORECASE),  # API notes §9
+        uploads=re.compile(r"(?:^|/)(?:personal/files/|Files__[^/]*(?:\.zip$|/))", re.IGNORECASE),  # §9
+        not_imported={"codex.json": "holds Codex tasks, which are not mirrored"},
+        group_chats="group_chats.json",
+        library="library_files.json",
+        reports=reports,
+        report_of=report_of,
         manifest="export_manifest.json",
         shards=shards,
     ),

@@ -13,7 +13,7 @@ from mirror.archive import shapes
 from mirror.archive.encoding import as_utf8
 from mirror.archive.items import Found, Limits, Problem, Skipped
 from mirror.archive.json_stream import Fault, JsonValue, JsonValues
-from mirror.archive.names import clean, is_export, is_lines
+from mirror.archive.names import clean, is_export, is_group_chats, is_lines
 from mirror.archive.window import Window
 from mirror.services import speaker_of
 
@@ -88,8 +88,8 @@ class FileContents:
         readable = " and ".join(speaker_of(provider) for provider in shapes.RECOGNISERS)
         for service, count in self._foreign.items():
             self._reported += 1
-            reason = f"holds {_counted(count)} of {service}, and only those of {readable} can be imported"
-            yield Problem(self._source, reason)
+            only = shapes.WHY_NOT.get(service) or f"and only those of {readable} can be imported"
+            yield Problem(self._source, f"holds {_counted(count)} of {service}, {only}")
         if not self._found and self._list_rows and not self._reported:
             yield Skipped(self._source, "is a page of the list of conversations, without their messages")
             return
@@ -120,7 +120,7 @@ class FileContents:
         export's they count where the same list holds conversations.
         """
         self._list_rows += value.container == "page"
-        if value.container == "page":
+        if value.container == "page" or is_group_chats(self._source):
             yield from self._hold_back(Problem(self._source + clean(value.at), _HOLLOW))
         elif value.container == "list" and (self._is_export_file or self._found):
             self._found += 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mirror.archive.shapes import RECOGNISERS
 
 if TYPE_CHECKING:
-    from mirror.archive.recogniser import ExportFiles
+    from mirror.archive.recogniser import ExportFiles, Recogniser
 
 # "side": a file of an export that holds other things than conversations.
 Kind = Literal["json", "zip", "side"]
@@ -60,6 +60,24 @@ def manifest_files(path: str) -> ExportFiles | None:
     """Return the files of the export whose manifest is called so; None if it is no manifest's name."""
     name = path.rsplit("/", 1)[-1].lower()
     return next((files for files in _export_files() if name == files.manifest), None)
+
+
+def is_group_chats(source: str) -> bool:
+    """Return whether it is called as an export calls its file of group chats, whose chats have another form."""
+    name = source.rsplit("/", 1)[-1].lower()
+    return any(files.group_chats == name for files in _export_files())
+
+
+def not_imported(path: str) -> str | None:
+    """Return what a file of an export holds that is not imported, where a person may miss it."""
+    name = path.rsplit("/", 1)[-1].lower()
+    return next((files.not_imported[name] for files in _export_files() if name in files.not_imported), None)
+
+
+def library_of(path: str) -> Recogniser | None:
+    """Return the service whose export calls its list of files so."""
+    name = path.rsplit("/", 1)[-1].lower()
+    return next((one for one in RECOGNISERS.values() if one.files.library == name), None)
 
 
 def is_lines(source: str) -> bool:

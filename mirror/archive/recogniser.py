@@ -30,12 +30,36 @@ def _no_shards(_: bytes) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportFile:
+    """A document of a conversation that an export keeps in a file of its own: its path beside the list that names it.
+
+    ``message_id``: the message that it belongs to, where the list says so.
+    """
+
+    path: str
+    conversation_id: str
+    message_id: str | None
+
+
+def _no_reports(_: bytes) -> list[ReportFile]:
+    return []
+
+
+def _no_report(*_: object) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
 class ExportFiles:
     """What a service's export calls its files.
 
     ``conversations``: files of conversations, by their whole name. ``without_conversations``: files that hold other
     things, in lower case. ``assets``, ``asset_folders``: what people uploaded, which may itself be JSON or a ZIP.
     ``uploads``: found in a path at or below them, wherever an export keeps them together.
+    ``not_imported``: files of something else that a person may miss, in lower case, and what they hold.
+    ``group_chats``: the file of chats of several people, which have another form.
+    ``library``: the file in which ``reports`` finds documents, of which ``report_of`` makes a conversation of one
+    message.
     ``manifest``: the file that lists the others; ``shards`` returns the files of conversations that one names, and
     raises ValueError where it is another kind of file.
     """
@@ -45,6 +69,11 @@ class ExportFiles:
     assets: re.Pattern[str] = _NO_NAME
     asset_folders: frozenset[str] = frozenset()
     uploads: re.Pattern[str] = _NO_NAME
+    not_imported: dict[str, str] = field(default_factory=dict)
+    group_chats: str | None = None
+    library: str | None = None
+    reports: Callable[[bytes], list[ReportFile]] = _no_reports
+    report_of: Callable[[ReportFile, bytes], PayloadAndText | None] = _no_report
     manifest: str | None = None
     shards: Callable[[bytes], list[str]] = _no_shards
 

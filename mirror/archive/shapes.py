@@ -71,9 +71,29 @@ def foreign_service(value: object) -> str | None:
     if _is_design_chat(value):
         return _CLAUDE_DESIGN
     stated = value.get("object")
-    return "OpenAI's Compliance API" if isinstance(stated, str) and stated.startswith("compliance.") else None
+    if isinstance(stated, str) and stated.startswith("compliance."):
+        return _COMPLIANCE
+    return "DeepSeek" if _is_deepseek(value) else None
 
 
+def _is_deepseek(value: dict[str, Any]) -> bool:
+    """Return whether it is a conversation of DeepSeek: a tree like ChatGPT's, its messages made of fragments."""
+    mapping = value.get("mapping")
+    nodes = mapping.values() if isinstance(mapping, dict) else ()
+    messages = (node["message"] for node in nodes if isinstance(node, dict) and isinstance(node.get("message"), dict))
+    first: dict[str, Any] = next(messages, {})
+    return "fragments" in first and "author" not in first
+
+
+_COMPLIANCE = "OpenAI's Compliance API"
+# Why conversations of ChatGPT itself are not read: the form has no tree, no tools and a key of its own for each.
+WHY_NOT = {
+    _COMPLIANCE: (
+        "ChatGPT's form for administrators, which holds neither branches nor tools and is not read; nothing of it was"
+        " imported."
+        " `chatmirror sync` mirrors a workspace that you are signed in to"
+    )
+}
 _CLAUDE_DESIGN = "Claude Design (claude.ai)"
 
 

@@ -246,12 +246,12 @@ def _mark_spans(
 
 def _plain_spans(text: str, metadata: dict[str, Any], other: list[_Span]) -> list[_Span]:
     """Return spans for marks of which a tool dropped the private-use characters, where no reference explains them."""
-    if not (found := list(PLAIN.finditer(text))):
-        return []
+    if "citeturn" not in text:
+        return []  # true of nearly every text, and a hundred times faster than the pattern
     covered = {span.start for span in other}
     sources = _sources(metadata)
     spans = []
-    for mark in found:
+    for mark in PLAIN.finditer(text):
         if mark.start() not in covered and not _is_quoted(text, *mark.span()):
             links = unique(sources.get(ref) for ref in source_refs_in(mark[0]))
             spans.append(_Span(mark.start(), mark.end(), linked(links), links))

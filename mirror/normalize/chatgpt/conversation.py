@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 VERSION = 2
 # Column -> the payload's keys for it. A column is "stated" where one of its keys is there, even if it is null.
 STATED_BY: dict[str, tuple[str, ...]] = {
-    "title": ("title",),
+    "title": ("title", "name"),  # a group chat's
     "project_id": ("gizmo_id", "conversation_template_id"),
     "gpt_id": ("gizmo_id", "conversation_template_id"),
     "is_archived": ("is_archived",),
     "is_starred": ("is_starred",),
     "account_id": ("workspace_id",),
     "current_node_id": ("current_node",),
-    "created_at": ("create_time",),
+    "created_at": ("create_time", "created_at"),
     "updated_at": ("update_time",),
     "model": ("default_model_slug",),
 }
@@ -59,8 +59,8 @@ def from_payload(payload: object) -> Conversation:
     project_id, gpt_id = _gizmo(record)
     return Conversation(
         id=conversation_id(record),
-        title=_title(record.get("title")),
-        created_at=iso_time(record.get("create_time")) or first,
+        title=_title(record.get("title") or record.get("name")),
+        created_at=iso_time(record.get("create_time")) or iso_time(record.get("created_at")) or first,
         updated_at=iso_time(record.get("update_time")) or last,
         current_node_id=current,
         account_id=plain(record.get("workspace_id")),

@@ -28,7 +28,8 @@ def incomplete_reason(payload: Mapping[str, Any]) -> str | None:
         return WINDOW
     mapping = payload.get("mapping")
     if not isinstance(mapping, dict):
-        return BRANCH if as_dicts(payload.get("messages")) else NO_MESSAGES
+        is_group_chat = "name" in payload and "created_at" in payload  # flat by its nature
+        return None if is_group_chat else BRANCH if as_dicts(payload.get("messages")) else NO_MESSAGES
     nodes = {key: node for key, node in mapping.items() if isinstance(node, dict)}
     if not nodes:
         return None if "current_node" in payload else NO_MESSAGES
