@@ -174,3 +174,13 @@ def test_json_holds_everything() -> None:
     assert read["messages"][0]["text"] == "\x1b\u202e東"
     assert read["messages"][0]["links"][0]["url"] == "u"
     assert read["messages"][0]["branch"] == {"number": 1, "of": 2, "is_visible": False}
+
+
+def test_what_is_lacking_is_said_with_the_facts() -> None:
+    """A conversation that is stored only in part says so and why, as Markdown and as JSON."""
+    view = replace(VIEW, is_complete=False, incomplete_reason="only its visible\nbranch could be read")
+    text = conversation_markdown(view, [MESSAGE])
+    assert "stored only in part: only its visible branch could be read" in text
+    assert "stored only in part" not in conversation_markdown(VIEW, [MESSAGE])
+    found = json.loads(conversation_json(view, []))
+    assert (found["is_complete"], found["incomplete_reason"]) == (False, "only its visible\nbranch could be read")

@@ -8,8 +8,8 @@ that the visible thread can be read from top to bottom.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 from mirror.errors import UsageError
 from mirror.normalize.rows import Attachment, Link
@@ -64,6 +64,8 @@ class ConversationView:
     missing_since: str | None
     provider: str
     account: str | None
+    is_complete: bool = True
+    incomplete_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,17 +165,19 @@ def _id_in(reference: str) -> str:
 
 def conversation(conn: sqlite3.Connection, conversation_id: str) -> ConversationView:
     """Return a conversation's row with names; UnclearReferenceError if it is not stored."""
+    # All columns: a mirror that an older version wrote, such as a backup, lacks the newest of them.
     row = conn.execute(
-        "SELECT c.id, c.title, c.url, c.created_at, c.updated_at, c.message_count, c.model, p.name AS project,"
-        " g.name AS gpt, c.is_archived, c.is_starred, c.deleted_at, c.missing_since, c.provider, a.name AS account"
-        " FROM conversations c LEFT JOIN projects p ON p.id = c.project_id LEFT JOIN gpts g ON g.id = c.gpt_id"
+        "SELECT c.*, p.name AS project, g.name AS gpt, a.name AS account FROM conversations c"
+        " LEFT JOIN projects p ON p.id = c.project_id LEFT JOIN gpts g ON g.id = c.gpt_id"
         " LEFT JOIN accounts a ON a.id = c.account_id WHERE c.id = ?",
         (conversation_id,),
     ).fetchone()
     if row is None:
         raise UnclearReferenceError(f"There is no conversation “{conversation_id}” here.")
-    flags = {name: bool(row[name]) for name in ("is_archived", "is_starred")}
-    return ConversationView(**dict(row) | flags)
+    shown = {f.name for f in fields(ConversationView)}
+    values: dict[str, Any] = {name: value for name, value in dict(row).items() if name in shown}
+    values |= {name: bool(values[name]) for name in ("is_archived", "is_starred", "is_complete") if name in values}
+    return ConversationView(**values)
 
 
 def neighbours(conn: sqlite3.Connection, view: ConversationView) -> Neighbours:

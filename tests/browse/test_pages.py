@@ -8,12 +8,15 @@ import re
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from mirrors import add, add_conversation, add_message, bakery, open_mirror
+
+from mirror.timing import iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -187,6 +190,78 @@ def test_the_home_page_warns_of_a_stale_or_failed_mirror(many: Pages) -> None:
     status, text = many.get("/empty/-/home")
     assert status == 200
     assert "There has been no sync yet" in text
+
+
+def add_success(conn: sqlite3.Connection) -> None:
+    """Add a sync that ended well, just now."""
+    values = {"command": "sync", "provider": "chatgpt", "outcome": "current", "exit_code": 0}
+    add(conn, "sync_runs", started_at=iso(time.time()), **values)
+
+
+@served_as("in_part")
+def in_part(path: Path) -> None:
+    with closing(open_mirror(path)) as conn:
+        for n in range(12):
+            reason = "its <b>end</b> is missing"
+            add_conversation(conn, f"c{n:02}", f"Part {n:02}", is_complete=0, incomplete_reason=reason)
+        add_conversation(conn, "whole", "Whole")
+        add_success(conn)
+
+
+def test_what_is_stored_only_in_part_is_marked(many: Pages) -> None:
+    """On the home page with a link and the reason, and on the conversation's own page; it is no alarm."""
+    home = many.get("/in_part/-/home")[1]
+    assert "The mirror is current." in home
+    (told,) = re.findall(r'<details id="incomplete">(.*?)</details>', home, re.DOTALL)
+    assert "12 conversations are stored only in part" in told
+    shown = links(told, r'href="(/in_part/-/conversation/[^"]+)"')
+    assert shown == [f"/in_part/-/conversation/c{n:02}" for n in range(10)]
+    assert "its &lt;b&gt;end&lt;/b&gt; is missing" in told
+    (table,) = links(told, r'href="(/in_part/conversations[^"]+)"')
+    rows = many.follow(table)
+    assert "Part 11" in rows
+    assert "Whole" not in rows
+    conversation = many.get("/in_part/-/conversation/c00")[1]
+    assert "stored only in part: its &lt;b&gt;end&lt;/b&gt; is missing" in conversation
+    assert "stored only in part" not in many.get("/in_part/-/conversation/whole")[1]
+
+
+def test_a_whole_mirror_lists_nothing_as_incomplete(pages: Pages) -> None:
+    assert "stored only in part" not in pages.get("/chats/-/home")[1]
+
+
+@served_as("imported")
+def imported(path: Path) -> None:
+    with closing(open_mirror(path)) as conn:
+        add_conversation(conn, "c1", "Imported")
+        add(conn, "sync_runs", started_at=iso(time.time()), command="import", outcome="current", exit_code=0)
+
+
+def test_a_mirror_of_imports_raises_no_alarm(many: Pages) -> None:
+    """Never synced is no failure: the page says so calmly, and names what to do."""
+    home = many.get("/imported/-/home")[1]
+    (banner,) = re.findall(r'<p class="banner mild">(.*?)</p>', home)
+    assert "There has been no sync yet" in banner
+    assert "chatmirror sync" in banner
+    assert 'role="alert"' not in home
+
+
+@served_as("one_failing")
+def one_failing(path: Path) -> None:
+    failed = {"outcome": "sign-in needed", "exit_code": 4, "message": "The cookie was refused."}
+    with closing(open_mirror(path)) as conn:
+        add_conversation(conn, "c1", "Mine")
+        add_success(conn)
+        add_conversation(conn, "p1", "Seeds", provider="parrot")
+        add(conn, "sync_runs", started_at=iso(time.time()), command="sync", provider="parrot", **failed)
+
+
+def test_the_home_page_warns_of_any_service(many: Pages) -> None:
+    """One of two services is current, the other one failed: the banner names that one."""
+    home = many.get("/one_failing/-/home")[1]
+    (banner,) = re.findall(r'class="banner" role="alert">(.*?)</p>', home)
+    assert banner.startswith("parrot: ")
+    assert "The cookie was refused." in banner
 
 
 @served_as("long")

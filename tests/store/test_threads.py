@@ -100,6 +100,22 @@ def test_a_conversation_comes_with_names(conn: sqlite3.Connection) -> None:
         threads.conversation(conn, "nope")
 
 
+def test_a_mirror_of_an_older_version_can_be_read(conn: sqlite3.Connection) -> None:
+    """A backup from before completeness was recorded: nothing is known to be lacking."""
+    add_conversation(conn, "old", "Old")
+    conn.execute("DROP INDEX conversations_incomplete")
+    conn.execute("ALTER TABLE conversations DROP COLUMN is_complete")
+    conn.execute("ALTER TABLE conversations DROP COLUMN incomplete_reason")
+    view = threads.conversation(conn, "old")
+    assert (view.title, view.is_complete, view.incomplete_reason) == ("Old", True, None)
+
+
+def test_a_conversation_says_what_it_lacks(conn: sqlite3.Connection) -> None:
+    add_conversation(conn, "part", "Part", is_complete=0, incomplete_reason="its end is missing")
+    view = threads.conversation(conn, "part")
+    assert (view.is_complete, view.incomplete_reason) == (False, "its end is missing")
+
+
 def test_messages_come_with_links_and_files(conn: sqlite3.Connection) -> None:
     """Each message has its own, in order."""
     first = add_message(conn, ID, "a", "one")
