@@ -5,8 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 from contextlib import closing
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 
 class Pages:
@@ -38,6 +42,26 @@ class Pages:
         found = json.loads(text)
         rows: list[list[Any]] = found["rows"] if isinstance(found, dict) else found
         return rows
+
+
+# What one Datasette serves for all tests, by name of the database: starting it takes longer than most tests. ``many``
+# in conftest.py does it.
+BUILDERS: dict[str, Callable[[Path], None]] = {}
+SETTINGS: dict[str, dict[str, Any]] = {}
+
+
+def served_as(
+    name: str, settings: dict[str, Any] | None = None
+) -> Callable[[Callable[[Path], None]], Callable[[Path], None]]:
+    """Let ``many`` serve the mirror that the function builds, with these settings of a database."""
+
+    def register(build: Callable[[Path], None]) -> Callable[[Path], None]:
+        BUILDERS[name] = build
+        if settings is not None:
+            SETTINGS[name] = settings
+        return build
+
+    return register
 
 
 class Serve(Protocol):

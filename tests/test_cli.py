@@ -58,7 +58,7 @@ def mirrored(tmp_path: Path) -> Iterator[MirroredService]:
 
 
 def test_success_without_a_terminal_says_nothing(mirrored: MirroredService) -> None:
-    """Cron mails any output: a night that is current has none, in an empty environment and an ASCII locale."""
+    """Cron mails any output: a run that ends current has none, in an empty environment and an ASCII locale."""
     assert run(mirrored, "sync", LANG="C", PYTHONUTF8="0") == (0, "", "")
     assert run(mirrored, "sync", HOME="/nonexistent") == (0, "", "")
 

@@ -154,7 +154,7 @@ def test_the_payload_comes_back_byte_for_byte(writer):
 @settings(max_examples=40)
 @given(st.data())
 def test_no_sequence_of_readings_loses_a_text(tmp_path_factory, data):
-    """Whatever lanes and trees come in whatever order: every text ever seen is in a row or in a kept payload."""
+    """Whatever origins and trees come in whatever order: every text ever seen is in a row or in a kept payload."""
     path = tmp_path_factory.mktemp("db") / "chats.db"
     seen: set[str] = set()
     with Writer(path) as writer:
@@ -162,9 +162,9 @@ def test_no_sequence_of_readings_loses_a_text(tmp_path_factory, data):
             runs.begin(conn, "sync", "2026-01-01T00:00:00.000Z", "test")
         for step in range(data.draw(st.integers(1, 6))):
             words = data.draw(st.lists(st.sampled_from(["", "aa", "bb", "cc", "dd"]), min_size=1, max_size=6))
-            lane = data.draw(st.sampled_from(["single", "batch", "plural", "export"]))
+            origin = data.draw(st.sampled_from(["single", "batch", "plural", "export"]))
             payload = tree(*words, at=1_750_000_000.0 + data.draw(st.integers(-3, 3)) * 1000)
-            take(writer, payload, origin=lane, at=f"2026-01-{step + 1:02}T00:00:00.000Z")
+            take(writer, payload, origin=origin, at=f"2026-01-{step + 1:02}T00:00:00.000Z")
             seen |= {f"n{n}{word}" for n, word in enumerate(words, 1) if word}
             assert seen <= kept_texts(writer)
             assert integrity.check(writer.conn, lambda *_: None).all == []

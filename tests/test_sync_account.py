@@ -1,4 +1,4 @@
-"""The account, whole: everything arrives, the next night only what changed."""
+"""The whole account: everything arrives, and in the next run only what changed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_first_run_stores_everything(mirrored):
     assert mirrored.value("SELECT outcome FROM sync_runs") == "current"
 
 
-def test_an_unchanged_night_fetches_and_writes_nothing(mirrored):
+def test_a_run_without_changes_fetches_and_writes_nothing(mirrored):
     """The second run reads no conversation and changes no content row."""
     mirrored.next_run()
     before = content(mirrored)
@@ -49,7 +49,7 @@ def test_only_what_changed_is_fetched(mirrored):
     assert "branch switched" in changes[keys[1]]
 
 
-def test_what_moves_no_time_arrives_the_next_night(mirrored):
+def test_what_changes_no_time_arrives_in_the_next_run(mirrored):
     """Archiving, starring, and taking both back are seen although the update time stands still."""
     mirrored.next_run()
     keys = mirrored.ids()
@@ -120,7 +120,7 @@ def test_every_nesting_of_the_projects_list_is_read(tmp_path, nesting):
         assert {row[0] for row in mirrored.rows("SELECT name FROM projects")} == names
 
 
-def test_cursors_that_never_end_do_not_hold_a_night(tmp_path):
+def test_cursors_that_never_end_do_not_hold_up_a_run(tmp_path):
     """Endless cursors in sidebar and project lists end by themselves."""
     with MirroredService(tmp_path, behaviour=Behaviour(cursors_never_end=True)) as mirrored:
         project = mirrored.person.new_project("Bread")
@@ -191,7 +191,7 @@ def test_a_custom_gpt_gets_its_name(mirrored):
 
 
 def test_a_conversation_still_being_written_is_read_again(mirrored):
-    """Half an answer is stored as such, and the whole one the next night, although no time moved."""
+    """An unfinished answer is stored as such, and the finished one in the next run, although no time changed."""
     key = mirrored.ids()[0]
     mirrored.next_run()
     mirrored.person.start_reply(key)

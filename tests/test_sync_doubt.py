@@ -21,7 +21,7 @@ def with_team(mirrored):
 
 
 def heal(mirrored, runs=9):
-    """Let the service be well for some nights; return what is still different."""
+    """Let the service be healthy for some runs; return what is still different."""
     mirrored.alter_answers(None)
     for name in ("batch", "single", "plural"):
         setattr(mirrored.behaviour, name, "normal")
@@ -42,7 +42,7 @@ def beheaded(tree):
 @pytest.mark.parametrize("cut", [emptied, beheaded])
 @pytest.mark.parametrize("is_known", [True, False])
 def test_a_cut_single_read_is_not_the_truth(tmp_path, cut, is_known):
-    """Where no lane gives the whole, the run says so, keeps what came, and the whole arrives later."""
+    """Where no endpoint gives the whole, the run says so, keeps what came, and the whole arrives later."""
     with MirroredService(tmp_path) as mirrored:
         key = mirrored.ids()[3]
         if is_known:
@@ -60,7 +60,7 @@ def test_a_cut_single_read_is_not_the_truth(tmp_path, cut, is_known):
 
 
 def test_a_cut_single_read_gives_way_to_a_whole_flat_one(tmp_path):
-    """The flat lane shows at least the branch that a person sees, on the same night."""
+    """The plural endpoint gives at least the visible branch, in the same run."""
     with MirroredService(tmp_path) as mirrored:
         key = mirrored.ids()[3]
         mirrored.behaviour.batch_omits = frozenset({key})
@@ -72,7 +72,7 @@ def test_a_cut_single_read_gives_way_to_a_whole_flat_one(tmp_path):
 
 
 def test_a_tree_that_never_holds_together_does_not_fail_for_ever(tmp_path):
-    """What the service says on several nights is taken for all there is, and still asked for again now and then."""
+    """What the service says in several runs is taken for all there is, and still asked for again now and then."""
     with MirroredService(tmp_path) as mirrored:
         key = mirrored.ids()[3]
         mirrored.behaviour.batch = mirrored.behaviour.plural = "missing"
@@ -116,15 +116,15 @@ def test_a_cut_flat_read_is_not_the_truth(tmp_path, lie):
         assert heal(mirrored) == []
 
 
-@pytest.mark.parametrize("lane", ["single", "plural"])
-def test_an_answer_that_is_another_conversations_is_not_stored(tmp_path, lane):
+@pytest.mark.parametrize("endpoint", ["single", "plural"])
+def test_an_answer_that_is_another_conversations_is_not_stored(tmp_path, endpoint):
     """Messages never end up in a conversation that they are not of."""
     with MirroredService(tmp_path) as mirrored:
         assert mirrored.next_run() == 0
         key, other = mirrored.ids()[3], mirrored.ids()[5]
         mirrored.person.new_message(key)
         mirrored.behaviour.batch_omits = frozenset({key})
-        setattr(mirrored.behaviour, "plural" if lane == "single" else "single", "missing")
+        setattr(mirrored.behaviour, "plural" if endpoint == "single" else "single", "missing")
         wrong = {
             "conversation_id": other,
             "mapping": copy.deepcopy(mirrored.account.tree(other)["mapping"]),
@@ -206,7 +206,7 @@ def test_a_workspace_that_ends_is_said_once(tmp_path):
 
 
 def test_a_workspace_that_shows_the_others_chats_takes_none(tmp_path):
-    """What two workspaces list is stored once, and a quiet night writes nothing."""
+    """What two workspaces list is stored once, and a run without changes writes nothing."""
     with MirroredService(tmp_path) as mirrored:
         mirrored.account.workspaces.append(SimulatedWorkspace(TEAM, "Team", "workspace", "team"))
         assert mirrored.next_run() == 0
@@ -218,7 +218,7 @@ def test_a_workspace_that_shows_the_others_chats_takes_none(tmp_path):
 
 
 def test_lists_that_take_all_requests_are_not_listed_in_vain(tmp_path):
-    """What a limited list showed is remembered, and fetched first on the next night."""
+    """What a limited list showed is remembered, and fetched first in the next run."""
     with MirroredService(tmp_path, conversations=600) as mirrored:
         pages = []
 
@@ -237,7 +237,7 @@ def test_lists_that_take_all_requests_are_not_listed_in_vain(tmp_path):
 
 
 def test_batches_that_only_fail_are_given_up(tmp_path):
-    """A few groups are enough to know it; the conversations come by the other lanes."""
+    """A few batches are enough to know it; the other endpoints give the conversations."""
     with MirroredService(tmp_path, behaviour=Behaviour(), conversations=100) as mirrored:
         mirrored.behaviour.break_request = lambda request: "error_500" if request.path.endswith("/batch") else None
         assert mirrored.next_run() == 0
@@ -367,7 +367,7 @@ def test_what_comes_back_is_read_again(tmp_path):
 
 
 def test_a_session_that_does_not_say_whose_it_is(tmp_path):
-    """Nothing is written for nobody, and the next night is a night as any."""
+    """Nothing is written for nobody, and the next run is an ordinary one."""
     with MirroredService(tmp_path) as mirrored:
         mirrored.alter_answers(
             lambda request, data: {**data, "user": {}} if request.path.endswith("/session") else data

@@ -31,7 +31,7 @@ def test_the_total_is_never_trusted(tmp_path, total):
     ],
     ids=["small pages", "endless", "repeats and skips", "mixed times"],
 )
-def test_bent_lists_are_read_whole(tmp_path, behaviour):
+def test_wrong_lists_are_read_whole(tmp_path, behaviour):
     """Small, repeated, endless and skipping pages cost nothing but requests."""
     with MirroredService(tmp_path, behaviour=behaviour, conversations=330) as mirrored:
         assert mirrored.next_run() == 0
@@ -51,7 +51,7 @@ def test_a_page_that_never_comes_is_said(tmp_path):
 
 
 def test_what_the_person_does_while_it_is_listed_is_not_lost(tmp_path):
-    """Touched, added and deleted between two pages: this night or the next, all of it arrives."""
+    """Touched, added and deleted between two pages: in this run or the next, all of it arrives."""
     with MirroredService(tmp_path, conversations=350) as mirrored:
         keys = mirrored.ids()
 
@@ -83,7 +83,7 @@ def test_a_failing_deep_page_is_said_and_costs_no_other(tmp_path):
 @pytest.mark.parametrize("share", [0.0, 0.04, 0.5, 0.85])
 @pytest.mark.parametrize("count", [60, 250])
 def test_a_collapsed_list_marks_nothing(tmp_path, share, count):
-    """A list that holds suspiciously few pulls the brake: exit 7, nothing marked, and new chats are still read."""
+    """A list with suspiciously few rows stops the run: exit 7, nothing marked, and new chats are still read."""
     with MirroredService(tmp_path, conversations=count) as mirrored:
         mirrored.next_run()
         mirrored.behaviour.collapse_to = share
@@ -100,7 +100,7 @@ def test_a_collapsed_list_marks_nothing(tmp_path, share, count):
 
 
 def test_an_anonymous_answer_is_not_an_empty_account(tmp_path):
-    """A service that forgot who asks lists nothing: on a filled mirror the brake, on an empty one a sign-in."""
+    """A service that forgot who asks lists nothing: a safety stop on a filled mirror, on an empty one a sign-in."""
     with MirroredService(tmp_path) as mirrored:
         mirrored.behaviour.unseen_headers = lambda _: {"authorization"}
         assert mirrored.next_run() == 4
@@ -158,7 +158,7 @@ def test_absence_alone_never_marks(tmp_path):
 
 
 def test_without_a_way_to_prove_it_nothing_is_marked(tmp_path):
-    """Where no per-id lane answers, a batch that omits and a list that omits prove nothing."""
+    """Where no endpoint answers by id, a batch and a list that omit a chat prove nothing."""
     with MirroredService(tmp_path, behaviour=Behaviour(single="missing", plural="missing")) as mirrored:
         mirrored.next_run()
         mirrored.person.delete(mirrored.ids()[3])
@@ -172,7 +172,7 @@ def test_without_a_way_to_prove_it_nothing_is_marked(tmp_path):
 
 @pytest.mark.parametrize("how", ["tail", "head", "empty", "consistent"])
 def test_a_truncated_batch_is_read_singly(tmp_path, how):
-    """A tree cut short with status 200 is noticed on the first night, and the whole one is stored."""
+    """A tree cut short with status 200 is noticed in the first run, and the whole one is stored."""
     with MirroredService(tmp_path, conversations=25) as mirrored:
         for key in mirrored.ids()[:2]:
             for _ in range(40):
@@ -186,7 +186,7 @@ def test_a_truncated_batch_is_read_singly(tmp_path, how):
 
 @pytest.mark.parametrize("how", ["tail", "head", "empty", "consistent"])
 def test_a_truncated_batch_never_shrinks_what_is_stored(tmp_path, how):
-    """A cut tree of a known chat, with no other lane to ask: nothing is lost and the run does not say current."""
+    """A cut tree of a known chat, with no other endpoint to ask: nothing is lost and the run does not say current."""
     with MirroredService(tmp_path) as mirrored:
         mirrored.next_run()
         key = mirrored.ids()[0]
@@ -220,8 +220,8 @@ def test_a_truncated_batch_never_shrinks_what_is_stored(tmp_path, how):
     ],
     ids=["no batch", "wrapped batch", "shuffled batch", "no single", "no plural", "single only", "stale times"],
 )
-def test_whatever_lanes_an_account_has(tmp_path, behaviour):
-    """Every cohort is mirrored whole, and asks nothing on the second night."""
+def test_whatever_endpoints_an_account_has(tmp_path, behaviour):
+    """Every cohort is mirrored whole, and its second run reads no conversation."""
     with MirroredService(tmp_path, behaviour=behaviour, conversations=34) as mirrored:
         mirrored.person.regenerate(mirrored.ids()[0])
         assert mirrored.next_run() == 0
@@ -231,8 +231,8 @@ def test_whatever_lanes_an_account_has(tmp_path, behaviour):
         assert mirrored.reads() == 0
 
 
-def test_the_plural_lane_alone_gives_every_visible_branch(tmp_path):
-    """Business accounts have only the paged, flat lane; overlapping windows are joined."""
+def test_the_plural_endpoint_alone_gives_every_visible_branch(tmp_path):
+    """Business accounts have only the paged, flat endpoint; overlapping windows are joined."""
     behaviour = Behaviour(batch="missing", single="missing", plural_overlap=3)
     with MirroredService(tmp_path, behaviour=behaviour, conversations=6) as mirrored:
         for _ in range(18):
@@ -243,7 +243,7 @@ def test_the_plural_lane_alone_gives_every_visible_branch(tmp_path):
 
 
 def test_a_flat_read_discards_no_branch(tmp_path):
-    """When only the flat lane is left, branches known from a tree stay."""
+    """When only the plural endpoint is left, branches known from a tree stay."""
     with MirroredService(tmp_path) as mirrored:
         key = mirrored.ids()[0]
         mirrored.person.regenerate(key)
@@ -273,11 +273,11 @@ def test_a_poisoned_chat_blocks_no_other(tmp_path, place):
         assert mirrored.next_run() == 3
         assert key in mirrored.value("SELECT message FROM sync_runs ORDER BY id DESC")
         assert len(differences(mirrored)) == 1
-        nights_asked = 0
+        runs_asked = 0
         for _ in range(14):
             assert mirrored.next_run() == 3
-            nights_asked += any(key in r.path or key in r.ids for r in mirrored.service.requests)
-        assert 2 <= nights_asked <= 5
+            runs_asked += any(key in r.path or key in r.ids for r in mirrored.service.requests)
+        assert 2 <= runs_asked <= 5
         mirrored.behaviour.poisoned = frozenset()
         for _ in range(8):
             last = mirrored.next_run()
@@ -296,7 +296,7 @@ def test_an_answer_without_shape_is_an_error_of_that_chat(tmp_path):
 
 
 def test_a_listed_chat_that_is_deleted_is_settled_on_two_runs(tmp_path):
-    """A stale list that goes on showing a deleted chat does not fail every night for ever."""
+    """A stale list that goes on showing a deleted chat does not fail every run for ever."""
     with MirroredService(tmp_path) as mirrored:
         key = mirrored.ids()[2]
         mirrored.account.deleted[key] = mirrored.account.tree(key)
@@ -309,7 +309,7 @@ def test_a_listed_chat_that_is_deleted_is_settled_on_two_runs(tmp_path):
 
 
 def test_no_more_single_reads_do_not_stop_the_batches(tmp_path):
-    """Doubtful trees use up the single reads: everything else is still stored tonight, the rest on later nights."""
+    """Incomplete trees use up the single reads: everything else is still stored in this run, the rest later."""
     with MirroredService(tmp_path, behaviour=Behaviour(bucket=3), conversations=60) as mirrored:
         mirrored.behaviour.truncated = dict.fromkeys(mirrored.ids()[:8], "tail")
         mirrored.behaviour.plural = "missing"
@@ -322,7 +322,7 @@ def test_no_more_single_reads_do_not_stop_the_batches(tmp_path):
 
 
 def test_half_a_new_conversation_is_not_shown(tmp_path):
-    """A cut tree of a chat never seen before is asked for whole on some nights before its part is shown."""
+    """A cut tree of a new chat is asked for again in some runs before its part is shown."""
     with MirroredService(tmp_path, behaviour=Behaviour(single="broken", plural="broken"), conversations=3) as mirrored:
         key = mirrored.ids()[1]
         mirrored.behaviour.truncated = {key: "tail"}
@@ -352,8 +352,8 @@ def test_a_deleted_project_takes_its_chats_along(tmp_path):
         assert mirrored.value("SELECT count(*) FROM messages WHERE conversation_id = ?", key) > 0
 
 
-def test_what_only_the_flat_lane_could_give_is_read_whole_later(tmp_path):
-    """A bad night leaves only visible branches; when trees come again, the other branches arrive by themselves."""
+def test_what_only_the_plural_endpoint_could_give_is_read_whole_later(tmp_path):
+    """A bad run leaves only visible branches; when trees come again, the other branches arrive without a command."""
     with MirroredService(tmp_path) as mirrored:
         key = mirrored.ids()[0]
         mirrored.person.regenerate(key)

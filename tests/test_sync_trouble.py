@@ -1,4 +1,4 @@
-"""Login, limits, breakage and interruption: the exit code, the sentence, and what the next night makes of it."""
+"""Login, limits, breakage and interruption: the exit code, the sentence, and what the next run does."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def log_in(mirrored, header):
     ],
 )
 def test_every_way_in_which_a_login_ends(tmp_path, session, words):
-    """Exit 4 with the exact step, nothing marked; the next night after a new login needs nothing else."""
+    """Exit 4 with the exact step, nothing marked; after a new login the next run needs nothing else."""
     with MirroredService(tmp_path) as mirrored:
         mirrored.next_run()
         before = content(mirrored)
@@ -150,8 +150,8 @@ def test_a_tried_login_says_whose_it_is(tmp_path):
 # -- limits
 
 
-def test_a_first_fill_under_the_limit_plans_itself_over_nights(tmp_path):
-    """Newest first, a budget learned from the refusals, an honest forecast, and no refusal on later nights."""
+def test_a_first_fill_under_the_limit_is_spread_over_runs(tmp_path):
+    """Newest first, a budget learned from the refusals, an honest forecast, and no refusal in later runs."""
     behaviour = Behaviour(batch="missing", plural="missing", bucket=30)
     with MirroredService(tmp_path, behaviour=behaviour, conversations=100) as mirrored:
         assert mirrored.next_run() == 6
@@ -170,7 +170,7 @@ def test_a_first_fill_under_the_limit_plans_itself_over_nights(tmp_path):
         assert differences(mirrored) == []
 
 
-def test_with_the_batch_lane_the_limit_is_never_met(tmp_path):
+def test_with_the_batch_endpoint_the_limit_is_never_met(tmp_path):
     """The same account in one go where batches answer."""
     with MirroredService(tmp_path, behaviour=Behaviour(bucket=5), conversations=100) as mirrored:
         assert mirrored.next_run() == 0
@@ -188,13 +188,13 @@ def test_the_account_lock_ends_the_run_at_once(tmp_path):
 
 
 def test_a_short_limit_on_lists_is_waited_for(tmp_path):
-    """A few 429 on the list cost a pause, not the night."""
+    """A few 429 on the list cost a pause, not the run."""
     with MirroredService(tmp_path, behaviour=Behaviour(list_limited=2)) as mirrored:
         assert mirrored.next_run() == 0
         assert mirrored.value("SELECT waits FROM sync_runs") > 20
 
 
-def test_a_long_retry_after_ends_the_night_politely(tmp_path):
+def test_a_long_retry_after_ends_the_run_politely(tmp_path):
     """Asked to wait a day, the run stops with exit 6 and sends nothing more."""
     with MirroredService(tmp_path, behaviour=Behaviour(list_limited=1, retry_after="86400")) as mirrored:
         assert mirrored.next_run() == 6
@@ -209,7 +209,7 @@ def test_a_long_retry_after_ends_the_night_politely(tmp_path):
     ["reset", "short", "half_gzip", "html_502", "error_500", "error_503", "garbage", "challenge", "html_200", "429"],
 )
 def test_a_breakage_now_and_then_costs_nothing(tmp_path, how):
-    """Every fourth request breaks in one way: the night is complete all the same."""
+    """Every fourth request breaks in one way: the run is complete all the same."""
     behaviour = Behaviour(break_request=lambda request: how if request.number % 4 == 3 else None)
     with MirroredService(tmp_path, behaviour=behaviour, conversations=40) as mirrored:
         assert mirrored.next_run() in ({0} if how != "429" else {0, 6})
@@ -295,8 +295,8 @@ def test_changes_below_an_interruption_are_not_skipped(tmp_path):
         assert differences(mirrored) == []
 
 
-def test_thirty_nights_off_are_caught_up_in_one(tmp_path):
-    """After a month without a run, one night brings everything."""
+def test_thirty_days_without_a_run_are_caught_up_in_one(tmp_path):
+    """After a month without a run, one run fetches everything."""
     with MirroredService(tmp_path, conversations=30) as mirrored:
         mirrored.next_run()
         for n in range(30):
@@ -308,7 +308,7 @@ def test_thirty_nights_off_are_caught_up_in_one(tmp_path):
 
 @pytest.mark.parametrize("locks_out", [True, False])
 def test_a_limit_met_in_one_workspace_ends_the_run_for_all(tmp_path, locks_out):
-    """After the refusal nothing more is asked, for no workspace; the next nights bring what is left."""
+    """After the refusal nothing more is requested, in no workspace; the next runs fetch what is left."""
     clock = ManualClock()
     account = generated_account(clock, 12, 4)
     account.workspaces.append(SimulatedWorkspace("ws-team", "Team", "workspace", "team"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 from commands import started
 from mirrors import bakery
-from served import Pages
+from served import BUILDERS, SETTINGS, Pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,3 +84,13 @@ def pages(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Pages:
             "CREATE TABLE messages (x); CREATE TABLE _own (x);"
         )
     return serve(str(folder / "chats.db"), str(theirs))
+
+
+@pytest.fixture(scope="session")
+def many(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Pages:
+    """One Datasette over the mirrors that ``served_as`` registered."""
+    folder = tmp_path_factory.mktemp("many")
+    for name, build in BUILDERS.items():
+        build(folder / f"{name}.db")
+    (folder / "metadata.json").write_text(json.dumps({"title": "Mine", "databases": SETTINGS}))
+    return serve(*map(str, sorted(folder.glob("*.db"))), "-m", str(folder / "metadata.json"))

@@ -15,40 +15,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from mirrors import add, add_conversation, add_message, bakery, open_mirror
+from served import served_as
 
 from mirror.timing import iso
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from served import Pages, Serve
 
 OURS = ["/-/home", "/-/search?q=rye", "/-/conversation/c-old"]
-# Mirrors that one Datasette serves, by name: starting it takes longer than all that most tests ask of it.
-BUILDERS: dict[str, Callable[[Path], None]] = {}
-DENIED = {"messages", "conversations", "links", "attachments", "sync_runs", None}  # None: the whole database
-
-
-def served_as(name: str) -> Callable[[Callable[[Path], None]], Callable[[Path], None]]:
-    """Let ``many`` serve what the function builds."""
-
-    def register(build: Callable[[Path], None]) -> Callable[[Path], None]:
-        BUILDERS[name] = build
-        return build
-
-    return register
-
-
-@pytest.fixture(scope="session")
-def many(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Pages:
-    """One Datasette over all mirrors of BUILDERS, and one more for each table that it denies."""
-    folder = tmp_path_factory.mktemp("many")
-    rule = {"allow": False}
-    settings = {f"without_{table}": {"tables": {table: rule}} if table else rule for table in DENIED}
-    for name, build in {**BUILDERS, **dict.fromkeys(settings, bakery)}.items():
-        build(folder / f"{name}.db")
-    (folder / "metadata.json").write_text(json.dumps({"databases": settings}))
-    return serve(*map(str, sorted(folder.glob("*.db"))), "-m", str(folder / "metadata.json"))
+for table in ("messages", "conversations", "links", "attachments", "sync_runs"):
+    served_as(f"without_{table}", {"tables": {table: {"allow": False}}})(bakery)
+served_as("without_everything", {"allow": False})(bakery)
 
 
 def links(html: str, pattern: str) -> list[str]:
@@ -63,8 +40,8 @@ def test_other_databases_have_no_such_pages(pages: Pages, path: str) -> None:
     assert pages.get(f"/chats{path}")[0] == 200
 
 
-@pytest.mark.parametrize("denied", ["messages", "conversations", "links", "attachments", None])
-def test_a_denied_table_denies_every_page_that_reads_it(many: Pages, denied: str | None) -> None:
+@pytest.mark.parametrize("denied", ["messages", "conversations", "links", "attachments", "everything"])
+def test_a_denied_table_denies_every_page_that_reads_it(many: Pages, denied: str) -> None:
     """A table or database that somebody may not see shows on no page of ours either."""
     for path in (*OURS, "/conversations/c-old.md"):
         status, text = many.get(f"/without_{denied}{path}")

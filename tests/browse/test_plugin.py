@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from mirrors import add_message, bakery
+from served import served_as
 
 from mirror.browse.functions import inflate
 from mirror.browse.plugin import prepare_connection, render_cell
@@ -19,7 +20,7 @@ from mirror.store.database import is_chatmirror
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from served import Pages, Serve
+    from served import Pages
 
 PAGES = [
     "/",
@@ -91,13 +92,17 @@ def test_internal_tables_are_hidden(pages: Pages) -> None:
     assert not [name for name in shown if name.startswith("_") or "_fts" in name]
 
 
-def test_a_page_has_fifty_rows(serve: Serve, tmp_path: Path) -> None:
-    """Long lists come in pages that a person can survey."""
-    bakery(tmp_path / "chats.db")
-    with closing(sqlite3.connect(tmp_path / "chats.db")) as conn, conn:
+@served_as("sixty")
+def sixty_more(path: Path) -> None:
+    bakery(path)
+    with closing(sqlite3.connect(path)) as conn, conn:
         for n in range(60):
             add_message(conn, "c-new", f"more{n}", "more")
-    _, text = serve(str(tmp_path / "chats.db")).get("/chats/messages.json")
+
+
+def test_a_page_has_fifty_rows(many: Pages) -> None:
+    """Long lists come in pages that a person can survey."""
+    _, text = many.get("/sixty/messages.json")
     assert len(json.loads(text)["rows"]) == 50
 
 
@@ -151,18 +156,16 @@ def test_the_style_sheet_is_served_to_our_pages(pages: Pages) -> None:
     assert "col-text" in css
 
 
-def test_what_the_person_configured_takes_precedence(serve: Serve, tmp_path: Path) -> None:
+served_as("configured", {"tables": {"conversations": {"sort": "title", "facets": ["provider"], "size": 1}}})(bakery)
+
+
+def test_what_the_person_configured_takes_precedence(many: Pages) -> None:
     """Their own sort, label and facets take precedence; what they do not state is still set."""
-    bakery(tmp_path / "chats.db")
-    tables = {"conversations": {"sort": "title", "facets": ["provider"], "size": 1}}
-    settings = tmp_path / "metadata.json"
-    settings.write_text(json.dumps({"title": "Mine", "databases": {"chats": {"tables": tables}}}))
-    pages = serve(str(tmp_path / "chats.db"), "-m", str(settings))
-    _, text = pages.get("/chats/conversations")
+    _, text = many.get("/configured/conversations")
     assert "sorted by title" in text
     assert "c-new" not in text[text.index("<tbody") :]
-    assert "Mine" in pages.get("/")[1]
-    assert "sorted by created_at descending" in pages.get("/chats/messages")[1]
+    assert "Mine" in many.get("/")[1]
+    assert "sorted by created_at descending" in many.get("/configured/messages")[1]
 
 
 def test_hooks_never_raise() -> None:
