@@ -68,11 +68,13 @@ class RateLimitError(ChatmirrorError):
     """The service wants fewer requests; the run stopped before the service would lock the account.
 
     ``is_final``: it accepts none at all for now; otherwise some kinds of requests are still accepted.
+    ``is_of_one_list``: one list is limited, and whatever else is to be read can be.
     """
 
     exit_code = 6
     outcome = "rate limit"
     is_final = False
+    is_of_one_list = False
 
 
 class SafetyStopError(ChatmirrorError):

@@ -13,7 +13,7 @@ import zlib
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from mirror.json_bytes import parse_json
+from mirror.json_bytes import parse_simplified
 from mirror.normalize import ParsedPayload, fingerprint, merge, normalize
 from mirror.normalize.merge import holds_as_much
 from mirror.services import service_of
@@ -144,7 +144,7 @@ def _is_stored(arrival: Arrival, versions: Sequence[StoredPayload]) -> bool:
 
 def _versions(provider: str, stored: Stored, arrival: Arrival | None) -> list[_Version]:
     """Return the stored versions and the arrival, oldest first, each read."""
-    found = [_Version(old, _parsed(old, normalize(provider, parse_json(old.body)))) for old in stored.payloads]
+    found = [_Version(old, _parsed(old, normalize(provider, parse_simplified(old.body)))) for old in stored.payloads]
     if arrival is not None:
         conversation = arrival.conversation or normalize(provider, arrival.payload)
         new = _stored_form(arrival, _rank(arrival, conversation, stored.payloads), conversation)

@@ -22,6 +22,11 @@ _NOT_BLANK = re.compile(rb"\S")
 _TO_VALUE = re.compile(rb"[\s,]*+")
 _TO_NAMED_VALUE = re.compile(rb'[\s,]*+(?:"((?:[^"\\]|\\.)*+)"\s*+:\s*+)?', re.DOTALL)
 _QUOTE = ord('"')
+# Levels of brackets that are parsed where Python refuses the whole; the service's own payloads have about 20. Larger:
+# Python refuses again; smaller: what is below stays JSON text.
+DEEPEST = 200
+# Digits of a whole number: Python's own limit, which exists because converting more takes quadratic time.
+MOST_DIGITS = 4_300
 _OPENER_OF = {ord("}"): ord("{"), ord("]"): ord("[")}
 
 
@@ -38,6 +43,44 @@ def parse_json(raw: bytes) -> Any:
         raise ValueError("holds a number of thousands of digits") from error
     except RecursionError as error:
         raise ValueError("is nested too deeply") from error
+
+
+def parse_simplified(raw: bytes) -> Any:
+    """Parse JSON text, also where Python refuses a part of it; raises ValueError where it is no whole JSON.
+
+    A number of thousands of digits becomes the text of its digits. What is nested too deeply becomes its own JSON text.
+    """
+    try:
+        return parse_json(raw)
+    except ValueError as error:
+        if isinstance(error.__cause__, json.JSONDecodeError):
+            raise
+    text = _without_depth(raw).decode("utf-8", "surrogateescape")
+    try:
+        return json.loads(text, parse_int=_integer)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is not valid JSON: {error.msg} (character {error.pos:,} of it)") from error
+    except RecursionError as error:
+        raise ValueError("is nested too deeply") from error
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= MOST_DIGITS else digits
+
+
+def _without_depth(raw: bytes) -> bytes:
+    """Return a JSON text with each value below ``DEEPEST`` levels replaced by a string that holds its text."""
+    pieces, copied, at, depth = [], 0, 0, 0
+    while (match := _TO_BRACKET.match(raw, at)) and (at := match.end()) < len(raw) and raw[at] != _QUOTE:
+        if raw[at] not in _OPENER_OF and depth == DEEPEST:
+            end = _value_end(raw, at)
+            value = raw[at:end].decode("utf-8", "surrogateescape")
+            pieces += [raw[copied:at], json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape")]
+            copied = at = end
+            continue
+        depth += -1 if raw[at] in _OPENER_OF else 1
+        at += 1
+    return b"".join([*pieces, raw[copied:]])
 
 
 class UnpairedBracketError(ValueError):

@@ -148,3 +148,14 @@ def as_count(value: object) -> int | None:
 def first_text(*values: object) -> str:
     """Return the first string among the values that is not blank, else ""."""
     return next((value for value in values if isinstance(value, str) and value.strip()), "")
+
+
+def is_same_moment(one: int | None, other: int | None) -> bool:
+    """Whether two times (microseconds) are one moment, of which one was told in whole seconds or milliseconds."""
+    if one is None or other is None or one == other:
+        return one == other
+    return any(_is_coarser(one, other, unit) or _is_coarser(other, one, unit) for unit in (1_000_000, 1_000))
+
+
+def _is_coarser(coarse: int, fine: int, unit: int) -> bool:
+    return coarse % unit == 0 and coarse in {fine // unit * unit, (fine + unit // 2) // unit * unit}

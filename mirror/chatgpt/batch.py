@@ -7,67 +7,87 @@ from typing import TYPE_CHECKING, Any
 from mirror.json_bytes import element_texts
 from mirror.source import Fetched
 from mirror.values import as_dict
-from mirror.web.client import Refused, ServerError
+from mirror.web.client import MOST_TRIES, Refused, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mirror.chatgpt.controls import Controls
     from mirror.chatgpt.endpoints import Endpoints
     from mirror.chatgpt.session import Session
 
 BATCH_PATH = "/conversations/batch"
 # Ids a request; more are refused (API notes §3.4).
 BATCH_SIZE = 10
-# Halvings of one group that may fail with a 5xx: one broken conversation of ten costs up to five, two up to nine.
-# Smaller: those beside a broken one are read by id; larger: requests in vain.
-SERVER_ERRORS_A_GROUP = 8
-# Groups in a row of which only 5xx came; then this run asks for no more batches. Larger: requests in vain.
-FAILED_GROUPS_TO_STOP = 2
 
 
 class BatchReader:
     """Fetches groups of conversations through the batch endpoint, in one run."""
 
-    def __init__(self, session: Session, endpoints: Endpoints) -> None:
-        self._session, self._endpoints = session, endpoints
-        self._failed_groups = 0
-        self._server_errors = 0  # in this group
+    def __init__(self, session: Session, endpoints: Endpoints, controls: Controls) -> None:
+        self._session, self._endpoints, self._controls = session, endpoints, controls
+        self._early: dict[str, Fetched] = {}  # came as controls, before their turn
 
     def fetch_group(self, ids: Sequence[str]) -> dict[str, Fetched]:
         """Return the trees that came of at most ``BATCH_SIZE`` conversations, by id.
 
         What a batch omits proves nothing.
         """
-        if self._failed_groups >= FAILED_GROUPS_TO_STOP:
-            return {}
-        self._server_errors = 0
-        found = self._fetch(ids)
-        if found or not self._server_errors:
-            self._failed_groups = 0
-        elif len(ids) > 1:
-            self._failed_groups += 1
+        found = {key: self._early.pop(key) for key in ids if key in self._early}
+        left = [key for key in ids if key not in found]
+        if not left or not self._endpoints.is_open("batch"):
+            return found
+        was_dead = self._endpoints.is_dead("batch")
+        self._endpoints.note_asked("batch")
+        try:
+            return found | self._ask(left, MOST_TRIES)
+        except Refused as error:
+            if was_dead or not self._gives_control(error, left):
+                self._endpoints.close("batch", str(error), is_denial=not isinstance(error, ServerError))
+                return found
+        # One conversation can make a whole batch fail: halve it until the others come.
+        parts = self._halves(left)
+        return found | parts
+
+    def _halves(self, ids: Sequence[str]) -> dict[str, Fetched]:
+        found: dict[str, Fetched] = {}
+        half = len(ids) // 2
+        for part in (ids[:half], ids[half:]):
+            if len(ids) == 1 or not part:
+                continue
+            try:
+                found |= self._ask(part, tries=1)
+            except Refused:
+                found |= self._halves(part)
         return found
 
-    def _fetch(self, ids: Sequence[str]) -> dict[str, Fetched]:
-        if not self._endpoints.is_open("batch") or self._server_errors >= SERVER_ERRORS_A_GROUP:
-            return {}
-        try:
-            answer = self._session.post(BATCH_PATH, {"conversation_ids": list(ids)})
-        except ServerError:
-            # One conversation can make a whole batch fail: halve it until the others come.
-            self._server_errors += 1
-            half = len(ids) // 2
-            return self._fetch(ids[:half]) | self._fetch(ids[half:]) if half else {}
-        except Refused as error:
-            self._endpoints.close("batch", str(error))
-            return {}
+    def _gives_control(self, error: Refused, ids: Sequence[str]) -> bool:
+        """Whether the endpoint answers for other conversations; where none can be asked for, it is believed to."""
+        controls = self._controls.candidates("batch", apart_from=ids)
+        if not isinstance(error, ServerError):
+            controls = controls[:1] or list(ids[:1])  # a refusal speaks of the endpoint, whatever was asked for
+        for key in controls:
+            try:
+                came = self._ask([key], tries=1)
+            except Refused:
+                continue
+            self._early |= {key: fetched for key, fetched in came.items() if key in self._controls.wanted}
+            return True
+        return not controls
+
+    def _ask(self, ids: Sequence[str], tries: int) -> dict[str, Fetched]:
+        """Send one request; raises Refused, also where the answer is no list."""
+        answer = self._session.post(BATCH_PATH, {"conversation_ids": list(ids)}, tries=tries)
         trees = answer.data.get("conversations") if isinstance(answer.data, dict) else answer.data
         if not isinstance(trees, list):
-            self._endpoints.close("batch", "an answer of an unknown form")
-            return {}
+            raise Refused(answer.reply.status, "an answer of an unknown form")
         bodies = element_texts(answer.body, "conversations")
-        found = [_fetched(tree, body) for tree, body in zip(trees, bodies, strict=True)]
-        return {fetched.conversation_id: fetched for fetched in found if fetched.conversation_id in ids}
+        came = [_fetched(tree, body) for tree, body in zip(trees, bodies, strict=True)]
+        found = {fetched.conversation_id: fetched for fetched in came if fetched.conversation_id in ids}
+        self._endpoints.gave("batch")
+        for key in found:
+            self._controls.gave("batch", key)
+        return found
 
 
 def _fetched(tree: Any, body: bytes) -> Fetched:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from mirror.chatgpt.plural import fetch_branch
+from mirror.chatgpt.plural import MOST_BRANCH_PAGES, PAGES_A_TURN, Branch, open_branch
 from mirror.chatgpt.single import fetch_tree
-from mirror.errors import RateLimitError, ServiceError
-from mirror.source import Fetched, NotFetched
-from mirror.web.client import Refused, ServerError
+from mirror.errors import RateLimitError
+from mirror.source import Fetched, Listed, NotFetched, ToFetch
+from mirror.web.client import MOST_TRIES, Refused, ServerError
 from mirror.web.pacing import StopError
 
 if TYPE_CHECKING:
+    from mirror.chatgpt.controls import Controls
     from mirror.chatgpt.endpoints import Endpoints
     from mirror.chatgpt.session import Session
-    from mirror.source import ToFetch
 
 ByIdEndpoint = Literal["single", "plural"]
 BY_ID_ENDPOINTS: tuple[ByIdEndpoint, ...] = ("single", "plural")  # a tree before a branch
-# Conversations in a row for which only 5xx came: then it is the service, since broken conversations are few (API notes
-# §3.4). Smaller: some broken ones end a run; larger: minutes in vain.
-SERVER_ERRORS_TO_STOP = 5
+# Conversations for which an endpoint failed with all tries in this run; later ones get one try each, because broken
+# conversations are broken for good. Smaller: a short outage costs a conversation its run; larger: requests in vain.
+FAILURES_WITH_ALL_TRIES = 2
 UNKNOWN = "conversation_not_found"  # said of purged chats, and of those of another workspace (API notes §3.7)
 DELETED = "conversation_deleted"  # the code that proves a deletion (API notes §3.7)
 
@@ -28,79 +28,147 @@ DELETED = "conversation_deleted"  # the code that proves a deletion (API notes �
 class ByIdReader:
     """Fetches conversations by id, in one run.
 
-    ``limit``: why there are no more reads by id, None while there are.
+    ``limit``: why there are no more reads by id, None while there are. ``unfinished``: branches with more pages than
+    one turn has, by id.
     """
 
-    def __init__(self, session: Session, endpoints: Endpoints) -> None:
-        self._session, self._endpoints = session, endpoints
+    def __init__(self, session: Session, endpoints: Endpoints, controls: Controls) -> None:
+        self._session, self._endpoints, self._controls = session, endpoints, controls
         self.limit: RateLimitError | None = None
-        self._server_errors = 0  # conversations in a row
+        self.unfinished: dict[str, Branch] = {}
+        self._failures = dict.fromkeys(BY_ID_ENDPOINTS, 0)
+        self._early: dict[tuple[str, str], Fetched] = {}  # came as controls, before their turn
 
     def fetch_listed(self, endpoint: ByIdEndpoint, wanted: ToFetch) -> Fetched | NotFetched:
         """Ask one endpoint for a conversation that was just listed.
 
-        So a denial speaks against the endpoint. Raises ServiceError when the service answers with nothing but 5xx, and
-        RateLimitError when the run must end; where batches continue, ``limit`` keeps that error instead.
+        What fails is blamed on the conversation, unless a control fails the same way. Raises RateLimitError when the
+        run must end; where batches continue, ``limit`` keeps that error instead.
         """
         conversation_id = wanted.listed.conversation_id
         if not self._endpoints.is_open(endpoint):
             return NotFetched(conversation_id, self._endpoints.why_closed(endpoint))
+        if (early := self._early.pop((endpoint, conversation_id), None)) is not None:
+            return early
         if self.limit is not None:
             return _left_for_later(conversation_id)
+        self._endpoints.note_asked(endpoint)
         try:
-            got = self._fetch(endpoint, wanted)
-        except ServerError as error:
-            return self._after_server_error(conversation_id, error)
+            return self._fetch_or_judge(endpoint, wanted)
         except RateLimitError as error:
             if isinstance(error, StopError) or not self._endpoints.is_open("batch"):
                 raise
             self.limit = error  # batches are hardly limited, and continue
             return _left_for_later(conversation_id)
+
+    def _fetch_or_judge(self, endpoint: ByIdEndpoint, wanted: ToFetch) -> Fetched | NotFetched:
+        conversation_id = wanted.listed.conversation_id
+        try:
+            got = self._fetch(endpoint, wanted, self._tries(endpoint))
         except Refused as error:
             if error.code == DELETED:
                 return _deleted(conversation_id)
-            self._endpoints.denied(endpoint, str(error))
+            self._judge(endpoint, conversation_id, error)
             return NotFetched(conversation_id, str(error))
-        self._server_errors = 0
         if isinstance(got, Fetched):
             self._endpoints.gave(endpoint)
+            self._controls.gave(endpoint, conversation_id)
         return got
+
+    def _tries(self, endpoint: ByIdEndpoint) -> int:
+        return MOST_TRIES if self._failures[endpoint] < FAILURES_WITH_ALL_TRIES else 1
+
+    def _judge(self, endpoint: ByIdEndpoint, conversation_id: str, error: Refused) -> None:
+        """Close the endpoint where not even a control comes."""
+        is_denial = not isinstance(error, ServerError)
+        self._failures[endpoint] += not is_denial
+        self._controls.failed(endpoint, conversation_id)
+        has_given = self._controls.has_given(endpoint)
+        if not self._endpoints.needs_control(endpoint, is_denial=is_denial, has_given=has_given):
+            return
+        if not self._gives_control(endpoint):
+            self._endpoints.close(endpoint, str(error), is_denial=is_denial)
+
+    def _gives_control(self, endpoint: ByIdEndpoint) -> bool:
+        """Whether the endpoint gives other conversations; where none can be asked for, it is believed to."""
+        controls = self._controls.candidates(endpoint)
+        for key in controls:
+            try:
+                got = self._control(endpoint, key)
+            except Refused:
+                self._controls.failed(endpoint, key)
+                continue
+            if isinstance(got, Fetched):
+                self._controls.gave(endpoint, key)
+                if key in self._controls.wanted and got.incomplete_reason is None:
+                    self._early[endpoint, key] = got
+                return True
+        return not controls
+
+    def _control(self, endpoint: ByIdEndpoint, key: str) -> Fetched | NotFetched:
+        wanted = ToFetch(Listed(key, None))
+        if endpoint == "single":
+            return fetch_tree(self._session, wanted, tries=1)
+        branch = open_branch(self._session, key, tries=1)
+        return branch.fetched() if isinstance(branch, Branch) else branch
 
     def fetch_unlisted(self, wanted: ToFetch) -> Fetched | NotFetched:
         """Ask for a conversation that no list shows.
 
-        Only its own 404 ``conversation_deleted`` proves its deletion. A refusal says nothing of the endpoint here.
+        Only its own 404 ``conversation_deleted`` proves its deletion. A failure says nothing of the endpoint here.
         """
         conversation_id, reason = wanted.listed.conversation_id, "this account cannot read conversations by id"
         is_unknown = False
         for endpoint in BY_ID_ENDPOINTS:
-            if not self._endpoints.is_open(endpoint):
+            if self._endpoints.is_dead(endpoint):
                 continue
             try:
-                got = self._fetch(endpoint, wanted)
+                got = self._fetch(endpoint, wanted, self._tries(endpoint))
             except Refused as error:
                 if error.code == DELETED:
                     return _deleted(conversation_id)
+                self._failures[endpoint] += isinstance(error, ServerError)
                 reason, is_unknown = str(error), error.code == UNKNOWN
                 continue
+            if conversation_id in self.unfinished:
+                got = self.finish(conversation_id)
             if isinstance(got, Fetched):
                 return got
             reason = got.reason
         return NotFetched(conversation_id, reason, is_unknown=is_unknown)
 
-    def _fetch(self, endpoint: ByIdEndpoint, wanted: ToFetch) -> Fetched | NotFetched:
+    def _fetch(self, endpoint: ByIdEndpoint, wanted: ToFetch, tries: int) -> Fetched | NotFetched:
         if endpoint == "single":
-            return fetch_tree(self._session, wanted)
-        return fetch_branch(self._session, wanted.listed.conversation_id)
+            return fetch_tree(self._session, wanted, tries=tries)
+        branch = open_branch(self._session, wanted.listed.conversation_id, tries=tries)
+        return self._read_on(branch, PAGES_A_TURN - 1) if isinstance(branch, Branch) else branch
 
-    def _after_server_error(self, conversation_id: str, error: ServerError) -> NotFetched:
-        self._server_errors += 1
-        if self._server_errors >= SERVER_ERRORS_TO_STOP:
-            raise ServiceError(
-                f"ChatGPT answers requests for conversations with server errors ({error}); what is saved stays. Run"
-                " again later."
-            ) from None
-        return NotFetched(conversation_id, str(error))
+    def _read_on(self, branch: Branch, most_pages: int) -> Fetched | NotFetched:
+        """Read older pages of a branch; what came is kept where no more is granted."""
+        key = branch.conversation_id
+        self.unfinished.pop(key, None)
+        try:
+            problem = branch.read(self._session, most_pages)
+        except RateLimitError as error:
+            if isinstance(error, StopError):
+                raise
+            self.limit = error
+        else:
+            if problem is not None:
+                return NotFetched(key, problem)
+            if branch.has_more:
+                self.unfinished[key] = branch
+        return branch.fetched()
+
+    def finish(self, conversation_id: str) -> Fetched | NotFetched:
+        """Read what is left of an unfinished branch; raises what ``Session.get`` raises."""
+        branch = self.unfinished[conversation_id]
+        if self.limit is not None:
+            return branch.fetched()
+        try:
+            return self._read_on(branch, MOST_BRANCH_PAGES)
+        except Refused:
+            return branch.fetched()  # a page of it failed
 
 
 def _left_for_later(conversation_id: str) -> NotFetched:

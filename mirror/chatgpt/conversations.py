@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 from mirror.chatgpt.batch import BATCH_SIZE, BatchReader
 from mirror.chatgpt.by_id import ByIdReader
 from mirror.chatgpt.completeness import NO_MESSAGES, contradiction_in, node_count, outdated_reason
+from mirror.chatgpt.controls import Controls
 from mirror.chatgpt.endpoints import ENDPOINTS, Endpoints
+from mirror.chatgpt.plural import OLDER_LEFT
+from mirror.errors import RateLimitError, ServiceError
 from mirror.source import Fetched, NotFetched, ToFetch
 
 if TYPE_CHECKING:
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
 
     from mirror.chatgpt.memory import ChatGPTMemory
     from mirror.chatgpt.session import Session
-    from mirror.errors import RateLimitError
 
 # Runs in which a conversation is asked for whole before the part that comes is taken for all there is: a cut answer is
 # usually whole the next time. A guess. Larger: such a conversation counts as not saved for longer.
@@ -40,29 +42,66 @@ class ConversationReader:
     """
 
     def __init__(self, session: Session, memory: ChatGPTMemory) -> None:
-        self._memory, self._endpoints = memory, Endpoints(memory)
-        self._batch, self._by_id = BatchReader(session, self._endpoints), ByIdReader(session, self._endpoints)
+        self._memory, self._endpoints, self._controls = memory, Endpoints(memory), Controls(memory)
+        self._left_for_later = False
+        self._batch = BatchReader(session, self._endpoints, self._controls)
+        self._by_id = ByIdReader(session, self._endpoints, self._controls)
 
     def fetch(self, wanted: Sequence[ToFetch]) -> Iterator[Fetched | NotFetched]:
         """Fetch conversations in the order given, as they come.
 
-        Raises RateLimitError when no more reads by id are granted; where batches continue, at the very end.
+        Raises RateLimitError when no more reads by id are granted, and ServiceError when nothing can be read by id
+        because even controls fail; where batches continue, at the very end.
         """
-        if not any(self._endpoints.is_open(endpoint) for endpoint in ENDPOINTS):
+        if all(self._endpoints.is_dead(endpoint) for endpoint in ENDPOINTS):
             self._endpoints.reopen()
-        if not (self._endpoints.is_open("batch") or self._endpoints.is_open("single")):
+        if self._endpoints.is_dead("batch") and self._endpoints.is_dead("single"):
             wanted = [want for want in wanted if not want.wants_tree_only]  # no endpoint gives trees
-        limit: RateLimitError | None = None
+        self._left_for_later = False
+        self._controls.wanted = [want.listed.conversation_id for want in wanted]
+        unfinished: list[ToFetch] = []  # long ones: others first
+        try:
+            for want, got in self._first_turn(wanted):
+                if want.listed.conversation_id in self._by_id.unfinished:
+                    unfinished.append(want)
+                else:
+                    yield got
+        except RateLimitError:
+            for want in unfinished:
+                yield self._by_id.unfinished[want.listed.conversation_id].fetched()
+            raise
+        for want in unfinished:
+            yield _accepted(want, self._by_id.finish(want.listed.conversation_id))
+        if self._left_for_later or self._by_id.limit is not None:
+            raise self._why_later()
+
+    def _first_turn(self, wanted: Sequence[ToFetch]) -> Iterator[tuple[ToFetch, Fetched | NotFetched]]:
         for start in range(0, len(wanted), BATCH_SIZE):
             group = wanted[start : start + BATCH_SIZE]
             trees = self._batch.fetch_group([want.listed.conversation_id for want in group])
             for want in group:
-                got = self._best_of(want, trees.get(want.listed.conversation_id))
-                if isinstance(got, NotFetched) and got.later:
-                    limit = self._by_id.limit
-                yield got
-        if limit is not None:
-            raise limit
+                got = self._unless_failing(self._best_of(want, trees.get(want.listed.conversation_id)))
+                self._left_for_later |= isinstance(got, NotFetched) and got.later
+                yield want, got
+
+    def _unless_failing(self, got: Fetched | NotFetched) -> Fetched | NotFetched:
+        """Return what did not come as left for later where reads by id fail for every conversation.
+
+        Raises ServiceError where batches fail, too.
+        """
+        if isinstance(got, Fetched) or got.is_gone or self._endpoints.failure_by_id is None:
+            return got
+        if not self._endpoints.is_open("batch"):
+            raise self._why_later()
+        return replace(got, later=True)
+
+    def _why_later(self) -> ServiceError | RateLimitError:
+        if self._by_id.limit is not None:
+            return self._by_id.limit
+        return ServiceError(
+            f"ChatGPT gives no conversations by id now ({self._endpoints.failure_by_id}); what is saved stays. Run"
+            " again later."
+        )
 
     def fetch_one(self, wanted: ToFetch) -> Fetched | NotFetched:
         """Ask for one conversation that no list shows, by its id."""
@@ -71,7 +110,7 @@ class ConversationReader:
     @property
     def rereads_at_once(self) -> int:
         """How many stored conversations one request reads again; 0 where this account has no batches."""
-        return BATCH_SIZE if self._endpoints.is_open("batch") else 0
+        return 0 if self._endpoints.is_dead("batch") else BATCH_SIZE
 
     def begin_full_run(self) -> None:
         """Take back a part of the trust in batches, and ask closed endpoints again.
@@ -102,6 +141,8 @@ class ConversationReader:
     def _read_by_id(self, wanted: ToFetch) -> Fetched | NotFetched:
         """Ask the single endpoint, and where it does not give the whole, the plural one."""
         single = self._by_id.fetch_listed("single", wanted)
+        if isinstance(single, NotFetched) and single.is_gone:
+            return self._unless_another_gives(single, wanted)
         if _is_final(single):
             return single
         if wanted.wants_tree_only:
@@ -114,6 +155,11 @@ class ConversationReader:
         # The reason that the plural endpoint gives is the better one, unless it was not asked.
         was_asked = isinstance(plural, Fetched) or plural.is_settled or self._endpoints.is_open("plural")
         return _accepted(wanted, plural) if was_asked else single
+
+    def _unless_another_gives(self, gone: NotFetched, wanted: ToFetch) -> Fetched | NotFetched:
+        """Return what the other endpoint gives of a listed conversation that one endpoint calls deleted."""
+        plural = self._by_id.fetch_listed("plural", wanted)
+        return plural if isinstance(plural, Fetched) and plural.incomplete_reason is None else gone
 
     def _audited(self, batched: Fetched, wanted: ToFetch) -> Fetched:
         """Return a tree without contradictions; where it may be an old one, what a read by id gives."""
@@ -148,7 +194,7 @@ def _accepted(wanted: ToFetch, got: Fetched | NotFetched) -> Fetched | NotFetche
     It is stored and asked for again. What the service gave in several runs is taken for all there is, and asked for
     again now and then. No messages at all are never taken for a conversation that has some.
     """
-    if isinstance(got, NotFetched) or got.incomplete_reason is None:
+    if isinstance(got, NotFetched) or got.incomplete_reason in {None, OLDER_LEFT}:
         return got
     is_early = wanted.tries < RUNS_BEFORE_A_PART
     is_worthless = got.incomplete_reason == NO_MESSAGES and (wanted.known_messages > 0 or is_early)

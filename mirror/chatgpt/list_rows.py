@@ -7,11 +7,14 @@ from typing import Any
 from mirror.chatgpt.paging import ListPage
 from mirror.errors import ServiceError
 from mirror.source import Listed
-from mirror.values import as_count, as_dict, clean_or_none, clean_text, epoch_us, iso_time
+from mirror.values import as_count, as_dict, as_dicts, clean_or_none, clean_text, epoch_us, iso_time
 
 PROJECT_PREFIX = "g-p-"  # how the id of a project begins; custom GPTs begin with "g-" alone (API notes §5)
 # Rows of a page: the most that the service grants; 101 are refused (API notes §2.1). Larger: every list fails.
 PAGE_SIZE = 100
+# Microseconds since 1970, 2024-01-01: only conversations of 2023 were seen without an update time (API notes §2.2).
+# Later: a list that loses its times is not noticed; earlier: old accounts are taken for such a list.
+LEGACY_UNTIL_US = 1_704_067_200_000_000
 
 
 def parse_list_row(row: Any, *, is_archived: bool | None = None, has_list_time: bool = True) -> Listed | None:
@@ -49,13 +52,27 @@ def parse_list_page(data: Any, label: str, *, is_archived: bool | None = None) -
     """
     record, rows = as_dict(data), rows_in(data, label)
     found = [parse_list_row(row, is_archived=is_archived) for row in rows]
+    if rows and not any(found):
+        raise ServiceError(f"The {label} list has rows of an unknown form; what is saved stays. Update chatmirror.")
     granted, cursor = as_count(record.get("limit")) or PAGE_SIZE, record.get("cursor")
     return ListPage(
         row_count=len(rows),
         items=[item for item in found if item is not None],
         page_size=min(granted, PAGE_SIZE),
         cursor=cursor if isinstance(cursor, str) and cursor else None,
+        flaw=_flaw(record, rows),
     )
+
+
+def _flaw(record: dict[str, Any], rows: list[Any]) -> str | None:
+    """Return what a page says or shows against its list, None where nothing is wrong."""
+    if record.get("has_missing_conversations") is True:
+        return "says itself that conversations are missing from it"
+    first_made = [epoch_us(row.get("create_time")) or 0 for row in as_dicts(rows)]
+    has_times = any(row.get("update_time") for row in as_dicts(rows))
+    if not has_times and first_made and max(first_made) > LEGACY_UNTIL_US:
+        return "no longer says when conversations changed"
+    return None
 
 
 def rows_in(data: Any, label: str) -> list[Any]:

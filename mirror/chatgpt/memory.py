@@ -29,6 +29,7 @@ class ChatGPTMemory:
     digest of what the sidebar said when the list was last read to its end. ``main_lacks_projects``: the main list does
     not show conversations of projects. ``rejects_hide_snorlax``: the lists refuse that parameter.
     ``single_read_budget``: reads by id that a run may make, None where no limit was met.
+    ``controls``: endpoint -> the conversation that it gave last.
     """
 
     dead_endpoints: dict[str, str] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class ChatGPTMemory:
     main_lacks_projects: bool = False
     rejects_hide_snorlax: bool = False
     single_read_budget: int | None = None
+    controls: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> ChatGPTMemory:
@@ -51,6 +53,7 @@ class ChatGPTMemory:
             main_lacks_projects=stored["main_lacks_projects"] is True,
             rejects_hide_snorlax=stored["rejects_hide_snorlax"] is True,
             single_read_budget=as_count(stored["single_read_budget"]),
+            controls=_texts(stored["controls"]),
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ Nothing here knows the service: pages come from a function, and the tests make t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from mirror.errors import ChatmirrorError, RateLimitError, ServiceError
@@ -45,13 +46,21 @@ class ListPage:
     """One page of a list.
 
     ``row_count``: how many rows came; ``items``: the conversations among them; ``page_size``: how many rows a full page
-    has; ``cursor``: to the next page, if the list has cursors.
+    has; ``cursor``: to the next page, if the list has cursors. ``flaw``: what the page itself says or shows against the
+    list, as the end of a sentence about it.
     """
 
     row_count: int
     items: list[Listed]
     page_size: int
     cursor: str | None = None
+    flaw: str | None = None
+
+    @property
+    def is_newest_first(self) -> bool:
+        """Whether the rows come in the order that allows to stop early."""
+        times = [item.list_us for item in self.items if item.list_us]
+        return all(older <= newer for newer, older in pairwise(times))
 
     @property
     def is_short(self) -> bool:
@@ -67,12 +76,18 @@ class ListPage:
 class ListError(ServiceError):
     """A list could not be read to its end.
 
-    ``is_refusal``: the service does not offer it to this account (4xx).
+    ``is_refusal``: the service does not offer it to this account (4xx); ``code``: its reason, if it gave one.
     """
 
-    def __init__(self, message: str, *, is_refusal: bool) -> None:
+    def __init__(self, message: str, *, is_refusal: bool, code: str | None = None) -> None:
         super().__init__(message)
-        self.is_refusal = is_refusal
+        self.is_refusal, self.code = is_refusal, code
+
+
+class ListLimitError(RateLimitError):
+    """The service refuses one list for now; others, and conversations, are still asked for."""
+
+    is_of_one_list = True
 
 
 def read_by_offset(
@@ -85,13 +100,23 @@ def read_by_offset(
     nothing is.
     """
     result = ListResult(scope)
+    flaws: list[str] = []
+
+    def checked(offset: int) -> ListPage:
+        page = fetch(offset)
+        flaws.extend([page.flaw] if page.flaw else [])
+        return page
+
     try:
-        has_gap = _read_passes(result, fetch, is_enough, expected)
+        has_gap = _read_passes(result, checked, is_enough, expected)
     except (Refused, ServiceError, RateLimitError) as error:
         result.reached_end = False
         result.error = _list_error(scope, error)
     else:
-        if has_gap:
+        if flaws:
+            result.reached_end = False
+            result.error = ServiceError(f"The {scope.label} list {flaws[0]}; what was read is kept. Run again later.")
+        elif has_gap:
             result.reached_end = False
             result.error = ServiceError(
                 f"The {scope.label} list changed while it was read; what was read is kept. Run again later."
@@ -121,6 +146,8 @@ class _OffsetPass:
 
     ``last_ids``: the end of the page before, which this one should share. ``pages_without_news``: in a row.
     ``has_gap``: two neighbouring pages did not share their edge. ``may_have_skipped``: that, or rows came twice.
+    ``is_newest_first``: no page was in another order. ``granted``: rows of a page, where fewer
+    come than were asked for.
     """
 
     result: ListResult
@@ -134,6 +161,9 @@ class _OffsetPass:
     pages_without_news: int = 0
     has_gap: bool = False
     may_have_skipped: bool = False
+    is_newest_first: bool = True
+    granted: int | None = None
+    last_count: int = 0
 
     def run(self, is_enough: StopTest) -> None:
         """Read pages until the end or until the caller has seen enough."""
@@ -145,9 +175,11 @@ class _OffsetPass:
             if self._is_end(page, has_news=has_news):
                 self.result.reached_end = True
                 return
+            self.is_newest_first = self.is_newest_first and page.is_newest_first
             # Below a short page is the end: one more request tells who is missing.
-            if not page.is_short and is_enough(page.items):
+            if self.is_newest_first and not self._is_short(page) and is_enough(page.items):
                 return
+            self._learn_size(page, has_news=has_news)
             self.last_ids = set(page.ids[-self.overlap :])
             self.offset += max(1, page.row_count - self.overlap)
 
@@ -161,6 +193,15 @@ class _OffsetPass:
         self.has_gap = self.has_gap or bool(self.last_ids and page.items and not self.last_ids & known)
         self.may_have_skipped = self.may_have_skipped or self.has_gap or (repeats > 0 and not page.is_short)
 
+    def _is_short(self, page: ListPage) -> bool:
+        return page.is_short and (self.granted is None or page.row_count < self.granted)
+
+    def _learn_size(self, page: ListPage, *, has_news: bool) -> None:
+        """Learn from two short pages with as many rows that no more are granted: the second is a full one."""
+        if page.is_short and has_news and self.granted is None and page.row_count == self.last_count:
+            self.granted = page.row_count
+        self.last_count = page.row_count
+
     def _take(self, page: ListPage) -> bool:
         """Take a page's rows into the result; return whether any of them is new to this pass."""
         _take_rows(self.result, page.items)
@@ -173,7 +214,7 @@ class _OffsetPass:
         if not page.row_count or self.pages_without_news > REPEATED_PAGES_TO_END:
             return True
         has_seen_all = self.expected is not None and len(self.seen) >= self.expected
-        return page.is_short and (has_seen_all or not has_news)
+        return self._is_short(page) and (has_seen_all or not has_news)
 
 
 def _read_top_again(result: ListResult, fetch: Callable[[int], ListPage]) -> None:
@@ -238,13 +279,18 @@ def _take_rows(result: ListResult, items: Sequence[Listed]) -> int:
         if old is None or (item.list_us or 0) > (old.list_us or 0):
             fresh += 1
             result.items[item.conversation_id] = item
+        elif item.list_us == old.list_us:
+            result.items[item.conversation_id] = item  # of two rows with one time the later one counts
     return fresh
 
 
 def _list_error(scope: Scope, error: Refused | ServiceError | RateLimitError) -> ChatmirrorError:
+    if isinstance(error, RateLimitError) and not error.is_final:
+        return ListLimitError(error.message)
     if isinstance(error, ChatmirrorError):
         return error
     return ListError(
         f"The {scope.label} list could not be read to its end ({error}); what was read is kept. Run again later.",
         is_refusal=not isinstance(error, ServerError),
+        code=error.code,
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mirror.chatgpt.completeness import NO_MESSAGES, is_of_another_conversation
 from mirror.chatgpt.site import BY_ID
 from mirror.source import Fetched, NotFetched
 from mirror.values import as_dict
+from mirror.web.client import MOST_TRIES
 
 if TYPE_CHECKING:
     from mirror.chatgpt.session import Session
@@ -17,61 +19,85 @@ if TYPE_CHECKING:
 TURNS_A_PAGE = 10
 # Pages of one conversation, against cursors without end. Smaller: a very long one stays incomplete.
 MOST_BRANCH_PAGES = 2_000
+# Pages of one conversation that are read before its turn comes again after all others. Smaller: more conversations wait
+# for the end of a run; larger: one long conversation uses up what others need.
+PAGES_A_TURN = 20
+PARAMETERS: dict[str, Any] = {"include_has_versions": "true", "num_turns": TURNS_A_PAGE}
+OLDER_LEFT = "its older messages are still to be read"
 
 
-class _PagesError(Exception):
-    """The pages cannot be put together; the text says why."""
+@dataclass(slots=True)
+class Branch:
+    """A conversation's visible branch while it is read: what came of it, and the cursor to what is older.
 
-
-def fetch_branch(session: Session, conversation_id: str) -> Fetched | NotFetched:
-    """Ask for a conversation's visible branch, all of its pages; raises what ``Session.get`` raises.
-
-    The pages are put together as one payload, as if the service had sent them in one.
+    ``cursor``: None where the beginning was reached, "" where nothing says how to ask for more.
     """
-    path = f"/conversations/{conversation_id}"
-    params: dict[str, Any] = {"include_has_versions": "true", "num_turns": TURNS_A_PAGE}
-    first = session.get(path, params, BY_ID).data
+
+    conversation_id: str
+    first: dict[str, Any]
+    messages: list[Any]
+    cursor: str | None
+    used: set[str] = field(default_factory=set)
+
+    @property
+    def path(self) -> str:
+        """The address of its first page."""
+        return f"/conversations/{self.conversation_id}"
+
+    @property
+    def has_more(self) -> bool:
+        """Whether another page can be asked for."""
+        return bool(self.cursor)
+
+    def read(self, session: Session, most_pages: int) -> str | None:
+        """Read older pages, at most so many; return why they cannot be put together, None where they can.
+
+        Raises what ``Session.get`` raises; what came before is kept.
+        """
+        for _ in range(most_pages):
+            if not self.cursor:
+                return None
+            if self.cursor in self.used:
+                return "the page cursor repeats"
+            page = as_dict(session.get(f"{self.path}/messages", {"before": self.cursor, **PARAMETERS}, BY_ID).data)
+            if not isinstance(page.get("messages"), list):
+                return "a page of it holds no messages"
+            self.used.add(self.cursor)
+            self.messages = _with_older(page["messages"], self.messages)
+            self.cursor = _older_cursor(page)
+        return None
+
+    def fetched(self) -> Fetched:
+        """Return its pages as one payload, as if the service had sent them in one."""
+        payload = {**self.first, "messages": self.messages}
+        payload.pop("page_info", None)
+        return Fetched(
+            self.conversation_id,
+            payload,
+            json.dumps(payload, ensure_ascii=False).encode("utf-8", "surrogateescape"),
+            "plural",
+            self.path,
+            proves_absence=False,
+            is_branch_only=True,
+            incomplete_reason=self._incomplete_reason(),
+        )
+
+    def _incomplete_reason(self) -> str | None:
+        if not self.messages:
+            return NO_MESSAGES
+        if self.cursor is None:
+            return None
+        return OLDER_LEFT if self.has_more else "its older messages did not come"
+
+
+def open_branch(session: Session, conversation_id: str, *, tries: int = MOST_TRIES) -> Branch | NotFetched:
+    """Ask for the newest page of a conversation's visible branch; raises what ``Session.get`` raises."""
+    first = session.get(f"/conversations/{conversation_id}", PARAMETERS, BY_ID, tries=tries).data
     if not isinstance(first, dict) or not isinstance(first.get("messages"), list):
         return NotFetched(conversation_id, "the answer holds neither a tree nor messages")
     if is_of_another_conversation(first, conversation_id):
         return NotFetched(conversation_id, "the answer is another conversation's")
-    try:
-        messages, is_whole = _all_messages(session, path, params, first)
-    except _PagesError as error:
-        return NotFetched(conversation_id, str(error))
-    payload = {**first, "messages": messages}
-    payload.pop("page_info", None)
-    return Fetched(
-        conversation_id,
-        payload,
-        json.dumps(payload, ensure_ascii=False).encode("utf-8", "surrogateescape"),
-        "plural",
-        path,
-        proves_absence=False,
-        is_branch_only=True,
-        incomplete_reason=_incomplete_reason(messages, is_whole=is_whole),
-    )
-
-
-def _incomplete_reason(messages: list[Any], *, is_whole: bool) -> str | None:
-    if not messages:
-        return NO_MESSAGES
-    return None if is_whole else "its older messages did not come"
-
-
-def _all_messages(session: Session, path: str, params: dict[str, Any], first: dict[str, Any]) -> tuple[list[Any], bool]:
-    """Return the messages of all pages, oldest first, and whether they reach the beginning."""
-    messages, page = list(first["messages"]), first
-    used: set[str] = set()
-    while (cursor := _older_cursor(page)) and len(used) < MOST_BRANCH_PAGES:
-        if cursor in used:
-            raise _PagesError("the page cursor repeats")
-        used.add(cursor)
-        page = as_dict(session.get(f"{path}/messages", {"before": cursor, **params}, BY_ID).data)
-        if not isinstance(page.get("messages"), list):
-            raise _PagesError("a page of it holds no messages")
-        messages = _with_older(page["messages"], messages)
-    return messages, cursor is None
+    return Branch(conversation_id, first, list(first["messages"]), _older_cursor(first))
 
 
 def _older_cursor(page: dict[str, Any]) -> str | None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.chatgpt.account_data import project_name, projects_page
 from mirror.chatgpt.paging import FIRST_CURSOR, pages_by_cursor
-from mirror.errors import ServiceError
+from mirror.errors import RateLimitError
 from mirror.source import Listed, Scope
-from mirror.web.client import Refused, ServerError
+from mirror.web.client import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -43,19 +43,29 @@ class Projects:
         self._main_ids: set[str] | None = None  # of the main list, where it was read to its end
 
     def load(self) -> None:
-        """Ask the sidebar, and add what rows of lists named; raises ServiceError on a 5xx."""
+        """Ask the sidebar, and add what rows of lists named, and what was known before: it can be silent."""
         try:
             for page in pages_by_cursor(self._sidebar_page):
                 new = {row["id"]: row for row in page.projects if row["id"] not in self.by_id}
                 self.by_id |= new
                 if page.projects and not new:
                     break
-        except ServerError:
-            raise ServiceError("The projects could not be listed; everything else is read. Run again later.") from None
-        except Refused:
-            self._session.client.log("this account has no list of projects")
-        for project_id in self._named_by_rows - set(self.by_id):
+        except (Refused, RateLimitError) as error:
+            if isinstance(error, RateLimitError) and error.is_final:
+                raise
+            self._session.client.log(f"the list of projects was not read: {error}")
+        known = self._named_by_rows | self._projects_before()
+        for project_id in sorted(known - set(self.by_id)):
             self.by_id[project_id] = {"id": project_id}
+
+    def _projects_before(self) -> set[str]:
+        """Return the projects whose lists were read in earlier runs, where the sidebar does not show them.
+
+        Where the main list shows their conversations anyway, a project that is gone need not be asked for.
+        """
+        if not self._memory.main_lacks_projects:
+            return set()
+        return {name.removeprefix(_SCOPE_PREFIX) for name in self._memory.projects_seen}
 
     def _sidebar_page(self, cursor: str) -> ProjectsPage:
         params = {"conversations_per_gizmo": 0, "owned_only": "true", "limit": SIDEBAR_LIMIT}

@@ -17,7 +17,7 @@ from mirror.chatgpt.login import HOW_TO, is_session_cookie, replace_session
 from mirror.chatgpt.site import ORDINARY
 from mirror.errors import SafetyStopError, ServiceError, SignInError
 from mirror.values import as_dict
-from mirror.web.client import Answer, Client, Refused
+from mirror.web.client import MOST_TRIES, Answer, Client, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,6 +30,7 @@ USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Ge
 # A run. Tokens live ten days (API notes §1.3). Larger: a service that refuses every token is asked again and again.
 MOST_RENEWALS = 20
 _UNAUTHORISED, _FORBIDDEN = 401, 403
+WORKSPACE_REFUSED = "invalid_account_id_header"  # the code about the workspace that a request names (API notes §1.4)
 
 
 class Session:
@@ -45,6 +46,8 @@ class Session:
         self.data: dict[str, Any] = {}
         self._token = ""
         self._renewals = 0
+        self._renewal_helps = True  # no fresh token was refused with 403 in this run
+        self._refusing: set[str] = set()  # kinds of addresses that refuse a token which is taken elsewhere
 
     @property
     def user_id(self) -> str:
@@ -75,13 +78,20 @@ class Session:
                 "The renewed session belongs to another account; nothing of it was written. Run `chatmirror auth`."
             )
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None, request_class: RequestClass = ORDINARY) -> Answer:
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        request_class: RequestClass = ORDINARY,
+        *,
+        tries: int = MOST_TRIES,
+    ) -> Answer:
         """Read something of the account; raises Refused and what Client.request raises."""
-        return self._request("GET", path, request_class, params=params)
+        return self._request("GET", path, request_class, params=params, tries=tries)
 
-    def post(self, path: str, data: Any) -> Answer:
+    def post(self, path: str, data: Any, *, tries: int = MOST_TRIES) -> Answer:
         """Ask for something with a body; a read like any other."""
-        return self._request("POST", path, ORDINARY, data=data)
+        return self._request("POST", path, ORDINARY, data=data, tries=tries)
 
     def _request(self, method: str, path: str, request_class: RequestClass, **content: Any) -> Answer:
         """Send with the access token; a refused token is renewed once."""
@@ -90,14 +100,22 @@ class Session:
         try:
             return self._send(method, path, request_class, **content)
         except Refused as error:
-            if error.status not in {_UNAUTHORISED, _FORBIDDEN} or self._renewals >= MOST_RENEWALS:
-                raise self._refusal(error) from None
+            if not self._may_renew(error, path):
+                raise self._refusal(error, path) from None
         self._renewals += 1
         self.sign_in()
         try:
             return self._send(method, path, request_class, **content)
         except Refused as error:
-            raise self._refusal(error) from None
+            self._renewal_helps = self._renewal_helps and error.status != _FORBIDDEN
+            raise self._refusal(error, path) from None
+
+    def _may_renew(self, error: Refused, path: str) -> bool:
+        """Whether a fresh token may help: not against a 403 that a fresh one met before, or about the workspace."""
+        if self._renewals >= MOST_RENEWALS or _kind(path) in self._refusing:
+            return False
+        is_forbidden = error.status == _FORBIDDEN and error.code != WORKSPACE_REFUSED and self._renewal_helps
+        return error.status == _UNAUTHORISED or is_forbidden
 
     def _send(self, method: str, path: str, request_class: RequestClass, **content: Any) -> Answer:
         headers = self._headers(bearer=True)
@@ -105,9 +123,12 @@ class Session:
             method, f"/backend-api{path}", request_class=request_class, headers=headers, **content
         )
 
-    def _refusal(self, error: Refused) -> Exception:
-        """Return what to raise for a refusal: a 401 means that the login does not work."""
+    def _refusal(self, error: Refused, path: str) -> Exception:
+        """Return what to raise for a refusal: a 401 means that the login does not work, unless it works elsewhere."""
         if error.status != _UNAUTHORISED:
+            return error
+        if _kind(path) in self._refusing or self._is_known():
+            self._refusing.add(_kind(path))
             return error
         if error.code == "token_expired" or self._is_token_expired():
             return SignInError(
@@ -115,6 +136,14 @@ class Session:
                 f" {self.client.site.home_url} in the browser that you are signed in with, then run again."
             )
         return SignInError(f"ChatGPT no longer accepts the login; what is saved stays. {HOW_TO}")
+
+    def _is_known(self) -> bool:
+        """Whether the service says who asks, with the same token."""
+        try:
+            data = as_dict(self._send("GET", "/me", ORDINARY, tries=1).data)
+        except Refused:
+            return False
+        return isinstance(data.get("id"), str)
 
     def _is_token_expired(self) -> bool:
         expiry = token_expiry(self._token)
@@ -144,6 +173,11 @@ class Session:
         if chunks and chunks != {k: v for k, v in self.login.cookies.items() if is_session_cookie(k)}:
             replace_session(self.login, chunks)
             self.store(self.login)
+
+
+def _kind(path: str) -> str:
+    """Return what addresses of one kind share: the part before the id."""
+    return path.split("/")[1]
 
 
 def _user_id(data: Mapping[str, Any]) -> Any:

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING
 from mirror.chatgpt.completeness import contradiction_in, is_empty_conversation, is_of_another_conversation
 from mirror.chatgpt.site import BY_ID
 from mirror.source import Fetched, NotFetched
+from mirror.web.client import MOST_TRIES
 
 if TYPE_CHECKING:
     from mirror.chatgpt.session import Session
     from mirror.source import ToFetch
 
 
-def fetch_tree(session: Session, wanted: ToFetch) -> Fetched | NotFetched:
+def fetch_tree(session: Session, wanted: ToFetch, *, tries: int = MOST_TRIES) -> Fetched | NotFetched:
     """Ask for a conversation's tree; raises what ``Session.get`` raises.
 
     Fewer messages than are stored are no contradiction here: that is how their removal shows.
     """
     conversation_id = wanted.listed.conversation_id
     path = f"/conversation/{conversation_id}"
-    answer = session.get(path, request_class=BY_ID)
+    answer = session.get(path, request_class=BY_ID, tries=tries)
     if not isinstance(answer.data, dict) or not isinstance(answer.data.get("mapping"), dict):
         return NotFetched(conversation_id, "the answer holds no tree")
     if is_of_another_conversation(answer.data, conversation_id):

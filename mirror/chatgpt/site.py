@@ -20,6 +20,9 @@ BY_ID_SPACING = 1.0
 # pause only. More of them: the person is locked out of their own ChatGPT.
 BY_ID_PAUSES = (60.0,)
 
+# Characters of the service's own sentence in a message of ours. Smaller: cut sentences; larger: lines nobody reads.
+SENTENCE_LENGTH = 200
+
 # Lists, batches, account data: hardly limited.
 ORDINARY = RequestClass("ordinary", ORDINARY_SPACING, ORDINARY_PAUSES)
 # One conversation by its id, from the single or the plural endpoint. Reading too many of them locks the account.
@@ -36,11 +39,23 @@ def error_code(body: Any) -> str | None:
     return code if isinstance(code, str) else None
 
 
+def error_sentence(body: Any) -> str | None:
+    """Return the service's own words for a person in the body of a refusal, cleaned; None where it has none."""
+    detail = as_dict(body).get("detail")
+    text = as_dict(detail).get("message") if isinstance(detail, dict) else detail
+    if not isinstance(text, str):
+        return None
+    words = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    is_sentence = " " in words  # "Forbidden" says no more than the status does
+    return words[:SENTENCE_LENGTH] if is_sentence else None
+
+
 _SERVICE = service_of("chatgpt")
 SITE = Site(
     name=_SERVICE.name,
     home_url=_SERVICE.home_url,
     error_code=error_code,
+    error_sentence=error_sentence,
     # "We've temporarily limited access to your conversations to protect your data" (API notes §8).
     lock_words=b"temporarily limited access",
 )

@@ -18,6 +18,8 @@ from mirror.chatgpt.memory import ChatGPTMemory
 from mirror.chatgpt.paging import ListError, read_by_cursor, read_by_offset
 from mirror.chatgpt.periodic_tasks import PeriodicTasks
 from mirror.chatgpt.projects import Projects, project_id_of
+from mirror.chatgpt.session import WORKSPACE_REFUSED
+from mirror.errors import RateLimitError
 from mirror.source import AccountItem, Scope
 from mirror.web.client import Refused, ServerError
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from mirror.chatgpt.session import Session
+    from mirror.errors import ChatmirrorError
     from mirror.source import Fetched, Identity, Listed, ListResult, NotFetched, ToFetch, Workspace
 
 MAIN = Scope("main", "main")
@@ -38,6 +41,12 @@ QUIET_RUN_REQUESTS = 10
 # quiet run takes more requests than its budget; larger: periodic tasks wait for full runs.
 LOGIN_REQUESTS = 2
 WORKSPACE_REQUESTS = 4
+# Requests for what stands beside the conversations, where it fails. Larger: a run spends minutes on what can wait.
+SIDE_TRIES = 2
+
+
+def _is_final(error: ChatmirrorError) -> bool:
+    return isinstance(error, RateLimitError) and error.is_final
 
 
 class ChatGPT:
@@ -58,6 +67,7 @@ class ChatGPT:
         self._reader = ConversationReader(self.session, memory)
         self._projects = Projects(self.session, memory)
         self._tasks = PeriodicTasks(memory.tasks_done, self.session.client.pacing.timing.now())
+        self._is_refused = False  # the service refuses the workspace itself
         self._due: set[str] = set()  # periodic tasks and projects' lists for this run
 
     # -- who
@@ -88,8 +98,9 @@ class ChatGPT:
         """
         if full:
             self._reader.begin_full_run()
-            self.session.client.pacing.raise_budget()
         yield MAIN
+        if self._is_refused:
+            return  # this workspace takes no request: the others are read
         yield ARCHIVED
         yield STARRED
         self._projects.load()
@@ -128,8 +139,17 @@ class ChatGPT:
 
     def _learn_from(self, result: ListResult, project_id: str | None) -> None:
         scope = result.scope
-        if scope.is_selection and isinstance(result.error, ListError) and result.error.is_refusal:
-            result.error = None  # a selection that this account does not have costs no conversation
+        if isinstance(result.error, ListError) and result.error.code == WORKSPACE_REFUSED:
+            self._is_refused = True
+        if result.error is not None and scope.is_selection and not _is_final(result.error):
+            self.session.client.log(f"{scope.label} not read: {result.error.message}")
+            is_refusal = isinstance(result.error, ListError) and result.error.is_refusal
+            result.error = None  # a selection costs no conversation
+            if not is_refusal:
+                return  # its task stays due
+        if project_id is not None and isinstance(result.error, ListError) and result.error.is_refusal:
+            self.session.client.log(f"{scope.label} not read: {result.error.message}")
+            result.error = None  # left, deleted, or shared by somebody who ended that: the others are read
         if result.error is None and scope.name in self._due:
             self._tasks.mark_done(scope.name)
         self._projects.note_rows(result.items)
@@ -168,25 +188,52 @@ class ChatGPT:
         """See Source."""
         for row in self._projects.by_id.values():
             yield project_item(row)
-        for gpt_id in unnamed_gpts:
-            yield self._gpt_item(gpt_id)
+        yield from self._gpt_items(unnamed_gpts)
         if "memories" in self._due:
             params = {"include_memory_entries": "true"}
             yield from memory_items(self._account_data("memories", "/memories", params))
         if "instructions" in self._due:
             yield from instructions_items(self._account_data("instructions", "/user_system_messages"))
 
-    def _gpt_item(self, gpt_id: str) -> AccountItem:
+    def _gpt_items(self, gpt_ids: Collection[str]) -> Iterator[AccountItem]:
+        failures = 0
+        for gpt_id in gpt_ids:
+            if failures >= SIDE_TRIES:
+                return  # it is not the one GPT; their names wait for the next run
+            try:
+                item = self._gpt_item(gpt_id)
+            except RateLimitError as error:
+                if _is_final(error):
+                    raise
+                return
+            failures += item is None
+            if item is not None:
+                yield item
+
+    def _gpt_item(self, gpt_id: str) -> AccountItem | None:
+        """Return a GPT's row; None where the next run should ask again."""
         try:
-            return gpt_item(gpt_id, self.session.get(f"/gizmos/{gpt_id}").data)
+            return gpt_item(gpt_id, self.session.get(f"/gizmos/{gpt_id}", tries=SIDE_TRIES).data)
+        except ServerError as error:
+            self.session.client.log(f"the name of {gpt_id} not read: {error}")
+            return None
         except Refused:
             return AccountItem("gpt", gpt_id, {"name": gpt_id})  # deleted or private: its id is its name
 
     def _account_data(self, task: str, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        """Return what the service says, None where it refuses."""
-        self._tasks.mark_done(task)
+        """Return what the service says, None where it does not; where it fails, the task stays due."""
         try:
-            return self.session.get(path, params).data
-        except Refused as error:
+            data = self.session.get(path, params, tries=SIDE_TRIES).data
+        except ServerError as error:
             self.session.client.log(f"{task} not read: {error}")
             return None
+        except Refused as error:
+            self.session.client.log(f"{task} not read: {error}")
+            data = None
+        except RateLimitError as error:
+            if _is_final(error):
+                raise
+            self.session.client.log(f"{task} not read: {error.message}")
+            return None
+        self._tasks.mark_done(task)
+        return data

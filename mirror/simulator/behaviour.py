@@ -55,6 +55,7 @@ class Behaviour:
     full_last_page: bool = False  # a short page calls itself full, so that only an empty one is the end
     endless: bool = False  # past the end the first page comes again
     page_cap: int | None = None  # rows a page, whatever was asked for
+    shuffled_rows: bool = False  # the main list in an order of its own, the same every time
     deep_offset_error_from: int | None = None
     between_pages: Callable[[str, int], None] | None = None  # called before page n (from 0) of a scope
     hide_snorlax_rejected: bool = False
@@ -84,6 +85,8 @@ class Behaviour:
     all_huge: bool = False
     poisoned: frozenset[str] = frozenset()  # ids that answer 500 at every endpoint, and fail their whole batch
     shapeless: frozenset[str] = frozenset()  # 200 with neither mapping nor messages
+    # Values that Python's JSON refuses, in single and batch reads: id -> number (5,000 digits) or depth (990 levels).
+    odd_values: dict[str, str] = field(default_factory=dict)
     messages_a_turn: int = 1  # the number of turns that a window was asked for is a hint only
     plural_overlap: int = 0
     plural_blank_windows: bool = False  # an empty window comes before every older one

@@ -40,9 +40,16 @@ class Response:
     ending: str = "keep"
 
 
+# What stands for a value that no Python object is written as, and the JSON text of it.
+ODD_VALUES = {"number": "7" * 5_000, "depth": "[" * 990 + "]" * 990}
+
+
 def json_response(status: int, found: object, headers: dict[str, list[str]] | None = None) -> Response:
     """Return a response of the service itself."""
-    return Response(status, json.dumps(found).encode(), {"Content-Type": ["application/json"], **(headers or {})})
+    text = json.dumps(found)
+    for name, value in ODD_VALUES.items():
+        text = text.replace(f'"odd value: {name}"', value)
+    return Response(status, text.encode(), {"Content-Type": ["application/json"], **(headers or {})})
 
 
 def html_response(status: int, page: bytes, **headers: str) -> Response:

@@ -54,6 +54,7 @@ BREAKAGES: dict[str, Callable[[Response], Response]] = {
     "garbage": _garbage,
     "html_200": lambda _: html_response(200, CHALLENGE),
     "html_502": lambda _: html_response(502, b"<html><h1>502 Bad Gateway</h1></html>"),
+    "html_503": lambda _: html_response(503, b"<html><h1>503 Service Unavailable</h1></html>"),
     "error_500": lambda _: json_response(500, {"detail": "Internal Server Error"}),
     "error_503": lambda _: json_response(503, {"detail": "Service Unavailable"}),
     "challenge": lambda _: challenge(),

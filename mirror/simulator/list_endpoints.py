@@ -41,6 +41,8 @@ class ListEndpoints:
         rows = self.account.listed(workspace, archived=None if starred else archived, starred=starred)
         if query.get("hide_snorlax") == "true" or (self.behaviour.main_excludes_projects and scope == "main"):
             rows = [row for row in rows if not (row["gizmo_id"] or "").startswith("g-p-")]
+        if self.behaviour.shuffled_rows and scope == "main":
+            rows = sorted(rows, key=lambda row: str(row["conversation_id"]))
         return 200, self._page(scope, rows, offset, limit, page)
 
     def _before_page(self, scope: str, offset: int) -> int:

@@ -79,7 +79,11 @@ class ReadEndpoints:
             return not_found("conversation_not_found", "Conversation not found")
         if self.account.home(key) != workspace:
             return self.anonymous()
-        return {"status": "ok"} if key in self.behaviour.shapeless else self.account.shown(key)
+        if key in self.behaviour.shapeless:
+            return {"status": "ok"}
+        shown = self.account.shown(key)
+        odd = self.behaviour.odd_values.get(key)
+        return {**shown, "experiment": f"odd value: {odd}"} if odd else shown
 
     def _is_huge(self, key: str) -> bool:
         return self.behaviour.all_huge or key in self.behaviour.huge

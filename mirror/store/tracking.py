@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.source import Listed
 from mirror.store.database import upsert
+from mirror.values import is_same_moment
 
 if TYPE_CHECKING:
     import sqlite3
@@ -67,11 +68,11 @@ class Tracked:
     @property
     def is_current(self) -> bool:
         """Whether what the list said last is stored."""
-        return self.stored_us is not None and self.answers(self.listed)
+        return self.stored_us == self.listed.list_us is not None and self.stored_mark == self.listed.mark
 
     def answers(self, listed: Listed) -> bool:
         """Whether what is stored is what a list row shows."""
-        return self.stored_us == listed.list_us and self.stored_mark == listed.mark
+        return is_same_moment(self.stored_us, listed.list_us) and self.stored_mark == listed.mark
 
 
 ENOUGH_PROOFS = 4  # two answers "deleted", or four "unknown", each in another run (API notes §3.7)

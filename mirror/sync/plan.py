@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mirror.values import is_same_moment
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -28,8 +30,11 @@ def union(
     whole = {key for result in results if not result.scope.is_selection for key in result.items}
     found: dict[str, Listed] = {}
     for result in results:
-        for key, listed in result.items.items():
+        for key, row in result.items.items():
             known, old = tracked.get(key), found.get(key)
+            is_no_news = known is not None and is_same_moment(known.list_us, row.list_us)
+            # What is told in another precision is no news.
+            listed = replace(row, list_us=known.list_us) if known is not None and is_no_news else row
             if key not in whole and known is not None and (known.account_id != account_id or listed.list_us is None):
                 continue
             if known is not None and known.account_id in others and _says_the_same(known, listed):
@@ -79,9 +84,10 @@ def stop_line(
 
 
 def _is_filtered(scope: Scope, items: Sequence[Listed]) -> bool:
+    """Whether at least half of the rows are what the list is of: single rows can be wrong."""
     if scope.name == "starred":
-        return all(listed.is_starred for listed in items)
-    return scope.name != "archived" or all(listed.is_archived for listed in items)
+        return 2 * sum(listed.is_starred is True for listed in items) >= len(items)
+    return scope.name != "archived" or 2 * sum(listed.is_archived is True for listed in items) >= len(items)
 
 
 def is_settled(tracked: Mapping[str, Tracked], listed: Listed) -> bool:

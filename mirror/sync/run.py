@@ -88,8 +88,11 @@ class Sync:
 
     @property
     def _is_limited(self) -> bool:
-        """Whether the service asked for fewer requests: then nothing more is asked of it, for any workspace."""
-        return any(isinstance(error, RateLimitError) for error in self.errors)
+        """Whether the service asked for fewer requests: then nothing more is asked of it, for any workspace.
+
+        A limit on one list leaves everything else to be asked for.
+        """
+        return any(isinstance(error, RateLimitError) and not error.is_of_one_list for error in self.errors)
 
     def _refuse_other_account(self, identity: Identity) -> None:
         key = f"owner:{self.source.provider}"
@@ -391,7 +394,8 @@ class Sync:
                     scopes.save(conn, visit.workspace.id, result.scope, **columns)
 
     def _progress(self, result: ListResult) -> dict[str, Any]:
-        times = [listed.list_us for listed in result.items.values() if listed.list_us]
+        now_us = self.timing.now() * 1_000_000  # a time in the future would hide everything below it
+        times = [us for listed in result.items.values() if (us := listed.list_us) and us <= now_us]
         columns: dict[str, Any] = {"watermark_us": max(times)} if times else {}
         if result.reached_end:
             columns |= {"listed": len(result.items), "read_to_end_at": self.timing.iso()}

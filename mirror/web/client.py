@@ -1,19 +1,19 @@
 """One request: paced, repeated where that can help, and every refusal told apart.
 
-The result is an answer that has parsed to its end. A 4xx or a lasting 5xx is raised as ``Refused``, about which the
-caller must decide; what no other request would survive (no connection, a browser check, the account lock) is raised as
-one of ``mirror.errors`` and ends the run.
+The result is an answer that has parsed to its end. What fails for one address (a 4xx, a lasting 5xx, an answer that
+never comes whole) is raised as ``Refused``, about which the caller must decide; what no other request would survive (a
+certificate, a browser check, the account lock, a redirect) is raised as one of ``mirror.errors`` and ends the run.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mirror.errors import ServiceError
 from mirror.web.pacing import stop_if_locked
-from mirror.web.transport import Reply, Unreachable, Untrusted
+from mirror.web.transport import Reply, TooLarge, TooSlow, Unreachable, Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 MOST_TRIES = 5
 # For one conversation a 5xx can be permanent (API notes §3.7). More: each broken conversation costs minutes.
 SERVER_ERROR_TRIES = 3
+# For an answer that took longer than one may: each costs minutes. 1: one slow moment costs a conversation its run.
+SLOW_TRIES = 2
+# Addresses in a row that show what looks like a browser check without its header, after which it is one: a page of the
+# proxy can come for a single address. 1: one such page ends a run; large: requests in vain.
+CHALLENGED_ADDRESSES = 3
+CHALLENGE_MARKS = (b"_cf_chl_opt", b"Just a moment")  # words of Cloudflare's own page (API notes §1.7)
 # A fresh connection passes most of the time (API notes §1.7). Fewer: runs end that could have continued.
 CHALLENGE_TRIES = 4
 
@@ -34,16 +40,39 @@ CHALLENGE_TRIES = 4
 class Refused(Exception):  # noqa: N818 - an answer; the caller decides whether it is an error
     """The site answered 4xx.
 
-    ``code``: the machine's word for the reason, if it gave one (API notes §1.4).
+    ``code``: the machine's word for the reason, if it gave one (API notes §1.4). ``sentence``: its words for a person.
     """
 
-    def __init__(self, status: int, code: str | None) -> None:
-        super().__init__(f"HTTP {status}" + (f" ({code})" if code else ""))
-        self.status, self.code = status, code
+    def __init__(self, status: int, code: str | None, sentence: str | None = None) -> None:
+        super().__init__(f"HTTP {status}" + (f" ({code})" if code else "") + (f": “{sentence}”" if sentence else ""))
+        self.status, self.code, self.sentence = status, code, sentence
 
 
 class ServerError(Refused):
     """The site answered 5xx to every try."""
+
+
+class NoAnswer(ServerError):  # noqa: N818 - as above
+    """Nothing usable came from one address, to every try: reset, cut, no JSON, a web page, too large or too slow.
+
+    It says nothing of any other address: the caller asks for something that is known to work before it blames more.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(0, None)
+        self.args = (reason,)
+
+
+class _Challenged(Exception):  # noqa: N818 - never leaves this module
+    """A browser check (of Cloudflare) came instead of an answer (API notes §1.7)."""
+
+
+class _WebPage(Unreachable):
+    """A web page came instead of JSON. ``is_challenge``: it looks like a browser check, and is not marked as one."""
+
+    def __init__(self, *, is_challenge: bool) -> None:
+        super().__init__("a browser check came" if is_challenge else "a web page came instead of an answer")
+        self.is_challenge = is_challenge
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +89,7 @@ class _Failures:
     """How often one request has failed, by what went wrong."""
 
     unreachable: int = 0
-    challenges: int = 0
+    challenged: int = 0
     server_errors: int = 0
 
 
@@ -75,20 +104,23 @@ class Client:
     wire: Wire
     pacing: Pacing
     log: Callable[[str], None]
+    _challenged_paths: set[str] = field(default_factory=set)
 
     def request(
         self,
         method: str,
         path: str,
-        *,
         request_class: RequestClass,
+        *,
         headers: Mapping[str, str],
         params: Mapping[str, Any] | None = None,
         data: Any = None,
+        tries: int = MOST_TRIES,
     ) -> Answer:
-        """Send until an answer is whole.
+        """Send until an answer is whole, at most ``tries`` times where it fails for this address.
 
-        Raises Refused, ServerError, ServiceError, RateLimitError or SafetyStopError.
+        Raises Refused, ServerError or NoAnswer for what concerns this address alone, and ServiceError, RateLimitError
+        or SafetyStopError for what every other request would meet, too.
         """
         body = None if data is None else json.dumps(data).encode()
         if body is not None:
@@ -98,76 +130,89 @@ class Client:
             self.pacing.wait_turn(request_class)
             try:
                 reply = self.wire.send(method, path, params=params or {}, headers=headers, body=body)
+                self.log(f"{method} {path} {reply.status} {len(reply.body)} bytes")
+                answer = self._answer(reply, request_class)
             except Untrusted:
                 raise ServiceError(
                     f"The certificate of {self.site.name} is not trusted, so nothing was sent. Check this computer's"
                     " clock and network, then run again."
                 ) from None
+            except _Challenged:
+                self._after_challenge(failures)
             except Unreachable as error:
-                self._retry_unreachable(str(error), failures)
-                continue
-            self.log(f"{method} {path} {reply.status} {len(reply.body)} bytes")
-            if (answer := self._answer_in(reply, request_class, failures)) is not None:
-                self.pacing.note_answer(request_class)
-                return answer
+                self._after_no_answer(path, error, failures, tries)
+            except ServerError:
+                failures.server_errors += 1
+                if failures.server_errors >= min(tries, SERVER_ERROR_TRIES):
+                    raise
+                self.pacing.wait_after_server_error(reply, failures.server_errors)
+            else:
+                if answer is not None:
+                    self.pacing.note_answer(request_class)
+                    self._challenged_paths.clear()
+                    return answer
 
-    def _answer_in(self, reply: Reply, request_class: RequestClass, failures: _Failures) -> Answer | None:
-        """Return the answer, or None after the pause before the same request is to be sent again."""
+    def _answer(self, reply: Reply, request_class: RequestClass) -> Answer | None:
+        """Tell answers apart; None: a 429 was waited for and the request is to be sent again."""
         if reply.status >= 400:  # noqa: PLR2004 - HTTP's own line between success and refusal
             stop_if_locked(reply, self.site)
-        if _is_challenge(reply):
-            self._retry_challenge(failures)
-        elif reply.status == 429:  # noqa: PLR2004 - HTTP's Too Many Requests
-            self.pacing.wait_after_429(reply, request_class)
-        elif reply.status >= 500:  # noqa: PLR2004 - HTTP's server errors
-            self._retry_server_error(reply, failures)
-        elif reply.status >= 400:  # noqa: PLR2004 - HTTP's refusals
-            raise Refused(reply.status, self._error_code(reply))
-        else:
-            try:
-                return Answer(reply.json(), reply.body, reply)
-            except ValueError:
-                # A body cut inside its compression comes as half a text with status 200: only parsing shows it.
-                self._retry_unreachable("an answer was cut off", failures)
-        return None
-
-    def _error_code(self, reply: Reply) -> str | None:
-        try:
-            return self.site.error_code(reply.json())
-        except ValueError:
+        if reply.headers.get("cf-mitigated") == "challenge":
+            raise _Challenged
+        if reply.is_html and reply.status in {200, 403, 503}:
+            raise _WebPage(is_challenge=any(mark in reply.body for mark in CHALLENGE_MARKS))
+        if reply.status == 429:  # noqa: PLR2004 - HTTP's Too Many Requests
+            self.pacing.wait_after_429(reply, request_class, self._refused(reply).sentence)
             return None
+        if reply.status >= 400:  # noqa: PLR2004 - HTTP's refusals
+            raise self._refused(reply)
+        try:
+            return Answer(reply.json(), reply.body, reply)
+        except ValueError as error:
+            # A body that was cut inside its compression arrives as half a text with status 200: only parsing shows it.
+            raise Unreachable(f"an answer {error}") from None
 
-    def _retry_unreachable(self, reason: str, failures: _Failures) -> None:
-        """Wait before the next try; raises ServiceError after the last one."""
+    def _refused(self, reply: Reply) -> Refused:
+        kind = ServerError if reply.status >= 500 else Refused  # noqa: PLR2004 - HTTP's server errors
+        try:
+            body = reply.json()
+        except ValueError:
+            return kind(reply.status, None)
+        return kind(reply.status, self.site.error_code(body), self.site.error_sentence(body))
+
+    def _after_challenge(self, failures: _Failures) -> None:
+        """Wait before the next try on a fresh connection; raises ServiceError after enough of them."""
+        self.wire.renew()
+        failures.challenged += 1
+        if failures.challenged >= CHALLENGE_TRIES:
+            raise self._challenge_error()
+        self.pacing.back_off(failures.challenged + failures.unreachable - 1)
+
+    def _after_no_answer(self, path: str, error: Unreachable, failures: _Failures, tries: int) -> None:
+        """Wait before the next try on a fresh connection; raises NoAnswer after enough of them."""
         self.wire.renew()
         failures.unreachable += 1
-        if failures.unreachable >= MOST_TRIES:
-            raise ServiceError(
-                f"Cannot reach {self.site.name} ({reason}); what is saved stays. Run again later."
-            ) from None
-        self.pacing.back_off(failures.challenges + failures.unreachable - 1)
+        if failures.unreachable >= min(tries, _tries_after(error)):
+            self._note_challenged(path, error)
+            raise NoAnswer(str(error)) from None
+        self.pacing.back_off(failures.challenged + failures.unreachable - 1)
 
-    def _retry_challenge(self, failures: _Failures) -> None:
-        """Wait before the next try, on a fresh connection; raises ServiceError after the last one."""
-        self.wire.renew()
-        failures.challenges += 1
-        if failures.challenges >= CHALLENGE_TRIES:
-            raise ServiceError(
-                f"{self.site.name} shows a browser check instead of answers; what is saved stays. Open"
-                f" {self.site.home_url} in the browser that you copied the login from, then run again."
-            )
-        self.pacing.back_off(failures.challenges + failures.unreachable - 1)
+    def _note_challenged(self, path: str, error: Unreachable) -> None:
+        """Count the addresses that show a browser check; raises ServiceError when there are several of them."""
+        if isinstance(error, _WebPage) and error.is_challenge:
+            self._challenged_paths.add(path)
+            if len(self._challenged_paths) >= CHALLENGED_ADDRESSES:
+                raise self._challenge_error()
 
-    def _retry_server_error(self, reply: Reply, failures: _Failures) -> None:
-        """Wait before the next try; raises ServerError after the last one."""
-        failures.server_errors += 1
-        if failures.server_errors >= SERVER_ERROR_TRIES:
-            raise ServerError(reply.status, self._error_code(reply))
-        self.pacing.wait_after_server_error(reply, failures.server_errors)
+    def _challenge_error(self) -> ServiceError:
+        return ServiceError(
+            f"{self.site.name} shows a browser check instead of answers; what is saved stays. Open"
+            f" {self.site.home_url} in the browser that you copied the login from, then run again."
+        )
 
 
-def _is_challenge(reply: Reply) -> bool:
-    """Whether a browser check (of Cloudflare) came instead of an answer (API notes §1.7)."""
-    if reply.headers.get("cf-mitigated") == "challenge":
-        return True
-    return reply.is_html and reply.status in {200, 403, 503}
+def _tries_after(error: Unreachable) -> int:
+    if isinstance(error, TooLarge):
+        return 1
+    if isinstance(error, TooSlow):
+        return SLOW_TRIES
+    return CHALLENGE_TRIES if isinstance(error, _WebPage) else MOST_TRIES

@@ -6,8 +6,9 @@ apart they are sent, and how long to pause after a 429. Two rules hold for every
 * A 429 slows the whole run: it doubles the spacing of all classes for the rest of the run, up to a bound.
 * ``Retry-After`` of a 429 or 5xx is obeyed up to a bound; a longer one ends the run.
 
-Requests of a budgeted class are counted. What was granted before the first refusal, less a margin, becomes the budget
-of later runs, so that those stop before they are refused.
+Requests of a budgeted class are counted. A refusal that is repeated soon after the pause is lasting: a part of what was
+granted before it becomes the budget of the next run, and each run that meets no lasting refusal raises it again. One
+stray refusal is a pause and teaches nothing.
 
 Back-off is exponential with full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
 """
@@ -34,10 +35,15 @@ LONGEST_PAUSE = 15 * 60.0
 MOST_SLOWNESS = 64.0
 # Seconds before the first retry, and at most. Usual values; the sites state none.
 BACKOFF_BASE, BACKOFF_CAP = 1.0, 60.0
-# Share of what was granted before a refusal. A guess that stays below the limit; 1: every run meets a refusal.
-FIRST_BUDGET_SHARE = 0.95
-# Factor at each full run, to find out whether more is granted by now. Larger: refusals again; 1: never recovers.
-BUDGET_GROWTH = 1.05
+# Share of what was granted before a lasting refusal. A guess that stays below the limit; 1: every run meets a refusal.
+BUDGET_CUT = 2 / 3
+# Factor after each run that met no lasting refusal. Larger: refusals again at once; 1: a budget never recovers.
+BUDGET_GROWTH = 1.5
+# Requests granted between two refusals below which the second one is lasting: a bucket that is empty gives about one
+# after each pause. 0: no budget is learned; large: two stray refusals teach one.
+LASTING_GRANTS = 10
+# Refusals of a budgeted class that a run waits for, even if much was granted between them. Larger: the account's lock.
+MOST_REFUSALS = 3
 # Share by which each spacing is varied at random. 0: requests at a fixed beat, which no browser sends.
 SPACING_JITTER = 0.2
 # Share by which a pause after a 429 is lengthened at random at most. 0: every program comes back at the same moment.
@@ -64,6 +70,7 @@ class Pacing:
     _started: float = field(init=False)
     _last: float | None = None
     _refusals: Counter[str] = field(default_factory=Counter)  # by the name of the request class
+    _granted_before_refusal: int = 0  # budgeted requests granted when the latest refusal came
 
     def __post_init__(self) -> None:
         self._started = self.timing.monotonic()
@@ -84,22 +91,36 @@ class Pacing:
         self.requests += 1
         self.budgeted_requests += request_class.is_budgeted
 
-    def wait_after_429(self, reply: Reply, request_class: RequestClass) -> None:
-        """Wait as a 429 asks; raises RateLimitError where the run should end instead."""
-        if request_class.is_budgeted and self.learned_budget is None:
-            self.learned_budget = max(1, int((self.budgeted_requests - 1) * FIRST_BUDGET_SHARE))
+    def wait_after_429(self, reply: Reply, request_class: RequestClass, sentence: str | None = None) -> None:
+        """Wait as a 429 asks; raises RateLimitError where the run should end instead.
+
+        ``sentence``: the site's own words about it, for the message.
+        """
         asked = self._asked_pause(reply)
         refusals = self._refusals[request_class.name]
-        if refusals >= len(request_class.pauses):
+        if self._is_enough(request_class, refusals):
+            said = f": “{sentence}”" if sentence else ""
             raise RateLimitError(
-                f"{self.site.name} asks for fewer requests; the run stopped, and the next one continues."
+                f"{self.site.name} asks for fewer requests{said}; the run stopped, and the next one continues."
             )
         pause = asked
         if pause is None:
-            pause = request_class.pauses[refusals] * self.timing.chance.uniform(1.0, 1 + PAUSE_JITTER)
+            usual = request_class.pauses[min(refusals, len(request_class.pauses) - 1)]
+            pause = usual * self.timing.chance.uniform(1.0, 1 + PAUSE_JITTER)
         self._refusals[request_class.name] += 1
         self.slowness = min(2 * self.slowness, MOST_SLOWNESS)
         self.timing.sleep(pause)
+
+    def _is_enough(self, request_class: RequestClass, refusals: int) -> bool:
+        """Whether one more refusal ends the run; a lasting one of a budgeted class also teaches the budget."""
+        if not request_class.is_budgeted:
+            return refusals >= len(request_class.pauses)
+        granted, before = self.budgeted_requests - 1 - refusals, self._granted_before_refusal
+        if refusals and granted - before < LASTING_GRANTS:
+            self.learned_budget = max(1, int(before * BUDGET_CUT))
+            return True
+        self._granted_before_refusal = granted
+        return refusals >= MOST_REFUSALS
 
     def wait_after_server_error(self, reply: Reply, attempt: int) -> None:
         """Wait after a 5xx, as it asks or as after any failure; raises StopError when it asks too much."""
@@ -128,13 +149,10 @@ class Pacing:
             self._refusals[request_class.name] = 0
 
     def next_budget(self) -> int | None:
-        """Return what a later run may use: what was granted before a refusal."""
-        return self.budget if self.learned_budget is None else self.learned_budget
-
-    def raise_budget(self) -> None:
-        """Allow a little more than the site granted so far, to see whether its limit has risen."""
-        if self.budget is not None:
-            self.budget = int(self.budget * BUDGET_GROWTH) + 1
+        """Return what a later run may use: less after a lasting refusal, more after a run without one."""
+        if self.learned_budget is not None or self.budget is None:
+            return self.learned_budget
+        return int(self.budget * BUDGET_GROWTH) + 1
 
 
 class StopError(RateLimitError):

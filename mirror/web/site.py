@@ -24,16 +24,21 @@ class RequestClass:
     is_budgeted: bool = False
 
 
+def _no_sentence(_body: Any) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """One site.
 
     ``name`` and ``home_url``: for messages. ``lock_words``: what stands in an answer that says that the person's own
     account is locked; empty where the site has no such answer. ``error_code``: reads the machine's word for the reason
-    out of the parsed body of a refusal, None where there is none.
+    out of the parsed body of a refusal, None where there is none. ``error_sentence``: its words for a person, likewise.
     """
 
     name: str
     home_url: str
     error_code: Callable[[Any], str | None]
     lock_words: bytes = b""
+    error_sentence: Callable[[Any], str | None] = _no_sentence

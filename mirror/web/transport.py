@@ -14,8 +14,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import requests
 
-from mirror.errors import SafetyStopError, ServiceError, UsageError
-from mirror.json_bytes import parse_json
+from mirror.errors import SafetyStopError, UsageError
+from mirror.json_bytes import parse_simplified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +39,14 @@ class Unreachable(Exception):  # noqa: N818 - the client tries again, and decide
     """No usable answer came: the connection was refused or reset, or the answer cut off or too slow."""
 
 
+class TooSlow(Unreachable):
+    """An answer did not end in the time that one may take."""
+
+
+class TooLarge(Unreachable):
+    """An answer is larger than what is read; another try would bring the same."""
+
+
 class Untrusted(Exception):  # noqa: N818 - the client makes it an error of ours
     """The other end's certificate is not trusted. Nothing was sent; another try would not help."""
 
@@ -56,8 +64,8 @@ class Reply:
     set_cookies: tuple[str, ...] = ()
 
     def json(self) -> Any:
-        """Parse the body; raises ValueError when it is not whole JSON, or nested too deeply."""
-        return parse_json(self.body)
+        """Parse the body; raises ValueError when it is not whole JSON."""
+        return parse_simplified(self.body)
 
     @property
     def is_html(self) -> bool:
@@ -157,12 +165,9 @@ class RequestsWire:
         for chunk in response.iter_content(1 << 16):
             size += len(chunk)
             if size > MAX_BODY:
-                raise ServiceError(
-                    f"An answer of the service is larger than {MAX_BODY >> 20} MB, so it was not read; what is saved"
-                    " stays. Run again later."
-                )
+                raise TooLarge(f"an answer is larger than {MAX_BODY >> 20} MB")
             if self.monotonic() > deadline:
-                raise Unreachable(f"an answer took longer than {TOTAL_TIMEOUT:.0f} s")
+                raise TooSlow(f"an answer took longer than {TOTAL_TIMEOUT:.0f} s")
             chunks.append(chunk)
         return b"".join(chunks)
 

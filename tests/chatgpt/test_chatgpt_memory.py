@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ FULL = ChatGPTMemory(
     main_lacks_projects=True,
     rejects_hide_snorlax=True,
     single_read_budget=190,
+    controls={"batch": "c1"},
 )
 
 
@@ -32,6 +34,7 @@ def test_it_is_read_as_it_was_written() -> None:
         "main_lacks_projects",
         "rejects_hide_snorlax",
         "single_read_budget",
+        "controls",
     }
 
 
@@ -48,7 +51,7 @@ def test_an_old_mirrors_memory_is_read() -> None:
         "full_at": 1_790_000_000.0,
         "lists_limited": False,
     }
-    assert ChatGPTMemory.of_json(stored) == FULL
+    assert ChatGPTMemory.of_json(stored) == replace(FULL, controls={})
 
 
 def test_a_new_name_wins_over_an_old_one() -> None:

@@ -15,6 +15,7 @@ from mirror.chatgpt.paging import (
     OVERLAP,
     REPEATED_PAGES_TO_END,
     ListError,
+    ListLimitError,
     ListPage,
     pages_by_cursor,
     read_by_cursor,
@@ -206,7 +207,7 @@ def test_some_repeated_pages_are_not_the_end(repeated: int) -> None:
         (ServerError(500, None), ListError, False),
         (Refused(404, None), ListError, True),
         (ServiceError("cut off"), ServiceError, None),
-        (RateLimitError("too many"), RateLimitError, None),
+        (RateLimitError("too many"), ListLimitError, None),
     ],
 )
 def test_a_failing_page_is_not_the_end(error: Exception, kind: type[Exception], is_refusal: bool | None) -> None:

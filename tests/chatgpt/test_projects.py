@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,7 +10,6 @@ from scripted_wire import session_of
 
 from mirror.chatgpt.memory import ChatGPTMemory
 from mirror.chatgpt.projects import Projects, project_id_of
-from mirror.errors import ServiceError
 from mirror.source import Listed, Scope
 
 
@@ -46,16 +46,19 @@ def test_every_page_of_the_sidebar_is_read() -> None:
     assert [scope.label for scope in projects.scopes()] == ["project “G-P-1”", "project “G-P-2”"]
 
 
-def test_a_sidebar_that_fails_is_said_and_one_that_is_refused_is_not() -> None:
-    """A 5xx is the service's trouble, a 4xx an account without projects."""
-    session, _ = session_of(lambda request: (500, {}))
-    with pytest.raises(ServiceError, match="projects could not be listed"):
-        Projects(session, ChatGPTMemory()).load()
-    session, _ = session_of(lambda request: (404, {}))
-    projects = Projects(session, ChatGPTMemory())
-    projects.note_rows(row("c1", "g-p-9"))
-    projects.load()
-    assert list(projects.by_id) == ["g-p-9"]
+def test_a_sidebar_that_is_silent_hides_no_project() -> None:
+    """Rows name projects, and where only their own lists show their chats, those of earlier runs are asked."""
+    answers: list[tuple[int, dict[str, Any]]] = [(500, {}), (404, {})]
+    for silent in answers:
+        session, _ = session_of(partial(lambda answer, _request: answer, silent))
+        projects = Projects(session, ChatGPTMemory())
+        projects.note_rows(row("c1", "g-p-9"))
+        projects.load()
+        assert list(projects.by_id) == ["g-p-9"]
+        memory = ChatGPTMemory(main_lacks_projects=True, projects_seen={"project:g-p-7": "[]"})
+        projects = Projects(session, memory)
+        projects.load()
+        assert list(projects.by_id) == ["g-p-7"]
 
 
 def test_a_list_is_read_when_the_sidebar_shows_a_change() -> None:

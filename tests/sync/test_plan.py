@@ -10,7 +10,8 @@ from mirror.source import Listed, ListResult, Scope
 from mirror.store.tracking import Tracked
 from mirror.sync import plan
 
-T = 1_700_000_000_000_000  # a list time, microseconds
+WHOLE = 1_700_000_000_000_000  # a whole second
+T = 1_700_000_000_123_456  # a list time, microseconds
 MAIN, ARCHIVED = Scope("main", "main"), Scope("archived", "archived", to_the_end=True)
 STARRED = Scope("starred", "starred", to_the_end=True, is_selection=True)
 NOW, LATEST = "2026-01-10T00:00:00.000Z", "2026-01-17T00:00:00.000Z"
@@ -160,15 +161,15 @@ def test_unstarred(starred_list: ListResult, lost: list[str]) -> None:
 @pytest.mark.parametrize(
     ("imported_us", "list_us", "expected"),
     [
-        pytest.param(T, T, True, id="the same"),
-        pytest.param(T + 400, T, True, id="rounding"),
-        pytest.param(T + 9_000_000, T, True, id="a few seconds later"),
-        pytest.param(T + 11_000_000, T, False, id="too late"),
-        pytest.param(T, T + 900_000, True, id="a whole second, cut off"),
-        pytest.param(T + 1, T + 900_000, False, id="earlier by a fraction, not rounded"),
-        pytest.param(T, T + 2_000_000, False, id="an older copy"),
-        pytest.param(None, T, False, id="nothing imported"),
-        pytest.param(T, None, False, id="a list without times"),
+        pytest.param(WHOLE, WHOLE, True, id="the same"),
+        pytest.param(WHOLE + 400, WHOLE, True, id="rounding"),
+        pytest.param(WHOLE + 9_000_000, WHOLE, True, id="a few seconds later"),
+        pytest.param(WHOLE + 11_000_000, WHOLE, False, id="too late"),
+        pytest.param(WHOLE, WHOLE + 900_000, True, id="a whole second, cut off"),
+        pytest.param(WHOLE + 1, WHOLE + 900_000, False, id="earlier by a fraction, not rounded"),
+        pytest.param(WHOLE, WHOLE + 2_000_000, False, id="an older copy"),
+        pytest.param(None, WHOLE, False, id="nothing imported"),
+        pytest.param(WHOLE, None, False, id="a list without times"),
     ],
 )
 def test_is_import_current(imported_us: int | None, list_us: int | None, expected: bool) -> None:

@@ -9,9 +9,18 @@ import pytest
 from scripted_wire import ScriptedClock, ScriptedWire, client_of
 
 from mirror.errors import RateLimitError, ServiceError
-from mirror.web.client import CHALLENGE_TRIES, MOST_TRIES, SERVER_ERROR_TRIES, Answer, Refused, ServerError
+from mirror.web.client import (
+    CHALLENGE_TRIES,
+    MOST_TRIES,
+    SERVER_ERROR_TRIES,
+    SLOW_TRIES,
+    Answer,
+    NoAnswer,
+    Refused,
+    ServerError,
+)
 from mirror.web.site import RequestClass, Site
-from mirror.web.transport import Reply, Unreachable, Untrusted
+from mirror.web.transport import Reply, TooLarge, TooSlow, Unreachable, Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,13 +54,7 @@ def test_a_failure_that_passes_costs_one_more_request(failure: Reply | Exception
 
 @pytest.mark.parametrize(
     ("failure", "requests", "words"),
-    [
-        (Unreachable("reset"), MOST_TRIES, "Cannot reach Parrot (reset)"),
-        (CUT, MOST_TRIES, "Cannot reach Parrot (an answer was cut off)"),
-        (CHALLENGE, CHALLENGE_TRIES, "Open https://parrot.example in the browser"),
-        (Reply(200, {"content-type": "text/html"}, b"<html>"), CHALLENGE_TRIES, "browser check"),
-        (Untrusted("SSLError"), 1, "certificate of Parrot"),
-    ],
+    [(CHALLENGE, CHALLENGE_TRIES, "Open https://parrot.example in the browser"), (Untrusted("SSL"), 1, "certificate")],
 )
 def test_what_no_request_would_survive_ends_the_run(failure: Reply | Exception, requests: int, words: str) -> None:
     """After a bounded number of requests, with a sentence that says what happened and what to do."""
@@ -60,6 +63,55 @@ def test_what_no_request_would_survive_ends_the_run(failure: Reply | Exception, 
         get(wire)
     assert words in caught.value.message
     assert len(wire.sent) == requests
+
+
+@pytest.mark.parametrize(
+    ("failure", "requests", "words"),
+    [
+        (Unreachable("reset"), MOST_TRIES, "reset"),
+        (CUT, MOST_TRIES, "an answer is not valid JSON"),
+        (Reply(200, {"content-type": "text/html"}, b"<html>"), CHALLENGE_TRIES, "a web page came"),
+        (Reply(503, {"content-type": "text/html"}, b"<html>"), CHALLENGE_TRIES, "a web page came"),
+        (Reply(403, {"content-type": "text/html"}, b"<html>Just a moment"), CHALLENGE_TRIES, "a browser check came"),
+        (TooSlow("an answer took longer than 300 s"), SLOW_TRIES, "longer than 300 s"),
+        (TooLarge("an answer is larger than 256 MB"), 1, "larger than 256 MB"),
+    ],
+)
+def test_what_fails_for_one_address_is_for_the_caller_to_decide(
+    failure: Reply | Exception, requests: int, words: str
+) -> None:
+    """It ends no run: after a bounded number of tries the caller is told why nothing came."""
+    wire = wire_of(failure)
+    with pytest.raises(NoAnswer, match=words):
+        get(wire)
+    assert len(wire.sent) == requests
+
+
+def test_a_caller_can_ask_for_fewer_tries() -> None:
+    """For what has just failed elsewhere."""
+    for failure in (Unreachable("reset"), Reply(500, {}, b"{}")):
+        wire = wire_of(failure)
+        with pytest.raises(ServerError):
+            client_of(wire, SITE).request("GET", "/x", READ, headers={}, tries=1)
+        assert len(wire.sent) == 1
+
+
+def test_an_unmarked_browser_check_on_several_addresses_ends_the_run() -> None:
+    """One address can show its page by mistake; several mean the connection."""
+    client = client_of(wire_of(Reply(403, {"content-type": "text/html"}, b"<html>Just a moment")), SITE)
+    for path in ("/a", "/a", "/b"):
+        with pytest.raises(NoAnswer):
+            client.request("GET", path, READ, headers={})
+    with pytest.raises(ServiceError, match="browser check"):
+        client.request("GET", "/c", READ, headers={})
+
+
+def test_what_pythons_json_refuses_is_read_all_the_same() -> None:
+    """A number of thousands of digits becomes their text, what is nested too deeply its JSON text."""
+    number, deep = "7" * 5_000, "[" * 990 + "]" * 990
+    found = get(wire_of(Reply(200, {}, f'{{"a": {number}, "b": {deep}, "c": "text"}}'.encode()))).data
+    assert (found["a"], found["c"]) == (number, "text")
+    assert json.dumps(found).count("[") == deep.count("[")
 
 
 def test_a_fresh_connection_is_used_after_a_challenge_or_a_reset() -> None:

@@ -9,7 +9,16 @@ from scripted_wire import ScriptedClock
 
 from mirror.chatgpt.site import BY_ID, ORDINARY, SITE
 from mirror.errors import RateLimitError, ServiceError
-from mirror.web.pacing import LONGEST_PAUSE, MOST_SLOWNESS, RUN_DEADLINE, Pacing, retry_after, stop_if_locked
+from mirror.web.pacing import (
+    LASTING_GRANTS,
+    LONGEST_PAUSE,
+    MOST_REFUSALS,
+    MOST_SLOWNESS,
+    RUN_DEADLINE,
+    Pacing,
+    retry_after,
+    stop_if_locked,
+)
 from mirror.web.site import RequestClass, Site
 from mirror.web.transport import Reply
 
@@ -96,8 +105,8 @@ def test_refusals_without_a_budget_count_in_a_row(pacing: Pacing) -> None:
         pacing.wait_after_429(too_many(), ORDINARY)
 
 
-def test_the_second_refusal_of_reads_by_id_ends_the_run_and_teaches_a_budget(pacing: Pacing) -> None:
-    """What was granted before the first 429 is what the next run asks for, whatever was granted in between."""
+def test_a_lasting_refusal_of_reads_by_id_ends_the_run_and_teaches_a_budget(pacing: Pacing) -> None:
+    """Refused again soon after the pause: the next run asks for two thirds of what was granted before it."""
     for _ in range(201):
         pacing.wait_turn(BY_ID)
     pacing.wait_after_429(too_many(), BY_ID)
@@ -105,7 +114,28 @@ def test_the_second_refusal_of_reads_by_id_ends_the_run_and_teaches_a_budget(pac
     pacing.note_answer(BY_ID)
     with pytest.raises(RateLimitError):
         pacing.wait_after_429(too_many(), BY_ID)
-    assert pacing.next_budget() == 190
+    assert pacing.next_budget() == 133
+
+
+def test_a_stray_refusal_teaches_nothing(pacing: Pacing) -> None:
+    """One 429, then two hundred are granted: a pause. Several of them still end the run."""
+    for _ in range(MOST_REFUSALS):
+        for _ in range(LASTING_GRANTS + 1):
+            pacing.wait_turn(BY_ID)
+        pacing.wait_after_429(too_many(), BY_ID)
+    assert pacing.next_budget() is None
+    for _ in range(LASTING_GRANTS + 1):
+        pacing.wait_turn(BY_ID)
+    with pytest.raises(RateLimitError):
+        pacing.wait_after_429(too_many(), BY_ID)
+
+
+def test_the_message_repeats_the_sites_own_sentence(pacing: Pacing) -> None:
+    """So that a person reads why."""
+    for _ in ORDINARY.pauses:
+        pacing.wait_after_429(too_many(), ORDINARY)
+    with pytest.raises(RateLimitError, match="“Come back at noon"):
+        pacing.wait_after_429(too_many(), ORDINARY, "Come back at noon.")
 
 
 def test_a_known_budget_is_not_overdrawn(clock: ScriptedClock) -> None:
@@ -116,9 +146,7 @@ def test_a_known_budget_is_not_overdrawn(clock: ScriptedClock) -> None:
     with pytest.raises(RateLimitError, match="before reaching ChatGPT's read limit"):
         pacing.wait_turn(BY_ID)
     pacing.wait_turn(ORDINARY)
-    assert pacing.next_budget() == 3
-    pacing.raise_budget()
-    assert pacing.next_budget() == 4
+    assert pacing.next_budget() == 5  # no refusal was met: half as much again, and one
 
 
 def test_a_refusal_slows_the_whole_run(pacing: Pacing, clock: ScriptedClock) -> None:

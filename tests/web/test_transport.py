@@ -126,11 +126,10 @@ def test_half_a_compressed_body_does_not_parse(serve):
         answer.json()
 
 
-def test_a_depth_bomb_is_a_malformed_answer(serve):
-    """JSON nested beyond reason is refused as malformed, not as a crash."""
+def test_a_depth_bomb_is_read_without_its_depth(serve):
+    """JSON nested beyond reason is no crash: what is too deep stays its own text."""
     _, url = serve(reply(body=b"[" * 100_000 + b"]" * 100_000))
-    with pytest.raises(ValueError, match=r"."):
-        send(url).json()
+    assert json.dumps(send(url).json()).count("[") == 100_000
 
 
 def test_errors_say_nothing_of_the_request(serve):

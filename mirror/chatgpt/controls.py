@@ -1,0 +1,55 @@
+"""Conversations that are asked for as a control, before a failure is blamed on more than one conversation.
+
+What fails for one conversation says nothing of its endpoint. A control is a conversation that the endpoint gave before,
+in this run or in an earlier one; where there is none, some of those that are wanted anyway, far from those that fail.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from mirror.chatgpt.memory import ChatGPTMemory
+
+# Controls that are known to have been given, and others, that are asked for at most. Neighbours can be bad together
+# (the ten newest of an account), so the others are taken from the far end and the middle. Fewer: a control that is bad
+# itself closes an endpoint for a run; more: requests in vain while a service is down.
+KNOWN_CONTROLS, OTHER_CONTROLS = 2, 2
+
+
+class Controls:
+    """The controls of one workspace in one run. ``wanted``: the ids that are being fetched, in their order.
+
+    The last good conversation of each endpoint is kept in the source's memory.
+    """
+
+    def __init__(self, memory: ChatGPTMemory) -> None:
+        self._remembered = memory.controls
+        self._given: dict[str, str] = {}  # endpoint -> the conversation that it gave last in this run
+        self._failed: set[tuple[str, str]] = set()
+        self.wanted: Sequence[str] = ()
+
+    def gave(self, endpoint: str, conversation_id: str) -> None:
+        """The endpoint gave this conversation."""
+        self._given[endpoint] = self._remembered[endpoint] = conversation_id
+
+    def has_given(self, endpoint: str) -> bool:
+        """Whether the endpoint gave anything in this run."""
+        return endpoint in self._given
+
+    def failed(self, endpoint: str, conversation_id: str) -> None:
+        """The endpoint did not give this one, so that it is no control."""
+        self._failed.add((endpoint, conversation_id))
+
+    def candidates(self, endpoint: str, apart_from: Collection[str] = ()) -> list[str]:
+        """Return what to ask the endpoint for, the best control first."""
+        own = [given[endpoint] for given in (self._given, self._remembered) if endpoint in given]
+        known = self._usable(endpoint, [*own, *self._given.values(), *self._remembered.values()], apart_from)
+        far = [self.wanted[-1], self.wanted[len(self.wanted) // 2]] if self.wanted else []
+        others = self._usable(endpoint, far, {*apart_from, *known})
+        return known[:KNOWN_CONTROLS] + others[:OTHER_CONTROLS]
+
+    def _usable(self, endpoint: str, ids: Sequence[str], apart_from: Collection[str]) -> list[str]:
+        return [key for key in dict.fromkeys(ids) if key not in apart_from and (endpoint, key) not in self._failed]

@@ -1,0 +1,423 @@
+"""One bad thing costs only itself: the others are stored in the same run, the bad one is named and put off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from mirrored_service import MirroredService
+
+from mirror.simulator import Behaviour, ManualClock, SimulatedWorkspace, generated_account
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from mirror.simulator import ReceivedRequest
+
+COUNT = 60
+
+
+def stored(mirrored: MirroredService) -> set[str]:
+    return {row[0] for row in mirrored.rows("SELECT id FROM conversations")}
+
+
+def put_off(mirrored: MirroredService) -> set[str]:
+    return {row[0] for row in mirrored.rows("SELECT conversation_id FROM _listed WHERE retry_at IS NOT NULL")}
+
+
+def message(mirrored: MirroredService) -> str:
+    found: str = mirrored.value("SELECT message FROM sync_runs ORDER BY id DESC")
+    return found
+
+
+@pytest.mark.parametrize("batch", ["normal", "missing"])
+@pytest.mark.parametrize("bad", [[0], [3, 27, 58], list(range(10)), list(range(50, 60)), list(range(0, 60, 4))])
+def test_conversations_that_always_answer_500(tmp_path: Path, bad: list[int], batch: str) -> None:
+    """Wherever they are: all others are stored, exit 3, and the next run is cheap."""
+    with MirroredService(tmp_path, behaviour=Behaviour(batch=batch), conversations=COUNT) as mirrored:
+        broken = {mirrored.ids()[n] for n in bad}
+        mirrored.behaviour.poisoned = frozenset(broken)
+        assert mirrored.next_run() == 3
+        assert stored(mirrored) == set(mirrored.ids()) - broken
+        assert put_off(mirrored) == broken
+        first = len(mirrored.service.requests)
+        assert first <= 45 + 8 * len(bad) + (COUNT if batch == "missing" else 0)
+        assert mirrored.next_run() == 3
+        assert len(mirrored.service.requests) <= 25 + 5 * len(bad)
+        mirrored.behaviour.poisoned = frozenset()
+        for _ in range(4):
+            mirrored.next_run()
+        assert stored(mirrored) == set(mirrored.ids())
+
+
+@pytest.mark.parametrize("how", ["reset", "short", "garbage", "half_gzip", "html_503", "html_200", "error_503"])
+@pytest.mark.parametrize("batch", ["normal", "missing"])
+def test_conversations_whose_answer_never_comes_whole(tmp_path: Path, how: str, batch: str) -> None:
+    """Reset, cut, no JSON or a web page, for three of sixty, by whatever endpoint."""
+    with MirroredService(tmp_path, behaviour=Behaviour(batch=batch), conversations=COUNT) as mirrored:
+        broken = {mirrored.ids()[n] for n in (0, 1, 40)}
+
+        def breaks(request: ReceivedRequest) -> str | None:
+            is_bad = broken.intersection(request.ids) or any(key in request.path for key in broken)
+            return how if is_bad else None
+
+        mirrored.behaviour.break_request = breaks
+        assert mirrored.next_run() == 3
+        assert stored(mirrored) == set(mirrored.ids()) - broken
+        assert len(mirrored.service.requests) <= 85 + (COUNT if batch == "missing" else 0)
+
+
+@pytest.mark.parametrize("junk", ["number", "depth"])
+@pytest.mark.parametrize("batch", ["normal", "missing"])
+def test_a_payload_that_pythons_json_refuses(tmp_path: Path, junk: str, batch: str) -> None:
+    """It is stored like the others, and its text is found."""
+    with MirroredService(tmp_path, behaviour=Behaviour(batch=batch)) as mirrored:
+        key = mirrored.ids()[3]
+        mirrored.behaviour.odd_values = {key: junk}
+        assert mirrored.next_run() == 0
+        assert stored(mirrored) == set(mirrored.ids())
+        assert mirrored.value("SELECT count(*) FROM messages WHERE conversation_id = ? AND text <> ''", key) > 0
+        body = mirrored.value("SELECT count(*) FROM _payloads WHERE conversation_id = ?", key)
+        assert body == 1
+        assert mirrored.next_run() == 0
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, None), (403, None), (404, "conversation_not_found")])
+def test_neighbours_that_are_refused_close_no_endpoint(tmp_path: Path, status: int, code: str | None) -> None:
+    """Three in a row, without batches: the other 57 are stored."""
+    with MirroredService(tmp_path, behaviour=Behaviour(batch="missing"), conversations=COUNT) as mirrored:
+        denied = mirrored.ids()[5:8]
+
+        def alter(request: ReceivedRequest, data: Any) -> Any:
+            is_denied = any(key in request.path for key in denied)
+            return (status, {"detail": {"code": code, "message": "No"}}) if is_denied else data
+
+        mirrored.alter_answers(alter)
+        assert mirrored.next_run() == 3
+        assert stored(mirrored) == set(mirrored.ids()) - set(denied)
+        assert len(mirrored.asked("/api/auth/session")) <= 2
+
+
+@pytest.mark.parametrize("answer", [(404, {"detail": "Not Found"}), (400, {"detail": "Bad"}), (200, {})])
+def test_one_stray_refusal_of_the_batch_endpoint(tmp_path: Path, answer: tuple[int, Any]) -> None:
+    """Batches go on in the same run."""
+    with MirroredService(tmp_path, conversations=COUNT) as mirrored:
+        strays = [answer]
+        mirrored.alter_answers(
+            lambda request, data: strays.pop() if strays and request.path.endswith("/batch") else data
+        )
+        assert mirrored.next_run() == 0
+        assert stored(mirrored) == set(mirrored.ids())
+        assert len(mirrored.asked("/conversations/batch")) >= COUNT // 10
+
+
+def test_a_dead_endpoint_is_asked_once_a_run(tmp_path: Path) -> None:
+    """And used again as soon as it answers."""
+    with MirroredService(tmp_path, behaviour=Behaviour(batch="missing"), conversations=20) as mirrored:
+        assert mirrored.next_run() == 0
+        assert len(mirrored.asked("/conversations/batch")) <= 2
+        for key in mirrored.ids():
+            mirrored.person.new_message(key)
+        assert mirrored.next_run() == 0
+        assert len(mirrored.asked("/conversations/batch")) == 1
+        mirrored.behaviour.batch = "normal"
+        for key in mirrored.ids():
+            mirrored.person.new_message(key)
+        assert mirrored.next_run() == 0
+        assert len(mirrored.asked("/conversations/batch")) == 2
+
+
+def test_one_stray_429_teaches_no_budget(tmp_path: Path) -> None:
+    """A pause, and then everything else is read in the same run and in the next one."""
+    behaviour = Behaviour(batch="missing")
+    with MirroredService(tmp_path, behaviour=behaviour, conversations=COUNT) as mirrored:
+        strays = ["429"]
+        behaviour.break_request = lambda request: strays.pop() if strays and "/conversation/" in request.path else None
+        assert mirrored.next_run() == 0
+        assert stored(mirrored) == set(mirrored.ids())
+        for key in mirrored.ids():
+            mirrored.person.new_message(key)
+        assert mirrored.next_run() == 0
+
+
+def test_a_conversation_longer_than_a_runs_budget(tmp_path: Path) -> None:
+    """Others first; the pages that came are stored, and it is named as incomplete."""
+    behaviour = Behaviour(batch="missing", single="missing", bucket=80)
+    account = generated_account(ManualClock(), 20, 4)
+    with MirroredService(tmp_path, account, behaviour) as mirrored:
+        key = mirrored.person.new_conversation("Endless")
+        for _ in range(700):
+            mirrored.person.new_message(key)
+        assert mirrored.next_run() == 6
+        assert stored(mirrored) == set(mirrored.ids())
+        came = mirrored.value("SELECT count(*) FROM messages WHERE conversation_id = ?", key)
+        assert 300 <= came < 700
+        assert mirrored.value("SELECT is_complete FROM conversations WHERE id = ?", key) == 0
+        mirrored.behaviour.bucket = None
+        for _ in range(3):
+            mirrored.next_run(full=True)
+        assert mirrored.value("SELECT count(*) FROM messages WHERE conversation_id = ?", key) > 700
+
+
+SIDE = {
+    "memories": "/memories",
+    "instructions": "/user_system_messages",
+    "pins": "/pins",
+    "shared": "/shared_conversations",
+    "projects": "/gizmos/snorlax/sidebar",
+}
+
+
+@pytest.mark.parametrize("how", ["reset", "garbage", "html_503", "error_500", "html_200", "429", 401, 403, 404])
+@pytest.mark.parametrize("name", [*SIDE, "starred"])
+def test_a_side_list_that_fails(tmp_path: Path, name: str, how: str | int) -> None:
+    """Conversations are read as ever, and the exit code is theirs."""
+
+    def is_meant(request: ReceivedRequest) -> bool:
+        if name == "starred":
+            return "is_starred" in request.query
+        return request.path.endswith(SIDE[name])
+
+    with MirroredService(tmp_path) as mirrored:
+        if isinstance(how, str):
+            mirrored.behaviour.break_request = lambda request: how if is_meant(request) else None
+        else:
+            mirrored.alter_answers(lambda request, data: (how, {"detail": "No"}) if is_meant(request) else data)
+        assert mirrored.next_run() == 0
+        assert stored(mirrored) == set(mirrored.ids())
+        assert len(mirrored.service.requests) <= 20
+
+
+def test_a_projects_list_that_is_refused_for_ever(tmp_path: Path) -> None:
+    """The project was left or deleted: everything else is current."""
+    with MirroredService(tmp_path) as mirrored:
+        project = mirrored.person.new_project("Left")
+        mirrored.alter_answers(
+            lambda request, data: (404, {"detail": "Gizmo not found"}) if project in request.path else data
+        )
+        assert [mirrored.next_run() for _ in range(2)] == [0, 0]
+        assert any("Left" in note and "not read" in note for note in mirrored.notes) or project
+
+
+@pytest.mark.parametrize("how", ["error_500", "reset"])
+def test_a_projects_list_that_fails(tmp_path: Path, how: str) -> None:
+    """Its error is told, and conversations are read."""
+    with MirroredService(tmp_path) as mirrored:
+        project = mirrored.person.new_project("Broken")
+        mirrored.behaviour.break_request = lambda request: how if project in request.path else None
+        assert mirrored.next_run() == 5
+        assert "Broken" in message(mirrored)
+        assert stored(mirrored) == set(mirrored.ids())
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_workspace_that_is_refused(tmp_path: Path, status: int) -> None:
+    """The others are read, in whatever order, with few sign-ins and few requests for it."""
+    account = generated_account(ManualClock(), 12, 4)
+    account.workspaces += [SimulatedWorkspace(f"ws-{name}", name, "workspace", "team") for name in "abc"]
+    with MirroredService(tmp_path, account) as mirrored:
+        for name in "abc":
+            mirrored.person.new_conversation("Talk", workspace=f"ws-{name}")
+        refusal = {"detail": {"message": "Account not found", "code": "invalid_account_id_header"}}
+        mirrored.alter_answers(
+            lambda request, data: (status, refusal) if request.headers.get("chatgpt-account-id") == "ws-b" else data
+        )
+        assert mirrored.next_run() == 5
+        assert len(stored(mirrored)) == 14
+        assert len(mirrored.asked("/api/auth/session")) == 1
+        for_it = [r for r in mirrored.service.requests if r.headers.get("chatgpt-account-id") == "ws-b"]
+        assert len(for_it) <= 4
+
+
+LISTS: dict[str, Callable[[ReceivedRequest], bool]] = {
+    "main": lambda request: request.query.get("is_archived") == "false",
+    "archived": lambda request: request.query.get("is_archived") == "true",
+    "shared": lambda request: request.path.endswith("/shared_conversations"),
+}
+
+
+@pytest.mark.parametrize("name", ["main", "archived"])
+def test_a_list_that_is_locked_for_the_whole_run(tmp_path: Path, name: str) -> None:
+    """What the other lists show is read in this run; the code says that one is limited."""
+    with MirroredService(tmp_path, conversations=20) as mirrored:
+        for key in mirrored.ids()[:5]:
+            mirrored.person.archive(key)
+        mirrored.behaviour.break_request = lambda request: "429" if LISTS[name](request) else None
+        assert mirrored.next_run() == 6
+        assert len(stored(mirrored)) == (5 if name == "main" else 15)
+        refused = sum(request.status == 429 for request in mirrored.service.requests)
+        assert refused <= 4
+        mirrored.behaviour.break_request = None
+        assert mirrored.next_run() == 0
+        assert stored(mirrored) == set(mirrored.ids())
+
+
+def test_a_list_that_is_locked_after_its_first_page(tmp_path: Path) -> None:
+    """The rows of the pages that came are read in this run."""
+    with MirroredService(tmp_path, conversations=150) as mirrored:
+        mirrored.behaviour.break_request = lambda request: (
+            "429" if LISTS["main"](request) and request.query["offset"] != "0" else None
+        )
+        assert mirrored.next_run() == 6
+        assert len(stored(mirrored)) >= 96
+
+
+def test_a_connection_that_is_lost_ends_the_run_quickly(tmp_path: Path) -> None:
+    """After the lists nothing answers any more: exit 5 after a bounded number of requests."""
+    with MirroredService(tmp_path, conversations=COUNT) as mirrored:
+        mirrored.behaviour.break_request = lambda request: (
+            "reset" if "/conversation" in request.path and not request.path.endswith("/conversations") else None
+        )
+        assert mirrored.next_run() == 5
+        assert mirrored.reads() <= 30
+
+
+@pytest.mark.parametrize("single", ["normal", "missing"])
+def test_a_chat_that_one_endpoint_calls_deleted(tmp_path: Path, single: str) -> None:
+    """While the list shows it, another endpoint is asked."""
+    behaviour = Behaviour(batch="missing", single=single)
+    with MirroredService(tmp_path, behaviour=behaviour) as mirrored:
+        key = mirrored.ids()[2]
+        gone = (404, {"detail": {"code": "conversation_deleted", "message": "Deleted."}})
+        mirrored.alter_answers(lambda request, data: gone if request.path.endswith(f"/conversation/{key}") else data)
+        assert mirrored.next_run() == 0
+        assert key in stored(mirrored)
+
+
+@pytest.mark.parametrize("part", ["/conversations", "/conversation"])
+def test_the_services_own_sentence_is_repeated(tmp_path: Path, part: str) -> None:
+    """Unusual activity: the person reads why, not only a number."""
+    with MirroredService(tmp_path) as mirrored:
+        detail = "Unusual activity has been detected from your device.\x1b[0m Try again later."
+        mirrored.alter_answers(
+            lambda request, data: (403, {"detail": detail}) if f"/backend-api{part}" in request.path else data
+        )
+        assert mirrored.next_run() in {3, 5}
+        assert "Unusual activity has been detected" in message(mirrored)
+        assert "\x1b" not in message(mirrored)
+        assert len(mirrored.asked("/api/auth/session")) <= 2
+
+
+# -- lists that contradict themselves
+
+
+def altered_rows(change: Callable[[int, dict[str, Any]], dict[str, Any]]) -> Callable[[ReceivedRequest, Any], Any]:
+    """Change the rows of the main list, each with its position in the list."""
+
+    def alter(request: ReceivedRequest, data: Any) -> Any:
+        if request.path != "/backend-api/conversations" or not LISTS["main"](request):
+            return data
+        start = int(request.query["offset"])
+        return {**data, "items": [change(start + n, row) for n, row in enumerate(data["items"])]}
+
+    return alter
+
+
+def test_rows_in_another_order_are_read_to_the_end(tmp_path: Path) -> None:
+    """A change deep in the list is found the same night."""
+    with MirroredService(tmp_path, conversations=450) as mirrored:
+        mirrored.behaviour.shuffled_rows = True
+        assert mirrored.next_run() == 0
+        for key in mirrored.ids()[200:210]:
+            mirrored.person.new_message(key)
+        assert mirrored.next_run() == 0
+        assert sum("changed" in kinds or bool(kinds) for kinds in mirrored.changes().values()) == 10
+
+
+def test_small_pages_cost_no_more_requests_each_night(tmp_path: Path) -> None:
+    """28 rows come where 100 were asked for: a quiet night stays cheap, and nothing is missed."""
+    with MirroredService(tmp_path, behaviour=Behaviour(page_cap=28), conversations=300) as mirrored:
+        assert mirrored.next_run() == 0
+        assert stored(mirrored) == set(mirrored.ids())
+        assert mirrored.next_run() == 0
+        assert len(mirrored.service.requests) <= 12
+        mirrored.person.new_message(mirrored.ids()[290])
+        assert mirrored.next_run() == 0
+        assert mirrored.ids()[290] in mirrored.changes()
+
+
+def test_a_list_that_says_it_is_incomplete(tmp_path: Path) -> None:
+    """It is not current, and what it shows is stored."""
+    with MirroredService(tmp_path) as mirrored:
+        mirrored.alter_answers(
+            lambda request, data: (
+                {**data, "has_missing_conversations": True} if request.path.endswith("/conversations") else data
+            )
+        )
+        assert mirrored.next_run() == 5
+        assert "missing" in message(mirrored)
+        assert stored(mirrored) == set(mirrored.ids())
+
+
+@pytest.mark.parametrize("precision", [19, 23])
+def test_times_in_another_precision_are_no_news(tmp_path: Path, precision: int) -> None:
+    """Seconds or milliseconds for one night: nothing is read again, then or later."""
+    with MirroredService(tmp_path, conversations=COUNT) as mirrored:
+        assert mirrored.next_run() == 0
+        mirrored.alter_answers(
+            altered_rows(lambda _, row: {**row, "update_time": row["update_time"][:precision] + "Z"})
+        )
+        assert mirrored.next_run() == 0
+        assert mirrored.reads() == 0
+        mirrored.alter_answers(None)
+        assert mirrored.next_run() == 0
+        assert mirrored.reads() == 0
+
+
+def test_rows_without_times(tmp_path: Path) -> None:
+    """Changes cannot be seen: that is no success."""
+    with MirroredService(tmp_path) as mirrored:
+        assert mirrored.next_run() == 0
+        mirrored.alter_answers(altered_rows(lambda _, row: {k: v for k, v in row.items() if k != "update_time"}))
+        assert mirrored.next_run() == 5
+        mirrored.alter_answers(None)
+        mirrored.next_run()
+        assert mirrored.next_run() == 0
+
+
+def test_rows_of_an_unknown_form(tmp_path: Path) -> None:
+    """A first sync that understands no row is no success."""
+    with MirroredService(tmp_path) as mirrored:
+        mirrored.alter_answers(altered_rows(lambda n, _: {"ref": n}))
+        assert mirrored.next_run() == 5
+        assert "unknown form" in message(mirrored)
+
+
+def test_one_row_that_is_not_understood(tmp_path: Path) -> None:
+    """The others are read as ever."""
+    with MirroredService(tmp_path) as mirrored:
+        mirrored.alter_answers(altered_rows(lambda n, row: {"ref": n} if n == 3 else row))
+        mirrored.next_run()
+        assert len(stored(mirrored)) == 11
+
+
+def test_a_row_in_the_archived_list_that_says_it_is_not_archived(tmp_path: Path) -> None:
+    """The list is read to its end all the same."""
+    with MirroredService(tmp_path, conversations=260) as mirrored:
+        for key in mirrored.ids()[:240]:
+            mirrored.person.archive(key)
+        odd = mirrored.ids()[50]
+
+        def alter(request: ReceivedRequest, data: Any) -> Any:
+            if not LISTS["archived"](request):
+                return data
+            rows = [{**row, "is_archived": False} if row["id"] == odd else row for row in data["items"]]
+            return {**data, "items": rows}
+
+        mirrored.alter_answers(alter)
+        mirrored.next_run()
+        assert stored(mirrored) == set(mirrored.ids())
+
+
+def test_a_time_in_the_future_hides_nothing(tmp_path: Path) -> None:
+    """Changes below it are found."""
+    with MirroredService(tmp_path, conversations=250) as mirrored:
+        mirrored.alter_answers(
+            altered_rows(lambda n, row: {**row, "update_time": "2099-01-01T00:00:00Z"} if n == 0 else row)
+        )
+        assert mirrored.next_run() == 0
+        for key in mirrored.ids()[150:153]:
+            mirrored.person.new_message(key)
+        assert mirrored.next_run() == 0
+        assert set(mirrored.ids()[150:153]) <= set(mirrored.changes())
