@@ -14,6 +14,7 @@ from mirror.web.pacing import StopError
 if TYPE_CHECKING:
     from mirror.chatgpt.controls import Controls
     from mirror.chatgpt.endpoints import Endpoints
+    from mirror.chatgpt.memory import ChatGPTMemory
     from mirror.chatgpt.session import Session
 
 ByIdEndpoint = Literal["single", "plural"]
@@ -32,8 +33,8 @@ class ByIdReader:
     one turn has, by id.
     """
 
-    def __init__(self, session: Session, endpoints: Endpoints, controls: Controls) -> None:
-        self._session, self._endpoints, self._controls = session, endpoints, controls
+    def __init__(self, session: Session, memory: ChatGPTMemory, endpoints: Endpoints, controls: Controls) -> None:
+        self._session, self._memory, self._endpoints, self._controls = session, memory, endpoints, controls
         self.limit: RateLimitError | None = None
         self.unfinished: dict[str, Branch] = {}
         self._failures = dict.fromkeys(BY_ID_ENDPOINTS, 0)
@@ -108,7 +109,7 @@ class ByIdReader:
     def _control(self, endpoint: ByIdEndpoint, key: str) -> Fetched | NotFetched:
         wanted = ToFetch(Listed(key, None))
         if endpoint == "single":
-            return fetch_tree(self._session, wanted, tries=1)
+            return fetch_tree(self._session, self._memory, wanted, tries=1)
         branch = open_branch(self._session, key, tries=1)
         return branch.fetched() if isinstance(branch, Branch) else branch
 
@@ -139,7 +140,7 @@ class ByIdReader:
 
     def _fetch(self, endpoint: ByIdEndpoint, wanted: ToFetch, tries: int) -> Fetched | NotFetched:
         if endpoint == "single":
-            return fetch_tree(self._session, wanted, tries=tries)
+            return fetch_tree(self._session, self._memory, wanted, tries=tries)
         branch = open_branch(self._session, wanted.listed.conversation_id, tries=tries)
         return self._read_on(branch, PAGES_A_TURN - 1) if isinstance(branch, Branch) else branch
 

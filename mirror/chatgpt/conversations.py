@@ -45,7 +45,7 @@ class ConversationReader:
         self._memory, self._endpoints, self._controls = memory, Endpoints(memory), Controls(memory)
         self._left_for_later = False
         self._batch = BatchReader(session, self._endpoints, self._controls)
-        self._by_id = ByIdReader(session, self._endpoints, self._controls)
+        self._by_id = ByIdReader(session, memory, self._endpoints, self._controls)
 
     def fetch(self, wanted: Sequence[ToFetch]) -> Iterator[Fetched | NotFetched]:
         """Fetch conversations in the order given, as they come.

@@ -29,7 +29,8 @@ class ChatGPTMemory:
     digest of what the sidebar said when the list was last read to its end. ``main_lacks_projects``: the main list does
     not show conversations of projects. ``rejects_hide_snorlax``: the lists refuse that parameter.
     ``single_read_budget``: reads by id that a run may make, None where no limit was met.
-    ``controls``: endpoint -> the conversation that it gave last.
+    ``controls``: endpoint -> the conversation that it gave last. ``rejects_widget_state``: single reads refuse the
+    parameters that ask for all of a conversation.
     """
 
     dead_endpoints: dict[str, str] = field(default_factory=dict)
@@ -40,6 +41,7 @@ class ChatGPTMemory:
     rejects_hide_snorlax: bool = False
     single_read_budget: int | None = None
     controls: dict[str, str] = field(default_factory=dict)
+    rejects_widget_state: bool = False
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> ChatGPTMemory:
@@ -54,6 +56,7 @@ class ChatGPTMemory:
             rejects_hide_snorlax=stored["rejects_hide_snorlax"] is True,
             single_read_budget=as_count(stored["single_read_budget"]),
             controls=_texts(stored["controls"]),
+            rejects_widget_state=stored["rejects_widget_state"] is True,
         )
 
     def as_json(self) -> dict[str, Any]:

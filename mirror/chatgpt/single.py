@@ -8,21 +8,44 @@ from typing import TYPE_CHECKING
 from mirror.chatgpt.completeness import contradiction_in, is_empty_conversation, is_of_another_conversation
 from mirror.chatgpt.site import BY_ID
 from mirror.source import Fetched, NotFetched
-from mirror.web.client import MOST_TRIES
+from mirror.web.client import MOST_TRIES, Refused
 
 if TYPE_CHECKING:
+    from mirror.chatgpt.memory import ChatGPTMemory
     from mirror.chatgpt.session import Session
     from mirror.source import ToFetch
+    from mirror.web.client import Answer
 
 
-def fetch_tree(session: Session, wanted: ToFetch, *, tries: int = MOST_TRIES) -> Fetched | NotFetched:
+# What the web client asks for: without them hidden messages and reports that stand in a widget may not come (API notes
+# §15.2.7).
+EVERYTHING = {"include_visually_hidden_messages": "true", "include_widget_state": "true"}
+_REFUSED_PARAMETER = {400, 422}
+
+
+def _with_everything(session: Session, memory: ChatGPTMemory, path: str, tries: int) -> Answer:
+    """Ask for all that a conversation has; where the parameters are refused, without them from then on."""
+    if not memory.rejects_widget_state:
+        try:
+            return session.get(path, EVERYTHING, BY_ID, tries=tries)
+        except Refused as error:
+            if error.status not in _REFUSED_PARAMETER:
+                raise
+    answer = session.get(path, None, BY_ID, tries=tries)
+    memory.rejects_widget_state = True
+    return answer
+
+
+def fetch_tree(
+    session: Session, memory: ChatGPTMemory, wanted: ToFetch, *, tries: int = MOST_TRIES
+) -> Fetched | NotFetched:
     """Ask for a conversation's tree; raises what ``Session.get`` raises.
 
     Fewer messages than are stored are no contradiction here: that is how their removal shows.
     """
     conversation_id = wanted.listed.conversation_id
     path = f"/conversation/{conversation_id}"
-    answer = session.get(path, request_class=BY_ID, tries=tries)
+    answer = _with_everything(session, memory, path, tries)
     if not isinstance(answer.data, dict) or not isinstance(answer.data.get("mapping"), dict):
         return NotFetched(conversation_id, "the answer holds no tree")
     if is_of_another_conversation(answer.data, conversation_id):

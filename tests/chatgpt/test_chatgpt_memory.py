@@ -35,6 +35,7 @@ def test_it_is_read_as_it_was_written() -> None:
         "rejects_hide_snorlax",
         "single_read_budget",
         "controls",
+        "rejects_widget_state",
     }
 
 

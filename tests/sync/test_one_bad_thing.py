@@ -421,3 +421,18 @@ def test_a_time_in_the_future_hides_nothing(tmp_path: Path) -> None:
             mirrored.person.new_message(key)
         assert mirrored.next_run() == 0
         assert set(mirrored.ids()[150:153]) <= set(mirrored.changes())
+
+
+def test_single_reads_ask_for_everything_and_learn_where_that_is_refused(tmp_path: Path) -> None:
+    """One refusal, then reads without the parameters, in this run and the next."""
+    with MirroredService(tmp_path, behaviour=Behaviour(batch="missing")) as mirrored:
+        mirrored.alter_answers(
+            lambda request, data: (422, {"detail": []}) if "include_widget_state" in request.query else data
+        )
+        assert mirrored.next_run() == 0
+        asked = [request for request in mirrored.service.requests if "include_widget_state" in request.query]
+        assert len(asked) == 1
+        assert asked[0].query["include_visually_hidden_messages"] == "true"
+        mirrored.person.new_message(mirrored.ids()[0])
+        assert mirrored.next_run() == 0
+        assert not any("include_widget_state" in request.query for request in mirrored.service.requests)
