@@ -11,7 +11,7 @@ import pytest
 
 from mirror.normalize.rows import Attachment, Link
 from mirror.render import conversation_json, conversation_markdown
-from mirror.store.threads import Branch, ConversationView, MessageView
+from mirror.store.threads import BranchNumber, ConversationView, MessageView
 from mirror.text import fenced
 
 if TYPE_CHECKING:
@@ -116,8 +116,8 @@ def test_thoughts_are_short_unless_wanted() -> None:
 
 def test_branches_have_headings() -> None:
     """Where a branch begins it says which of how many, also when its first message is hidden."""
-    left = replace(ANSWER, text="Once.", position=None, branch=Branch(1, 2, is_visible=False))
-    shown = replace(HIDDEN, branch=Branch(2, 2, is_visible=True))
+    left = replace(ANSWER, text="Once.", position=None, branch=BranchNumber(1, 2, is_visible=False))
+    shown = replace(HIDDEN, branch=BranchNumber(2, 2, is_visible=True))
     text = conversation_markdown(VIEW, [MESSAGE, left, shown, ANSWER], all_branches=True)
     first, second = (
         text.index("**1 of 2** · not shown on ChatGPT"),
@@ -168,7 +168,7 @@ def test_nothing_in_a_conversation_acts_on_the_terminal() -> None:
 
 def test_json_holds_everything() -> None:
     """A program gets every field, links and branches included."""
-    message = replace(ANSWER, text="\x1b\u202e東", links=(Link("u"),), branch=Branch(1, 2, is_visible=False))
+    message = replace(ANSWER, text="\x1b\u202e東", links=(Link("u"),), branch=BranchNumber(1, 2, is_visible=False))
     read = json.loads(conversation_json(VIEW, [message]))
     assert (read["id"], read["project"]) == ("c1", "Bakery")
     assert read["messages"][0]["text"] == "\x1b\u202e東"

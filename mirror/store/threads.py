@@ -37,7 +37,7 @@ class UnclearReferenceError(UsageError):
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
+class BranchNumber:
     """Branch ``number`` of ``of``, oldest first; ``is_visible``: the one that the service shows."""
 
     number: int
@@ -90,7 +90,7 @@ class MessageView:
     removed_at: str | None
     links: tuple[Link, ...]
     attachments: tuple[Attachment, ...]
-    branch: Branch | None = None
+    branch: BranchNumber | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +271,7 @@ def _marked_branches(siblings: list[MessageView]) -> list[MessageView]:
     if len(siblings) < 2:  # noqa: PLR2004 - one answer is no fork
         return siblings
     marked = [
-        replace(view, branch=Branch(number, len(siblings), view.position is not None))
+        replace(view, branch=BranchNumber(number, len(siblings), view.position is not None))
         for number, view in enumerate(siblings, 1)
     ]
     return sorted(marked, key=lambda view: view.position is not None)

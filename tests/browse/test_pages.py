@@ -186,7 +186,7 @@ def in_part(path: Path) -> None:
 
 
 def test_what_is_stored_only_in_part_is_marked(many: Pages) -> None:
-    """On the home page with a link and the reason, and on the conversation's own page; it is no alarm."""
+    """On the home page with link and reason, and on the conversation's page; it is no alarm."""
     home = many.get("/in_part/-/home")[1]
     assert "The mirror is current." in home
     (told,) = re.findall(r'<details id="incomplete">(.*?)</details>', home, re.DOTALL)

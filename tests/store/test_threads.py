@@ -12,7 +12,7 @@ from mirrors import add, add_conversation, add_message, open_mirror
 
 from mirror.errors import UsageError
 from mirror.store import threads
-from mirror.store.threads import Branch, UnclearReferenceError, find_conversation
+from mirror.store.threads import BranchNumber, UnclearReferenceError, find_conversation
 
 if TYPE_CHECKING:
     import sqlite3
@@ -144,10 +144,10 @@ def test_branches_left_behind_come_before_the_one_that_goes_on(conn: sqlite3.Con
     views = threads.messages(conn, ID, all_branches=True)
     assert [(view.id, view.branch) for view in views] == [
         ("q", None),
-        ("a1", Branch(1, 3, is_visible=False)),
-        ("a3", Branch(3, 3, is_visible=False)),
+        ("a1", BranchNumber(1, 3, is_visible=False)),
+        ("a3", BranchNumber(3, 3, is_visible=False)),
         ("a3x", None),
-        ("a2", Branch(2, 3, is_visible=True)),
+        ("a2", BranchNumber(2, 3, is_visible=True)),
         ("q2", None),
     ]
     assert [view.id for view in threads.messages(conn, ID)] == ["q", "a2", "q2"]
