@@ -455,7 +455,7 @@ def test_status_before_a_first_success_ends_with_the_last_runs_code(mirrored: Mi
     code, out, err = run(mirrored, "status")
     assert code == 4
     assert "no successful sync yet" in err
-    assert (out + err).count("no access token came") == 1
+    assert (out + err).count("gave no access token") == 1
 
 
 def test_status_names_why_the_last_run_failed_while_the_mirror_is_fresh(mirrored: MirroredService) -> None:
@@ -465,7 +465,7 @@ def test_status_names_why_the_last_run_failed_while_the_mirror_is_fresh(mirrored
     assert run(mirrored, "sync")[0] == 4
     code, out, err = run(mirrored, "status")
     assert (code, err) == (0, "")
-    assert out.count("no access token came") == 1
+    assert out.count("gave no access token") == 1
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from datasette.utils import sqlite_timelimit, tilde_decode  # type: ignore[impor
 from datasette.utils.asgi import Forbidden, NotFound  # type: ignore[import-untyped] # as above
 
 from mirror.browse.databases import mirrors
-from mirror.store.database import reason
+from mirror.store.database import is_outdated, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +24,9 @@ CHAT_TABLES = ("conversations", "messages", "links", "attachments", "projects", 
 
 class TooLongError(Exception):
     """Reading took more time than a page may."""
+
+
+OLDER = "it was made by an older chatmirror; run `chatmirror check` once, which updates it"
 
 
 class UnreadableError(Exception):
@@ -69,8 +72,13 @@ async def read_in_time(datasette: Any, database: str, job: Callable[[sqlite3.Con
     """
 
     def limited(conn: sqlite3.Connection) -> T:
-        with sqlite_timelimit(conn, seconds * 1000):
-            return job(conn)
+        try:
+            with sqlite_timelimit(conn, seconds * 1000):
+                return job(conn)
+        except sqlite3.OperationalError as error:
+            if str(error) != "interrupted" and is_outdated(conn):
+                raise UnreadableError(OLDER) from error
+            raise
 
     try:
         found: T = await datasette.get_database(database).execute_fn(limited)

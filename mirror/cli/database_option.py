@@ -30,9 +30,9 @@ database_option = click.option(
 @contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """Open the database for reading, for as long as the block lasts."""
-    from mirror.store.database import open_reader, translated
+    from mirror.store.database import open_current_reader, translated
 
-    with translated(path), closing(open_reader(path)) as conn:
+    with translated(path), closing(open_current_reader(path)) as conn:
         yield conn
 
 

@@ -165,6 +165,27 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return conn
 
 
+def open_current_reader(path: Path) -> sqlite3.Connection:
+    """Open an existing database for reading, brought to this program's tables first where that is possible.
+
+    Raises ForeignDatabaseError for a file of an older program that cannot be written now.
+    """
+    conn = open_reader(path)
+    if not is_outdated(conn):
+        return conn
+    conn.close()
+    with suppress(BusyError, StorageError), Writer(path):
+        pass  # opening it to write is what updates it
+    conn = open_reader(path)
+    if is_outdated(conn):
+        conn.close()
+        raise ForeignDatabaseError(
+            f"{path} was made by an older chatmirror and cannot be updated now; it was not changed. Run"
+            " `chatmirror check` where the file can be written, then run this again."
+        )
+    return conn
+
+
 def is_chatmirror(conn: sqlite3.Connection) -> bool:
     """Tell whether a database is a mirror; False for what cannot be read. Takes a connection of any program."""
     with suppress(sqlite3.Error, UnicodeDecodeError):  # the message of a damaged schema may be no text
@@ -233,14 +254,23 @@ def _create_private(path: Path) -> None:
         raise StorageError(f"Cannot create {path} ({error}); nothing was done.") from error
 
 
+def is_outdated(conn: sqlite3.Connection) -> bool:
+    """Whether a mirror was made by an older program and has not been brought to this one's tables yet."""
+    return bool(set(MIGRATIONS) - _applied_migrations(conn, _table_names(conn)))
+
+
+def _applied_migrations(conn: sqlite3.Connection, tables: set[str]) -> set[str]:
+    if "_sqlite_migrations" not in tables:
+        return set()
+    query = "SELECT name FROM _sqlite_migrations WHERE migration_set = 'chatmirror'"
+    return {name for (name,) in conn.execute(query)}
+
+
 def _refuse_unknown(conn: sqlite3.Connection, path: Path) -> None:
     tables = _table_names(conn)
     if not tables:
         return
-    applied: set[str] = set()
-    if "_sqlite_migrations" in tables:
-        query = "SELECT name FROM _sqlite_migrations WHERE migration_set = 'chatmirror'"
-        applied = {row[0] for row in conn.execute(query)}
+    applied = _applied_migrations(conn, tables)
     if not applied:
         raise ForeignDatabaseError(f"{path} was not made by chatmirror; it was not changed. Give another -d PATH.")
     if unknown := applied.difference(MIGRATIONS):

@@ -8,11 +8,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from commands import run
 
 from mirror.chatgpt.memory import ChatGPTMemory
 from mirror.migrations import CJK, INITIAL, MONTHS
 from mirror.store import tracking
-from mirror.store.database import Writer
+from mirror.store.database import Writer, is_outdated
 from mirror.sync import memory
 
 if TYPE_CHECKING:
@@ -60,6 +61,19 @@ def test_what_the_lists_said_is_kept(old_mirror: Path) -> None:
     }
     assert {(t.list_us, t.tries, t.is_current) for t in found.values()} == {(5, 2, True)}
     assert run["provider"] == "chatgpt"
+
+
+def test_reading_commands_bring_it_up_to_date(old_mirror: Path) -> None:
+    code, out, err = run(old_mirror.parent, "chatmirror", "status")
+    assert code == 5, err
+    assert "0 conversations" in out
+    with Writer(old_mirror) as writer:
+        assert not is_outdated(writer.conn)
+
+
+def test_the_home_page_says_what_to_do(old_mirror: Path) -> None:
+    _, page, _ = run(old_mirror.parent, "datasette", "--get", "/chats/-/home", "chats.db")
+    assert "older chatmirror" in page
 
 
 def test_what_was_remembered_of_the_service_is_read(old_mirror: Path) -> None:
