@@ -11,6 +11,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from click.testing import CliRunner
+
+from mirror.cli import cli
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -23,6 +27,14 @@ def run(folder: Path, *command: str) -> tuple[int, str, str]:
         [str(BIN / command[0]), *command[1:]], cwd=folder, capture_output=True, check=False, timeout=60
     )
     return found.returncode, found.stdout.decode(), found.stderr.decode()
+
+
+def run_here(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    """Run chatmirror on the folder's ``chats.db`` without a process of its own: for many runs of one kind."""
+    found = CliRunner().invoke(cli, arguments, env={"CHATMIRROR_DB": str(folder / "chats.db")})
+    if found.exception is not None and not isinstance(found.exception, SystemExit):
+        raise found.exception
+    return found.exit_code, found.stdout, found.stderr
 
 
 @contextmanager

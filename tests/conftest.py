@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,12 @@ settings.register_profile("same", deadline=None, suppress_health_check=[HealthCh
 settings.register_profile("other", settings.get_profile("same"), derandomize=False)
 # A fixed seed: a test that begins to fail has found a change. Other examples look for what nobody thought of.
 settings.load_profile(os.environ.get("CHATMIRROR_EXAMPLES", "same"))
+
+# Every commit of the program waits for the disk (synchronous=FULL), which is much of a sync's time; a file system in
+# memory does not make it wait. Containers have a /dev/shm of 64 MB, which is too small.
+MEMORY = Path("/dev/shm")
+if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 2 * 1024**3:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 FOR_TESTS = {"CHATMIRROR_DATASETTE_PRE", "CHATMIRROR_REAL_DATA", "CHATMIRROR_RANDOM_RUNS", "CHATMIRROR_SEED"}
 ROOT = Path(__file__).resolve().parent.parent

@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from commands import BIN, run
+from commands import BIN, run, run_here
 
 from mirror.simulator.story.demo_account import UNIQUE_WORDS
 
@@ -65,7 +65,7 @@ def test_every_kind_of_content_is_found(demo: tuple[Path, str]) -> None:
     """One memorable word in each kind of content: a search finds its conversation, whatever holds the word."""
     lost = []
     for kind, word in UNIQUE_WORDS.items():
-        code, out, _ = run(demo[0], "chatmirror", "search", word, "--json", "--all-branches")
+        code, out, _ = run_here(demo[0], "search", word, "--json", "--all-branches")
         hits = [json.loads(line) for line in out.splitlines()]
         if code or len(hits) != 1:
             lost.append((kind, word, len(hits)))
@@ -77,7 +77,7 @@ def test_every_kind_of_content_is_found(demo: tuple[Path, str]) -> None:
 )
 def test_nothing_that_is_typed_is_an_error(demo: tuple[Path, str], words: str) -> None:
     """Results or none, never a message about syntax."""
-    code, _, err = run(demo[0], "chatmirror", "search", "--", words)
+    code, _, err = run_here(demo[0], "search", "--", words)
     assert (code, err) == (0, "")
 
 

@@ -6,7 +6,7 @@ import zlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mirror.simulator.clock import iso_time
+from mirror.simulator.clock import iso_microseconds
 from mirror.simulator.trees import branch
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ def list_row(conversation: dict[str, Any], behaviour: Behaviour, position: int) 
     row = {
         "id": conversation["conversation_id"],
         "title": conversation["title"],
-        "create_time": iso_time(conversation["create_time"]),
-        "update_time": iso_time(conversation["update_time"]),
+        "create_time": iso_microseconds(conversation["create_time"]),
+        "update_time": iso_microseconds(conversation["update_time"]),
         "mapping": None,
         "current_node": None,
         "conversation_template_id": conversation["conversation_template_id"],
@@ -42,7 +42,7 @@ def list_row(conversation: dict[str, Any], behaviour: Behaviour, position: int) 
         "sugar_item_visible": False,
         "is_automation_conversation": conversation.get("is_automation_conversation", False),
         "latest_assistant_turn_created_at": None,
-        "pinned_time": None if conversation["pinned_time"] is None else iso_time(conversation["pinned_time"]),
+        "pinned_time": None if conversation["pinned_time"] is None else iso_microseconds(conversation["pinned_time"]),
     }
     if behaviour.null_titles:
         row["title"] = (None, "", row["title"])[zlib.crc32(row["id"].encode()) % 3]
@@ -77,7 +77,7 @@ def batched(conversation: dict[str, Any], old_title: str | None, behaviour: Beha
     del found["conversation_id"]
     found.pop("default_model_slug", None)
     updated = float(int(found["update_time"])) - 3600 if behaviour.stale_batch_times else found["update_time"]
-    found |= {"create_time": iso_time(found["create_time"]), "update_time": iso_time(updated)}
+    found |= {"create_time": iso_microseconds(found["create_time"]), "update_time": iso_microseconds(updated)}
     if behaviour.batch_iso_messages:
         found["mapping"] = {key: _with_iso_times(node) for key, node in found["mapping"].items()}
     form = behaviour.truncated.get(found["id"])
@@ -89,7 +89,7 @@ def _with_iso_times(node: dict[str, Any]) -> dict[str, Any]:
     if not content:
         return node
     times = {name: content.get(name) for name in ("create_time", "update_time")}
-    return {**node, "message": {**content, **{k: None if v is None else iso_time(v) for k, v in times.items()}}}
+    return {**node, "message": {**content, **{k: None if v is None else iso_microseconds(v) for k, v in times.items()}}}
 
 
 def _truncated(found: dict[str, Any], form: str) -> dict[str, Any]:

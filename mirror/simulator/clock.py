@@ -24,6 +24,6 @@ class ManualClock:
         self.seconds += max(0.0, seconds)
 
 
-def iso_time(seconds: float) -> str:
+def iso_microseconds(seconds: float) -> str:
     """Return the form of time in lists and batches: UTC with microseconds."""
     return datetime.fromtimestamp(round(seconds, 6), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

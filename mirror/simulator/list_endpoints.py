@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from mirror.simulator import answer_shapes
-from mirror.simulator.clock import iso_time
+from mirror.simulator.clock import iso_microseconds
 from mirror.simulator.parameters import RefusedParameterError, number, unprocessable
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ class ListEndpoints:
                 "id": share["id"],
                 "conversation_id": share["conversation_id"],
                 "title": known[share["conversation_id"]]["title"],
-                "create_time": iso_time(share["at"]),
-                "update_time": iso_time(share["at"]),
+                "create_time": iso_microseconds(share["at"]),
+                "update_time": iso_microseconds(share["at"]),
                 "mapping": None,
             }
             for share in page
@@ -125,7 +125,7 @@ class ListEndpoints:
             {
                 "item_type": "conversation",
                 "item": answer_shapes.list_row(c, self.behaviour, 0),
-                "pinned_at": iso_time(c["pinned_time"]),
+                "pinned_at": iso_microseconds(c["pinned_time"]),
             }
             for c in pinned
         ]

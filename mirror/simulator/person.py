@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mirror.simulator import trees
-from mirror.simulator.clock import iso_time
+from mirror.simulator.clock import iso_microseconds
 
 if TYPE_CHECKING:
     from mirror.simulator.account import SimulatedAccount
@@ -117,7 +117,7 @@ class Person:
     def new_project(self, name: str, **fields: Any) -> str:
         """Make a project; return its id."""
         key = f"g-p-{self.account.rng.getrandbits(128):032x}"
-        at = iso_time(self.account.clock())
+        at = iso_microseconds(self.account.clock())
         self.account.projects[key] = {
             "id": key,
             "short_url": f"{key}-{name.lower().replace(' ', '-')}",
@@ -147,7 +147,7 @@ class Person:
         conversation["gizmo_type"] = "snorlax" if project else None
         if project in self.account.projects:
             row = self.account.projects[project]
-            row["last_interacted_at"] = iso_time(self.account.clock())
+            row["last_interacted_at"] = iso_microseconds(self.account.clock())
             row["num_interactions"] += 1
 
     def delete(self, key: str) -> None:
@@ -199,8 +199,8 @@ class Person:
             {
                 "id": key,
                 "content": text,
-                "updated_at": iso_time(now),
-                "created_timestamp": iso_time(now),
+                "updated_at": iso_microseconds(now),
+                "created_timestamp": iso_microseconds(now),
                 "gizmo_id": None,
                 "status": "warm",
                 "conversation_id": None,
@@ -213,7 +213,7 @@ class Person:
         """A memory gets another text."""
         for memory in self.account.memories:
             if memory["id"] == key:
-                memory |= {"content": text, "updated_at": iso_time(self.account.clock())}
+                memory |= {"content": text, "updated_at": iso_microseconds(self.account.clock())}
 
     def forget(self, key: str) -> None:
         """A memory is deleted."""

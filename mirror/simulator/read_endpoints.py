@@ -148,7 +148,7 @@ class ReadEndpoints:
     def _window(self, messages: list[dict[str, Any]], query: dict[str, str], size: int) -> dict[str, Any]:
         whole, behaviour = len(messages), self.behaviour
         before = _cursor_position(query.get("before"))
-        start, end = _bounds(whole, before, _cursor_position(query.get("after")), size)
+        start, end = _window_bounds(whole, before, _cursor_position(query.get("after")), size)
         # An older window is asked for once with the plain cursor (blank), then with the one that the blank one gave.
         is_blank = behaviour.plural_blank_windows and before is not None and not query["before"].endswith("=.")
         cursor = _window_cursor(end if is_blank or behaviour.plural_repeats_cursor else start)
@@ -163,7 +163,7 @@ class ReadEndpoints:
         return {"messages": page, "page_info": info, "safe_urls": [], "blocked_urls": []}
 
 
-def _bounds(whole: int, before: int | None, after: int | None, size: int) -> tuple[int, int]:
+def _window_bounds(whole: int, before: int | None, after: int | None, size: int) -> tuple[int, int]:
     """Return where a window of ``size`` messages begins and ends."""
     if after is not None:
         return after, min(whole, after + size)

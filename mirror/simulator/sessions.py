@@ -7,7 +7,7 @@ import json
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 
-from mirror.simulator.clock import iso_time
+from mirror.simulator.clock import iso_microseconds
 
 if TYPE_CHECKING:
     from mirror.simulator.account import SimulatedAccount
@@ -79,7 +79,7 @@ class Sessions:
                 "mfa": False,
                 "groups": [],
             },
-            "expires": iso_time(now + self.behaviour.session_days * 86_400),
+            "expires": iso_microseconds(now + self.behaviour.session_days * 86_400),
             "accessToken": token,
             "authProvider": "auth0",
         }

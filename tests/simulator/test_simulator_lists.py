@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mirror.simulator.clock import iso_time
+from mirror.simulator.clock import iso_microseconds
 
 
 def rows(browser, **query):
@@ -19,8 +19,8 @@ def test_a_row_has_the_services_shape(start):
     assert "conversation_id" not in row
     assert row["mapping"] is row["current_node"] is None
     assert (row["create_time"], row["update_time"]) == (
-        iso_time(living["create_time"]),
-        iso_time(living["update_time"]),
+        iso_microseconds(living["create_time"]),
+        iso_microseconds(living["update_time"]),
     )
     assert row["update_time"].endswith("Z")
     assert {"gizmo_id", "conversation_template_id", "is_archived", "is_starred", "async_status", "memory_scope"} <= set(
@@ -179,7 +179,7 @@ def test_pins(start):
     assert (pin["item_type"], pin["item"]["id"], pin["pinned_at"]) == (
         "conversation",
         browser.ids()[1],
-        iso_time(browser.clock()),
+        iso_microseconds(browser.clock()),
     )
 
 

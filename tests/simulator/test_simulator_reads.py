@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from mirror.simulator import Behaviour, ManualClock, demo_account, generated_account
-from mirror.simulator.clock import iso_time
+from mirror.simulator.clock import iso_microseconds
 
 UNKNOWN = "00000000-0000-4000-8000-00000000dead"
 
@@ -44,7 +44,7 @@ def test_the_three_shapes_of_one_conversation(start):
     assert "id" not in one
     assert "conversation_id" not in many
     assert one["conversation_id"] == many["id"] == flat["conversation_id"] == key
-    assert many["update_time"] == iso_time(one["update_time"]) == iso_time(flat["update_time"])
+    assert many["update_time"] == iso_microseconds(one["update_time"]) == iso_microseconds(flat["update_time"])
     assert "default_model_slug" in one
     assert "default_model_slug" not in many
     assert one["mapping"] == many["mapping"]
@@ -115,7 +115,7 @@ def test_batches_that_answer_otherwise(start):
         True,
     )
     tree = browser.batch(ids[1])[1]["conversations"][0]
-    assert tree["update_time"] < iso_time(browser.account.conversations[ids[1]]["update_time"])
+    assert tree["update_time"] < iso_microseconds(browser.account.conversations[ids[1]]["update_time"])
     assert tree["mapping"][tree["current_node"]]["message"]["create_time"].endswith("Z")
 
 

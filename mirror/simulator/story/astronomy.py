@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mirror.simulator.story.draft import as_json, cite, flowing, image
+from mirror.simulator.story.draft import cite, flowing, image, json_text
 
 if TYPE_CHECKING:
     from mirror.simulator.story.draft import Drafts
@@ -118,7 +118,7 @@ def perseids(drafts: Drafts) -> dict[str, Any]:
     groups = [{"type": "search_result_group", "domain": "example.org", "entries": entries}]
     draft = drafts.begin("When to watch the Perseids", 282, "gpt-5", safe_urls=[url]).system()
     draft.user("When is the best hour for the Perseids this year? Search the web.", system_hints=["search"])
-    draft.call("web.run", as_json({"search_query": [{"q": "Perseids best time"}]}), "json")
+    draft.call("web.run", json_text({"search_query": [{"q": "Perseids best time"}]}), "json")
     draft.tool("web.run", "", search_result_groups=groups, search_queries=[{"type": "search", "q": "Perseids"}])
     draft.amend(author={"role": "tool", "name": "web.run", "metadata": {"real_author": "tool:web"}})
     context = [{"type": "conversation_context", "citation_uuid": "ctx-1", "conversation_title": "Star charts"}]
@@ -158,7 +158,7 @@ def comet_pages(drafts: Drafts) -> dict[str, Any]:
         ("Judging the sky", "The town sky is about magnitude 4. A lamplighter rule of thumb: subtract two for haze."),
         ("", ""),
     )
-    draft.call("web.run", as_json({"open": [{"ref_id": "turn0search0"}]}), "json").tool("web.run", page)
+    draft.call("web.run", json_text({"open": [{"ref_id": "turn0search0"}]}), "json").tool("web.run", page)
     mark = cite("turn0search0")
     item = _page(0, "Comet finder chart", "comets/finder")
     text = f"**Yes, just.** Look west 40 minutes after sunset {mark}.\n\n{_COMET_STEPS}"
@@ -203,8 +203,8 @@ def eyepiece_report(drafts: Drafts) -> dict[str, Any]:
     draft = drafts.begin("Eyepieces for the Dobsonian", 61, is_starred=True).system()
     draft.user("Find out which two eyepieces I should buy for my 200 mm Dobsonian.", system_hints=["research"])
     draft.assistant("Before I start: do you wear glasses at the telescope?").user("No. Go ahead.")
-    draft.call("api_tool.call_tool", as_json({"path": "research/start", "args": {"topic": "eyepieces"}}), "json")
-    widget = {"action_name": "start", "widget_state": as_json(state), "resource_name": "deep_research"}
+    draft.call("api_tool.call_tool", json_text({"path": "research/start", "args": {"topic": "eyepieces"}}), "json")
+    widget = {"action_name": "start", "widget_state": json_text(state), "resource_name": "deep_research"}
     draft.tool("api_tool.call_tool", "The research has begun.", chatgpt_sdk=widget)
     return draft.assistant("The report is ready above. In short: **13 mm first, 7 mm second.**").conversation
 
@@ -292,7 +292,7 @@ def booking(drafts: Drafts) -> dict[str, Any]:
     }
     draft = drafts.begin("Book the observatory evening", 30, async_status=None).system()
     draft.user("Reserve two places for the open evening at the observatory.", system_hints=["agent"])
-    draft.call("computer.do", as_json({"actions": [{"action": "click", "x": 640, "y": 410}]}), "json")
+    draft.call("computer.do", json_text({"actions": [{"action": "click", "x": 640, "y": 410}]}), "json")
     draft.tool("computer.do", screen)
     return draft.assistant("Two places are on hold for **Friday, 20:30**. Shall I confirm?").conversation
 

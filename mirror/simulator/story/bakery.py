@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mirror.simulator.story.draft import as_json, attachment, image, multimodal
+from mirror.simulator.story.draft import attachment, image, json_text, multimodal
 
 if TYPE_CHECKING:
     from mirror.simulator.story.draft import Drafts
@@ -166,7 +166,7 @@ def logo(drafts: Drafts) -> dict[str, Any]:
     prompt = "A linocut of a crescent moon over a round loaf of bread, two colours, warm brown on cream"
     draft = drafts.begin("Moon and loaf logo", 640, "gpt-4o").system()
     draft.user("Draw a logo for my bakery, Crescent & Crumb: a moon and a loaf, like a linocut.")
-    draft.call("dalle.text2im", as_json({"prompt": prompt, "size": "1024x1024", "n": 1}), "json")
+    draft.call("dalle.text2im", json_text({"prompt": prompt, "size": "1024x1024", "n": 1}), "json")
     dalle = {
         "gen_id": "gen-crescent-1",
         "prompt": prompt,
@@ -179,7 +179,7 @@ def logo(drafts: Drafts) -> dict[str, Any]:
         Here is a first linocut. Shall I try it with the loaf *as* the full moon?
     """)
     draft.user("Yes please, and fewer lines. It has to work as a rubber stamp.")
-    draft.call("dalle.text2im", as_json({"prompt": "A rubber stamp: a loaf as the full moon", "n": 1}), "json")
+    draft.call("dalle.text2im", json_text({"prompt": "A rubber stamp: a loaf as the full moon", "n": 1}), "json")
     again = dalle | {
         "gen_id": "gen-crescent-2",
         "prompt": "A rubber stamp: a loaf as the full moon",
@@ -228,7 +228,7 @@ def oven_offer(drafts: Drafts) -> dict[str, Any]:
         "What does the offer say about warranty?",
         attachments=[attachment(offer, "deck-oven-offer.pdf", "application/pdf", 482_113, library_file_id="lib-1")],
     ).mark("asked")
-    draft.call("file_search.msearch", as_json({"queries": ["warranty", "guarantee period"]}), "json")
+    draft.call("file_search.msearch", json_text({"queries": ["warranty", "guarantee period"]}), "json")
     draft.tool(
         "file_search",
         {
@@ -273,12 +273,12 @@ def poster(drafts: Drafts) -> dict[str, Any]:
     update = {"updates": [{"pattern": "13:00", "multiple": False, "replacement": "13:00 (or until sold out)"}]}
     canvas = {"textdoc_id": "68c0ffee0001", "textdoc_type": "document", "title": "Opening hours poster"}
     draft = drafts.begin("Opening hours poster", 300, "gpt-4o").system()
-    draft.user("Write a poster with my opening hours.").call("canmore.create_textdoc", as_json(document), "json")
+    draft.user("Write a poster with my opening hours.").call("canmore.create_textdoc", json_text(document), "json")
     draft.tool("canmore.create_textdoc", "Successfully created text document", canvas=canvas | {"version": 1})
     draft.assistant("The poster is in the canvas. Shall I look it over?")
-    draft.user("Yes, comment on it, then fix it.").call("canmore.comment_textdoc", as_json(comment), "json")
+    draft.user("Yes, comment on it, then fix it.").call("canmore.comment_textdoc", json_text(comment), "json")
     draft.tool("canmore.comment_textdoc", "Successfully added 1 comment", canvas=canvas | {"version": 1})
-    draft.call("canmore.update_textdoc", as_json(update), "json")
+    draft.call("canmore.update_textdoc", json_text(update), "json")
     done = canvas | {"version": 2, "from_version": 1, "create_source": "model", "has_user_edit": False}
     draft.tool("canmore.update_textdoc", "Successfully updated text document", canvas=done)
     draft.assistant("Done: the poster now says what happens when the bread sells out.")
@@ -298,7 +298,7 @@ def dawn_picture(drafts: Drafts) -> dict[str, Any]:
     dalle = {"gen_id": "gen-dawn-1", "prompt": prompt, "seed": 1_404_220_961, "parent_gen_id": None}
     dalle |= {"edit_op": None, "serialization_title": "DALL-E generation metadata"}
     made = image(painted, 1792, 1024, dalle=dalle, watermarked_asset_pointer=f"file-service://{_old_file_id(drafts)}")
-    draft.call("dalle.text2im", as_json({"size": "1792x1024", "n": 1, "referenced_image_ids": [photo]}), "json")
+    draft.call("dalle.text2im", json_text({"size": "1792x1024", "n": 1, "referenced_image_ids": [photo]}), "json")
     draft.tool("dalle.text2im", multimodal(made | {"asset_pointer": f"file-service://{painted}"}))
     draft.assistant("Here is your shop in the first light. The lamps are on, and the street is still wet.")
     return draft.conversation
@@ -400,7 +400,7 @@ def labels(drafts: Drafts) -> dict[str, Any]:
     draft.assistant("Done, three labels to a page: [price-labels.pdf](sandbox:/mnt/data/price-labels.pdf)")
     draft.user("Put the text into a canvas too.")
     document = {"name": "Price labels", "type": "document", "content": "Country loaf 5.80\nRye 5.20\nFennel roll 1.40"}
-    draft.assistant(as_json(document), to="canmore.create_textdoc")
+    draft.assistant(json_text(document), to="canmore.create_textdoc")
     canvas = {"textdoc_id": "68c0ffee0003", "textdoc_type": "document", "title": "Price labels", "version": 1}
     draft.tool("canmore.create_textdoc", "Successfully created text document", canvas=canvas)
     return draft.assistant("It is in the canvas.").conversation
@@ -417,7 +417,7 @@ def mill_order(drafts: Drafts) -> dict[str, Any]:
     }
     draft = drafts.begin("Fill in the mill's order form", 24, conversation_origin="agent").system()
     draft.user("Fill in the order form of the mill: 10 sacks of strong wheat, 4 of whole rye.", system_hints=["agent"])
-    draft.call("computer.do", as_json({"actions": [{"action": "type", "text": "10"}]}), "json")
+    draft.call("computer.do", json_text({"actions": [{"action": "type", "text": "10"}]}), "json")
     draft.tool("computer.do", screen)
     draft.assistant("The form is filled in. **I have not sent it**: please look at the delivery date first.")
     return draft.conversation

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.simulator.account import SimulatedAccount
-from mirror.simulator.clock import iso_time
+from mirror.simulator.clock import iso_microseconds
 from mirror.simulator.person import Person
 from mirror.simulator.story.astronomy import astronomy_conversations
 from mirror.simulator.story.bakery import bakery_conversations
@@ -110,7 +110,7 @@ def _add_projects(account: SimulatedAccount, drafts: Drafts) -> None:
     by_title = {conversation["title"]: conversation for conversation in account.conversations.values()}
     for plan in _PROJECTS:
         chats = [by_title[title] for title in plan.titles]
-        begun = iso_time(drafts.now - plan.days_ago * DAY)
+        begun = iso_microseconds(drafts.now - plan.days_ago * DAY)
         project = person.new_project(
             plan.display["name"],
             display=plan.display,
@@ -120,7 +120,7 @@ def _add_projects(account: SimulatedAccount, drafts: Drafts) -> None:
             is_archived=False,
             created_at=begun,
             updated_at=begun,
-            last_interacted_at=iso_time(max(chat["update_time"] for chat in chats)),
+            last_interacted_at=iso_microseconds(max(chat["update_time"] for chat in chats)),
             num_interactions=len(chats),
         )
         placed = {"gizmo_id": project, "conversation_template_id": project}
@@ -136,8 +136,8 @@ def _add_gpt(account: SimulatedAccount, drafts: Drafts) -> None:
         "gizmo_type": "gpt",
         "display": display,
         "instructions": None,
-        "created_at": iso_time(drafts.now - 800 * DAY),
-        "updated_at": iso_time(drafts.now - 700 * DAY),
+        "created_at": iso_microseconds(drafts.now - 800 * DAY),
+        "updated_at": iso_microseconds(drafts.now - 700 * DAY),
     }
     fields = {"gizmo_id": _GPT, "conversation_template_id": _GPT, "gizmo_type": "gpt"}
     first, second = (drafts.begin(title, 770 - 60 * n, "gpt-4", **fields) for n, title in enumerate(_GPT_CHATS))
@@ -158,7 +158,7 @@ def _add_gpt(account: SimulatedAccount, drafts: Drafts) -> None:
 
 
 def _memory(drafts: Drafts, days_ago: float, text: str) -> dict[str, Any]:
-    at = iso_time(drafts.now - days_ago * DAY)
+    at = iso_microseconds(drafts.now - days_ago * DAY)
     row = {"id": drafts.file_id()[5:], "content": text, "updated_at": at, "created_timestamp": at}
     return row | {"gizmo_id": None, "status": "warm", "conversation_id": None, "labels": []}
 

@@ -193,7 +193,7 @@ def attachment(file_id: str, name: str, mime_type: str | None, size: int, **fiel
     return {"id": file_id, "name": name, "size": size, "mime_type": mime_type, "source": "local", **fields}
 
 
-def as_json(value: Any) -> str:
+def json_text(value: Any) -> str:
     """Return JSON as a model writes it into a tool call."""
     return json.dumps(value, ensure_ascii=False)
 

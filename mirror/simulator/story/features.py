@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mirror.simulator.story.draft import DAY, as_json, multimodal
+from mirror.simulator.story.draft import DAY, json_text, multimodal
 
 if TYPE_CHECKING:
     from mirror.simulator.story.draft import Drafts
@@ -118,8 +118,8 @@ def plugin(drafts: Drafts) -> dict[str, Any]:
     }
     draft = drafts.begin("Moonrise above the harbour", 1015, "gpt-4-plugins", plugin_ids=["plugin-00000000"]).system()
     draft.user("When does the full moon rise above the harbour?")
-    draft.call("tides.getMoonrise", as_json({"place": "harbour", "date": "next full moon"}), "json")
-    draft.tool("tides.getMoonrise", as_json({"moonrise": "20:52", "azimuth": 118}), invoked_plugin=invoked)
+    draft.call("tides.getMoonrise", json_text({"place": "harbour", "date": "next full moon"}), "json")
+    draft.tool("tides.getMoonrise", json_text({"moonrise": "20:52", "azimuth": 118}), invoked_plugin=invoked)
     draft.put("critic", "The answer should name the direction too.", is_visually_hidden_from_conversation=True)
     return draft.assistant("At **20:52**, in the east-south-east (118°), right of the lighthouse.").conversation
 
@@ -129,7 +129,7 @@ def morning_task(drafts: Drafts) -> dict[str, Any]:
     draft = drafts.begin("Will it be clear tonight?", 2.3, is_automation_conversation=True).system()
     draft.user("Every morning at 7, tell me whether tonight is good for observing.")
     schedule = {"title": "Clear tonight?", "prompt": "Tell whether tonight is clear.", "schedule": "RRULE:FREQ=DAILY"}
-    draft.call("automations.create", as_json(schedule), "json")
+    draft.call("automations.create", json_text(schedule), "json")
     draft.tool("automations", "Successfully created automation")
     draft.assistant("I will look every morning at seven.")
     for told in (
@@ -146,7 +146,7 @@ def connected(drafts: Drafts) -> dict[str, Any]:
     draft = drafts.begin("Plan the week from my calendar", 0.3, "gpt-5-2-thinking").system()
     draft.user("Plan my week from my calendar.", system_hints=["connector:calendar"], selected_sources=["calendar"])
     payload = {"tool_name": "calendar.search", "result": {"events": 4}}
-    draft.call("calendar.search", as_json({"from": "Monday", "to": "Sunday"}), "json")
+    draft.call("calendar.search", json_text({"from": "Monday", "to": "Sunday"}), "json")
     resource = {"id": "calendar", "type": "connector"}
     draft.tool("calendar.search", "4 events", connector_tool_payload=payload, invoked_resource=resource)
     interrupted = {"type": "interrupted", "reason": "client_stopped"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from mirror.simulator.story.draft import Draft, as_json, image, multimodal
+from mirror.simulator.story.draft import Draft, image, json_text, multimodal
 
 if TYPE_CHECKING:
     from mirror.simulator.story.draft import Drafts
@@ -106,11 +106,13 @@ def canvas_code(drafts: Drafts) -> dict[str, Any]:
     )
     canvas = {"textdoc_id": "68c0ffee0002", "textdoc_type": "code/python", "title": "feed.py"}
     draft = drafts.begin("A feeding calculator", 233, "gpt-5").system().user("Write a function for feeding my starter.")
-    draft.call("canmore.create_textdoc", as_json({"name": "feed.py", "type": "code/python", "content": first}), "json")
+    draft.call(
+        "canmore.create_textdoc", json_text({"name": "feed.py", "type": "code/python", "content": first}), "json"
+    )
     draft.tool("canmore.create_textdoc", "Successfully created text document", canvas=canvas | {"version": 1})
     draft.user("It should know the ratio.")
     update = {"updates": [{"pattern": ".*", "multiple": False, "replacement": second}]}
-    draft.call("canmore.update_textdoc", as_json(update), "json")
+    draft.call("canmore.update_textdoc", json_text(update), "json")
     draft.tool("canmore.update_textdoc", "Successfully updated", canvas=canvas | {"version": 2, "from_version": 1})
     return draft.assistant("`feed(50, 5)` now gives 250 g of each.").conversation
 
