@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _NO_CONVERSATIONS = "holds no conversations"
 _NO_REPORT = "is missing, though the export's library names it; this report was not imported"
-_DOCUMENT = ".dat"  # what exports since May 2026 call every file that belongs to a message (API notes §15.1)
+_DOCUMENT = ".dat"  # what exports since May 2026 call every file that belongs to a message (API notes §9)
 _LINK = "is a link, which is not followed"
 _LOCKED = "is encrypted; unpack it with its password and import the folder"
 _OVERLAP = "overlaps another file in the ZIP, as no export does"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 # What the web client asks for: without them hidden messages and reports that stand in a widget may not come (API notes
-# §15.2.7).
+# §3.1).
 EVERYTHING = {"include_visually_hidden_messages": "true", "include_widget_state": "true"}
 _REFUSED_PARAMETER = {400, 422}
 

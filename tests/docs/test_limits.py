@@ -31,6 +31,7 @@ TECHNICAL = {
     "chatgpt.session._UNAUTHORISED": "HTTP's status",
     "chatgpt.periodic_tasks._DAY": "a unit",
     "chatgpt.periodic_tasks._WEEK": "a unit",
+    "chatgpt.single._REFUSED_PARAMETER": "HTTP's statuses",
     "cli.commands.demo.SEED": "makes the same story every time",
     "errors.BUG": "an exit code, in the README",
     "errors.INTERRUPTED": "an exit code, in the README",
@@ -57,6 +58,7 @@ TECHNICAL = {
 }
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
+    ast.Div: operator.truediv,
     ast.Mult: operator.mul,
     ast.Pow: operator.pow,
     ast.Sub: operator.sub,
