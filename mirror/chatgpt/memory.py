@@ -29,7 +29,7 @@ class ChatGPTMemory:
     digest of what the sidebar said when the list was last read to its end. ``main_lacks_projects``: the main list does
     not show conversations of projects. ``rejects_hide_snorlax``: the lists refuse that parameter.
     ``single_read_budget``: reads by id that a run may make, None where no limit was met.
-    ``controls``: endpoint -> the conversation that it gave last. ``rejects_widget_state``: single reads refuse the
+    ``sidebar_read``: the list of projects was read in some run. ``controls``: endpoint -> the conversation that it gave last. ``rejects_widget_state``: single reads refuse the
     parameters that ask for all of a conversation.
     """
 
@@ -38,6 +38,7 @@ class ChatGPTMemory:
     tasks_done: dict[str, float] = field(default_factory=dict)
     projects_seen: dict[str, str] = field(default_factory=dict)
     main_lacks_projects: bool = False
+    sidebar_read: bool = False
     rejects_hide_snorlax: bool = False
     single_read_budget: int | None = None
     controls: dict[str, str] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class ChatGPTMemory:
             tasks_done=_times(stored["tasks_done"]),
             projects_seen=_texts(stored["projects_seen"]),
             main_lacks_projects=stored["main_lacks_projects"] is True,
+            sidebar_read=stored["sidebar_read"] is True,
             rejects_hide_snorlax=stored["rejects_hide_snorlax"] is True,
             single_read_budget=as_count(stored["single_read_budget"]),
             controls=_texts(stored["controls"]),

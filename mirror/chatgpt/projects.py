@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.chatgpt.account_data import project_name, projects_page
 from mirror.chatgpt.paging import FIRST_CURSOR, pages_by_cursor
-from mirror.errors import RateLimitError
+from mirror.errors import IncompleteError, RateLimitError
 from mirror.source import Listed, Scope
-from mirror.web.client import Refused
+from mirror.web.client import Refused, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -40,10 +40,15 @@ class Projects:
         self._session, self._memory = session, memory
         self.by_id: dict[str, dict[str, Any]] = {}
         self._named_by_rows: set[str] = set()
+        self._in_sidebar: set[str] = set()
         self._main_ids: set[str] | None = None  # of the main list, where it was read to its end
 
     def load(self) -> None:
-        """Ask the sidebar, and add what rows of lists named, and what was known before: it can be silent."""
+        """Ask the sidebar, and add what rows of lists named, and what was known before: it can be silent.
+
+        Raises IncompleteError where it fails and was never read: there may be projects that nobody has seen.
+        """
+        failure: Refused | RateLimitError | None = None
         try:
             for page in pages_by_cursor(self._sidebar_page):
                 new = {row["id"]: row for row in page.projects if row["id"] not in self.by_id}
@@ -54,9 +59,22 @@ class Projects:
             if isinstance(error, RateLimitError) and error.is_final:
                 raise
             self._session.client.log(f"the list of projects was not read: {error}")
+            failure = error
+        else:
+            self._memory.sidebar_read = True
+        self._in_sidebar = set(self.by_id)
         known = self._named_by_rows | self._projects_before()
         for project_id in sorted(known - set(self.by_id)):
             self.by_id[project_id] = {"id": project_id}
+        if isinstance(failure, ServerError) and not self._memory.sidebar_read:
+            raise IncompleteError(
+                f"The list of projects could never be read ({failure}), so their chats may be missing; all others are"
+                " stored. Later runs try again."
+            )
+
+    def is_unread(self, project_id: str) -> bool:
+        """Whether the sidebar shows a project now whose list was never read: its chats may be nowhere else."""
+        return project_id in self._in_sidebar and _scope_name(project_id) not in self._memory.projects_seen
 
     def _projects_before(self) -> set[str]:
         """Return the projects whose lists were read in earlier runs, where the sidebar does not show them.

@@ -19,7 +19,7 @@ from mirror.chatgpt.paging import ListError, read_by_cursor, read_by_offset
 from mirror.chatgpt.periodic_tasks import PeriodicTasks
 from mirror.chatgpt.projects import Projects, project_id_of
 from mirror.chatgpt.session import WORKSPACE_REFUSED
-from mirror.errors import RateLimitError
+from mirror.errors import IncompleteError, RateLimitError
 from mirror.source import AccountItem, Scope
 from mirror.web.client import Refused, ServerError
 
@@ -149,7 +149,8 @@ class ChatGPT:
                 return  # its task stays due
         if project_id is not None and isinstance(result.error, ListError) and result.error.is_refusal:
             self.session.client.log(f"{scope.label} not read: {result.error.message}")
-            result.error = None  # left, deleted, or shared by somebody who ended that: the others are read
+            # Left, deleted, or no longer shared: nothing to say, unless nobody has ever seen its chats.
+            result.error = IncompleteError(result.error.message) if self._projects.is_unread(project_id) else None
         if result.error is None and scope.name in self._due:
             self._tasks.mark_done(scope.name)
         self._projects.note_rows(result.items)

@@ -208,6 +208,8 @@ def note(conn: sqlite3.Connection, listed: Listed, provider: str, account_id: st
     elif old["created_at"]:
         row.pop("created_at", None)  # the first word stays: rows derived from it must come out the same every time
     news = {name for name, value in row.items() if old is None or old[name] != value}
+    if old is not None and news & {"list_us", "list_mark"}:
+        row |= {"tries": 0, "retry_at": None}  # what failed before may come now
     if news:
         upsert(conn, "_listed", ("conversation_id",), row | {"listed_at": now})
     return news

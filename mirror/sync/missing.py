@@ -65,14 +65,18 @@ class Missing:
         return sum(1 for t in self.ids.values() if t.gone_proofs)
 
     @property
+    def is_explained(self) -> bool:
+        """Whether those that were asked for are nearly all gone, or in another list."""
+        explained = self.gone + self.moved
+        return explained >= SAMPLE_SHARE * (explained + self.alive)
+
+    @property
     def is_suspicious(self) -> bool:
         """Whether so many are missing, unexplained or alive, that the list, not the person, is the likelier cause."""
         count = len(self.ids) - self.gone
         if count <= SAFETY_COUNT or count <= SAFETY_SHARE * self.looked_for:
             return False
-        explained = self.gone + self.moved
-        asked = explained + self.alive
-        return asked < SAMPLE or explained < SAMPLE_SHARE * asked
+        return self.gone + self.moved + self.alive < SAMPLE or not self.is_explained
 
 
 def find_missing(
@@ -184,12 +188,14 @@ class MissingReview:
 
     def _conclude(self, missing: Missing) -> SafetyStopError | None:
         """Mark what is missing; return the safety stop if the lists are not to be believed."""
-        if missing.is_suspicious and not self.is_confirmed:
+        # Where those that were asked for are alive, the person's word does not make the others deleted.
+        is_confirmed = self.is_confirmed and missing.is_explained
+        if missing.is_suspicious and not is_confirmed:
             return self._safety_stop(missing)
         now = self.timing.iso()
         with self.writer.transaction() as conn:
             tracking.set_missing(conn, missing.ids, now)
-        if self.is_confirmed:
+        if is_confirmed:
             for t in missing.ids.values():
                 if t.checked_at is None or t.gone_proofs:  # (what came when it was asked for is not deleted)
                     self._set_tombstone(t.conversation_id, now)
@@ -212,13 +218,16 @@ class MissingReview:
     def _safety_stop(self, missing: Missing) -> SafetyStopError:
         service = service_of(self.source.provider)
         shown = f"{missing.looked_for - len(missing.ids):,} of {missing.looked_for:,} known conversations"
-        if missing.alive > SAMPLE_SHARE * SAMPLE:
+        marked = "; all are kept and none was marked deleted"
+        if missing.gone:
+            marked = "; all are kept, and only what was proven gone twice is marked deleted"
+        if missing.alive and not missing.is_explained:
             return SafetyStopError(
-                f"{service.name} lists only {shown}, but still opens those it leaves out: its lists are incomplete."
-                " All are kept and none was marked deleted; what it leaves out is read by id, a few a run."
+                f"{service.name} lists only {shown}{marked}. It still opens {missing.alive:,} of those that it leaves"
+                " out, so its lists are incomplete; these are read by id, a few a run. Run again later."
             )
         return SafetyStopError(
-            f"{service.name} lists {shown}; all are kept and none was marked deleted. Look at {service.home_url}: if"
+            f"{service.name} lists {shown}{marked}. Look at {service.home_url}: if"
             " they are there, run again later; if you deleted them, run `chatmirror sync --accept-deletions`."
         )
 

@@ -101,14 +101,15 @@ def expected(scope: Scope, counts: Mapping[str, int], *, full: bool) -> int | No
     return None if full else counts.get(scope.name, 0)
 
 
-def to_fetch(tracked: Collection[Tracked], now: str, latest: str) -> list[Tracked]:
+def to_fetch(tracked: Collection[Tracked], now: str, latest: str, *, full: bool = False) -> list[Tracked]:
     """Return what is to be fetched now, newest first: not stored as listed, being written when it was, or a branch.
 
     ``latest``: the latest ISO time until which a run today would put something off. A later one is from a wrong clock.
+    ``full``: whatever was put off is tried now.
     """
     todo = [t for t in tracked if not t.is_current or t.is_generating or t.is_branch_only]
     todo = [t for t in todo if t.missing_since is None]
-    due = [t for t in todo if t.retry_at is None or t.retry_at <= now or t.retry_at > latest]
+    due = [t for t in todo if full or t.retry_at is None or t.retry_at <= now or t.retry_at > latest]
     return sorted(due, key=lambda t: t.list_us or 0, reverse=True)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from mirror.errors import ChatmirrorError, RateLimitError, SafetyStopError, SignInError, most_severe
+from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, SafetyStopError, SignInError, most_severe
 from mirror.ingest import apply_listing, arrival_of, ingest
 from mirror.services import service_of
 from mirror.source import Fetched, Listed, NotFetched, ToFetch
@@ -69,6 +69,7 @@ class Sync:
         self.options = options or SyncOptions()
         self.outcome = Outcome()
         self.errors: list[ChatmirrorError] = []
+        self._unread: list[ChatmirrorError] = []  # lists that cannot be read, which do not make all others be read anew
         self._explained: set[str] = set()  # ids with another title or project in this run: that explains a new time
 
     def run(self) -> Outcome:
@@ -110,7 +111,7 @@ class Sync:
         pending = tracking.pending(self.writer.conn, self.source.provider)
         counts = self.outcome.counts
         counts.pending = len(pending)
-        error = most_severe([*self.errors, *([incomplete(pending)] if pending else [])])
+        error = most_severe([*self.errors, *([incomplete(pending)] if pending else []), *self._unread])
         if isinstance(error, RateLimitError):
             error = with_forecast(error, len(pending), counts.new + counts.changed)
         self.outcome.error = error
@@ -178,7 +179,9 @@ class Sync:
                 enough = plan.stop_line(self._tracked_of, watermark_us, scope, full=visit.full)
                 result = self.source.read_list(scope, enough, plan.expected(scope, counts, full=visit.full))
                 results.append(result)
-                if result.error is not None:
+                if isinstance(result.error, IncompleteError):
+                    self._unread.append(result.error)
+                elif result.error is not None:
                     self.errors.append(result.error)
                 if self._is_limited:
                     break
@@ -247,7 +250,8 @@ class Sync:
     def _fetch(self, workspace: Workspace) -> bool:
         """Fetch what is to do, newest first; return whether everything was at least tried."""
         tracked = tracking.tracked_in(self.writer.conn, self.source.provider, workspace.id, "to do")
-        todo = plan.to_fetch(tracked.values(), self.timing.iso(), self.timing.iso(plan.LONGEST_RETRY))
+        latest = self.timing.iso(plan.LONGEST_RETRY)
+        todo = plan.to_fetch(tracked.values(), self.timing.iso(), latest, full=self.options.full)
         if not todo:
             return True
         self.report.fetching(len(todo))

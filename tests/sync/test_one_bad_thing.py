@@ -172,7 +172,11 @@ SIDE = {
 @pytest.mark.parametrize("how", ["reset", "garbage", "html_503", "error_500", "html_200", "429", 401, 403, 404])
 @pytest.mark.parametrize("name", [*SIDE, "starred"])
 def test_a_side_list_that_fails(tmp_path: Path, name: str, how: str | int) -> None:
-    """Conversations are read as ever, and the exit code is theirs."""
+    """Conversations are read as ever, and the exit code is theirs.
+
+    Only projects that could never be listed are told by it: chats may stand in their lists alone.
+    """
+    never_read = name == "projects" and how in {"reset", "garbage", "html_503", "error_500", "html_200"}
 
     def is_meant(request: ReceivedRequest) -> bool:
         if name == "starred":
@@ -184,20 +188,56 @@ def test_a_side_list_that_fails(tmp_path: Path, name: str, how: str | int) -> No
             mirrored.behaviour.break_request = lambda request: how if is_meant(request) else None
         else:
             mirrored.alter_answers(lambda request, data: (how, {"detail": "No"}) if is_meant(request) else data)
-        assert mirrored.next_run() == 0
+        assert mirrored.next_run() == (3 if never_read else 0)
         assert stored(mirrored) == set(mirrored.ids())
         assert len(mirrored.service.requests) <= 20
 
 
 def test_a_projects_list_that_is_refused_for_ever(tmp_path: Path) -> None:
-    """The project was left or deleted: everything else is current."""
+    """Nobody has ever seen its chats, so it is named; everything else is stored."""
     with MirroredService(tmp_path) as mirrored:
         project = mirrored.person.new_project("Left")
         mirrored.alter_answers(
             lambda request, data: (404, {"detail": "Gizmo not found"}) if project in request.path else data
         )
-        assert [mirrored.next_run() for _ in range(2)] == [0, 0]
-        assert any("Left" in note and "not read" in note for note in mirrored.notes) or project
+        assert [mirrored.next_run() for _ in range(2)] == [3, 3]
+        assert "Left" in message(mirrored)
+        assert stored(mirrored) == set(mirrored.ids())
+
+
+def test_a_project_that_was_read_and_is_refused_now(tmp_path: Path) -> None:
+    """The project was left or deleted: everything is current."""
+    with MirroredService(tmp_path) as mirrored:
+        project = mirrored.person.new_project("Left")
+        assert mirrored.next_run() == 0
+        mirrored.alter_answers(
+            lambda request, data: (404, {"detail": "Gizmo not found"}) if project in request.path else data
+        )
+        assert [mirrored.next_run(full=True) for _ in range(2)] == [0, 0]
+
+
+def test_projects_that_could_never_be_listed_are_said(tmp_path: Path) -> None:
+    with MirroredService(tmp_path) as mirrored:
+        mirrored.behaviour.break_request = lambda request: "error_500" if "sidebar" in request.path else None
+        assert mirrored.next_run() == 3
+        assert stored(mirrored) == set(mirrored.ids())
+        mirrored.behaviour.break_request = None
+        assert mirrored.next_run() == 0
+
+
+@pytest.mark.parametrize("how", ["full", "news"])
+def test_what_failed_is_tried_again_at_once(tmp_path: Path, how: str) -> None:
+    """A full run, or news of the conversation, ends its pause."""
+    with MirroredService(tmp_path) as mirrored:
+        key = mirrored.ids()[4]
+        mirrored.behaviour.poisoned = frozenset({key})
+        for _ in range(4):
+            assert mirrored.next_run() == 3
+        mirrored.behaviour.poisoned = frozenset()
+        if how == "news":
+            mirrored.person.new_message(key)
+        assert mirrored.next_run(full=how == "full") == 0
+        assert stored(mirrored) == set(mirrored.ids())
 
 
 @pytest.mark.parametrize("how", ["error_500", "reset"])
