@@ -29,8 +29,8 @@ class ChatGPTMemory:
     digest of what the sidebar said when the list was last read to its end. ``main_lacks_projects``: the main list does
     not show conversations of projects. ``rejects_hide_snorlax``: the lists refuse that parameter.
     ``single_read_budget``: reads by id that a run may make, None where no limit was met.
-    ``sidebar_read``: the list of projects was read in some run. ``controls``: endpoint -> the conversation that it gave last. ``rejects_widget_state``: single reads refuse the
-    parameters that ask for all of a conversation.
+    ``sidebar_read``: the list of projects was read in some run. ``controls``: endpoint -> the conversation that it gave
+    last. ``rejects_widget_state``: single reads refuse the parameters that ask for all of a conversation.
     """
 
     dead_endpoints: dict[str, str] = field(default_factory=dict)

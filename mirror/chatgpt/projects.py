@@ -33,7 +33,7 @@ _CHANGE_KEYS = ("updated_at", "last_interacted_at", "num_interactions")
 class Projects:
     """The projects of one workspace in one run.
 
-    ``by_id``: what the sidebar says of each, as it came.
+    ``by_id``: what the sidebar says of each, as it came. ``error``: why there may be projects that nobody has seen.
     """
 
     def __init__(self, session: Session, memory: ChatGPTMemory) -> None:
@@ -41,12 +41,13 @@ class Projects:
         self.by_id: dict[str, dict[str, Any]] = {}
         self._named_by_rows: set[str] = set()
         self._in_sidebar: set[str] = set()
+        self.error: IncompleteError | None = None
         self._main_ids: set[str] | None = None  # of the main list, where it was read to its end
 
     def load(self) -> None:
         """Ask the sidebar, and add what rows of lists named, and what was known before: it can be silent.
 
-        Raises IncompleteError where it fails and was never read: there may be projects that nobody has seen.
+        ``error`` is set where it fails and was never read: there may be projects that nobody has seen.
         """
         failure: Refused | RateLimitError | None = None
         try:
@@ -66,8 +67,8 @@ class Projects:
         known = self._named_by_rows | self._projects_before()
         for project_id in sorted(known - set(self.by_id)):
             self.by_id[project_id] = {"id": project_id}
-        if isinstance(failure, ServerError) and not self._memory.sidebar_read:
-            raise IncompleteError(
+        if isinstance(failure, ServerError) and not (self._memory.sidebar_read or self._memory.projects_seen):
+            self.error = IncompleteError(
                 f"The list of projects could never be read ({failure}), so their chats may be missing; all others are"
                 " stored. Later runs try again."
             )

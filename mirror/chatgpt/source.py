@@ -112,6 +112,8 @@ class ChatGPT:
         for scope in (*project_lists, SHARED, PINS):
             if scope.name in self._due:
                 yield scope
+        if self._projects.error is not None:
+            raise self._projects.error  # last, so that all other lists are read
 
     def _due_tasks(self, tasks: Sequence[str], *, full: bool) -> set[str]:
         if full:

@@ -61,16 +61,19 @@ class Outcome:
 
 
 class ErrorCollector:
-    """A context that collects an error and goes on after it; what dooms the whole run goes through."""
+    """A context that collects an error and goes on after it; what dooms the whole run goes through.
 
-    def __init__(self, errors: list[ChatmirrorError]) -> None:
-        self.errors, self.is_clean = errors, True
+    ``only``: the kind that is collected, all other errors go through.
+    """
+
+    def __init__(self, errors: list[ChatmirrorError], *, only: type[ChatmirrorError] = ChatmirrorError) -> None:
+        self.errors, self.only, self.is_clean = errors, only, True
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
-        if not isinstance(error, ChatmirrorError) or isinstance(error, SignInError | SafetyStopError):
+        if not isinstance(error, self.only) or isinstance(error, SignInError | SafetyStopError):
             return False
         self.errors.append(error)
         self.is_clean = False

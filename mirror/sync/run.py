@@ -172,7 +172,7 @@ class Sync:
         counts = tracking.counts(self.writer.conn, self.source.provider, account_id)
         results: list[ListResult] = []
         errors = len(self.errors)
-        with ErrorCollector(self.errors):
+        with ErrorCollector(self.errors), ErrorCollector(self._unread, only=IncompleteError):
             last_read = scopes.last_read(self.writer.conn, account_id)
             for scope in self.source.scopes(full=visit.full, last_read=last_read):
                 watermark_us = scopes.watermark(self.writer.conn, account_id, scope)

@@ -55,10 +55,12 @@ def test_a_sidebar_that_is_silent_hides_no_project() -> None:
         projects.note_rows(row("c1", "g-p-9"))
         projects.load()
         assert list(projects.by_id) == ["g-p-9"]
+        assert (projects.error is not None) is (silent[0] == 500)
         memory = ChatGPTMemory(main_lacks_projects=True, projects_seen={"project:g-p-7": "[]"})
         projects = Projects(session, memory)
         projects.load()
         assert list(projects.by_id) == ["g-p-7"]
+        assert projects.error is None
 
 
 def test_a_list_is_read_when_the_sidebar_shows_a_change() -> None:
