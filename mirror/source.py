@@ -170,8 +170,8 @@ class Source(Protocol):
     def scopes(self, *, full: bool, last_read: Mapping[str, str]) -> Iterator[Scope]:
         """Return the lists to read this time: a full run reads them all, others what can have changed.
 
-        ``last_read``: scope name -> ISO time at which it was last read to its end. Raises IncompleteError, after the last
-        one, where there may be lists that it could not learn of.
+        ``last_read``: scope name -> ISO time at which it was last read to its end. Raises IncompleteError, after the
+        last one, where there may be lists that it could not learn of.
         """
 
     def read_list(self, scope: Scope, enough: Callable[[Sequence[Listed]], bool], expected: int | None) -> ListResult:

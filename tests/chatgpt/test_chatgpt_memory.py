@@ -54,7 +54,7 @@ def test_an_old_mirrors_memory_is_read() -> None:
         "full_at": 1_790_000_000.0,
         "lists_limited": False,
     }
-    assert ChatGPTMemory.of_json(stored) == replace(FULL, controls={})
+    assert ChatGPTMemory.of_json(stored) == replace(FULL, controls={}, sidebar_read=False)
 
 
 def test_a_new_name_wins_over_an_old_one() -> None:
