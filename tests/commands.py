@@ -50,6 +50,9 @@ def started(
     try:
         yield process
     finally:
+        process.terminate()  # what ends in order also removes its own files
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=10)
         with suppress(ProcessLookupError):  # nothing is left already
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()  # reaps it, and closes its pipes

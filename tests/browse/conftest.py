@@ -55,7 +55,7 @@ def serve(datasette: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                 port = free.getsockname()[1]
             home = tmp_path_factory.mktemp("home")
             log = stack.enter_context((home / "log").open("w+"))
-            environ = {**os.environ, "HOME": str(home)}
+            environ = {**os.environ, "HOME": str(home), "TMPDIR": str(home)}  # for the files of Datasette itself
             command = (datasette, *arguments, "-p", str(port))
             process = stack.enter_context(started(*command, cwd=home, env=environ, stdout=log, stderr=log))
             for _ in range(TRIES):
