@@ -44,7 +44,15 @@ def test_every_breakage_is_seen_and_passes(start, how):
             browser.get("/conversations")
     else:
         status, found = browser.get("/conversations")
-        expected = {"challenge": 403, "html_502": 502, "error_500": 500, "error_503": 503, "429": 429, "redirect": 302}
+        expected = {
+            "challenge": 403,
+            "html_502": 502,
+            "html_503": 503,
+            "error_500": 500,
+            "error_503": 503,
+            "429": 429,
+            "redirect": 302,
+        }
         assert status == expected.get(how, 200)
         seen = {
             "challenge": lambda: browser.headers["cf-mitigated"] == "challenge" and b"Just a moment" in found,

@@ -21,8 +21,8 @@ def import_(path: Path, archives: tuple[Path, ...]) -> None:
     """Import the official export: a ZIP, a folder or JSON files.
 
     PATH is the export's ZIP, its unpacked folder, conversations.json, its numbered parts, or single API responses. You
-    can repeat it: an older copy of a conversation never replaces a newer one, and a later sync fetches only what
-    changed since.
+    can repeat it: an older copy of a conversation never replaces a newer one. A later sync fetches what changed since,
+    and what the file holds only in part.
     """
     from mirror import app
     from mirror.cli.progress import item_progress
