@@ -40,7 +40,7 @@ def storage_error(error: sqlite3.Error, path: Path) -> ChatmirrorError:
             f"The disk is full; {path} is intact up to the last saved conversation. Free space, run again."
         )
     if code in {_BUSY, _LOCKED}:
-        return BusyError(f"Another program has held {path} for {BUSY_TIMEOUT:.0f} s; nothing is lost. Run again later.")
+        return BusyError(f"Another program has held {path} for too long; nothing is lost. Run again later.")
     if is_damage(error):
         return DamagedError(
             f"{path} is damaged ({reason(error)}); it was not changed. Restore a backup, or move it away and sync."
@@ -76,10 +76,13 @@ def translated(path: Path) -> Iterator[None]:
 
 
 class Writer:
-    """The one writing connection. Use as a context manager; ``conn`` is open inside it."""
+    """The one writing connection. Use as a context manager; ``conn`` is open inside it.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    ``busy_timeout``: seconds to wait for another program's transaction.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
+        self.path, self._busy_timeout = path, busy_timeout
         self.conn: sqlite3.Connection = None  # type: ignore[assignment] # set by __enter__, before anything can use it
         self._lock = FileLock(f"{path}.lock", mode=0o600)
         self._file_id: tuple[int, int] | None = None
@@ -110,7 +113,7 @@ class Writer:
     def _open(self) -> None:
         _create_private(self.path)
         with translated(self.path):
-            self.conn = _connect(f"file:{_uri(self.path)}?mode=rw")
+            self.conn = _connect(f"file:{_uri(self.path)}?mode=rw", self._busy_timeout)
             _refuse_unknown(self.conn, self.path)
             _write_ahead(self.conn)
             for pragma in ("synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
@@ -214,8 +217,8 @@ def upsert(conn: sqlite3.Connection, table: str, keys: Sequence[str], row: Mappi
     return conn.execute(sql, list(row.values())).rowcount
 
 
-def _connect(uri: str) -> sqlite3.Connection:
-    conn = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
+def _connect(uri: str, busy_timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
+    conn = sqlite3.connect(uri, uri=True, timeout=busy_timeout, isolation_level=None)
     conn.row_factory = sqlite3.Row
     return conn
 

@@ -185,10 +185,9 @@ def test_upserts_write_only_what_differs(path):
         assert upsert(conn, "_settings", ("key",), {"key": "a", "value": "2"}) == 1
 
 
-def test_a_busy_database_is_not_called_damaged(path, monkeypatch):
+def test_a_busy_database_is_not_called_damaged(path):
     """While another program writes, a check says so; it does not send anybody to a backup."""
-    monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.05)
-    with Writer(path) as writer:
+    with Writer(path, busy_timeout=0.05) as writer:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(BusyError), database.translated(path):
