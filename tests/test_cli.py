@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import pexpect
 import pytest
-from commands import started, wait_until
+from commands import BIN, started, wait_until
 from mirrored_service import MirroredService
 from trees import tree
 
@@ -576,3 +576,17 @@ def test_a_bug_can_be_diagnosed_and_shows_no_secret(mirrored: MirroredService, e
     assert re.search(r"mirror/app\.py:\d+ in sync\b", said)
     assert re.search(r"GET /backend-api/\S+ 200 \d+ bytes", said)
     assert str(Path.home()) not in said
+
+
+@pytest.mark.parametrize("stream", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_stream_changes_no_exit_code(demo: tuple[Path, str], stream: str) -> None:
+    """What is printed goes nowhere; the command and its exit code are the same."""
+    command = f"{BIN / 'chatmirror'} check {stream}"
+    found = subprocess.run(["bash", "-c", command], cwd=demo[0], capture_output=True, check=False, timeout=60)
+    assert (found.returncode, found.stderr) == (0, b"")
+
+
+def test_a_reader_that_goes_away_is_no_error(demo: tuple[Path, str]) -> None:
+    command = f"{BIN / 'chatmirror'} search sourdough -n 50 | true; exit ${{PIPESTATUS[0]}}"
+    found = subprocess.run(["bash", "-c", command], cwd=demo[0], capture_output=True, check=False, timeout=60)
+    assert (found.returncode, found.stderr) == (0, b"")
