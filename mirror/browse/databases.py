@@ -56,7 +56,7 @@ async def recognise(datasette: Datasette) -> None:
             if await database.execute_fn(is_chatmirror):
                 internal = [table for table in await database.table_names() if table.startswith("_")]
                 found.settings[name] = {
-                    "tables": {**_TABLE_SETTINGS, **{table: {"hidden": True} for table in internal}}
+                    "tables": {**copy.deepcopy(_TABLE_SETTINGS), **{table: {"hidden": True} for table in internal}}
                 }
     datasette.chatmirror = found
     config = getattr(datasette, "config", None)
@@ -66,7 +66,8 @@ async def recognise(datasette: Datasette) -> None:
 
 def metadata(datasette: Datasette) -> dict[str, Any]:
     """Return a copy of the settings for 0.65, which merges its own metadata over them, in place."""
-    found = copy.deepcopy(mirrors(datasette).settings)
+    # Each mirror gets its own: Datasette writes what is configured for one of them into what it is given.
+    found = {name: copy.deepcopy(settings) for name, settings in mirrors(datasette).settings.items()}
     stated = getattr(datasette, "_metadata_local", None) or {}
     for name, settings in found.items():
         for table, own in settings["tables"].items():
