@@ -95,6 +95,7 @@ class ToFetch:
 
     ``explained``: the new list time has a reason that adds no message (a new title, another project). ``tries``: how
     many runs have failed at it. ``wants_tree_only``: its visible branch is stored as listed, only a whole tree is news.
+    ``stored_part``: returns the JSON that the service gave of it last, where that was not all; else None.
     """
 
     listed: Listed
@@ -102,6 +103,7 @@ class ToFetch:
     explained: bool = False
     tries: int = 0
     wants_tree_only: bool = False
+    stored_part: Callable[[], Any] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Fetched:
 
     ``origin``: the endpoint, a word of the service's own. ``proves_absence``: what it lacks is really gone (a whole
     tree, believed). ``is_branch_only``: only its visible branch. ``incomplete_reason``: why it is not believed whole.
+    ``has_more``: this run's requests ended before its pages did; from this part, the next run goes on.
     """
 
     conversation_id: str
@@ -120,6 +123,7 @@ class Fetched:
     proves_absence: bool
     is_branch_only: bool = False
     incomplete_reason: str | None = None
+    has_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

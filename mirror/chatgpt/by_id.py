@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from mirror.chatgpt.plural import MOST_BRANCH_PAGES, PAGES_A_TURN, Branch, open_branch
@@ -141,35 +142,39 @@ class ByIdReader:
     def _fetch(self, endpoint: ByIdEndpoint, wanted: ToFetch, tries: int) -> Fetched | NotFetched:
         if endpoint == "single":
             return fetch_tree(self._session, self._memory, wanted, tries=tries)
-        branch = open_branch(self._session, wanted.listed.conversation_id, tries=tries)
+        branch = open_branch(self._session, wanted.listed.conversation_id, stored=wanted.stored_part, tries=tries)
         return self._read_on(branch, PAGES_A_TURN - 1) if isinstance(branch, Branch) else branch
 
     def _read_on(self, branch: Branch, most_pages: int) -> Fetched | NotFetched:
-        """Read older pages of a branch; what came is kept where no more is granted."""
+        """Read older pages of a branch; what came is kept where no more is granted.
+
+        Where an error ends the run, it stays among the unfinished.
+        """
         key = branch.conversation_id
-        self.unfinished.pop(key, None)
+        self.unfinished[key] = branch
         try:
             problem = branch.read(self._session, most_pages)
         except RateLimitError as error:
             if isinstance(error, StopError):
                 raise
             self.limit = error
-        else:
-            if problem is not None:
-                return NotFetched(key, problem)
-            if branch.has_more:
-                self.unfinished[key] = branch
-        return branch.fetched()
+            del self.unfinished[key]
+            return branch.fetched()
+        if problem is not None or not branch.has_more:
+            del self.unfinished[key]
+        return branch.fetched() if problem is None else NotFetched(key, problem)
 
     def finish(self, conversation_id: str) -> Fetched | NotFetched:
         """Read what is left of an unfinished branch; raises what ``Session.get`` raises."""
         branch = self.unfinished[conversation_id]
-        if self.limit is not None:
-            return branch.fetched()
-        try:
-            return self._read_on(branch, MOST_BRANCH_PAGES)
-        except Refused:
-            return branch.fetched()  # a page of it failed
+        if self.limit is None:
+            try:
+                return self._read_on(branch, MOST_BRANCH_PAGES)
+            except Refused:  # one of its pages fails: what came is kept, and it is put off like any other failure
+                del self.unfinished[conversation_id]
+                return replace(branch.fetched(), has_more=False)
+        del self.unfinished[conversation_id]
+        return branch.fetched()
 
 
 def _left_for_later(conversation_id: str) -> NotFetched:

@@ -16,7 +16,7 @@ from mirror.chatgpt.completeness import NO_MESSAGES, contradiction_in, node_coun
 from mirror.chatgpt.controls import Controls
 from mirror.chatgpt.endpoints import ENDPOINTS, Endpoints
 from mirror.chatgpt.plural import OLDER_LEFT
-from mirror.errors import RateLimitError, ServiceError
+from mirror.errors import ChatmirrorError, RateLimitError, ServiceError
 from mirror.source import Fetched, NotFetched, ToFetch
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class ConversationReader:
         if self._endpoints.is_dead("batch") and self._endpoints.is_dead("single"):
             wanted = [want for want in wanted if not want.wants_tree_only]  # no endpoint gives trees
         self._left_for_later = False
+        self._by_id.unfinished.clear()  # of what was asked for singly
         self._controls.wanted = [want.listed.conversation_id for want in wanted]
         unfinished: list[ToFetch] = []  # long ones: others first
         try:
@@ -66,12 +67,12 @@ class ConversationReader:
                     unfinished.append(want)
                 else:
                     yield got
-        except RateLimitError:
             for want in unfinished:
-                yield self._by_id.unfinished[want.listed.conversation_id].fetched()
+                yield _accepted(want, self._by_id.finish(want.listed.conversation_id))
+        except ChatmirrorError:
+            for branch in self._by_id.unfinished.values():
+                yield branch.fetched()  # the next run goes on from there
             raise
-        for want in unfinished:
-            yield _accepted(want, self._by_id.finish(want.listed.conversation_id))
         if self._left_for_later or self._by_id.limit is not None:
             raise self._why_later()
 

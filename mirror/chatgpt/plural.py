@@ -1,4 +1,9 @@
-"""The plural endpoint: one conversation's visible branch, newest page first (API notes §3.3)."""
+"""The plural endpoint: one conversation's visible branch, newest page first (API notes §3.3).
+
+A very long branch can have more pages than one run may ask for. What came is stored with the cursor of the next older
+page, in the service's own ``page_info``; the next run reads the newest pages until they meet what is stored, and goes
+on at that cursor.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +15,11 @@ from mirror.chatgpt.completeness import NO_MESSAGES, is_of_another_conversation
 from mirror.chatgpt.site import BY_ID
 from mirror.source import Fetched, NotFetched
 from mirror.values import as_dict
-from mirror.web.client import MOST_TRIES
+from mirror.web.client import MOST_TRIES, Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mirror.chatgpt.session import Session
 
 # Turns of a page: what the web client asks for; 100 can fail (API notes §3.3). Larger: long conversations fail.
@@ -26,18 +33,29 @@ PARAMETERS: dict[str, Any] = {"include_has_versions": "true", "num_turns": TURNS
 OLDER_LEFT = "its older messages are still to be read"
 
 
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """What an earlier run read of a branch, oldest message first, and the cursor to what is older still."""
+
+    messages: list[Any]
+    cursor: str
+
+
 @dataclass(slots=True)
 class Branch:
     """A conversation's visible branch while it is read: what came of it, and the cursor to what is older.
 
-    ``cursor``: None where the beginning was reached, "" where nothing says how to ask for more.
+    ``cursor``: None where the beginning was reached, "" where nothing says how to ask for more. ``stored``: what an
+    earlier run read of it, until the pages read now have met it.
     """
 
     conversation_id: str
     first: dict[str, Any]
     messages: list[Any]
     cursor: str | None
+    stored: StoredPart | None = None
     used: set[str] = field(default_factory=set)
+    _before_joining: tuple[list[Any], str] | None = None
 
     @property
     def path(self) -> str:
@@ -55,11 +73,14 @@ class Branch:
         Raises what ``Session.get`` raises; what came before is kept.
         """
         for _ in range(most_pages):
+            self._join_stored()
             if not self.cursor:
                 return None
             if self.cursor in self.used:
                 return "the page cursor repeats"
-            page = as_dict(session.get(f"{self.path}/messages", {"before": self.cursor, **PARAMETERS}, BY_ID).data)
+            page = self._older_page(session)
+            if page is None:
+                continue
             if not isinstance(page.get("messages"), list):
                 return "a page of it holds no messages"
             self.used.add(self.cursor)
@@ -67,10 +88,38 @@ class Branch:
             self.cursor = _older_cursor(page)
         return None
 
+    def _join_stored(self) -> None:
+        """Go on where an earlier run ended, once the pages read now reach down to what it read."""
+        if self.stored is None or not self.cursor:
+            return
+        oldest = _message_id(self.messages[0]) if self.messages else None
+        at = next((n for n, m in enumerate(self.stored.messages) if oldest and _message_id(m) == oldest), None)
+        if at is None:
+            return
+        self._before_joining = self.messages, self.cursor
+        self.messages, self.cursor = _with_older(self.stored.messages[:at], self.messages), self.stored.cursor
+        self.stored = None
+
+    def _older_page(self, session: Session) -> dict[str, Any] | None:
+        """Ask for the next older page; None where a stored cursor is not taken any more, and the newer one is next."""
+        before, self._before_joining = self._before_joining, None
+        try:
+            page = as_dict(session.get(f"{self.path}/messages", {"before": self.cursor, **PARAMETERS}, BY_ID).data)
+        except Refused:
+            if before is None:
+                raise
+            page = {}
+        if before is None or isinstance(page.get("messages"), list):
+            return page
+        self.messages, self.cursor = before
+        return None
+
     def fetched(self) -> Fetched:
         """Return its pages as one payload, as if the service had sent them in one."""
         payload = {**self.first, "messages": self.messages}
         payload.pop("page_info", None)
+        if self.has_more:
+            payload["page_info"] = {"has_previous_page": True, "start_cursor": self.cursor}
         return Fetched(
             self.conversation_id,
             payload,
@@ -80,6 +129,7 @@ class Branch:
             proves_absence=False,
             is_branch_only=True,
             incomplete_reason=self._incomplete_reason(),
+            has_more=self.has_more,
         )
 
     def _incomplete_reason(self) -> str | None:
@@ -90,14 +140,31 @@ class Branch:
         return OLDER_LEFT if self.has_more else "its older messages did not come"
 
 
-def open_branch(session: Session, conversation_id: str, *, tries: int = MOST_TRIES) -> Branch | NotFetched:
-    """Ask for the newest page of a conversation's visible branch; raises what ``Session.get`` raises."""
+def open_branch(
+    session: Session,
+    conversation_id: str,
+    *,
+    stored: Callable[[], Any] = lambda: None,
+    tries: int = MOST_TRIES,
+) -> Branch | NotFetched:
+    """Ask for the newest page of a conversation's visible branch; raises what ``Session.get`` raises.
+
+    ``stored``: returns what is stored of it, if it is not whole; called only where there are older pages.
+    """
     first = session.get(f"/conversations/{conversation_id}", PARAMETERS, BY_ID, tries=tries).data
     if not isinstance(first, dict) or not isinstance(first.get("messages"), list):
         return NotFetched(conversation_id, "the answer holds neither a tree nor messages")
     if is_of_another_conversation(first, conversation_id):
         return NotFetched(conversation_id, "the answer is another conversation's")
-    return Branch(conversation_id, first, list(first["messages"]), _older_cursor(first))
+    cursor = _older_cursor(first)
+    return Branch(conversation_id, first, list(first["messages"]), cursor, _stored_part(stored()) if cursor else None)
+
+
+def _stored_part(payload: Any) -> StoredPart | None:
+    """Return what can be gone on from in a stored payload."""
+    messages = as_dict(payload).get("messages")
+    cursor = _older_cursor(as_dict(payload))
+    return StoredPart(messages, cursor) if isinstance(messages, list) and cursor else None
 
 
 def _older_cursor(page: dict[str, Any]) -> str | None:

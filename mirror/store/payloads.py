@@ -101,6 +101,11 @@ def _load(conn: sqlite3.Connection, conversation_id: str, body: str) -> list[Sto
     ]
 
 
+def newest_live(conn: sqlite3.Connection, conversation_id: str) -> StoredPayload | None:
+    """Return the newest version that the service itself gave, None where there is none."""
+    return next((version for version in reversed(load(conn, conversation_id)) if version.is_live), None)
+
+
 def newest_packed(conn: sqlite3.Connection, conversation_id: str) -> bytes | None:
     """Return a conversation's newest payload as it is stored, None where there is none. Takes any connection."""
     sql = "SELECT body FROM _payloads WHERE conversation_id = ? ORDER BY payload_us DESC, id DESC LIMIT 1"

@@ -265,11 +265,11 @@ def mark_branch_only(conn: sqlite3.Connection, conversation_id: str, tries: int,
     )
 
 
-def mark_failed(conn: sqlite3.Connection, conversation_id: str, error: str, retry_at: str) -> None:
-    """Remember that it could not be read or believed; it stays work to do, not before ``retry_at``."""
+def mark_failed(conn: sqlite3.Connection, conversation_id: str, error: str, tries: int, retry_at: str) -> None:
+    """Remember that it could not be read or believed ``tries`` times; it stays work to do, not before ``retry_at``."""
     conn.execute(
-        "UPDATE _listed SET stored_us = NULL, tries = tries + 1, error = ?, retry_at = ? WHERE conversation_id = ?",
-        (error, retry_at, conversation_id),
+        "UPDATE _listed SET stored_us = NULL, tries = ?, error = ?, retry_at = ? WHERE conversation_id = ?",
+        (tries, error, retry_at, conversation_id),
     )
 
 

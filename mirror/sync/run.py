@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, SafetyStopError, SignInError, most_severe
 from mirror.ingest import apply_listing, arrival_of, ingest
+from mirror.json_bytes import parse_simplified
 from mirror.services import service_of
 from mirror.source import Fetched, Listed, NotFetched, ToFetch
 from mirror.store import account_data, payloads, runs, scopes, settings, tracking
@@ -269,7 +270,18 @@ class Sync:
             explained=known > 0 and tracked.conversation_id in self._explained,
             tries=tracked.tries,
             wants_tree_only=tracked.is_current and tracked.is_branch_only and not tracked.is_generating,
+            stored_part=lambda: self._stored_part(tracked),
         )
+
+    def _stored_part(self, tracked: Tracked) -> Any:
+        """Return the JSON of what came of a conversation that is not whole; None where nothing usable is stored."""
+        found = None if tracked.is_current else payloads.newest_live(self.writer.conn, tracked.conversation_id)
+        if found is None or found.incomplete_reason is None:
+            return None
+        try:
+            return parse_simplified(found.body)
+        except ValueError:  # damaged bytes, which `check` reports: it is read from its newest page again
+            return None
 
     def _settle(self, tracked: Tracked, got: Fetched | NotFetched) -> None:
         """Store what came of one conversation, or remember why it did not."""
@@ -293,7 +305,8 @@ class Sync:
 
     def _mark(self, conn: sqlite3.Connection, tracked: Tracked, got: Fetched) -> None:
         if got.incomplete_reason is not None:
-            self._fail(conn, tracked, got.incomplete_reason)
+            # What goes on from run to run has not failed, and is not put off for longer each time.
+            self._fail(conn, tracked, got.incomplete_reason, tries=0 if got.has_more else tracked.tries)
             return
         tracking.mark_stored(conn, tracked.listed, self.timing.iso())
         if got.is_branch_only:
@@ -319,11 +332,13 @@ class Sync:
         retry_at = self.timing.iso(plan.retry_pause(tries))
         tracking.mark_branch_only(conn, tracked.conversation_id, tries, retry_at)
 
-    def _fail(self, conn: sqlite3.Connection, tracked: Tracked, reason: str) -> None:
+    def _fail(self, conn: sqlite3.Connection, tracked: Tracked, reason: str, *, tries: int | None = None) -> None:
+        """Put a conversation off. ``tries``: runs that failed at it before, if not those that are tracked."""
         self.outcome.counts.failed += 1
         self.report.note(f"not saved: {tracked.title} ({tracked.conversation_id}): {reason}")
-        retry_at = self.timing.iso(plan.retry_pause(tracked.tries))
-        tracking.mark_failed(conn, tracked.conversation_id, reason, retry_at)
+        before = tracked.tries if tries is None else tries
+        retry_at = self.timing.iso(plan.retry_pause(before))
+        tracking.mark_failed(conn, tracked.conversation_id, reason, before + 1, retry_at)
 
     def _review_missing(
         self, workspace: Workspace, results: Sequence[ListResult], listed: set[str], *, all_read: bool
