@@ -23,6 +23,7 @@ if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 FOR_TESTS = {"CHATMIRROR_DATASETTE_PRE", "CHATMIRROR_REAL_DATA", "CHATMIRROR_RANDOM_RUNS", "CHATMIRROR_SEED"}
+FOR_TESTS |= {"CHATMIRROR_FAULT_POINTS", "CHATMIRROR_KILLS", "CHATMIRROR_POWER_CUTS"}
 ROOT = Path(__file__).resolve().parent.parent
 
 

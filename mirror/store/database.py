@@ -146,9 +146,16 @@ class Writer:
             raise StorageError(f"{self.path} was moved or replaced during the run; nothing more is written. Run again.")
 
     def checkpoint(self) -> None:
-        """Fold the write-ahead log into the file, so that a plain copy at rest is whole."""
+        """Fold the write-ahead log into the file, so that a plain copy at rest is whole.
+
+        Where that cannot be done now, the log stays beside the file, and loses nothing.
+        """
         with translated(self.path):
-            self.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            try:
+                self.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            except sqlite3.OperationalError as error:
+                if (error.sqlite_errorcode & 0xFF) not in {_BUSY, _LOCKED}:  # LOCKED: what was interrupted still reads
+                    raise
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
