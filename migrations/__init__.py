@@ -16,6 +16,7 @@ from .m0002_cjk import SCHEMA as CJK
 from .m0003_months import SCHEMA as MONTHS
 from .m0004_tracking import SCHEMA as TRACKING
 from .m0005_completeness import SCHEMA as COMPLETENESS
+from .m0006_told import SCHEMA as TOLD
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -46,3 +47,8 @@ def m0004_tracking(db: Database) -> None:
 @migrations()
 def m0005_completeness(db: Database) -> None:
     db.executescript(COMPLETENESS)
+
+
+@migrations()
+def m0006_told(db: Database) -> None:
+    db.executescript(TOLD)

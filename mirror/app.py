@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from mirror import __version__
 from mirror.chatgpt.login import LOGIN_FORM as CHATGPT_LOGIN
 from mirror.credentials.stored import load_login, save_login
-from mirror.errors import BUG, INTERRUPTED, TERMINATED, ChatmirrorError, Terminated, bug_message
-from mirror.health import integrity
-from mirror.store import runs, settings
+from mirror.errors import BUG, INTERRUPTED, TERMINATED, ChatmirrorError, Terminated, UsageError, bug_message
+from mirror.health import drift, integrity
+from mirror.store import runs, settings, skeletons
 from mirror.store.database import Writer, translated
 from mirror.store.search import cjk
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from mirror.credentials.login import Login, LoginForm
     from mirror.health.integrity import Findings
     from mirror.importing import Imported
+    from mirror.skeleton import Skeletons
     from mirror.source import Identity, Source
     from mirror.sync.options import SyncOptions
     from mirror.sync.outcome import Outcome, Report
     from mirror.timing import Timing
     from mirror.web.client import Client
-    from mirror.web.pacing import Pacing
     from mirror.web.site import Site
 
 REQUESTS = logging.getLogger("chatmirror.web")  # one line a request: method, path, status, bytes
@@ -67,8 +67,8 @@ CONNECTORS = {"chatgpt": Connector(CHATGPT_LOGIN, _chatgpt_site, _chatgpt)}
 DEFAULT_PROVIDER = "chatgpt"
 
 
-def connect(login: Login, environ: Mapping[str, str], timing: Timing, provider: str) -> tuple[Source, Pacing]:
-    """Return a service as a source that signs in with this login, and the pacing of its requests."""
+def connect(login: Login, environ: Mapping[str, str], timing: Timing, provider: str) -> tuple[Source, Client]:
+    """Return a service as a source that signs in with this login, and the client that sends its requests."""
     from mirror.web.client import Client
     from mirror.web.pacing import Pacing
     from mirror.web.transport import RequestsWire, is_loopback
@@ -76,26 +76,31 @@ def connect(login: Login, environ: Mapping[str, str], timing: Timing, provider: 
     connector = CONNECTORS[provider]
     site = connector.site()
     wire = RequestsWire(environ.get("CHATMIRROR_BASE_URL") or site.home_url, timing.monotonic)
+    scale = _scale(environ.get("CHATMIRROR_WAIT_SCALE"))
     if is_loopback(wire.base_url):
-        timing.scale = _scale(environ.get("CHATMIRROR_WAIT_SCALE"))
-    pacing = Pacing(site, timing)
+        timing.scale = scale
+    client = Client(site, wire, Pacing(site, timing), REQUESTS.info)
 
     def store(renewed: Login) -> None:
         if renewed.is_stored:
             save_login(renewed, environ, connector.form)
 
-    return connector.source(Client(site, wire, pacing, REQUESTS.info), login, store), pacing
+    return connector.source(client, login, store), client
 
 
-def _connect_stored(environ: Mapping[str, str], timing: Timing, provider: str) -> tuple[Source, Pacing]:
+def _connect_stored(environ: Mapping[str, str], timing: Timing, provider: str) -> tuple[Source, Client]:
     return connect(load_login(environ, CONNECTORS[provider].form), environ, timing, provider)
 
 
 def _scale(text: str | None) -> float:
+    """Return the factor of CHATMIRROR_WAIT_SCALE; raises UsageError where it is no number from 0 on."""
     try:
-        return max(0.0, float(text)) if text else 1.0
+        scale = float(text) if text else 1.0
     except ValueError:
-        return 1.0
+        scale = -1.0
+    if not 0 <= scale < float("inf"):
+        raise UsageError("CHATMIRROR_WAIT_SCALE must be a number from 0 on, such as 0.5; nothing was done.")
+    return scale
 
 
 @dataclass(slots=True)
@@ -156,12 +161,17 @@ def sync(
     # A run that cannot start leaves no empty database and no lock file. Where there is a database, its row says why.
     connected = None if path.exists() else _connect_stored(environ, timing, provider)
     with Writer(path) as writer, recorded(writer, "sync", timing, provider) as run:
-        source, pacing = connected or _connect_stored(environ, timing, provider)
+        source, client = connected or _connect_stored(environ, timing, provider)
         job = Sync(writer, source, timing, report, run.id, options)
         try:
             outcome = job.run()
         finally:
-            run.columns.update(asdict(job.outcome.counts), requests=pacing.requests, is_full=int(job.outcome.is_full))
+            run.columns.update(
+                asdict(job.outcome.counts), requests=client.pacing.requests, is_full=int(job.outcome.is_full)
+            )
+        if options is None or not options.dry:
+            for line in _keep_skeletons(writer, client.skeletons, timing, provider):
+                report.note(line)
         if outcome.identity is not None:
             with writer.transaction() as conn:
                 settings.remember(conn, f"session_expires:{provider}", outcome.identity.expires)
@@ -170,6 +180,16 @@ def sync(
         elif options is not None and options.dry:
             run.columns.update(outcome="dry run", exit_code=None)
     return outcome
+
+
+def _keep_skeletons(writer: Writer, taken: Skeletons, timing: Timing, provider: str) -> Iterator[str]:
+    """Remember what the run's answers were made of; yield what is told of changes."""
+    parts, found = drift.compare(skeletons.load(writer.conn, provider), taken.by_endpoint)
+    with writer.transaction() as conn:
+        skeletons.save(conn, provider, parts)
+        skeletons.add_drift(conn, provider, timing.iso(), found)
+    for change in found:
+        yield f"the API changed: {change.endpoint}: {change.what}"
 
 
 def import_archives(

@@ -17,7 +17,7 @@ class Service:
     ``provider`` is the value of the ``provider`` columns; ``name`` is what a person calls it, and its assistant when it
     speaks. ``home_url`` has no slash at its end. The paths hold ``{id}`` where the id goes; None: it has no such page.
     ``tool_languages``: in which language the assistant writes to a tool, by the tool's name, so that a page can colour
-    it; a document that is written in Markdown is laid out as such.
+    it; a document that is written in Markdown is laid out as such. ``former_hosts``: where its pages stood before.
     """
 
     provider: str
@@ -27,6 +27,13 @@ class Service:
     project_path: str | None = None
     gpt_path: str | None = None
     tool_languages: dict[str, str] = field(default_factory=dict)
+    former_hosts: tuple[str, ...] = ()
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts whose addresses are the service's."""
+        host = urlsplit(self.home_url).hostname or ""
+        return (host, f"www.{host}", *self.former_hosts)
 
     def conversation_url(self, conversation_id: str) -> str:
         """Return the address at which a person opens a conversation."""
@@ -50,6 +57,7 @@ SERVICES: dict[str, Service] = {
         project_path="/g/{id}/project",
         gpt_path="/g/{id}",
         tool_languages={"python": "python", "container.exec": "bash", "canmore.create_textdoc": "markdown"},
+        former_hosts=("chat.openai.com",),
     ),
 }
 
@@ -73,13 +81,17 @@ def tool_language(provider: str, *tools: str | None) -> str:
 def conversation_id_in(address: str) -> str | None:
     """Return the conversation's id in the address of its page at any known service, else None.
 
-    A page can lie deeper than the plain address (``/g/g-p-1/c/<id>``), so the path is searched, not matched whole.
+    A page can lie deeper than the plain address (``/g/g-p-1/c/<id>``), so the path is searched, not matched whole. The
+    scheme may lack, and the host, too.
     """
     try:
-        path = unquote(urlsplit(address).path)
+        parts = urlsplit(address if "://" in address or address.startswith("/") else f"https://{address}")
+        host, path = parts.hostname, unquote(parts.path)
     except ValueError:
         return None
     for known in SERVICES.values():
+        if host is not None and host not in known.hosts:
+            continue
         before, _, after = known.conversation_path.partition("{id}")
         if match := re.search(f"{re.escape(before)}([^/]+){re.escape(after)}", path):
             return match[1]

@@ -12,7 +12,7 @@ from second_service import parrot
 from mirror import app
 from mirror.chatgpt.login import LOGIN_FORM
 from mirror.credentials.login import Login
-from mirror.errors import DamagedError, SignInError
+from mirror.errors import DamagedError, SignInError, UsageError
 from mirror.normalize import NORMALIZERS
 from mirror.services import SERVICES
 from mirror.store import runs
@@ -98,3 +98,12 @@ def test_waits_are_shortened_for_a_loopback_address_only(address: str | None, sc
     environ = {"CHATMIRROR_WAIT_SCALE": "0", **({"CHATMIRROR_BASE_URL": address} if address else {})}
     app.connect(Login({}), environ, timing, app.DEFAULT_PROVIDER)
     assert timing.scale == scale
+
+
+@pytest.mark.parametrize("text", ["abc", "-1", "nan", "inf", "0,5", " "])
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "https://chatgpt.com"])
+def test_a_scale_of_waits_that_is_no_number_is_refused(address: str, text: str) -> None:
+    """Who mistypes it would wait in full, or not at all, and not know why."""
+    environ = {"CHATMIRROR_WAIT_SCALE": text, "CHATMIRROR_BASE_URL": address}
+    with pytest.raises(UsageError, match="CHATMIRROR_WAIT_SCALE must be a number"):
+        app.connect(Login({}), environ, Timing(), app.DEFAULT_PROVIDER)

@@ -590,3 +590,35 @@ def test_a_reader_that_goes_away_is_no_error(demo: tuple[Path, str]) -> None:
     command = f"{BIN / 'chatmirror'} search sourdough -n 50 | true; exit ${{PIPESTATUS[0]}}"
     found = subprocess.run(["bash", "-c", command], cwd=demo[0], capture_output=True, check=False, timeout=60)
     assert (found.returncode, found.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    "command", [("status",), ("search", "x"), ("show", "last"), ("check",), ("rebuild",), ("backup", "copy.db")]
+)
+def test_an_empty_file_is_called_empty(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """It is no mirror yet; what only reads says so, and makes none of it."""
+    path = tmp_path / "chats.db"
+    path.touch()
+    found = subprocess.run([CHATMIRROR, *command], capture_output=True, check=False, cwd=tmp_path, timeout=60)
+    assert (found.returncode, found.stdout) == (2, b"")
+    assert found.stderr.decode().startswith("chatmirror: chats.db is an empty file: nothing was mirrored into it yet.")
+    assert path.stat().st_size == 0
+    assert [file.name for file in tmp_path.iterdir()] == ["chats.db"]
+
+
+def test_a_backup_into_a_folder_says_which_file_it_made(mirrored: MirroredService) -> None:
+    """At a terminal, as for a file that is named."""
+    run(mirrored, "sync")
+    (mirrored.path.parent / "copies").mkdir()
+    child = pexpect.spawn(CHATMIRROR, ["backup", "copies"], cwd=str(mirrored.path.parent), timeout=60)
+    child.expect(pexpect.EOF)
+    assert b"copies/chats.db: " in child.before
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everything")
+def test_a_file_that_cannot_be_written_is_said_without_the_service(mirrored: MirroredService) -> None:
+    """A check asks nothing of the service, and does not speak of it."""
+    run(mirrored, "sync")
+    mirrored.path.chmod(0o400)
+    code, _, err = run(mirrored, "check")
+    assert (code, "service" in err) == (8, False)

@@ -146,6 +146,41 @@ def test_every_workspace_is_mirrored(tmp_path):
         assert mirrored.changes() == {ours: {"messages added"}}
 
 
+@pytest.mark.parametrize("status", [500, 403])
+def test_of_several_workspaces_the_failing_one_is_named(tmp_path, status):
+    """Whose list could not be read is in the line; with one workspace there is nothing to tell apart."""
+    account = generated_account(ManualClock(), 5, 4)
+    account.workspaces.append(SimulatedWorkspace("ws-team", "The Team", "workspace", "team"))
+
+    def alter(request, data):
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        is_failing = request.path.endswith("/conversations") and headers.get("chatgpt-account-id") == "ws-team"
+        return (status, {}) if is_failing else data
+
+    with MirroredService(tmp_path, account) as mirrored:
+        mirrored.alter_answers(alter)
+        assert mirrored.next_run() == 5
+        said = mirrored.value("SELECT message FROM sync_runs ORDER BY id DESC")
+        assert said.startswith("Workspace “The Team”: The main list could not be read")
+        mirrored.alter_answers(lambda request, data: (500, {}) if request.path.endswith("/conversations") else data)
+        account.workspaces.pop()
+        mirrored.next_run()
+        assert "Workspace" not in str(mirrored.sync().error)
+
+
+def test_a_safety_stop_names_the_workspace(tmp_path):
+    """The list that collapsed is one of several."""
+    account = generated_account(ManualClock(), 5, 4)
+    account.workspaces.append(SimulatedWorkspace("ws-team", "The Team", "workspace", "team"))
+    with MirroredService(tmp_path, account) as mirrored:
+        ours = [mirrored.person.new_conversation(f"Talk {n}", workspace="ws-team") for n in range(20)]
+        assert mirrored.next_run() == 0
+        mirrored.behaviour.omitted = frozenset(ours[1:])
+        assert mirrored.next_run(full=True) == 7
+        said = mirrored.value("SELECT message FROM sync_runs ORDER BY id DESC")
+        assert said.startswith("Workspace “The Team”: ChatGPT lists")
+
+
 def test_a_cohort_that_rejects_a_parameter_still_syncs(tmp_path):
     """hide_snorlax is dropped where the service refuses it, and not asked with again."""
     with MirroredService(tmp_path, behaviour=Behaviour(hide_snorlax_rejected=True)) as mirrored:

@@ -109,6 +109,16 @@ def gpt_item(gpt_id: str, data: object) -> AccountItem:
     return AccountItem("gpt", gpt_id, row)
 
 
+def has_memories(data: object) -> bool:
+    """Whether an answer is a list of memories, if an empty one."""
+    return isinstance(as_dict(data).get("memories"), list)
+
+
+def has_instructions(data: object) -> bool:
+    """Whether an answer holds custom instructions, if none are set."""
+    return isinstance(data, dict)
+
+
 def memory_items(data: object) -> Iterator[AccountItem]:
     """Read the memories; one without an id is known by a hash of its text."""
     for row in as_dicts(as_dict(data).get("memories")):

@@ -31,6 +31,7 @@ class ChatGPTMemory:
     ``single_read_budget``: reads by id that a run may make, None where no limit was met.
     ``sidebar_read``: the list of projects was read in some run. ``controls``: endpoint -> the conversation that it gave
     last. ``rejects_widget_state``: single reads refuse the parameters that ask for all of a conversation.
+    ``not_read``: what stands beside the conversations and failed when it was asked for last -> why.
     """
 
     dead_endpoints: dict[str, str] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class ChatGPTMemory:
     single_read_budget: int | None = None
     controls: dict[str, str] = field(default_factory=dict)
     rejects_widget_state: bool = False
+    not_read: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> ChatGPTMemory:
@@ -59,7 +61,12 @@ class ChatGPTMemory:
             single_read_budget=as_count(stored["single_read_budget"]),
             controls=_texts(stored["controls"]),
             rejects_widget_state=stored["rejects_widget_state"] is True,
+            not_read=_texts(stored["not_read"]),
         )
+
+    def note_read(self, what: str) -> None:
+        """Remember that something beside the conversations came."""
+        self.not_read.pop(what, None)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as ``of_json`` reads it."""

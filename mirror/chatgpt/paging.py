@@ -77,11 +77,12 @@ class ListError(ServiceError):
     """A list could not be read to its end.
 
     ``is_refusal``: the service does not offer it to this account (4xx); ``code``: its reason, if it gave one.
+    ``cause``: what came instead, in a few words.
     """
 
-    def __init__(self, message: str, *, is_refusal: bool, code: str | None = None) -> None:
+    def __init__(self, message: str, *, is_refusal: bool, code: str | None = None, cause: str | None = None) -> None:
         super().__init__(message)
-        self.is_refusal, self.code = is_refusal, code
+        self.is_refusal, self.code, self.cause = is_refusal, code, cause or message
 
 
 class ListLimitError(RateLimitError):
@@ -293,4 +294,5 @@ def _list_error(scope: Scope, error: Refused | ServiceError | RateLimitError) ->
         f"The {scope.label} list could not be read to its end ({error}); what was read is kept. Run again later.",
         is_refusal=not isinstance(error, ServerError),
         code=error.code,
+        cause=str(error),
     )

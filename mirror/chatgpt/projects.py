@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SIDEBAR_PATH = "/gizmos/snorlax/sidebar"
 # Projects of a page; without it only 5 come, 100 are refused (API notes §5). Larger: the sidebar fails.
 SIDEBAR_LIMIT = 20
+NAMES = "names of projects"  # what is not read where the sidebar fails
 _SCOPE_PREFIX = "project:"
 _CHANGE_KEYS = ("updated_at", "last_interacted_at", "num_interactions")
 
@@ -61,8 +62,10 @@ class Projects:
                 raise
             self._session.client.log(f"the list of projects was not read: {error}")
             failure = error
+            self._memory.not_read[NAMES] = str(error)
         else:
             self._memory.sidebar_read = True
+            self._memory.note_read(NAMES)
         self._in_sidebar = set(self.by_id)
         known = self._named_by_rows | self._projects_before()
         for project_id in sorted(known - set(self.by_id)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mirror.chatgpt.known_words import WORDS
 from mirror.services import service_of
 from mirror.values import as_dict
 from mirror.web.site import RequestClass, Site
@@ -58,4 +59,5 @@ SITE = Site(
     error_sentence=error_sentence,
     # "We've temporarily limited access to your conversations to protect your data" (API notes §8).
     lock_words=b"temporarily limited access",
+    words=WORDS,
 )

@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mirror.chatgpt.account_data import gpt_item, instructions_items, memory_items, project_item
+from mirror.chatgpt.account_data import (
+    gpt_item,
+    has_instructions,
+    has_memories,
+    instructions_items,
+    memory_items,
+    project_item,
+)
 from mirror.chatgpt.conversations import ConversationReader
 from mirror.chatgpt.identity import identify
 from mirror.chatgpt.lists import Lists
@@ -20,7 +27,7 @@ from mirror.chatgpt.periodic_tasks import PeriodicTasks
 from mirror.chatgpt.projects import Projects, project_id_of
 from mirror.chatgpt.session import WORKSPACE_REFUSED
 from mirror.errors import IncompleteError, RateLimitError
-from mirror.source import AccountItem, Scope
+from mirror.source import AccountItem, NotRead, Scope
 from mirror.web.client import Refused, ServerError
 
 if TYPE_CHECKING:
@@ -43,6 +50,14 @@ LOGIN_REQUESTS = 2
 WORKSPACE_REQUESTS = 4
 # Requests for what stands beside the conversations, where it fails. Larger: a run spends minutes on what can wait.
 SIDE_TRIES = 2
+
+
+_NAMES_OF_GPTS = "names of GPTs"
+
+
+def _cause(error: ChatmirrorError) -> str:
+    """Return why a list was not read: the answer that ended it, where there was one."""
+    return error.cause if isinstance(error, ListError) else error.message
 
 
 def _is_final(error: ChatmirrorError) -> bool:
@@ -143,8 +158,10 @@ class ChatGPT:
         scope = result.scope
         if isinstance(result.error, ListError) and result.error.code == WORKSPACE_REFUSED:
             self._is_refused = True
+        if scope.is_selection and result.error is None:
+            self._memory.note_read(f"{scope.label} list")
         if result.error is not None and scope.is_selection and not _is_final(result.error):
-            self.session.client.log(f"{scope.label} not read: {result.error.message}")
+            self._note_not_read(f"{scope.label} list", _cause(result.error))
             is_refusal = isinstance(result.error, ListError) and result.error.is_refusal
             result.error = None  # a selection costs no conversation
             if not is_refusal:
@@ -187,25 +204,34 @@ class ChatGPT:
 
     # -- beside the conversations
 
-    def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem]:
+    def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem | NotRead]:
         """See Source."""
         for row in self._projects.by_id.values():
             yield project_item(row)
         yield from self._gpt_items(unnamed_gpts)
         if "memories" in self._due:
             params = {"include_memory_entries": "true"}
-            yield from memory_items(self._account_data("memories", "/memories", params))
+            yield from memory_items(self._account_data("memories", "/memories", params, has_memories))
         if "instructions" in self._due:
-            yield from instructions_items(self._account_data("instructions", "/user_system_messages"))
+            path = "/user_system_messages"
+            yield from instructions_items(self._account_data("instructions", path, None, has_instructions))
+        for what, reason in self._memory.not_read.items():
+            yield NotRead(what, reason)
+
+    def _note_not_read(self, what: str, reason: str) -> None:
+        self.session.client.log(f"{what} not read: {reason}")
+        self._memory.not_read[what] = reason
 
     def _gpt_items(self, gpt_ids: Collection[str]) -> Iterator[AccountItem]:
         failures = 0
+        self._memory.note_read(_NAMES_OF_GPTS)
         for gpt_id in gpt_ids:
             if failures >= SIDE_TRIES:
                 return  # it is not the one GPT; their names wait for the next run
             try:
                 item = self._gpt_item(gpt_id)
             except RateLimitError as error:
+                self._note_not_read(_NAMES_OF_GPTS, error.message)
                 if _is_final(error):
                     raise
                 return
@@ -218,25 +244,31 @@ class ChatGPT:
         try:
             return gpt_item(gpt_id, self.session.get(f"/gizmos/{gpt_id}", tries=SIDE_TRIES).data)
         except ServerError as error:
-            self.session.client.log(f"the name of {gpt_id} not read: {error}")
+            self._note_not_read(_NAMES_OF_GPTS, str(error))
             return None
         except Refused:
             return AccountItem("gpt", gpt_id, {"name": gpt_id})  # deleted or private: its id is its name
 
-    def _account_data(self, task: str, path: str, params: Mapping[str, Any] | None = None) -> Any:
+    def _account_data(
+        self, task: str, path: str, params: Mapping[str, Any] | None, is_understood: Callable[[Any], bool]
+    ) -> Any:
         """Return what the service says, None where it does not; where it fails, the task stays due."""
         try:
             data = self.session.get(path, params, tries=SIDE_TRIES).data
         except ServerError as error:
-            self.session.client.log(f"{task} not read: {error}")
+            self._note_not_read(task, str(error))
             return None
-        except Refused as error:
-            self.session.client.log(f"{task} not read: {error}")
-            data = None
         except RateLimitError as error:
+            self._note_not_read(task, error.message)
             if _is_final(error):
                 raise
-            self.session.client.log(f"{task} not read: {error.message}")
             return None
+        except Refused as error:
+            self._note_not_read(task, str(error))
+            data = None
+        else:
+            self._memory.note_read(task)
+            if not is_understood(data):
+                self._note_not_read(task, "an answer of an unknown form")
         self._tasks.mark_done(task)
         return data

@@ -37,6 +37,10 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def must_exist(path: Path) -> None:
-    """Raise UsageError where there is no database, for a command that has nothing to do without one."""
+    """Raise UsageError where there is no database or an empty one, for a command that has nothing to do without one."""
     if not path.exists():
         raise UsageError(f"There is no {path}; give the database with -d PATH.")
+    if path.stat().st_size == 0:
+        from mirror.store.database import empty_file_error
+
+        raise empty_file_error(path)

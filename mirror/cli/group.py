@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from mirror import __version__
-from mirror.cli.commands import auth, backup, check, demo, import_, rebuild, search, show, status, sync
+from mirror.cli.commands import auth, backup, check, demo, import_, rebuild, report, search, show, status, sync
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -26,6 +26,7 @@ for command in (
     demo.demo,
     import_.import_,
     rebuild.rebuild,
+    report.report,
     search.search,
     show.show,
     status.status,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from mirror.errors import ChatmirrorError
+    from mirror.store.skeletons import Drift
     from mirror.store.status import IncompleteConversation, ServiceStatus, Status
 
 # A nightly job that starts up to 12 hours late once is no reason for an alarm; one that left out a night is. Smaller:
@@ -25,6 +26,8 @@ STALE_HOURS = 36.0
 CLOCK_DRIFT = 3600.0
 # A login lasts about 90 days (API notes §1.1). Earlier: weeks of warnings in cron's mail. Later: none is read in time.
 EXPIRY_DAYS = 7.0
+# Days for which a change in the form of the answers is shown. Shorter: nobody looks in time; longer: old news.
+DRIFT_DAYS = 14.0
 MOST_NAMED = 10  # pending or incomplete conversations listed by name: a screenful; all of them are in SQL
 _DAY = 86_400.0
 
@@ -38,6 +41,8 @@ def lines(status: Status, now: float) -> Iterator[str]:
         yield from _runs(status, service, now)
         yield from _pending(service)
         yield from _incomplete(status, service)
+        yield from _not_read(service)
+        yield from _drift(service, now)
         yield from _lists(service, now)
 
 
@@ -90,6 +95,30 @@ def _named(conversations: Iterable[tuple[str, str, str | None]]) -> Iterator[str
         yield f"              “{title}” {key}" + (f": {reason}" if reason else "")
     if len(found) > MOST_NAMED:
         yield f"              and {len(found) - MOST_NAMED:,} more"
+
+
+def _not_read(service: ServiceStatus) -> Iterator[str]:
+    """Name what failed beside the conversations: later runs ask again, and it is no reason for an exit code."""
+    has_several = len({scope.account for scope in service.scopes}) > 1
+    for n, one in enumerate(service.not_read):
+        where = f"{one.account}: " if has_several else ""
+        yield f"{'' if n else 'not read':<14}{where}{one.what}: {one.reason}, since {one.since[:10]}"
+
+
+def _drift(service: ServiceStatus, now: float) -> Iterator[str]:
+    """Name what changed lately in the form of the answers; it is no failure by itself."""
+    found = _recent_drift(service, now)
+    if found:
+        name = speaker_of(service.provider)
+        yield f"API           {name} answers otherwise than before; `chatmirror report` says more for a bug report"
+    for drift in found[:MOST_NAMED]:
+        yield f"              {drift.seen_at[:10]} {drift.endpoint}: {drift.what}"
+    if len(found) > MOST_NAMED:
+        yield f"              and {len(found) - MOST_NAMED:,} more"
+
+
+def _recent_drift(service: ServiceStatus, now: float) -> list[Drift]:
+    return [drift for drift in service.drift if now - _epoch(drift.seen_at) < DRIFT_DAYS * _DAY]
 
 
 def _lists(service: ServiceStatus, now: float) -> Iterator[str]:
@@ -214,6 +243,8 @@ def _service_as_json(status: Status, service: ServiceStatus, now: float) -> dict
         "incomplete": sum(one.provider == service.provider for one in status.incomplete),
         "scopes": [asdict(scope) for scope in service.scopes],
         "session_expires": service.session_expires,
+        "not_read": [asdict(one) for one in service.not_read],
+        "drift": [asdict(drift) for drift in _recent_drift(service, now)],
     }
 
 

@@ -5,16 +5,28 @@ Projects, custom GPTs, workspaces, memories and instructions.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mirror.store import tracking
+from mirror.store import settings, tracking
 from mirror.store.database import upsert
+from mirror.values import as_dict
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Mapping, Sequence
 
-    from mirror.source import AccountItem
+    from mirror.source import AccountItem, NotRead
+
+
+@dataclass(frozen=True, slots=True)
+class NotReadSince:
+    """What the service did not give beside the conversations of a workspace, why, and since when (ISO time)."""
+
+    account: str
+    what: str
+    reason: str
+    since: str
 
 
 def save_items(conn: sqlite3.Connection, account_id: str, items: Sequence[AccountItem], now: str) -> None:
@@ -30,6 +42,33 @@ def save_items(conn: sqlite3.Connection, account_id: str, items: Sequence[Accoun
             save_texts(conn, "instructions", account_id, item.row, now)
     if living := {item.id for item in items if item.kind == "memory"}:
         _end_memories(conn, account_id, living, now)
+
+
+def save_not_read(conn: sqlite3.Connection, account_id: str, failed: Sequence[NotRead], now: str) -> None:
+    """Remember what the service did not give beside conversations, and since when."""
+    before = as_dict(settings.setting(conn, _not_read_key(account_id)))
+    since = {what: as_dict(known).get("since", now) for what, known in before.items()}
+    found = {one.what: {"reason": one.reason, "since": since.get(one.what, now)} for one in failed}
+    if found != before:
+        settings.remember(conn, _not_read_key(account_id), found)
+
+
+def not_read(conn: sqlite3.Connection, provider: str) -> list[NotReadSince]:
+    """Return what the service did not give beside conversations, by workspace."""
+    accounts = conn.execute(
+        "SELECT id, coalesce(name, structure, 'personal') AS label FROM accounts WHERE provider = ?"
+        " AND left_at IS NULL ORDER BY id",
+        (provider,),
+    ).fetchall()
+    return [
+        NotReadSince(account["label"], what, **known)
+        for account in accounts
+        for what, known in as_dict(settings.setting(conn, _not_read_key(account["id"]))).items()
+    ]
+
+
+def _not_read_key(account_id: str) -> str:
+    return f"not_read:{account_id}"
 
 
 def save_named(conn: sqlite3.Connection, table: str, row: Mapping[str, Any], now: str) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another program's transaction
 _ATTEMPTS = 100  # to change the kind of log while others read
 # What this program knows: a database that has applied anything else was written by a newer one.
-MIGRATIONS = ("m0001_initial", "m0002_cjk", "m0003_months", "m0004_tracking", "m0005_completeness")
+MIGRATIONS = ("m0001_initial", "m0002_cjk", "m0003_months", "m0004_tracking", "m0005_completeness", "m0006_told")
 # A database is taken for a mirror by these tables, whatever its file is called.
 _OWN_TABLES = frozenset({"conversations", "messages", "sync_runs", "_payloads"})
 FREE_SPACE = 64 * 1024 * 1024  # bytes below which a run does not start
@@ -168,11 +168,26 @@ def open_reader(path: Path) -> sqlite3.Connection:
         try:
             conn = _connect(f"file:{_uri(path)}?mode=ro")
             _refuse_unknown(conn, path)
+            _refuse_empty(conn, path)
         except sqlite3.OperationalError:
             # A file at rest in WAL mode in a folder that we may not write: nobody else writes it then, either.
             conn = _connect(f"file:{_uri(path)}?mode=ro&immutable=1")
             _refuse_unknown(conn, path)
+            _refuse_empty(conn, path)
     return conn
+
+
+def _refuse_empty(conn: sqlite3.Connection, path: Path) -> None:
+    if not _table_names(conn):
+        conn.close()
+        raise empty_file_error(path)
+
+
+def empty_file_error(path: Path) -> UsageError:
+    """Return the line about a file that is there and no mirror yet."""
+    return UsageError(
+        f"{path} is an empty file: nothing was mirrored into it yet. Run `chatmirror sync` or `chatmirror import`."
+    )
 
 
 def open_current_reader(path: Path) -> sqlite3.Connection:
@@ -247,7 +262,7 @@ def _check_place(path: Path) -> None:
     if not folder.is_dir():
         raise UsageError(f"The folder {folder} does not exist; make it, or give another -d PATH.")
     if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
-        raise StorageError(f"Cannot write {path}; nothing was asked of the service. Check its permissions.")
+        raise StorageError(f"Cannot write {path}; nothing was done. Check its permissions.")
     if shutil.disk_usage(folder).free < FREE_SPACE:
         raise StorageError(
             f"Less than {FREE_SPACE >> 20} MB free beside {path}; nothing was done. Free space, run again."

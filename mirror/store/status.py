@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mirror.services import SERVICES
-from mirror.store import runs, settings, tracking
+from mirror.store import account_data, runs, settings, skeletons, tracking
 
 if TYPE_CHECKING:
     import sqlite3
 
+    from mirror.store.account_data import NotReadSince
+    from mirror.store.skeletons import Drift
     from mirror.store.tracking import Tracked
 
 
@@ -44,7 +46,8 @@ class ServiceStatus:
     """The state of what is mirrored from one service.
 
     ``alarm``: the newest run since the last success that saw something which a person must look at. ``pending``: what
-    is still to be fetched, newest first. ``pace``: conversations that the last run fetched.
+    is still to be fetched, newest first. ``pace``: conversations that the last run fetched. ``drift``: what was told of
+    changes in the form of its answers, newest first. ``not_read``: what failed beside the conversations.
     """
 
     provider: str
@@ -55,6 +58,8 @@ class ServiceStatus:
     scopes: list[ScopeCount]
     session_expires: str | None
     pace: int
+    drift: list[Drift] = field(default_factory=list)
+    not_read: list[NotReadSince] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,8 @@ def _service(conn: sqlite3.Connection, provider: str) -> ServiceStatus:
         scopes=_scopes(conn, provider),
         session_expires=_session_expires(conn, provider),
         pace=(last["new"] or 0) + (last["changed"] or 0) if last else 0,
+        drift=skeletons.drift(conn, provider),
+        not_read=account_data.not_read(conn, provider),
     )
 
 

@@ -19,7 +19,7 @@ from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, Safe
 from mirror.ingest import apply_listing, arrival_of, ingest
 from mirror.json_bytes import parse_simplified
 from mirror.services import service_of
-from mirror.source import Fetched, Listed, NotFetched, ToFetch
+from mirror.source import AccountItem, Fetched, Listed, NotFetched, NotRead, ToFetch
 from mirror.store import account_data, payloads, runs, scopes, settings, tracking
 from mirror.store.conversations import message_total
 from mirror.store.runs import Change
@@ -145,8 +145,7 @@ class Sync:
         full = self.options.full or not 0 <= self.timing.now() - remembered.full_at < FULL_EVERY
         self.outcome.is_full = self.outcome.is_full or full
         self.source.enter(workspace, memory.load_source(self.writer.conn, workspace.id))
-        name = workspace.name or workspace.structure or "personal"
-        self.report.note(f"{name} workspace, {'full' if full else 'incremental'} run")
+        self.report.note(f"{_label(workspace)} workspace, {'full' if full else 'incremental'} run")
         return _Visit(workspace, remembered, full, len(self.errors))
 
     def _is_clean(self, visit: _Visit) -> bool:
@@ -172,7 +171,7 @@ class Sync:
         account_id = visit.workspace.id
         counts = tracking.counts(self.writer.conn, self.source.provider, account_id)
         results: list[ListResult] = []
-        errors = len(self.errors)
+        errors, unread = len(self.errors), len(self._unread)
         with ErrorCollector(self.errors), ErrorCollector(self._unread, only=IncompleteError):
             last_read = scopes.last_read(self.writer.conn, account_id)
             for scope in self.source.scopes(full=visit.full, last_read=last_read):
@@ -188,6 +187,7 @@ class Sync:
                     break
                 so_far = "" if result.reached_end else " so far"
                 self.report.note(f"{scope.label}: {len(result.items):,} listed{so_far}")
+        self._name_workspace(visit.workspace, [*self.errors[errors:], *self._unread[unread:]])
         is_empty = len(self.errors) == errors and not any(result.items for result in results)
         if is_empty and not self.source.is_signed_in():
             raise SignInError(
@@ -196,6 +196,14 @@ class Sync:
             )
         self.outcome.counts.listed += len({key for result in results for key in result.items})
         return results
+
+    def _name_workspace(self, workspace: Workspace, errors: Sequence[ChatmirrorError]) -> None:
+        """Say in errors which workspace they concern, where there are several; a limit concerns all of them."""
+        if not self._other_workspaces(workspace):
+            return
+        for error in errors:
+            if not isinstance(error, RateLimitError) or error.is_of_one_list:
+                error.message = f"Workspace “{_label(workspace)}”: {error.message}"
 
     def _other_workspaces(self, workspace: Workspace) -> set[str]:
         workspaces = self.outcome.identity.workspaces if self.outcome.identity else ()
@@ -357,6 +365,7 @@ class Sync:
             if isinstance(review.error, RateLimitError) and review.error.is_final:
                 self.errors.append(review.error)
         if stop is not None:
+            self._name_workspace(workspace, [stop])
             self.errors.append(stop)
         return stop is not None
 
@@ -390,9 +399,12 @@ class Sync:
             account_data.save_named(conn, "accounts", row, now)
         with ErrorCollector(self.errors):
             unnamed = account_data.unnamed_gpts(self.writer.conn, self.source.provider)
-            items = list(self.source.account_items(unnamed_gpts=unnamed))
+            found = list(self.source.account_items(unnamed_gpts=unnamed))
+            items = [item for item in found if isinstance(item, AccountItem)]
             with self.writer.transaction() as conn:
                 account_data.save_items(conn, workspace.id, items, now)
+                failed = [one for one in found if isinstance(one, NotRead)]
+                account_data.save_not_read(conn, workspace.id, failed, now)
 
     def _save_memory(self, visit: _Visit) -> None:
         with self.writer.transaction() as conn:
@@ -429,3 +441,8 @@ class Sync:
             counts.new += not is_known
             counts.changed += is_known and not is_settled
             counts.unchanged += is_settled
+
+
+def _label(workspace: Workspace) -> str:
+    """Return what a person calls a workspace."""
+    return workspace.name or workspace.structure or "personal"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mirror.errors import ServiceError
+from mirror.skeleton import Skeletons
 from mirror.web.pacing import stop_if_locked
 from mirror.web.transport import Reply, TooLarge, TooSlow, Unreachable, Untrusted
 
@@ -97,14 +98,18 @@ class _Failures:
 class Client:
     """Sends one run's requests to one site.
 
-    ``log``: called with a line for each answer, free of secrets.
+    ``log``: called with a line for each answer, free of secrets. ``skeletons``: what the answers were made of.
     """
 
     site: Site
     wire: Wire
     pacing: Pacing
     log: Callable[[str], None]
+    skeletons: Skeletons = field(init=False)
     _challenged_paths: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.skeletons = Skeletons(self.site.words)
 
     def request(
         self,
@@ -131,6 +136,7 @@ class Client:
             try:
                 reply = self.wire.send(method, path, params=params or {}, headers=headers, body=body)
                 self.log(f"{method} {path} {reply.status} {len(reply.body)} bytes")
+                self.skeletons.note(method, path, reply.status, reply.headers.get("content-type", ""))
                 answer = self._answer(reply, request_class)
             except Untrusted:
                 raise ServiceError(
@@ -148,6 +154,7 @@ class Client:
                 self.pacing.wait_after_server_error(reply, failures.server_errors)
             else:
                 if answer is not None:
+                    self.skeletons.take(method, path, answer.data)
                     self.pacing.note_answer(request_class)
                     self._challenged_paths.clear()
                     return answer
@@ -189,6 +196,7 @@ class Client:
 
     def _after_no_answer(self, path: str, error: Unreachable, failures: _Failures, tries: int) -> None:
         """Wait before the next try on a fresh connection; raises NoAnswer after enough of them."""
+        self.log(f"{path} {error}" + (f" ({error.detail})" if error.detail else ""))
         self.wire.renew()
         failures.unreachable += 1
         if failures.unreachable >= min(tries, _tries_after(error)):

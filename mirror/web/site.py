@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mirror.skeleton import ApiWords
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -24,6 +26,9 @@ class RequestClass:
     is_budgeted: bool = False
 
 
+NO_WORDS = ApiWords()
+
+
 def _no_sentence(_body: Any) -> None:
     return None
 
@@ -35,6 +40,7 @@ class Site:
     ``name`` and ``home_url``: for messages. ``lock_words``: what stands in an answer that says that the person's own
     account is locked; empty where the site has no such answer. ``error_code``: reads the machine's word for the reason
     out of the parsed body of a refusal, None where there is none. ``error_sentence``: its words for a person, likewise.
+    ``words``: what may be kept of its answers (``mirror.skeleton``).
     """
 
     name: str
@@ -42,3 +48,4 @@ class Site:
     error_code: Callable[[Any], str | None]
     lock_words: bytes = b""
     error_sentence: Callable[[Any], str | None] = _no_sentence
+    words: ApiWords = NO_WORDS

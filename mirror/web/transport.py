@@ -16,6 +16,7 @@ import requests
 
 from mirror.errors import SafetyStopError, UsageError
 from mirror.json_bytes import parse_simplified
+from mirror.web.failures import exception_names, plain_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +37,14 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class Unreachable(Exception):  # noqa: N818 - the client tries again, and decides when it is an error
-    """No usable answer came: the connection was refused or reset, or the answer cut off or too slow."""
+    """No usable answer came: the connection was refused or reset, or the answer cut off or too slow.
+
+    ``detail``: the names of the exceptions behind it, for a log.
+    """
+
+    def __init__(self, words: str, detail: str = "") -> None:
+        super().__init__(words)
+        self.detail = detail
 
 
 class TooSlow(Unreachable):
@@ -154,9 +162,10 @@ class RequestsWire:
                 found = {name.lower(): value for name, value in response.headers.items()}
                 reply = Reply(response.status_code, found, content, cookies)
         except requests.exceptions.SSLError as error:
-            raise Untrusted(_error_kind(error)) from None
+            raise Untrusted(exception_names(error)) from None
         except (requests.RequestException, OSError, ValueError) as error:
-            raise Unreachable(_error_kind(error)) from None
+            words = plain_failure(error, connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
+            raise Unreachable(words, exception_names(error)) from None
         _refuse_redirect(reply)
         return reply
 
@@ -179,9 +188,3 @@ def _refuse_redirect(reply: Reply) -> None:
             f"The service answered with an unexpected redirect to {host[:80]}; nothing was sent there, and what is"
             " saved stays. Run again later."
         )
-
-
-def _error_kind(error: BaseException) -> str:
-    # Never the text of the exception: it holds addresses with their queries. Its kind says enough.
-    cause = error.__cause__ or error.__context__
-    return type(error).__name__ + (f" ({type(cause).__name__})" if cause and cause is not error else "")

@@ -20,6 +20,7 @@ FULL = ChatGPTMemory(
     rejects_hide_snorlax=True,
     single_read_budget=190,
     controls={"batch": "c1"},
+    not_read={"memories": "HTTP 500"},
 )
 
 
@@ -38,6 +39,7 @@ def test_it_is_read_as_it_was_written() -> None:
         "single_read_budget",
         "controls",
         "rejects_widget_state",
+        "not_read",
     }
 
 
@@ -54,7 +56,7 @@ def test_an_old_mirrors_memory_is_read() -> None:
         "full_at": 1_790_000_000.0,
         "lists_limited": False,
     }
-    assert ChatGPTMemory.of_json(stored) == replace(FULL, controls={}, sidebar_read=False)
+    assert ChatGPTMemory.of_json(stored) == replace(FULL, controls={}, sidebar_read=False, not_read={})
 
 
 def test_a_new_name_wins_over_an_old_one() -> None:

@@ -44,6 +44,9 @@ def conn() -> Iterator[sqlite3.Connection]:
         (f"https://chatgpt.com/g/g-p-0123-bakery/c/{ID}", ID),
         (f"http://chat.openai.com/c/{ID}/", ID),
         (f"chatgpt.com/c/{ID}", ID),
+        (f"https://www.chatgpt.com/c/{ID}", ID),
+        (f"HTTPS://CHATGPT.COM/c/{ID}", ID),
+        (f"/c/{ID}", ID),
     ],
 )
 def test_what_names_a_conversation(conn: sqlite3.Connection, reference: str, id_: str) -> None:
@@ -61,6 +64,12 @@ def test_what_names_a_conversation(conn: sqlite3.Connection, reference: str, id_
         (f"https://chatgpt.com/share/{ID}", "share link"),
         ("https://chatgpt.com/", "neither an id nor"),
         ("http://[::1/c/x", "neither an id nor"),
+        (f"https://other.host/c/{ID}", "neither an id nor"),
+        ("https://other.host/c/6", "neither an id nor"),
+        (f"other.host/c/{ID}", "neither an id nor"),
+        (f"https://chatgpt.com.other.host/c/{ID}", "neither an id nor"),
+        (f"https://other.host/?x=https://chatgpt.com/c/{ID}", "neither an id nor"),
+        (f"https://chatgpt.com@other.host/c/{ID}", "neither an id nor"),
     ],
 )
 def test_what_names_none_is_said(conn: sqlite3.Connection, reference: str, says: str) -> None:

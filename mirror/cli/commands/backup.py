@@ -17,6 +17,7 @@ def backup(path: Path, target: Path) -> None:
     """Write a complete copy that only you can read; safe while anything runs."""
     from mirror.store.backup import backup as write
 
+    written = target / path.name if target.is_dir() else target
     size = write(path, target)
     if sys.stdout.isatty():
-        click.echo(f"{target}: {size / 1e6:,.1f} MB")
+        click.echo(f"{written}: {size / 1e6:,.1f} MB")

@@ -1,0 +1,174 @@
+"""What a service's answers are made of: their keys and the types of the values, never a value.
+
+The skeletons of one run are compared with those of earlier ones, so that a change of an undocumented API is told before
+it hurts, and they can be put into a public bug report. So nothing private may get into them:
+
+* Of a path, only the program's own words are kept; every other part of it is written ``{id}``.
+* Of a key, the words that the program knows are kept. Another key is kept only where it looks like a name in a program
+  and stands in an object of which most keys are known. All other keys (ids, names, addresses) become one ``*``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+# Answers of one endpoint in one run of which a skeleton is taken; of the others, status and content type. Fewer: rare
+# keys are found late; more: a first sync takes seconds longer.
+TAKEN_A_RUN = 20
+# Elements of one list, or of one object whose keys are ids, evenly spread. Fewer: the same; more: the same.
+MOST_ELEMENTS = 100
+MOST_VALUES = 20_000  # of one answer: about 20 ms. Larger: an answer of megabytes holds up the run.
+MOST_PARTS = 1000  # of one endpoint. Smaller: keys of long-lived APIs are left out; larger: the database grows.
+DEEPEST = 14  # levels; references inside a message stand on the eleventh. Smaller: they are left out.
+LONGEST_KEY = 40  # characters; the longest known key has 36. Longer: what is no key passes for one.
+WILDCARD, ID = "*", "{id}"
+_PROGRAM_NAME = re.compile(r"[a-z]+[0-9]{0,2}(?:_[a-z]+[0-9]{0,2}|[A-Z][a-z]+[0-9]{0,2})*")
+_CONTENT_TYPE = re.compile(r"[a-z]{1,20}/[a-z.+-]{1,40}")
+_TYPES = {dict: "object", list: "list", str: "string", bool: "boolean", int: "number", float: "number"}
+
+
+@dataclass(frozen=True, slots=True)
+class ApiWords:
+    """Words of a service's API, which hold nothing private.
+
+    ``path_words``: parts of paths. ``known_keys``: keys of objects. ``id_maps``: those whose objects have ids for keys.
+    """
+
+    path_words: frozenset[str] = frozenset()
+    known_keys: frozenset[str] = frozenset()
+    id_maps: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class Part:
+    """One place in the answers of an endpoint.
+
+    ``units``: in how many answers it stood; each element of a list at the top of an answer counts as one.
+    ``object_units``: in how many of them it held an object, so that keys could stand in it.
+    """
+
+    types: set[str] = field(default_factory=set)
+    units: int = 0
+    object_units: int = 0
+
+
+@dataclass(slots=True)
+class Skeleton:
+    """What came from one endpoint in one run. ``parts``: path of a place -> what stood there; "": the whole answer."""
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    content_types: Counter[str] = field(default_factory=Counter)
+    parts: dict[str, Part] = field(default_factory=dict)
+    taken: int = 0
+
+
+class Skeletons:
+    """The skeletons of one run, by endpoint (``GET /backend-api/conversation/{id}``)."""
+
+    def __init__(self, words: ApiWords) -> None:
+        self._words = words
+        self.by_endpoint: dict[str, Skeleton] = {}
+
+    def note(self, method: str, path: str, status: int, content_type: str) -> None:
+        """Count an answer, whatever it holds."""
+        skeleton = self.by_endpoint.setdefault(f"{method} {self._template(path)}", Skeleton())
+        skeleton.statuses[str(status)] += 1
+        if 200 <= status < 300:  # noqa: PLR2004 - HTTP's success
+            skeleton.content_types[_plain_content_type(content_type)] += 1
+
+    def take(self, method: str, path: str, data: Any) -> None:
+        """Take the skeleton of a parsed answer, if not enough of this endpoint were taken; never raises."""
+        skeleton = self.by_endpoint.setdefault(f"{method} {self._template(path)}", Skeleton())
+        if skeleton.taken < TAKEN_A_RUN:
+            skeleton.taken += 1
+            _Taking(skeleton, self._words).take(data)
+
+    def _template(self, path: str) -> str:
+        return "/".join(part if part in self._words.path_words or not part else ID for part in path.split("/"))
+
+
+class _Taking:
+    """Goes through one answer."""
+
+    def __init__(self, skeleton: Skeleton, words: ApiWords) -> None:
+        self._parts, self._words = skeleton.parts, words
+        self._values = 0
+        self._paths: set[str] = set()  # of the present unit
+        self._objects: set[str] = set()
+
+    def take(self, data: Any) -> None:
+        self._visit("", data, 0)
+        self._end_unit()
+
+    def _end_unit(self) -> None:
+        for path in self._paths:
+            self._parts[path].units += 1
+        for path in self._objects:
+            self._parts[path].object_units += 1
+        self._paths, self._objects = set(), set()
+
+    def _visit(self, path: str, value: Any, depth: int) -> None:
+        part = self._parts.get(path)
+        if part is None:
+            if len(self._parts) >= MOST_PARTS:
+                return
+            part = self._parts[path] = Part()
+        self._values += 1
+        self._paths.add(path)
+        part.types.add(_TYPES.get(type(value), "null"))
+        if depth >= DEEPEST or self._values >= MOST_VALUES:
+            return  # an object that is not looked into is not counted as one: it lacks nothing
+        if isinstance(value, dict):
+            self._objects.add(path)
+            is_map = path.rpartition(".")[2] in self._words.id_maps
+            for name, child in self._ids(value) if is_map else self._named(value):
+                self._visit(f"{path}.{name}" if path else name, child, depth + 1)
+        elif isinstance(value, list):
+            self._visit_elements(f"{path}[]", value, depth + 1)
+
+    def _visit_elements(self, path: str, values: Sequence[Any], depth: int) -> None:
+        is_at_top = depth <= 2  # noqa: PLR2004 - a list that is the answer, or stands under one of its keys
+        outer = self._paths, self._objects
+        for value in _spread(values):
+            if is_at_top:
+                self._paths, self._objects = set(), set()
+            self._visit(path, value, depth)
+            if is_at_top:
+                self._end_unit()
+        if is_at_top:
+            self._paths, self._objects = outer
+
+    def _ids(self, record: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
+        return ((WILDCARD, record[key]) for key in _spread(list(record)))
+
+    def _named(self, record: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
+        """Yield what stands in an object, under names that may be kept."""
+        known = [key for key in record if key in self._words.known_keys]
+        for key in known:
+            yield key, record[key]
+        others = [key for key in record if key not in self._words.known_keys]
+        is_record = len(known) > len(others)
+        for key in _spread(others):
+            yield (key if is_record and _is_program_name(key) else WILDCARD), record[key]
+
+
+def _spread(values: Sequence[Any]) -> Iterable[Any]:
+    """Return at most ``MOST_ELEMENTS`` of the values, from all over them."""
+    if len(values) <= MOST_ELEMENTS:
+        return values
+    return [values[n * len(values) // MOST_ELEMENTS] for n in range(MOST_ELEMENTS)]
+
+
+def _is_program_name(key: Any) -> bool:
+    return isinstance(key, str) and len(key) <= LONGEST_KEY and _PROGRAM_NAME.fullmatch(key) is not None
+
+
+def _plain_content_type(text: str) -> str:
+    kind = text.partition(";")[0].strip().lower()
+    return kind if _CONTENT_TYPE.fullmatch(kind) else "none" if not kind else "other"

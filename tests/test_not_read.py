@@ -1,0 +1,108 @@
+"""What stands beside the conversations and fails is told by ``status``; the exit code is the conversations' own."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from mirrored_service import MirroredService
+
+from mirror.health import freshness
+from mirror.simulator import ManualClock, SimulatedWorkspace, generated_account
+from mirror.store import status as store
+from mirror.store.database import open_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from mirror.simulator import ReceivedRequest
+
+SENTENCE = "We are sorry, Anna"
+
+
+@pytest.fixture
+def mirrored(tmp_path: Path) -> Iterator[MirroredService]:
+    with MirroredService(tmp_path) as mirrored:
+        yield mirrored
+
+
+def failing(part: str, answer: Any = (500, {})) -> Callable[[ReceivedRequest, Any], Any]:
+    return lambda request, data: answer if part in request.path else data
+
+
+def status_of(mirrored: MirroredService) -> tuple[list[str], list[dict[str, Any]]]:
+    """The lines about what was not read, and the same as JSON."""
+    with closing(open_reader(mirrored.path)) as conn:
+        state, now = store.read(conn), mirrored.clock()
+    lines = list(freshness.lines(state, now))
+    assert freshness.verdict(state, now) is None
+    (service,) = freshness.as_json(state, now)["services"]
+    begin = next((n for n, line in enumerate(lines) if line.startswith("not read")), len(lines))
+    others = takewhile(lambda line: line.startswith(" "), lines[begin + 1 :])
+    return [line[14:] for line in [*lines[begin : begin + 1], *others]], service["not_read"]
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "what", "reason"),
+    [
+        ("/memories", (500, {}), "memories", "HTTP 500"),
+        ("/memories", (403, {}), "memories", "HTTP 403"),
+        ("/memories", {"nothing": 1}, "memories", "an answer of an unknown form"),
+        ("/memories", [], "memories", "an answer of an unknown form"),
+        ("/user_system_messages", (500, {}), "instructions", "HTTP 500"),
+        ("/user_system_messages", ["x"], "instructions", "an answer of an unknown form"),
+        ("/snorlax/sidebar", (500, {}), "names of projects", "HTTP 500"),
+        ("/shared_conversations", (500, {}), "shared list", "HTTP 500"),
+        ("/pins", (500, {}), "pinned list", "HTTP 500"),
+    ],
+)
+def test_what_fails_is_told_until_it_is_read(
+    mirrored: MirroredService, path: str, answer: Any, what: str, reason: str
+) -> None:
+    assert mirrored.next_run() == 0
+    assert status_of(mirrored) == ([], [])
+    mirrored.alter_answers(failing(path, answer))
+    assert mirrored.next_run(full=True) == 0
+    since = mirrored.value("SELECT started_at FROM sync_runs ORDER BY id DESC")[:10]
+    assert mirrored.next_run() == 0
+    lines, found = status_of(mirrored)
+    assert lines == [f"{what}: {reason}, since {since}"]
+    assert [(one["account"], one["what"], one["reason"], one["since"][:10]) for one in found] == [
+        ("personal", what, reason, since)
+    ]
+    mirrored.alter_answers(None)
+    assert mirrored.next_run(full=True) == 0
+    assert status_of(mirrored) == ([], [])
+
+
+def test_the_name_of_a_gpt(mirrored: MirroredService) -> None:
+    conversation = mirrored.account.conversations[mirrored.ids()[0]]
+    conversation["gizmo_id"] = "g-abc"
+    mirrored.alter_answers(failing("/gizmos/g-abc"))
+    assert mirrored.next_run() == 0
+    lines, _ = status_of(mirrored)
+    assert [line.partition(":")[0] for line in lines] == ["names of GPTs"]
+    mirrored.alter_answers(None)
+    assert mirrored.next_run() == 0
+    assert status_of(mirrored) == ([], [])
+
+
+def test_of_several_workspaces_the_one_is_named(tmp_path: Path) -> None:
+    account = generated_account(ManualClock(), 6, 4)
+    account.workspaces.append(SimulatedWorkspace("ws-team", "Team Rocket", "workspace", "team"))
+    with MirroredService(tmp_path, account) as mirrored:
+
+        def alter(request: ReceivedRequest, data: Any) -> Any:
+            is_team = {name.lower(): value for name, value in request.headers.items()}.get(
+                "chatgpt-account-id"
+            ) == "ws-team"
+            return (500, {}) if is_team and "/memories" in request.path else data
+
+        mirrored.alter_answers(alter)
+        assert mirrored.next_run(full=True) == 0
+        lines, found = status_of(mirrored)
+        assert [line.partition(",")[0] for line in lines] == ["Team Rocket: memories: HTTP 500"]
+        assert [one["account"] for one in found] == ["Team Rocket"]
