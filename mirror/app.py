@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mirror.credentials.login import Login, LoginForm
-    from mirror.health.integrity import Findings
     from mirror.importing import Imported
     from mirror.skeleton import Skeletons
     from mirror.source import Identity, Source
@@ -217,21 +216,36 @@ def rebuild(path: Path, timing: Timing, progress: Callable[[int, int], None]) ->
 
 def check(
     path: Path, timing: Timing, progress: Callable[[int, int], None], *, repair: bool = False
-) -> tuple[Findings, int]:
-    """Check everything; return what is wrong, and how many findings were repaired.
+) -> tuple[ChatmirrorError | None, int]:
+    """Check everything; return what is wrong, None: nothing, and how many findings were repaired.
 
     ``repair``: derive again what is wrong, then check again.
     """
     with Writer(path) as writer, translated(path):
         found = integrity.check(writer.conn, progress)
         if not (repair and found.all):
-            return found, 0
+            return found.error(path), 0
         with recorded(writer, "repair", timing) as run:
-            integrity.repair(writer, found, timing)
+            integrity.repair(writer, found, run.id, timing)
             left = integrity.check(writer.conn, lambda *_: None)
-            if (error := left.error(path)) is not None:
+            error = left.error(path, is_repaired=True)
+            if error is not None:
                 run.failed(error)
-        return left, len(found.all)
+        return error, len(found.all) - len(left.all)
+
+
+def backup(path: Path, target: Path, progress: Callable[[int, int], None]) -> int:
+    """Write a proven copy of the database; return its size in bytes."""
+    from mirror.store.backup import backup as write
+
+    return write(path, target, lambda copy: integrity.check_copy(copy, progress).error_of_copy(path, target))
+
+
+def restore(path: Path, source: Path, progress: Callable[[int, int], None]) -> Path | None:
+    """Put a backup in the database's place; return where the old one is kept, None where there was none."""
+    from mirror.store.backup import restore as put_back
+
+    return put_back(path, source, lambda copy: integrity.check_copy(copy, progress).error_of_copy(source, path))
 
 
 def try_login(login: Login, environ: Mapping[str, str], timing: Timing, provider: str = DEFAULT_PROVIDER) -> Identity:

@@ -17,8 +17,8 @@ from mirror.json_bytes import parse_simplified
 from mirror.normalize import ParsedPayload, fingerprint, merge, normalize
 from mirror.normalize.merge import holds_as_much
 from mirror.services import service_of
-from mirror.store.conversations import ConversationRow, MessageWrite, Update
-from mirror.store.payloads import IMPORTED, StoredPayload, hash_of
+from mirror.store.conversations import ConversationRow, Damage, MessageWrite, Update
+from mirror.store.payloads import IMPORTED, DamagedPayloadError, StoredPayload, hash_of
 from mirror.store.runs import Change
 from mirror.values import epoch_us, iso_time
 
@@ -66,11 +66,22 @@ class _Version:
     parsed: ParsedPayload
 
 
+@dataclass(frozen=True, slots=True)
+class _DamagedVersion:
+    """A payload version that cannot be read, and why."""
+
+    stored: StoredPayload
+    error: DamagedPayloadError
+
+
 def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Update:
     """Return what an arrival (None: the stored payloads alone) and the lists make of a conversation.
 
-    Raises DamagedPayloadError where stored bytes are needed and damaged, ValueError where there is nothing to read.
+    Raises ValueError where there is nothing to read, DamagedPayloadError where stored bytes are damaged and nothing
+    arrived. An arrival is stored beside damaged ones, and takes their place where it has all that they gave.
     """
+    if arrival is not None and (mended := _with_same_bytes(stored, arrival, listed)) is not None:
+        return mended
     if arrival is not None and stored.row is not None:
         if _is_stored(arrival, stored.payloads):
             return fold_listing(stored, listed)
@@ -83,22 +94,26 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
         if smaller is not None:
             arrival = replace(arrival, proves_absence=False, incomplete_reason=SMALLER)
     provider = arrival.provider if arrival else stored.row.provider if stored.row else ""
-    versions = _versions(provider, stored, arrival)
+    versions, damaged = _versions(provider, stored, arrival)
     if not versions:
         raise ValueError(f"conversation {stored.conversation_id} has no stored payload")
-    kept = versions if arrival is None else [versions[n] for n in _needed([version.parsed for version in versions])]
+    kept = versions if arrival is None else [versions[n] for n in _needed([v.parsed for v in versions])]
     merged = merge([version.parsed for version in kept])
+    only_rows = _in_rows_only(stored, merged, arrival) if damaged and arrival else []
+    messages = [*(m for m in merged.messages if m.id not in {row.id for row in only_rows}), *only_rows]
+    healed = bool(damaged) and arrival is not None and arrival.proves_absence and not only_rows
     row = _listed_over(_row_of(stored.conversation_id, provider, merged), listed)
     row = _with_completeness(row, listed, [version.stored for version in kept])
-    writes = _message_writes(stored.messages, merged.messages)
+    beside = [] if healed else [version.stored for version in damaged]
     return Update(
         row=row,
         changed_columns=_differing(stored.row, row),
-        payloads=None if arrival is None else tuple(version.stored for version in kept),
-        messages=writes,
-        changes=_changes(stored, row, merged.messages),
+        payloads=None if arrival is None else (*(version.stored for version in kept), *beside),
+        messages=_message_writes(stored.messages, messages),
+        changes=_changes(stored, row, messages),
         is_generating=merged.is_generating,
         smaller_ids=smaller,
+        damage=Damage(stored.conversation_id, str(damaged[0].error), is_healed=healed) if damaged else None,
     )
 
 
@@ -142,14 +157,58 @@ def _is_stored(arrival: Arrival, versions: Sequence[StoredPayload]) -> bool:
     return bool(versions) and versions[-1].sha256 == digest
 
 
-def _versions(provider: str, stored: Stored, arrival: Arrival | None) -> list[_Version]:
-    """Return the stored versions and the arrival, oldest first, each read."""
-    found = [_Version(old, _parsed(old, normalize(provider, parse_simplified(old.body)))) for old in stored.payloads]
+def _versions(provider: str, stored: Stored, arrival: Arrival | None) -> tuple[list[_Version], list[_DamagedVersion]]:
+    """Return the stored versions and the arrival, oldest first, each read; and those that cannot be read.
+
+    Raises DamagedPayloadError for those where nothing arrived.
+    """
+    found: list[_Version] = []
+    damaged: list[_DamagedVersion] = []
+    for old in stored.payloads:
+        try:
+            found.append(_Version(old, _parsed(old, normalize(provider, parse_simplified(old.body)))))
+        except DamagedPayloadError as error:
+            if arrival is None:
+                raise
+            damaged.append(_DamagedVersion(old, error))
     if arrival is not None:
         conversation = arrival.conversation or normalize(provider, arrival.payload)
         new = _stored_form(arrival, _rank(arrival, conversation, stored.payloads), conversation)
         found.append(_Version(new, _parsed(new, conversation)))
-    return sorted(found, key=lambda version: (version.stored.payload_us, version.stored.id or float("inf")))
+    return sorted(found, key=lambda v: (v.stored.payload_us, v.stored.id or float("inf"))), damaged
+
+
+def _with_same_bytes(stored: Stored, arrival: Arrival, listed: Tracked | None) -> Update | None:
+    """Return the update that puts arrived bytes in the place of stored ones that are damaged and were the same.
+
+    None: there are none such. Their hash tells that they were the same.
+    """
+    digest = hash_of(arrival.body)
+    same = [version for version in stored.payloads if version.sha256 == digest and not version.is_whole]
+    if not same or stored.row is None:
+        return None
+    whole = tuple(
+        replace(version, id=None, packed=zlib.compress(arrival.body)) if version in same else version
+        for version in stored.payloads
+    )
+    damage = Damage(stored.conversation_id, f"payload {same[0].id} was damaged", is_healed=True)
+    return replace(fold_listing(replace(stored, payloads=whole), listed), payloads=whole, damage=damage)
+
+
+def _in_rows_only(stored: Stored, merged: Conversation, arrival: Arrival) -> list[Message]:
+    """Return the stored messages that no readable version gives, to be kept: only damaged bytes gave them.
+
+    What a whole tree of the service lacks is marked as removed there.
+    """
+    given = {m.id: m for m in merged.messages}
+    gone = arrival.fetched_at if arrival.proves_absence else None
+    kept = []
+    for node, row in stored.messages.items():
+        if node not in given:
+            kept.append(replace(row, position=None, removed_at=row.removed_at or gone))
+        elif row.text.strip() and not given[node].text.strip():
+            kept.append(replace(row, position=given[node].position, removed_at=row.removed_at or gone))
+    return kept
 
 
 def _parsed(version: StoredPayload, conversation: Conversation) -> ParsedPayload:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mirror.archive import Found, Problem, Skipped, open_archive
-from mirror.errors import ChatmirrorError, IncompleteError, UsageError
+from mirror.errors import IncompleteError, UsageError
 from mirror.fold import Arrival
-from mirror.ingest import ingest
+from mirror.ingest import damaged, ingest
 from mirror.normalize import normalize
 from mirror.normalize.invented_id import invented_id
 from mirror.store import payloads
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mirror.archive import Archive
+    from mirror.errors import ChatmirrorError
     from mirror.store.database import Writer
     from mirror.timing import Timing
 
@@ -30,7 +31,7 @@ WORST_SHOWN = 5
 
 @dataclass(slots=True)
 class Imported:
-    """What an import did. ``problems``: sentences, each naming its file."""
+    """What an import did. ``problems``: sentences, each naming its file. ``damages``: of what was stored before."""
 
     new: int = 0
     changed: int = 0
@@ -38,6 +39,7 @@ class Imported:
     problems: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     not_understood: dict[str, int] = field(default_factory=dict)
+    damages: list[ChatmirrorError] = field(default_factory=list)
 
     @property
     def total(self) -> int:
@@ -47,6 +49,8 @@ class Imported:
     @property
     def error(self) -> ChatmirrorError | None:
         """What the exit code says: some of it could not be used, or there was nothing to use."""
+        if self.damages:
+            return self.damages[0]
         if not self.problems:
             return None if self.total else UsageError(_nothing_found(self.skipped))
         shown = "; ".join(self.problems[:WORST_SHOWN])
@@ -100,7 +104,7 @@ def _take(writer: Writer, found: Found | Problem | Skipped, run_id: int, timing:
         result.problems.append(f"{found.source}: {found.reason}")
     elif isinstance(found, Skipped):
         result.skipped.append(f"{found.source}: {found.reason}")
-    elif payloads.owner_of(writer.conn, payloads.hash_of(found.raw)) is not None:
+    elif payloads.holds(writer.conn, found.raw):
         result.unchanged += 1  # these very bytes are stored: nothing of them can be news
     else:
         _store(writer, found, run_id, timing, result)
@@ -121,7 +125,10 @@ def _store(writer: Writer, found: Found, run_id: int, timing: Timing, result: Im
         conversation=conversation,
     )
     with writer.transaction() as conn:
-        changes = ingest(conn, arrival, run_id).changes
+        ingested = ingest(conn, arrival, run_id)
+    changes = ingested.changes
+    if ingested.damage is not None:
+        result.damages.append(damaged(writer.path, ingested.damage))
     is_new = any(change.kind == "new" for change in changes)
     result.new += is_new
     result.changed += bool(changes) and not is_new

@@ -8,14 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mirror.errors import DamagedError
 from mirror.fold import BRANCH_ONLY, SMALLER, Arrival, fold, fold_listing
 from mirror.store import conversations, runs, tracking
 
 if TYPE_CHECKING:
     import sqlite3
+    from pathlib import Path
 
     from mirror.source import Fetched
-    from mirror.store.conversations import Update
+    from mirror.store.conversations import Damage, Update
     from mirror.store.runs import Change
     from mirror.store.tracking import Tracked
 
@@ -24,12 +26,14 @@ if TYPE_CHECKING:
 class Ingested:
     """What a payload came to. ``changes`` empty: it told nothing new. ``is_generating``: it was still being written.
 
-    ``incomplete_reason``: why it was not believed to be all there is, by comparison with what is stored.
+    ``incomplete_reason``: why it was not believed to be all there is, by comparison with what is stored. ``damage``: of
+    what was stored before, where it was met.
     """
 
     changes: tuple[Change, ...]
     is_generating: bool = False
     incomplete_reason: str | None = None
+    damage: Damage | None = None
 
 
 def arrival_of(provider: str, got: Fetched, tracked: Tracked, now: str) -> Arrival:
@@ -49,14 +53,14 @@ def arrival_of(provider: str, got: Fetched, tracked: Tracked, now: str) -> Arriv
 
 
 def ingest(conn: sqlite3.Connection, arrival: Arrival, run_id: int) -> Ingested:
-    """Store a payload and the rows that it makes; raises DamagedPayloadError where older stored bytes are damaged."""
+    """Store a payload and the rows that it makes."""
     key = arrival.conversation_id
     listed = tracking.find(conn, arrival.provider, key)
     update = fold(conversations.load(conn, key), arrival, listed)
     conversations.save(conn, update, arrival.fetched_at)
     runs.record_changes(conn, run_id, key, update.changes)
     _remember_smaller(conn, listed, update, arrival.fetched_at)
-    return Ingested(update.changes, update.is_generating, SMALLER if update.smaller_ids else None)
+    return Ingested(update.changes, update.is_generating, SMALLER if update.smaller_ids else None, update.damage)
 
 
 def _remember_smaller(conn: sqlite3.Connection, listed: Tracked | None, update: Update, now: str) -> None:
@@ -78,6 +82,19 @@ def apply_listing(
     conversations.save(conn, update, seen_at)
     runs.record_changes(conn, run_id, conversation_id, update.changes)
     return update.changes
+
+
+def damaged(path: Path, damage: Damage) -> DamagedError:
+    """Say what was found damaged while news of it was stored, and what to do."""
+    if damage.is_healed:
+        return DamagedError(
+            f"{path} was damaged: {damage}. What came now has taken its place, and everything else is stored; run"
+            " `chatmirror check`, for the disk may have spoilt more."
+        )
+    return DamagedError(
+        f"{path} is damaged: {damage}. What came now is stored beside it, and so is everything else; run"
+        " `chatmirror check`, and restore a backup."
+    )
 
 
 def derive_again(conn: sqlite3.Connection, conversation_id: str, seen_at: str) -> bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pexpect
 import pytest
+from archive_files import save
 from commands import BIN, started, wait_until
 from mirrored_service import MirroredService
 from trees import tree
@@ -248,9 +249,9 @@ def test_a_success_in_the_future_is_none(mirrored: MirroredService) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@pytest.mark.parametrize("arguments", [["show", "last"], ["sync", "-v"]])
+@pytest.mark.parametrize("arguments", [["show", "last"], ["search", "river"], ["status"]])
 def test_a_full_disk_under_the_output_is_said(mirrored: MirroredService, arguments: list[str]) -> None:
-    """What cannot be printed is no bug and no success."""
+    """Where the work is to print, what cannot be printed is no bug and no success."""
     assert run(mirrored, "sync")[0] == 0
     command = [CHATMIRROR, *arguments]
     with Path("/dev/full").open("w") as full:
@@ -578,12 +579,44 @@ def test_a_bug_can_be_diagnosed_and_shows_no_secret(mirrored: MirroredService, e
     assert str(Path.home()) not in said
 
 
-@pytest.mark.parametrize("stream", [">&-", "2>&-", ">&- 2>&-"])
-def test_a_closed_stream_changes_no_exit_code(demo: tuple[Path, str], stream: str) -> None:
-    """What is printed goes nowhere; the command and its exit code are the same."""
-    command = f"{BIN / 'chatmirror'} check {stream}"
-    found = subprocess.run(["bash", "-c", command], cwd=demo[0], capture_output=True, check=False, timeout=60)
-    assert (found.returncode, found.stderr) == (0, b"")
+CLOSED, FULL = "<&- >&- 2>&-", ">/dev/full 2>/dev/full"
+STREAMS = [
+    *((f"sync -v {stream}", 0) for stream in (">&-", "2>&-", "<&-", CLOSED, ">/dev/full", "2>/dev/full", FULL)),
+    *((f"{command} {CLOSED}", 0) for command in ("check", "check --repair", "search bread", "show last", "status")),
+    *((f"{command} {streams}", 0) for command in ("backup bk.db", "restore bk.db") for streams in (CLOSED, FULL)),
+    *((f"rebuild {streams}", 0) for streams in (CLOSED, FULL)),
+    *((f"demo -d demo-{n}.db {streams}", 0) for n, streams in enumerate((CLOSED, FULL))),
+    *((f"{command} {FULL}", 0) for command in ("auth --check", "check", "sync --dry-run", "import export.json")),
+    *((f"auth {streams}", 2) for streams in (CLOSED, "<&-")),
+    *((f"import missing.json {streams}", 2) for streams in (CLOSED, FULL)),
+    ("sync -v 2>&1 | true; exit ${PIPESTATUS[0]}", 0),
+    (f"show last {FULL}", 8),
+]
+
+
+def test_no_stream_changes_the_work_or_its_exit_code(mirrored: MirroredService) -> None:
+    """What is printed goes nowhere; the command does the same and ends with the same."""
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    run(mirrored, "sync")
+    run(mirrored, "backup", "bk.db")
+    folder = mirrored.path.parent
+    save(folder / "export.json", [mirrored.account.tree(mirrored.ids()[0])])
+    for command, expected in STREAMS:
+        key = mirrored.person.new_conversation("New", "question", "answer") if "sync -v" in command else None
+        found = subprocess.run(
+            ["bash", "-c", f"{CHATMIRROR} {command}"],
+            cwd=folder,
+            env={**mirrored.environ, "CHATMIRROR_WAIT_SCALE": "0", "PATH": os.environ["PATH"]},
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        assert (command, found.returncode) == (command, expected), found.stderr
+        assert b"Traceback" not in found.stderr
+        if key is not None:
+            assert mirrored.value("SELECT count(*) FROM conversations WHERE id = ?", key) == 1, command
+        assert mirrored.value("PRAGMA quick_check") == "ok"
 
 
 def test_a_reader_that_goes_away_is_no_error(demo: tuple[Path, str]) -> None:

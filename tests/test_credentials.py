@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from filelock import FileLock
 
 from mirror.chatgpt.login import LOGIN_FORM, PART_LENGTH, SESSION_COOKIE, session_cookies
 from mirror.credentials.login import Login
@@ -131,6 +133,74 @@ def test_a_login_that_others_can_read_is_refused(tmp_path: Path) -> None:
     save(Login({SESSION_COOKIE: "x"}), environ).chmod(0o644)
     with pytest.raises(UsageError, match="chmod 600"):
         load(environ)
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o602, 0o620, 0o601, 0o666])
+def test_a_login_that_others_can_use_in_any_way_is_refused(tmp_path: Path, mode: int) -> None:
+    environ = {"CHATMIRROR_CONFIG_DIR": str(tmp_path)}
+    save(Login({SESSION_COOKIE: "x"}), environ).chmod(mode)
+    with pytest.raises(UsageError, match="chmod 600"):
+        load(environ)
+
+
+def test_a_login_that_others_could_exchange_is_refused(tmp_path: Path) -> None:
+    """The folder's permissions count, too; in one like /tmp nobody can exchange another person's files."""
+    environ = {"CHATMIRROR_CONFIG_DIR": str(tmp_path / "shared")}
+    save(Login({SESSION_COOKIE: "x"}), environ)
+    (tmp_path / "shared").chmod(0o777)
+    with pytest.raises(UsageError, match="chmod 700"):
+        load(environ)
+    (tmp_path / "shared").chmod(0o1777)
+    assert load(environ).cookies == {SESSION_COOKIE: "x"}
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "socket"])
+def test_a_login_that_is_no_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    """Nothing waits for somebody to write into a FIFO."""
+    environ = {"CHATMIRROR_CONFIG_DIR": str(tmp_path)}
+    path = tmp_path / "login.json"
+    if kind == "fifo":
+        os.mkfifo(path, 0o600)
+    elif kind == "folder":
+        path.mkdir(mode=0o700)
+    else:
+        with socket.socket(socket.AF_UNIX) as opened:
+            opened.bind(os.path.relpath(path))
+    with pytest.raises((UsageError, SignInError), match="chatmirror auth"):
+        load(environ)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can give a file to somebody else")
+def test_a_login_of_another_user_is_refused(tmp_path: Path) -> None:
+    environ = {"CHATMIRROR_CONFIG_DIR": str(tmp_path)}
+    os.chown(save(Login({SESSION_COOKIE: "x"}), environ), 65_534, 65_534)
+    with pytest.raises(UsageError, match="another user"):
+        load(environ)
+
+
+def test_a_login_takes_its_place_when_it_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole or not at all: never written in place, the file synced before it has its name, the folder after."""
+    environ = {"CHATMIRROR_CONFIG_DIR": str(tmp_path)}
+    path = save(Login({SESSION_COOKIE: "old"}), environ)
+    seen: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda _: seen.append(f"sync, {json.loads(path.read_text())['cookies']}"))
+    save(Login({SESSION_COOKIE: "new"}), environ)
+    old, new = ({SESSION_COOKIE: value} for value in ("old", "new"))
+    assert seen == [f"sync, {old}", f"sync, {new}"]
+
+
+def test_a_login_that_a_killed_run_left_half_written_is_gone(tmp_path: Path) -> None:
+    """At the next run, whether it reads or writes the login; not while another run may be writing it."""
+    environ = {"CHATMIRROR_CONFIG_DIR": str(tmp_path)}
+    save(Login({SESSION_COOKIE: "x"}), environ)
+    for act in (load, lambda e: save(Login({SESSION_COOKIE: "x"}), e)):
+        (tmp_path / ".login-abcd1234").write_text("half a sec")
+        act(environ)
+        assert {path.name for path in tmp_path.iterdir()} == {"login.json", ".login.lock"}
+    (tmp_path / ".login-abcd1234").write_text("half a sec")
+    with FileLock(tmp_path / ".login.lock"):
+        load(environ)
+    assert (tmp_path / ".login-abcd1234").exists()
 
 
 def test_the_environment_goes_before_the_file(tmp_path: Path) -> None:

@@ -123,12 +123,23 @@ def test_what_changed_is_named(first: dict[str, Any], second: dict[str, Any], to
 
 
 def test_what_is_stored_says_nothing_new() -> None:
-    """Bytes that are stored are not read again, and change nothing."""
+    """Bytes that are stored change nothing."""
+    stored = stored_after(arrival(tree("a", "b")))
+    update = fold(stored, arrival(tree("a", "b"), at=LATE), None)
+    assert not update.changes_rows
+    assert (update.payloads, update.damage) == (None, None)
+
+
+def test_the_same_bytes_take_the_place_of_damaged_ones() -> None:
+    """Their hash says that they are the same."""
     stored = stored_after(arrival(tree("a", "b")))
     damaged = tuple(replace(payload, packed=b"no zlib") for payload in stored.payloads)
     update = fold(replace(stored, payloads=damaged), arrival(tree("a", "b"), at=LATE), None)
     assert not update.changes_rows
-    assert update.payloads is None
+    assert update.damage is not None
+    assert update.damage.is_healed
+    assert update.payloads is not None
+    assert [replace(version, id=1) for version in update.payloads] == list(stored.payloads)
 
 
 def test_stored_payloads_alone_make_the_same_rows() -> None:

@@ -7,11 +7,11 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from mirror.cli import streams
 from mirror.cli.group import cli
 from mirror.errors import BUG, INTERRUPTED, TERMINATED, ChatmirrorError, StorageError, Terminated, bug_message
 
@@ -24,19 +24,9 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EIO}  # of what is printed to; the
 def main() -> None:
     """Run the command line."""
     os.umask(0o077)
-    _replace_closed_streams()
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    streams.prepare()
     signal.signal(signal.SIGTERM, _terminate)
     sys.exit(exit_code_of(_run_cli, debug=os.environ.get("CHATMIRROR_DEBUG", "") not in {"", "0"}))
-
-
-def _replace_closed_streams() -> None:
-    """Let what is printed to a stream that was closed (`>&-`) go nowhere: the work and its exit code are the same."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the process ends
 
 
 def _terminate(*_: object) -> None:
@@ -54,7 +44,6 @@ def exit_code_of(run: Callable[[], None], *, debug: bool) -> int:
         from mirror.cli import logs
 
         logs.show_errors()
-    stdout = sys.stdout
     try:
         run()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last line of defence: no personal data
@@ -63,7 +52,7 @@ def exit_code_of(run: Callable[[], None], *, debug: bool) -> int:
         return _ended_by(error)
     except SystemExit:
         # click ends so, with another stream for what is left, when the reader of its output went away (`| head`).
-        return BUG if sys.stdout is stdout else 0
+        return 0 if type(sys.stdout).__name__.endswith("PacifyFlushWrapper") else BUG
     return 0
 
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 import click
 
 from mirror import __version__
-from mirror.cli.commands import auth, backup, check, demo, import_, rebuild, report, search, show, status, sync
+from mirror.cli import streams
+from mirror.cli.commands import auth, backup, check, demo, import_, rebuild, report, restore, search, show, status, sync
 
+# The commands whose work is to print: there, what cannot be printed is no success.
+PRINTING = frozenset({"search", "show", "status"})
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 @click.group(context_settings=CONTEXT)
 @click.version_option(__version__, message="%(prog)s %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Keep a complete mirror of your own ChatGPT history in one SQLite file.
 
     Start with `chatmirror demo`, then `chatmirror auth` and `chatmirror sync`.
     """
+    if context.invoked_subcommand not in PRINTING:
+        streams.forgive_stdout()
 
 
 for command in (
@@ -27,6 +33,7 @@ for command in (
     import_.import_,
     rebuild.rebuild,
     report.report,
+    restore.restore,
     search.search,
     show.show,
     status.status,

@@ -9,17 +9,24 @@ import json
 import os
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock, Timeout
+
 from mirror.credentials.login import Login
 from mirror.credentials.pasted import parse_login
+from mirror.disk import sync_path
 from mirror.errors import SignInError, StorageError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from mirror.credentials.login import LoginForm
+
+LOCK_SECONDS = 10.0  # to wait for another run that writes the login, which takes milliseconds
+_LOCK, _UNFINISHED = ".login.lock", ".login-"
 
 
 def config_dir(environ: Mapping[str, str]) -> Path:
@@ -37,8 +44,9 @@ def load_login(environ: Mapping[str, str], form: LoginForm) -> Login:
         return parse_login(value, form)
     path = config_dir(environ) / form.file_name
     try:
-        _refuse_shared(path)
-        return _checked(json.loads(path.read_text("utf-8")))
+        if any(_leftovers(path.parent)):
+            _remove_leftovers(path.parent)
+        return _checked(json.loads(_read_private(path)))
     except FileNotFoundError:
         raise SignInError(f"No login yet; nothing was requested. {form.how_to}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -46,30 +54,69 @@ def load_login(environ: Mapping[str, str], form: LoginForm) -> Login:
 
 
 def save_login(login: Login, environ: Mapping[str, str], form: LoginForm) -> Path:
-    """Store the login 0600, whole or not at all; return where."""
+    """Store the login 0600, whole or not at all, and for good; return where."""
     folder = config_dir(environ)
     path = folder / form.file_name
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _replace(path, {"cookies": login.cookies, "user_agent": login.user_agent, "account_id": login.account_id})
-    except OSError as error:
-        raise StorageError(
-            f"Cannot store the login in {folder} ({error.strerror}); the previous one is unchanged."
-        ) from None
+        with FileLock(folder / _LOCK, mode=0o600).acquire(timeout=LOCK_SECONDS):
+            for leftover in _leftovers(folder):
+                leftover.unlink(missing_ok=True)
+            _replace(path, {"cookies": login.cookies, "user_agent": login.user_agent, "account_id": login.account_id})
+    except (OSError, Timeout) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "another run is writing it"
+        raise StorageError(f"Cannot store the login in {folder} ({why}); the previous one is unchanged.") from None
     return path
 
 
 def _replace(path: Path, data: Mapping[str, Any]) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".login-")  # mkstemp makes it 0600
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)  # mkstemp makes it 0600
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(data, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
+        sync_path(Path(temporary))
         Path(temporary).replace(path)
+        sync_path(path.parent)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _leftovers(folder: Path) -> Iterator[Path]:
+    return folder.glob(f"{_UNFINISHED}*")
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove logins that killed runs left half written, unless one is being written now, or they cannot be removed."""
+    with suppress(OSError, Timeout), FileLock(folder / _LOCK, mode=0o600).acquire(timeout=0):
+        for leftover in _leftovers(folder):
+            leftover.unlink(missing_ok=True)
+
+
+def _read_private(path: Path) -> bytes:
+    """Return the bytes of a file that only its owner, who we are, can read or change; raises UsageError of others.
+
+    It is looked at once it is open, so that nobody can exchange it in between.
+    """
+    # Not waiting: to open a FIFO would last until somebody writes into it.
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise UsageError(f"{path} is no file; nothing was sent. Remove it, then run `chatmirror auth`.")
+        if os.name == "posix":
+            _refuse_shared(path, found)
+        return file.read()
+
+
+def _refuse_shared(path: Path, found: os.stat_result) -> None:
+    again = "then `chatmirror auth` if somebody may have read or changed it"
+    if found.st_uid != os.geteuid():
+        raise UsageError(f"{path} belongs to another user; nothing was sent. Remove it, then run `chatmirror auth`.")
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        raise UsageError(f"Others can read or change {path}; nothing was sent. Run `chmod 600 {path}`, {again}.")
+    folder = path.parent.stat().st_mode
+    if folder & stat.S_IWOTH and not folder & stat.S_ISVTX:
+        raise UsageError(f"Others can replace {path}; nothing was sent. Run `chmod 700 {path.parent}`, {again}.")
 
 
 def _checked(data: Any) -> Login:
@@ -84,11 +131,3 @@ def _checked(data: Any) -> Login:
     if not all(isinstance(text, str) for text in texts):
         raise TypeError
     return login
-
-
-def _refuse_shared(path: Path) -> None:
-    if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise UsageError(
-            f"Others can read {path}; nothing was sent. Run `chmod 600 {path}`, then `chatmirror auth` if somebody may"
-            " have read it."
-        )

@@ -7,27 +7,44 @@ sees them is the hash of every stored payload, the rows derived again from it, a
 from __future__ import annotations
 
 import sqlite3
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mirror.errors import DamagedError, IncompleteError
 from mirror.fold import fold
-from mirror.ingest import derive_again
+from mirror.ingest import apply_listing, derive_again
 from mirror.normalize import NORMALIZERS
-from mirror.store import conversations, tracking
-from mirror.store.database import is_damage, reason
+from mirror.store import conversations, payloads, tracking
+from mirror.store.database import is_damage, is_outdated, reason
 from mirror.store.health import file_findings, index_findings, rebuild_indexes
-from mirror.store.search import cjk
 from mirror.store.settings import remember, setting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from mirror.errors import ChatmirrorError
     from mirror.store.conversations import Stored, Update
     from mirror.store.database import Writer
     from mirror.timing import Timing
+
+
+SPOILT = "the copy that is stored is damaged; it is read anew"
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedConversation:
+    """A conversation with a stored payload that cannot be read. ``can_be_read_anew``: the service still lists it."""
+
+    conversation_id: str
+    provider: str
+    what: str
+    can_be_read_anew: bool
+
+    def __str__(self) -> str:
+        """Return the finding as a sentence."""
+        return f"conversation {self.conversation_id}: {self.what}"
 
 
 @dataclass(slots=True)
@@ -37,40 +54,83 @@ class Findings:
     file: list[str] = field(default_factory=list)
     indexes: list[str] = field(default_factory=list)
     rows: list[str] = field(default_factory=list)
-    payloads: list[str] = field(default_factory=list)
+    payloads: list[DamagedConversation] = field(default_factory=list)
     is_outdated: bool = False
 
     @property
     def all(self) -> list[str]:
         """Every finding as a sentence."""
-        return [*self.file, *self.payloads, *self.rows, *self.indexes]
+        return [*self.file, *map(str, self.payloads), *self.rows, *self.indexes]
 
-    def error(self, path: Path) -> ChatmirrorError | None:
-        """Return the line that ends the command, None when all is well."""
+    def error(self, path: Path, *, is_repaired: bool = False) -> ChatmirrorError | None:
+        """Return the line that ends the command, None when all is well. ``is_repaired``: after all that could be."""
         if not self.all and self.is_outdated:
             return IncompleteError(f"{path} is whole, but another version derived its rows; run `chatmirror rebuild`.")
         if not self.all:
             return None
-        todo = "restore a backup" if self.file or self.payloads else "run `chatmirror check --repair`"
-        more = f" and {len(self.all) - 1:,} more" if len(self.all) > 1 else ""
-        return DamagedError(f"{path} is damaged: {self.all[0]}{more}. Nothing was changed; {todo}.")
+        did = "What could be derived again, was" if is_repaired else "Nothing was changed"
+        todo = self._todo(is_repaired=is_repaired)
+        return DamagedError(f"{path} is damaged: {self._what()}. {did}; {todo}.")
+
+    def error_of_copy(self, source: Path, target: Path) -> ChatmirrorError | None:
+        """Return the line that ends a command which made a copy, None when the copy is whole."""
+        if not self.all:
+            return None
+        return DamagedError(
+            f"{source} is damaged: {self._what()}. {target} was not changed; run `chatmirror check -d {source}`."
+        )
+
+    def _what(self) -> str:
+        return f"{self.all[0]}{f' and {len(self.all) - 1:,} more' if len(self.all) > 1 else ''}"
+
+    def _todo(self, *, is_repaired: bool) -> str:
+        anew = sum(damaged.can_be_read_anew for damaged in self.payloads)
+        if self.file or anew < len(self.payloads):
+            some = f" ({anew:,} of {len(self.payloads):,} can be read anew by a sync)" if anew and not self.file else ""
+            return f"restore a backup: `chatmirror restore BACKUP`{some}"
+        if anew:
+            first = "" if is_repaired else "`chatmirror check --repair`, then "
+            which = "that conversation" if anew == 1 else f"those {anew:,} conversations"
+            return f"run {first}`chatmirror sync`, which reads {which} anew"
+        return "run `chatmirror check --repair`"
 
 
 def check(conn: sqlite3.Connection, progress: Callable[[int, int], None]) -> Findings:
     """Look at everything; writes nothing that stays. ``progress(done, total)`` in conversations."""
     found = Findings(is_outdated=outdated_normalizers(conn) != [])
-    try:
+    with _sqlite_findings(found):
         found.file += file_findings(conn)
         ids = conversations.conversation_ids(conn)
         for done, conversation_id in enumerate(ids, 1):
             _check_conversation(conn, conversation_id, found)
             progress(done, len(ids))
         found.indexes += index_findings(conn)
+    return found
+
+
+def check_copy(conn: sqlite3.Connection, progress: Callable[[int, int], None]) -> Findings:
+    """Look at everything in a copy that was just made; of one with an older program's tables at what needs no row.
+
+    ``conn`` can write to it.
+    """
+    if not is_outdated(conn):
+        return check(conn, progress)
+    found = Findings()
+    with _sqlite_findings(found):
+        found.file += [*file_findings(conn), *payloads.damaged(conn)]
+        found.indexes += index_findings(conn)
+    return found
+
+
+@contextmanager
+def _sqlite_findings(found: Findings) -> Iterator[None]:
+    """Let damage that SQLite meets be a finding."""
+    try:
+        yield
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise
         found.file.append(reason(error))
-    return found
 
 
 def _check_conversation(conn: sqlite3.Connection, conversation_id: str, found: Findings) -> None:
@@ -78,11 +138,18 @@ def _check_conversation(conn: sqlite3.Connection, conversation_id: str, found: F
     try:
         update = _derived(conn, stored)
     except ValueError as error:
-        found.payloads.append(f"conversation {conversation_id}: {error}")
+        found.payloads.append(_damaged(conn, stored, str(error)))
         return
     if update.changes_rows and not found.is_outdated:
         what = ", ".join(update.changed_columns) or "messages"
         found.rows.append(f"the rows of conversation {conversation_id} differ from its payload ({what})")
+
+
+def _damaged(conn: sqlite3.Connection, stored: Stored, what: str) -> DamagedConversation:
+    provider = stored.row.provider if stored.row else ""
+    tracked = tracking.find(conn, provider, stored.conversation_id)
+    is_listed = tracked is not None and tracked.missing_since is None and not tracked.is_deleted
+    return DamagedConversation(stored.conversation_id, provider, what, can_be_read_anew=is_listed)
 
 
 def _derived(conn: sqlite3.Connection, stored: Stored) -> Update:
@@ -117,21 +184,42 @@ def remember_normalizers(conn: sqlite3.Connection, *, only_missing: bool = False
             remember(conn, _key(provider), normalizer.version)
 
 
-def repair(writer: Writer, found: Findings, timing: Timing) -> None:
-    """Mend what can be derived again: rows and indexes. Raises DamagedError for what cannot."""
-    if found.file or found.payloads:
+def repair(writer: Writer, found: Findings, run_id: int, timing: Timing) -> None:
+    """Mend what can be: rows and indexes are derived again, damaged payloads are noted to be read anew by a sync.
+
+    Raises DamagedError for a damaged file, which nobody should write to.
+    """
+    if found.file:
         raise found.error(writer.path) or DamagedError(f"{writer.path} is damaged.")
     if found.rows:
-        rebuild(writer, timing, lambda *_: None)
+        _derive_all(writer, timing, lambda *_: None)
+    for damaged in found.payloads:
+        if damaged.can_be_read_anew:
+            with writer.transaction() as conn:
+                tracking.mark_failed(conn, damaged.conversation_id, SPOILT, 0, timing.iso())
+                apply_listing(conn, damaged.provider, damaged.conversation_id, run_id, timing.iso())
     with writer.transaction() as conn:
         rebuild_indexes(conn)
 
 
 def rebuild(writer: Writer, timing: Timing, progress: Callable[[int, int], None]) -> int:
-    """Derive every row again from the stored payloads; return how many conversations read differently now.
+    """Derive every row and every index again from what is stored; return how many conversations read differently now.
 
     Needs no network. Raises DamagedError when a payload cannot be read; its conversation's rows stay as they are.
     """
+    changed, damaged = _derive_all(writer, timing, progress)
+    with writer.transaction() as conn:
+        remember_normalizers(conn)
+        rebuild_indexes(conn)
+    if damaged:
+        raise DamagedError(
+            f"{damaged[0]}; its rows stay as they were, all others are rebuilt. `chatmirror check` says what to do."
+        )
+    return changed
+
+
+def _derive_all(writer: Writer, timing: Timing, progress: Callable[[int, int], None]) -> tuple[int, list[str]]:
+    """Derive all rows again; return how many conversations changed, and which could not be read, as sentences."""
     ids = conversations.conversation_ids(writer.conn)
     damaged, changed = [], 0
     for done, conversation_id in enumerate(ids, 1):
@@ -141,10 +229,4 @@ def rebuild(writer: Writer, timing: Timing, progress: Callable[[int, int], None]
             except ValueError as error:
                 damaged.append(f"conversation {conversation_id}: {error}")
         progress(done, len(ids))
-    with writer.transaction() as conn:
-        remember_normalizers(conn)
-        if not cjk.is_filled(conn):
-            cjk.fill(conn)
-    if damaged:
-        raise DamagedError(f"{damaged[0]}; its rows stay as they were, all others are rebuilt. Restore a backup.")
-    return changed
+    return changed, damaged

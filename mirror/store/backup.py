@@ -1,56 +1,209 @@
-"""A complete copy of the database while anything runs.
+"""A complete copy of the database while anything runs, and the way back.
 
-Made by SQLite's backup API (https://www.sqlite.org/backup.html). All pages are copied in one step, within one read
-transaction: the copy is of one moment, and a sync goes on meanwhile.
+Copies are made by SQLite's backup API (https://www.sqlite.org/backup.html): all pages in one step, within one read
+transaction, so the copy is of one moment, and a sync goes on meanwhile. A copy takes another file's place only when
+it has been proven whole and is on the disk. Only an older backup of the same mirror is ever replaced by a backup.
 """
 
 from __future__ import annotations
 
-import os
+import shutil
 import sqlite3
-import tempfile
-from pathlib import Path
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING
 
-from mirror.errors import StorageError, UsageError
-from mirror.store.database import open_reader, translated
+from mirror.errors import BusyError, ChatmirrorError, DamagedError, StorageError, UsageError
+from mirror.store import files
+from mirror.store.database import connect, is_chatmirror, is_damage, is_empty, open_reader, reason, storage_error
+from mirror.store.runs import KEEP_RUNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    # Says what is wrong with a copy; None: nothing is. Only the checks of the program's upper floors know.
+    Proof = Callable[[sqlite3.Connection], ChatmirrorError | None]
 
 
-def backup(source: Path, target: Path) -> int:
-    """Write a whole copy, 0600, renamed into place when it is complete; return its size in bytes.
+def backup(source: Path, target: Path, proof: Proof) -> int:
+    """Write a whole, proven copy, 0600; return its size in bytes. What is at ``target`` stays until it is finished.
 
-    Raises UsageError when the target is the database itself or a folder, StorageError when it cannot be written.
+    Raises UsageError where the target is anything else than an older backup of this mirror, DamagedError where the
+    copy does not prove whole, StorageError when it cannot be written, BusyError while a run uses the target.
     """
     if target.is_dir():
         target = target / source.name
-    if target.exists() and source.exists() and target.samefile(source):
-        raise UsageError(f"{target} is the database itself; give another PATH for the backup.")
-    if not target.absolute().parent.is_dir():
-        raise UsageError(f"The folder {target.absolute().parent} does not exist; make it first.")
-    conn = open_reader(source)
-    try:
-        handle, name = tempfile.mkstemp(dir=target.absolute().parent, prefix=f".{target.name}-")
-    except OSError as error:
-        conn.close()
-        raise StorageError(f"Cannot write {target} ({error.strerror}); no backup was made.") from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        with translated(source):
-            _copy(conn, temporary)
-        temporary.replace(target)
-    finally:
-        conn.close()
-        temporary.unlink(missing_ok=True)
+    target = files.real_path(target)
+    _refuse_place(source, target)
+    with closing(open_reader(source)) as conn:
+        if is_empty(conn):
+            raise UsageError(f"{source} is empty; no backup was made, and {target} was not changed.")
+        with files.locked(target):
+            if (problem := _why_not_older(conn, target)) is not None:
+                raise UsageError(f"{target} {problem}; it was not changed. Give another PATH for the backup.")
+            with _proven_copy(conn, source, target, proof) as copy, _system_errors(target):
+                _fold_log(target)
+                files.take_place(copy, target)
     return target.stat().st_size
 
 
-def _copy(conn: sqlite3.Connection, temporary: Path) -> None:
-    copy = sqlite3.connect(temporary)
+def restore(path: Path, source: Path, proof: Proof) -> Path | None:
+    """Put a proven copy of a backup in the place of a database; return where the old one is kept, None: there was none.
+
+    Raises UsageError where the backup is another person's, DamagedError where it does not prove whole, and as
+    ``backup`` does; the database is then as it was.
+    """
+    path = files.real_path(path)
+    if not source.exists():
+        raise UsageError(f"There is no {source}; {path} was not changed.")
+    _refuse_place(source, path)
+    with closing(open_reader(source)) as conn, files.locked(path):
+        if is_empty(conn):
+            raise UsageError(f"{source} is empty; {path} was not changed. Give another backup.")
+        if _is_of_another_account(conn, path):
+            raise UsageError(f"{source} is a backup of another account; {path} was not changed. Give another -d PATH.")
+        with _proven_copy(conn, source, path, proof) as copy, _system_errors(path):
+            # What cannot be folded in is kept beside the old file.
+            with suppress(sqlite3.Error, BusyError):
+                _fold_log(path)
+            kept = files.keep_aside(path)
+            files.take_place(copy, path)
+    return kept
+
+
+def _refuse_place(source: Path, target: Path) -> None:
+    if target.exists() and source.exists() and target.samefile(source):
+        raise UsageError(f"{target} is the database itself; give another PATH for the backup.")
+    if target.exists() and not target.is_file():
+        raise UsageError(f"{target} is no file; it was not changed. Give another PATH.")
+    if not target.parent.is_dir():
+        raise UsageError(f"The folder {target.parent} does not exist; make it first.")
+
+
+@contextmanager
+def _proven_copy(conn: sqlite3.Connection, source: Path, target: Path, proof: Proof) -> Iterator[Path]:
+    """Yield a whole copy of ``source`` beside ``target``, which nothing has open."""
+    _refuse_full_disk(source, target)
+    with files.new_copy(target) as copy:
+        try:
+            with closing(connect(copy)) as written:
+                conn.backup(written)
+                written.execute("PRAGMA journal_mode=DELETE").fetchone()  # one file, nothing beside it
+                problem = proof(written)
+        except sqlite3.Error as error:
+            raise _copy_error(error, source, target) from error
+        if problem is not None:
+            raise problem
+        yield copy
+
+
+def _refuse_full_disk(source: Path, target: Path) -> None:
+    wal = files.beside(files.real_path(source), "-wal")
+    needed = source.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
+    free = shutil.disk_usage(target.parent).free
+    if free < needed:
+        raise StorageError(
+            f"The disk of {target} has {free / 1e6:,.0f} MB free, and the copy needs {needed / 1e6:,.0f} MB; nothing"
+            " was written. Free space there, or give another PATH."
+        )
+
+
+def _copy_error(error: sqlite3.Error, source: Path, target: Path) -> ChatmirrorError:
+    """Name the file that an error of copying is about: what is not about the source is about the copy."""
+    if is_damage(error):
+        return DamagedError(f"{source} is damaged ({reason(error)}); {target} was not changed. Run `chatmirror check`.")
+    named = storage_error(error, source)
+    if isinstance(named, BusyError):
+        return named
+    return StorageError(
+        f"Cannot write the copy beside {target} ({error}); {target} was not changed. Free space there, or check its"
+        " permissions."
+    )
+
+
+@contextmanager
+def _system_errors(target: Path) -> Iterator[None]:
     try:
-        conn.backup(copy)
-        copy.execute("PRAGMA journal_mode=DELETE")  # one file, nothing beside it
-        found = copy.execute("PRAGMA quick_check").fetchone()[0]
-        if found != "ok":
-            raise StorageError(f"The copy is damaged ({found}); no backup was made. Run `chatmirror check`.")
+        yield
+    except OSError as error:
+        raise StorageError(f"Cannot write {target} ({error.strerror}); run it again.") from error
+
+
+def _fold_log(path: Path) -> None:
+    """Bring what stands in a database's log into the file; raises BusyError where another program has it open."""
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    try:
+        with closing(connect(path, busy_timeout=0)) as conn:
+            conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            conn.execute("PRAGMA journal_mode=DELETE").fetchone()
+    except sqlite3.OperationalError as error:
+        if isinstance(storage_error(error, path), BusyError):
+            raise BusyError(f"Another program has {path} open; it was not changed. Close it, run again.") from error
+        raise
+
+
+def _why_not_older(conn: sqlite3.Connection, target: Path) -> str | None:
+    """Return what a file is instead of an older backup of this mirror, in words; None: it is one, or nothing."""
+    if not target.exists() or target.stat().st_size == 0:
+        return None
+    try:
+        with _attached(conn, target):
+            return _difference(conn)
+    except sqlite3.Error as error:
+        if (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF == sqlite3.SQLITE_NOTADB:
+            return "is not a database"
+        return f"cannot be read ({reason(error)}), so nobody knows whose backup it is"
+
+
+def _is_of_another_account(conn: sqlite3.Connection, path: Path) -> bool:
+    """Whether a database is known to hold another account's conversations; what cannot be read may be anybody's."""
+    if not path.exists():
+        return False
+    with suppress(sqlite3.Error), _attached(conn, path):
+        return is_chatmirror(conn, "other") and _has_other_owner(conn)
+    return False
+
+
+@contextmanager
+def _attached(conn: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """Let ``other`` be another database; it is only read, except that what a killed program left open is undone."""
+    mode = "rw" if files.beside(path, "-journal").exists() else "ro"
+    conn.execute("ATTACH ? AS other", (files.uri(path, f"mode={mode}"),))
+    try:
+        yield
     finally:
-        copy.close()
+        conn.execute("DETACH other")
+
+
+def _difference(conn: sqlite3.Connection) -> str | None:
+    if not is_chatmirror(conn, "other"):
+        return None if is_empty(conn, "other") else "was not made by chatmirror"
+    if _has_other_owner(conn):
+        return "is a mirror of another account"
+    lacking = conn.execute(
+        "SELECT count(*) AS found FROM other.conversations WHERE id NOT IN (SELECT id FROM main.conversations)"
+    ).fetchone()["found"]
+    if lacking:
+        return f"holds {lacking:,} conversation{'s' if lacking > 1 else ''} that this mirror does not"
+    return (
+        "was written by other runs than this mirror (`chatmirror restore` is the way back)" if _is_later(conn) else None
+    )
+
+
+def _has_other_owner(conn: sqlite3.Connection) -> bool:
+    query = (
+        "SELECT 1 FROM other._settings o JOIN main._settings m ON m.key = o.key"
+        " WHERE o.key LIKE 'owner:%' AND o.value IS NOT m.value"
+    )
+    return conn.execute(query).fetchone() is not None
+
+
+def _is_later(conn: sqlite3.Connection) -> bool:
+    """Whether the other mirror had runs that are not in this one's history, apart from those that it has forgotten."""
+    query = (
+        "SELECT 1 FROM other.sync_runs o LEFT JOIN main.sync_runs m ON m.id = o.id"
+        " WHERE m.started_at IS NOT o.started_at AND (m.id IS NOT NULL"
+        " OR o.id > (SELECT coalesce(max(id), 0) FROM main.sync_runs) - ?)"
+    )
+    return conn.execute(query, (KEEP_RUNS,)).fetchone() is not None

@@ -74,12 +74,26 @@ class MessageWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class Damage:
+    """Stored bytes that were found damaged, in words. ``is_healed``: what came has taken their place."""
+
+    conversation_id: str
+    what: str
+    is_healed: bool
+
+    def __str__(self) -> str:
+        """Return the sentence that ``check`` has for it."""
+        return f"conversation {self.conversation_id}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
 class Update:
     """What is to be written of one conversation.
 
     ``row``: the whole row to be, ``changed_columns`` those of it that differ. ``payloads``: the versions to be kept,
     new ones among them; None: they stay as they are. ``changes``: what a reader of ``changes`` is told.
     ``smaller_ids``: a hash of the messages of a reading that held fewer than are stored and is not believed yet.
+    ``damage``: of stored payloads, where there was any.
     """
 
     row: ConversationRow
@@ -89,6 +103,7 @@ class Update:
     changes: tuple[Change, ...] = ()
     is_generating: bool = False
     smaller_ids: str | None = None
+    damage: Damage | None = None
 
     @property
     def changes_rows(self) -> bool:

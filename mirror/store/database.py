@@ -10,12 +10,11 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
-from filelock import FileLock, Timeout
-
 from mirror.errors import BusyError, ChatmirrorError, DamagedError, ForeignDatabaseError, StorageError, UsageError
+from mirror.store import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -83,20 +82,17 @@ class Writer:
 
     def __init__(self, path: Path, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
         self.path, self._busy_timeout = path, busy_timeout
+        self._real_path = files.real_path(path)
         self.conn: sqlite3.Connection = None  # type: ignore[assignment] # set by __enter__, before anything can use it
-        self._lock = FileLock(f"{path}.lock", mode=0o600)
+        self._held = ExitStack()
         self._file_id: tuple[int, int] | None = None
 
     def __enter__(self) -> Self:
         _check_sqlite()
         _check_place(self.path)
+        self._held.enter_context(files.locked(self.path))
         try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise BusyError(f"Another chatmirror run is using {self.path}; nothing was done.") from None
-        except OSError as error:
-            raise StorageError(f"Cannot lock {self.path} ({error}); nothing was done.") from error
-        try:
+            files.refuse_second_name(self._real_path)
             self._open()
         except BaseException:
             self.__exit__()
@@ -106,14 +102,14 @@ class Writer:
     def __exit__(self, _: object = None, error: BaseException | None = None, *__: object) -> None:
         if self.conn is not None:
             self.conn.close()
-        self._lock.release()
+        self._held.close()
         if isinstance(error, sqlite3.Error):
             raise storage_error(error, self.path) from error
 
     def _open(self) -> None:
-        _create_private(self.path)
+        _create_private(self._real_path)
         with translated(self.path):
-            self.conn = _connect(f"file:{_uri(self.path)}?mode=rw", self._busy_timeout)
+            self.conn = connect(self._real_path, self._busy_timeout)
             _refuse_unknown(self.conn, self.path)
             _write_ahead(self.conn)
             for pragma in ("synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
@@ -166,12 +162,11 @@ def open_reader(path: Path) -> sqlite3.Connection:
         )
     with translated(path):
         try:
-            conn = _connect(f"file:{_uri(path)}?mode=ro")
+            conn = _connect(files.uri(path, "mode=ro"))
             _refuse_unknown(conn, path)
             _refuse_empty(conn, path)
         except sqlite3.OperationalError:
-            # A file at rest in WAL mode in a folder that we may not write: nobody else writes it then, either.
-            conn = _connect(f"file:{_uri(path)}?mode=ro&immutable=1")
+            conn = _connect_unwritable(path)
             _refuse_unknown(conn, path)
             _refuse_empty(conn, path)
     return conn
@@ -211,15 +206,23 @@ def open_current_reader(path: Path) -> sqlite3.Connection:
     return conn
 
 
-def is_chatmirror(conn: sqlite3.Connection) -> bool:
-    """Tell whether a database is a mirror; False for what cannot be read. Takes a connection of any program."""
+def is_chatmirror(conn: sqlite3.Connection, database: str = "main") -> bool:
+    """Tell whether a database is a mirror; False for what cannot be read. Takes a connection of any program.
+
+    ``database``: its name on the connection, where it is attached to it.
+    """
     with suppress(sqlite3.Error, UnicodeDecodeError):  # the message of a damaged schema may be no text
-        return _table_names(conn) >= _OWN_TABLES
+        return _table_names(conn, database) >= _OWN_TABLES
     return False
 
 
-def _table_names(conn: sqlite3.Connection) -> set[str]:
-    return {name for (name,) in conn.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+def is_empty(conn: sqlite3.Connection, database: str = "main") -> bool:
+    """Tell whether a database has no table at all."""
+    return not _table_names(conn, database)
+
+
+def _table_names(conn: sqlite3.Connection, database: str = "main") -> set[str]:
+    return {name for (name,) in conn.execute(f"SELECT name FROM {database}.sqlite_master WHERE type = 'table'")}
 
 
 def upsert(conn: sqlite3.Connection, table: str, keys: Sequence[str], row: Mapping[str, Any]) -> int:
@@ -245,8 +248,23 @@ def _connect(uri: str, busy_timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection
     return conn
 
 
-def _uri(path: Path) -> str:
-    return str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+def connect(path: Path, busy_timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
+    """Open an existing file to write to it, without any promise of a ``Writer``'s."""
+    return _connect(files.uri(path, "mode=rw"), busy_timeout)
+
+
+def _connect_unwritable(path: Path) -> sqlite3.Connection:
+    """Open a file in a folder that we may not write, where SQLite cannot make what it shares with other programs.
+
+    It makes that for as long as anybody has the file open, so nobody has.
+    """
+    wal = files.beside(files.real_path(path), "-wal")
+    if not wal.exists() or wal.stat().st_size == 0:
+        return _connect(files.uri(path, "mode=ro&immutable=1"))
+    # ``immutable`` would leave the log unread, in which the newest conversations are.
+    conn = _connect(files.uri(path, "mode=ro&vfs=unix-none"))
+    conn.execute("PRAGMA locking_mode=EXCLUSIVE").fetchone()  # the log's index in our own memory
+    return conn
 
 
 def _check_sqlite() -> None:

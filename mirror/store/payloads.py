@@ -57,6 +57,14 @@ class StoredPayload:
         return body
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the stored bytes are those that came."""
+        try:
+            return self.body is not None
+        except DamagedPayloadError:
+            return False
+
+    @property
     def is_live(self) -> bool:
         """Whether the service itself gave it, not a file."""
         return self.origin not in IMPORTED
@@ -101,6 +109,23 @@ def _load(conn: sqlite3.Connection, conversation_id: str, body: str) -> list[Sto
     ]
 
 
+def damaged(conn: sqlite3.Connection) -> list[str]:
+    """Return which stored bytes are damaged, as sentences; of a mirror with any version's tables."""
+    rows = conn.execute("SELECT id, conversation_id, sha256, body FROM _payloads")
+    return [
+        f"conversation {row['conversation_id']}: payload {row['id']} is not what came"
+        for row in rows
+        if not _has_hash(row["body"], row["sha256"])
+    ]
+
+
+def _has_hash(packed: bytes, sha256: str) -> bool:
+    try:
+        return hash_of(zlib.decompress(packed)) == sha256
+    except zlib.error:
+        return False
+
+
 def newest_live(conn: sqlite3.Connection, conversation_id: str) -> StoredPayload | None:
     """Return the newest version that the service itself gave, None where there is none."""
     return next((version for version in reversed(load(conn, conversation_id)) if version.is_live), None)
@@ -113,10 +138,17 @@ def newest_packed(conn: sqlite3.Connection, conversation_id: str) -> bytes | Non
     return packed
 
 
-def owner_of(conn: sqlite3.Connection, sha256: str) -> str | None:
-    """Return the conversation that these very bytes are stored for, None where they are not stored."""
-    row = conn.execute("SELECT conversation_id FROM _payloads WHERE sha256 = ? LIMIT 1", (sha256,)).fetchone()
-    return row["conversation_id"] if row else None
+def holds(conn: sqlite3.Connection, body: bytes) -> bool:
+    """Tell whether these very bytes are stored, undamaged, for any conversation."""
+    rows = conn.execute("SELECT body FROM _payloads WHERE sha256 = ?", (hash_of(body),))
+    return any(_unpacks_to(row["body"], body) for row in rows)
+
+
+def _unpacks_to(packed: bytes, body: bytes) -> bool:
+    try:
+        return zlib.decompress(packed) == body
+    except zlib.error:
+        return False
 
 
 def newest_whole_import(conn: sqlite3.Connection, conversation_id: str) -> int | None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from mirror.errors import ChatmirrorError
     from mirror.source import Identity, ListResult, Source
+    from mirror.store.conversations import Damage
     from mirror.store.database import Writer
     from mirror.store.tracking import Tracked
     from mirror.timing import Timing
@@ -156,6 +157,7 @@ class MissingReview:
         self.writer, self.source, self.timing, self.run_id = writer, source, timing, run_id
         self.is_confirmed = is_confirmed  # the person says that what is missing was deleted
         self.changes: list[tuple[Change, ...]] = []
+        self.damages: list[Damage] = []  # of what was stored
         self.error: ChatmirrorError | None = None  # why not everything could be asked for
 
     def run(
@@ -262,7 +264,9 @@ class MissingReview:
         """Store what came of a conversation that no list shows; it answers what a list last said of it."""
         if not tracked.is_current and got.incomplete_reason is None:
             tracking.mark_stored(conn, tracked.listed, now)
-        self.changes.append(ingest(conn, arrival_of(self.source.provider, got, tracked, now), self.run_id).changes)
+        ingested = ingest(conn, arrival_of(self.source.provider, got, tracked, now), self.run_id)
+        self.changes.append(ingested.changes)
+        self.damages += [ingested.damage] if ingested.damage else []
 
     def _due(self, candidates: dict[str, Tracked]) -> list[Tracked]:
         """Return which to ask for by id: what is still to be read first, then what was never asked for."""

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, SafetyStopError, SignInError, most_severe
-from mirror.ingest import apply_listing, arrival_of, ingest
+from mirror.ingest import apply_listing, arrival_of, damaged, ingest
 from mirror.json_bytes import parse_simplified
 from mirror.services import service_of
 from mirror.source import AccountItem, Fetched, Listed, NotFetched, NotRead, ToFetch
@@ -306,6 +306,8 @@ class Sync:
             elif ingested.is_generating and got.incomplete_reason is None:
                 tracking.mark_generating(conn, tracked.conversation_id)
         self.outcome.count(ingested.changes)
+        if ingested.damage is not None:
+            self.errors.append(damaged(self.writer.path, ingested.damage))
 
     def _apply(self, conn: sqlite3.Connection, tracked: Tracked) -> None:
         """Bring the conversation's own row to what is tracked of it now."""
@@ -360,6 +362,7 @@ class Sync:
         finally:
             for changes in review.changes:
                 self.outcome.count(changes)
+            self.errors += [damaged(self.writer.path, damage) for damage in review.damages]
         if review.error is not None:
             self.report.note(f"not all missing conversations were asked for: {review.error.message}")
             if isinstance(review.error, RateLimitError) and review.error.is_final:
@@ -374,6 +377,7 @@ class Sync:
         result = verify(self.writer, self.source, self.timing, self.run_id, account_id, full=visit.full)
         for changes in result.changes:
             self.outcome.count(changes)
+        self.errors += [damaged(self.writer.path, damage) for damage in result.damages]
         for tracked, reason in result.unbelieved:
             with self.writer.transaction() as conn:
                 self._fail(conn, tracked, reason)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from mirror.source import Fetched, Source
+    from mirror.store.conversations import Damage
     from mirror.store.database import Writer
     from mirror.store.runs import Change
     from mirror.store.tracking import Tracked
@@ -33,12 +34,13 @@ VERIFY_BATCHES_FULL = 5  # batches read again in a full run, one in others: a sm
 class Verification:
     """What reading again came to.
 
-    ``changes``: of each conversation that had changed. ``unbelieved``: what was not believed, and why. ``error``: why
-    not all of it was read.
+    ``changes``: of each conversation that had changed. ``unbelieved``: what was not believed, and why. ``damages``: of
+    what was stored. ``error``: why not all of it was read.
     """
 
     changes: list[tuple[Change, ...]] = field(default_factory=list)
     unbelieved: list[tuple[Tracked, str]] = field(default_factory=list)
+    damages: list[Damage] = field(default_factory=list)
     error: ChatmirrorError | None = None
 
 
@@ -79,5 +81,6 @@ def _settle(
     ingested = ingest(conn, arrival_of(source.provider, got, tracked, now), run_id)
     tracking.mark_verified(conn, key, now, was_same=not ingested.changes)
     result.changes.append(ingested.changes)
+    result.damages += [ingested.damage] if ingested.damage else []
     if ingested.incomplete_reason is not None:
         result.unbelieved.append((tracked, ingested.incomplete_reason))

@@ -14,10 +14,16 @@ from mirror.cli.database_option import database_option
 @database_option
 @click.argument("target", metavar="PATH", type=click.Path(path_type=Path))
 def backup(path: Path, target: Path) -> None:
-    """Write a complete copy that only you can read; safe while anything runs."""
-    from mirror.store.backup import backup as write
+    """Write a complete copy that only you can read; safe while anything runs.
+
+    The copy is checked like `chatmirror check` before it takes the place of an older backup. PATH is a new file, a
+    folder, or an older backup of the same mirror; nothing else is replaced.
+    """
+    from mirror import app
+    from mirror.cli.progress import item_progress
 
     written = target / path.name if target.is_dir() else target
-    size = write(path, target)
+    with item_progress("Checking") as progress:
+        size = app.backup(path, target, progress)
     if sys.stdout.isatty():
         click.echo(f"{written}: {size / 1e6:,.1f} MB")

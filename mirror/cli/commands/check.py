@@ -24,10 +24,9 @@ def check(path: Path, repair: bool) -> None:
 
     must_exist(path)
     with item_progress("Checking") as progress:
-        found, repaired = app.check(path, Timing(), progress, repair=repair)
+        error, repaired = app.check(path, Timing(), progress, repair=repair)
     if repaired:
         click.echo(f"Repaired {repaired:,} findings.")
-    error = found.error(path)
     if error is not None:
         raise error
     if sys.stdout.isatty():
