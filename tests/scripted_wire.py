@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from mirror.chatgpt.login import SESSION_COOKIE
@@ -65,10 +66,19 @@ class ScriptedWire:
     base_url: str = "https://site.example"
     sent: list[SentRequest] = field(default_factory=list)
     renewals: int = 0
+    seconds: float = inf  # what was left of the run at the latest request
 
     def send(
-        self, method: str, path: str, *, params: Mapping[str, Any], headers: Mapping[str, str], body: bytes | None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any],
+        headers: Mapping[str, str],
+        body: bytes | None,
+        seconds: float = inf,
     ) -> Reply:
+        self.seconds = seconds
         request = SentRequest(method, path, params, headers, json.loads(body) if body else None)
         self.sent.append(request)
         answer = self.script(request)

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.errors import ServiceError
 from mirror.skeleton import Skeletons
+from mirror.web.failures import TooLarge, TooSlow, Unreachable, Untrusted
 from mirror.web.pacing import stop_if_locked
-from mirror.web.transport import Reply, TooLarge, TooSlow, Unreachable, Untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mirror.web.pacing import Pacing
     from mirror.web.site import RequestClass, Site
-    from mirror.web.transport import Wire
+    from mirror.web.transport import Reply, Wire
 
 # Requests for one answer that came cut, late or not at all: with the back-off about half a minute. A guess.
 # Fewer: a short outage ends a run.
@@ -36,6 +36,7 @@ CHALLENGED_ADDRESSES = 3
 CHALLENGE_MARKS = (b"_cf_chl_opt", b"Just a moment")  # words of Cloudflare's own page (API notes §1.7)
 # A fresh connection passes most of the time (API notes §1.7). Fewer: runs end that could have continued.
 CHALLENGE_TRIES = 4
+OK = 200
 
 
 class Refused(Exception):  # noqa: N818 - an answer; the caller decides whether it is an error
@@ -74,6 +75,10 @@ class _WebPage(Unreachable):
     def __init__(self, *, is_challenge: bool) -> None:
         super().__init__("a browser check came" if is_challenge else "a web page came instead of an answer")
         self.is_challenge = is_challenge
+
+
+class _OtherStatus(Unreachable):
+    """A status that no answer of an API has: a part of one, a choice, "not changed"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,9 @@ class Client:
         while True:
             self.pacing.wait_turn(request_class)
             try:
-                reply = self.wire.send(method, path, params=params or {}, headers=headers, body=body)
+                reply = self.wire.send(
+                    method, path, params=params or {}, headers=headers, body=body, seconds=self.pacing.time_left()
+                )
                 self.log(f"{method} {path} {reply.status} {len(reply.body)} bytes")
                 self.skeletons.note(method, path, reply.status, reply.headers.get("content-type", ""))
                 answer = self._answer(reply, request_class)
@@ -172,6 +179,8 @@ class Client:
             return None
         if reply.status >= 400:  # noqa: PLR2004 - HTTP's refusals
             raise self._refused(reply)
+        if reply.status != OK:
+            raise _OtherStatus(f"HTTP {reply.status} came instead of an answer")
         try:
             return Answer(reply.json(), reply.body, reply)
         except ValueError as error:
@@ -221,6 +230,8 @@ class Client:
 def _tries_after(error: Unreachable) -> int:
     if isinstance(error, TooLarge):
         return 1
+    if isinstance(error, _OtherStatus):
+        return SERVER_ERROR_TRIES
     if isinstance(error, TooSlow):
         return SLOW_TRIES
     return CHALLENGE_TRIES if isinstance(error, _WebPage) else MOST_TRIES

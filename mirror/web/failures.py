@@ -1,4 +1,4 @@
-"""What went wrong with a connection, in plain words, and by the names of the exceptions for a log.
+"""Why no usable answer came: in plain words, and by the names of the exceptions for a log.
 
 Never the text of an exception: it holds addresses with their queries.
 """
@@ -14,6 +14,30 @@ import urllib3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+class Unreachable(Exception):  # noqa: N818 - the client tries again, and decides when it is an error
+    """No usable answer came: the connection was refused or reset, or the answer cut off or too slow.
+
+    ``detail``: the names of the exceptions behind it, for a log.
+    """
+
+    def __init__(self, words: str, detail: str = "") -> None:
+        super().__init__(words)
+        self.detail = detail
+
+
+class TooSlow(Unreachable):
+    """An answer did not end in the time that one may take."""
+
+
+class TooLarge(Unreachable):
+    """An answer is larger than what is read; another try would bring the same."""
+
+
+class Untrusted(Exception):  # noqa: N818 - the client makes it an error of ours
+    """The other end's certificate is not trusted. Nothing was sent; another try would not help."""
+
 
 # The first that stands in an exception or in one that led to it decides; what is more exact comes first.
 _WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (

@@ -77,16 +77,14 @@ class Pacing:
 
     def wait_turn(self, request_class: RequestClass) -> None:
         """Wait until the next request may be sent; raises when the run has had its time or its budget."""
-        if self.timing.monotonic() - self._started > RUN_DEADLINE:
-            raise ServiceError(
-                "The run stopped at its limit of four hours; what is saved stays. Run again to continue."
-            )
+        if self.time_left() <= 0:
+            raise _out_of_time()
         if request_class.is_budgeted and self.budget is not None and self.budgeted_requests >= self.budget:
             raise RateLimitError(f"Stopped before reaching {self.site.name}'s read limit; the next run continues.")
         if self._last is not None:
             jitter = self.timing.chance.uniform(1 - SPACING_JITTER, 1 + SPACING_JITTER)
             elapsed = (self.timing.monotonic() - self._last) / (self.timing.scale or 1.0)
-            self.timing.sleep(request_class.spacing * self.slowness * jitter - elapsed)
+            self._sleep(request_class.spacing * self.slowness * jitter - elapsed)
         self._last = self.timing.monotonic()
         self.requests += 1
         self.budgeted_requests += request_class.is_budgeted
@@ -109,7 +107,7 @@ class Pacing:
             pause = usual * self.timing.chance.uniform(1.0, 1 + PAUSE_JITTER)
         self._refusals[request_class.name] += 1
         self.slowness = min(2 * self.slowness, MOST_SLOWNESS)
-        self.timing.sleep(pause)
+        self._sleep(pause)
 
     def _is_enough(self, request_class: RequestClass, refusals: int) -> bool:
         """Whether one more refusal ends the run; a lasting one of a budgeted class also teaches the budget."""
@@ -128,7 +126,7 @@ class Pacing:
         if asked is None:
             self.back_off(attempt)
         else:
-            self.timing.sleep(asked)
+            self._sleep(asked)
 
     def _asked_pause(self, reply: Reply) -> float | None:
         asked = retry_after(reply, self.timing.now())
@@ -141,7 +139,17 @@ class Pacing:
 
     def back_off(self, attempt: int) -> None:
         """Wait before try ``attempt`` + 1 (from 0) after a failure that may pass."""
-        self.timing.sleep(self.timing.chance.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2**attempt)))
+        self._sleep(self.timing.chance.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2**attempt)))
+
+    def time_left(self) -> float:
+        """Return how many seconds of the run are left."""
+        return self._started + RUN_DEADLINE - self.timing.monotonic()
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait; raises ServiceError at once where the run would be over before the wait is."""
+        if seconds * self.timing.scale > self.time_left():
+            raise _out_of_time()
+        self.timing.sleep(seconds)
 
     def note_answer(self, request_class: RequestClass) -> None:
         """An answer came: without a budget, refusals count in a row only."""
@@ -153,6 +161,10 @@ class Pacing:
         if self.learned_budget is not None or self.budget is None:
             return self.learned_budget
         return int(self.budget * BUDGET_GROWTH) + 1
+
+
+def _out_of_time() -> ServiceError:
+    return ServiceError("The run stopped at its limit of four hours; what is saved stays. Run again to continue.")
 
 
 class StopError(RateLimitError):

@@ -9,54 +9,45 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from mirror.errors import SafetyStopError, UsageError
 from mirror.json_bytes import parse_simplified
-from mirror.web.failures import exception_names, plain_failure
+from mirror.web.failures import Unreachable, Untrusted, exception_names, plain_failure
+from mirror.web.timed_sockets import Allowance, TimedAdapter, addresses
+from mirror.web.unpacking import whole_body
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-# Seconds. Usual for a host behind a large network. Shorter: failures on slow networks.
-CONNECT_TIMEOUT = 10.0
-# Seconds between two pieces of an answer: large conversations take more than 30 (API notes §8). Shorter: they always
-# fail.
-READ_TIMEOUT = 60.0
-# Seconds for one answer: a server that sends a byte now and then never meets the read timeout. Longer: one answer holds
-# up a run; shorter: large ones fail on slow lines.
-TOTAL_TIMEOUT = 300.0
-# Bytes, decompressed: the largest conversation seen has 18.4 MB (API notes §3.5) and a batch holds ten. Larger: memory;
-# smaller: a huge conversation can never be saved.
-MAX_BODY = 256 * 1024 * 1024
+    from mirror.web.timed_sockets import Resolve
+
+# Bytes, as sent, of what comes beside a body: headers, sizes of chunks. Browsers take a quarter of it. Larger: memory;
+# smaller: a body in tiny chunks is refused.
+HEADER_BYTES = 1024 * 1024
 _UNQUOTED_IN_PATH = "/%:@!$&'()*+,;=~"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-class Unreachable(Exception):  # noqa: N818 - the client tries again, and decides when it is an error
-    """No usable answer came: the connection was refused or reset, or the answer cut off or too slow.
+@dataclass(frozen=True, slots=True)
+class WireLimits:
+    """What one answer may take: seconds for a connection, between two pieces, and in all; bytes, unpacked."""
 
-    ``detail``: the names of the exceptions behind it, for a log.
-    """
-
-    def __init__(self, words: str, detail: str = "") -> None:
-        super().__init__(words)
-        self.detail = detail
-
-
-class TooSlow(Unreachable):
-    """An answer did not end in the time that one may take."""
-
-
-class TooLarge(Unreachable):
-    """An answer is larger than what is read; another try would bring the same."""
-
-
-class Untrusted(Exception):  # noqa: N818 - the client makes it an error of ours
-    """The other end's certificate is not trusted. Nothing was sent; another try would not help."""
+    # Usual for a host behind a large network. Shorter: failures on slow networks.
+    connect: float = 10.0
+    # Large conversations take more than 30 (API notes §8). Shorter: they always fail.
+    read: float = 60.0
+    # A server that sends a byte now and then never meets the one above. Longer: one answer holds up a run; shorter:
+    # large ones fail on slow lines.
+    total: float = 300.0
+    # The largest conversation seen has 18.4 MB (API notes §3.5) and a batch holds ten. Larger: memory; smaller: a huge
+    # conversation can never be saved.
+    body: int = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +79,19 @@ class Wire(Protocol):
     base_url: str
 
     def send(
-        self, method: str, path: str, *, params: Mapping[str, Any], headers: Mapping[str, str], body: bytes | None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any],
+        headers: Mapping[str, str],
+        body: bytes | None,
+        seconds: float = inf,
     ) -> Reply:
-        """Send one request and read its whole answer; raises Unreachable or Untrusted."""
+        """Send one request and read its whole answer; raises Unreachable or Untrusted.
+
+        ``seconds``: what is left of the run, which an answer never outlasts.
+        """
 
     def renew(self) -> None:
         """Drop every open connection, so that the next request makes a fresh one."""
@@ -120,14 +121,18 @@ def is_loopback(base_url: str) -> bool:
 
 @dataclass(slots=True)
 class RequestsWire:
-    """The transport over requests."""
+    """The transport over requests. ``resolve``: finds the addresses of a host."""
 
     base_url: str
     monotonic: Callable[[], float] = time.monotonic
+    limits: WireLimits = field(default_factory=WireLimits)
+    resolve: Resolve = addresses
     _session: requests.Session = field(init=False, repr=False)
+    _allowance: Allowance = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.base_url = checked_base_url(self.base_url)
+        self._allowance = Allowance(self.monotonic, self.limits.connect, self.limits.read)
         self.renew()
 
     def renew(self) -> None:
@@ -137,15 +142,24 @@ class RequestsWire:
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy, .netrc or CA bundle of the environment
         self._session.headers.clear()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, TimedAdapter(self._allowance, self.resolve))
 
     def send(
-        self, method: str, path: str, *, params: Mapping[str, Any], headers: Mapping[str, str], body: bytes | None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any],
+        headers: Mapping[str, str],
+        body: bytes | None,
+        seconds: float = inf,
     ) -> Reply:
         """See Wire. A redirect raises SafetyStopError, and nothing goes to the other address."""
         # A lone surrogate in an id or cursor is sent as a question mark, and the site refuses it as unknown.
         query = urlencode(params, errors="replace")
         url = f"{self.base_url}{quote(path, safe=_UNQUOTED_IN_PATH, errors='replace')}" + (f"?{query}" if query else "")
-        deadline = self.monotonic() + TOTAL_TIMEOUT
+        self._allowance.begin(min(self.limits.total, seconds), self.limits.body + HEADER_BYTES)
         self._session.cookies.clear()  # only the cookies of the caller's own header are sent
         try:
             with self._session.request(
@@ -155,30 +169,27 @@ class RequestsWire:
                 data=body,
                 stream=True,
                 allow_redirects=False,
-                timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                timeout=(self.limits.connect, self.limits.read),
             ) as response:
-                content = self._read(response, deadline)
-                cookies = tuple(response.raw.headers.getlist("Set-Cookie"))
-                found = {name.lower(): value for name, value in response.headers.items()}
-                reply = Reply(response.status_code, found, content, cookies)
+                reply = self._read(response)
         except requests.exceptions.SSLError as error:
             raise Untrusted(exception_names(error)) from None
-        except (requests.RequestException, OSError, ValueError) as error:
-            words = plain_failure(error, connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            words = plain_failure(error, connect=self.limits.connect, read=self.limits.read)
             raise Unreachable(words, exception_names(error)) from None
         _refuse_redirect(reply)
         return reply
 
-    def _read(self, response: requests.Response, deadline: float) -> bytes:
-        chunks, size = [], 0
-        for chunk in response.iter_content(1 << 16):
-            size += len(chunk)
-            if size > MAX_BODY:
-                raise TooLarge(f"an answer is larger than {MAX_BODY >> 20} MB")
-            if self.monotonic() > deadline:
-                raise TooSlow(f"an answer took longer than {TOTAL_TIMEOUT:.0f} s")
-            chunks.append(chunk)
-        return b"".join(chunks)
+    def _read(self, response: requests.Response) -> Reply:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        content = whole_body(_pieces(response), headers.get("content-encoding", ""), self.limits.body)
+        return Reply(response.status_code, headers, content, tuple(response.raw.headers.getlist("Set-Cookie")))
+
+
+def _pieces(response: requests.Response) -> Iterator[bytes]:
+    # Not ``iter_content``: it unpacks without a bound, and reads lines of any length where a body comes in chunks.
+    while piece := response.raw.read(1 << 16, decode_content=False):
+        yield piece
 
 
 def _refuse_redirect(reply: Reply) -> None:

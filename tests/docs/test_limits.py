@@ -55,6 +55,10 @@ TECHNICAL = {
     "store.tracking._IDS_A_QUERY": "below SQLite's limit of values in one statement",
     "sync.plan._HOUR": "a unit",
     "values._INT64": "the range of SQLite's integers",
+    "web.client.OK": "HTTP's status of an answer",
+    "web.unpacking._DEFLATE_METHOD": "a number of zlib's header",
+    "web.unpacking._PIECE": "bytes that are unpacked at once",
+    "web.unpacking._WINDOW": "numbers by which zlib knows the formats",
 }
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,

@@ -19,8 +19,10 @@ from mirror.web.client import (
     Refused,
     ServerError,
 )
+from mirror.web.failures import TooLarge, TooSlow, Unreachable, Untrusted
+from mirror.web.pacing import RUN_DEADLINE
 from mirror.web.site import RequestClass, Site
-from mirror.web.transport import Reply, TooLarge, TooSlow, Unreachable, Untrusted
+from mirror.web.transport import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +75,14 @@ def test_what_no_request_would_survive_ends_the_run(failure: Reply | Exception, 
         (Reply(200, {"content-type": "text/html"}, b"<html>"), CHALLENGE_TRIES, "a web page came"),
         (Reply(503, {"content-type": "text/html"}, b"<html>"), CHALLENGE_TRIES, "a web page came"),
         (Reply(403, {"content-type": "text/html"}, b"<html>Just a moment"), CHALLENGE_TRIES, "a browser check came"),
+        *[
+            (
+                Reply(status, {"content-type": "application/json"}, b'{"ok": true}'),
+                SERVER_ERROR_TRIES,
+                f"HTTP {status} came",
+            )
+            for status in (101, 103, 202, 204, 205, 206, 207, 226, 300, 304, 305, 306, 310, 399)
+        ],
         (TooSlow("an answer took longer than 300 s"), SLOW_TRIES, "longer than 300 s"),
         (TooLarge("an answer is larger than 256 MB"), 1, "larger than 256 MB"),
     ],
@@ -85,6 +95,15 @@ def test_what_fails_for_one_address_is_for_the_caller_to_decide(
     with pytest.raises(NoAnswer, match=words):
         get(wire)
     assert len(wire.sent) == requests
+
+
+def test_an_answer_may_take_what_is_left_of_the_run() -> None:
+    """So that the last one does not outlast it."""
+    wire, clock = wire_of(OK), ScriptedClock()
+    client = client_of(wire, SITE, clock)
+    clock.seconds += RUN_DEADLINE - 7
+    client.request("GET", "/x", READ, headers={})
+    assert wire.seconds == 7
 
 
 def test_a_caller_can_ask_for_fewer_tries() -> None:

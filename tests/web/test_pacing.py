@@ -170,6 +170,18 @@ def test_a_run_ends_after_four_hours(pacing: Pacing, clock: ScriptedClock) -> No
         pacing.wait_turn(ORDINARY)
 
 
+def test_no_pause_outlasts_the_run(pacing: Pacing, clock: ScriptedClock) -> None:
+    """What would be over after it is over at once, and the database is free."""
+    clock.seconds += RUN_DEADLINE - 30
+    for pause in (
+        lambda: pacing.wait_after_429(too_many("60"), ORDINARY),
+        lambda: pacing.wait_after_server_error(Reply(503, {"retry-after": "60"}, b""), 1),
+    ):
+        with pytest.raises(ServiceError, match="four hours"):
+            pause()
+    assert clock.slept == []
+
+
 LOCK = b"Too many requests. We've temporarily limited access to your conversations to protect your data."
 
 

@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from mirror.errors import SafetyStopError, UsageError
-from mirror.web.transport import RequestsWire, Unreachable, checked_base_url
+from mirror.web.failures import Unreachable
+from mirror.web.transport import RequestsWire, checked_base_url
 
 SECRET = {"Authorization": "Bearer canary", "Cookie": "canary=1", "ChatGPT-Account-ID": "canary"}
 
