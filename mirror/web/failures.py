@@ -6,7 +6,7 @@ Never the text of an exception: it holds addresses with their queries.
 from __future__ import annotations
 
 import socket
-from http.client import HTTPException, RemoteDisconnected
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import TYPE_CHECKING
 
 import requests
@@ -48,7 +48,7 @@ _WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError), "no connection within {connect:.0f} s"),
     ((requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError), "no answer within {read:.0f} s"),
     ((requests.exceptions.ContentDecodingError, urllib3.exceptions.DecodeError), "the answer could not be unpacked"),
-    ((urllib3.exceptions.IncompleteRead, requests.exceptions.ChunkedEncodingError), "the answer was cut"),
+    ((IncompleteRead, requests.exceptions.ChunkedEncodingError), "the answer was cut"),
     ((HTTPException,), "the answer is not HTTP"),
     ((requests.ConnectionError, OSError), "the connection failed"),
 )

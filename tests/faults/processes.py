@@ -33,7 +33,11 @@ _LINE = re.compile(r"^\d+ +(\w+)\(")
 
 def environment(stage: Stage) -> dict[str, str]:
     """Return the environment in which the command reaches the stage's service without waiting."""
-    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "LANG", "SYSTEMROOT", "TMPDIR"}}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name in {"PATH", "LANG", "SYSTEMROOT", "TMPDIR", "PYTHONPATH"}
+    }
     return {
         **kept,
         **stage.service.environ,

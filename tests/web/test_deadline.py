@@ -65,19 +65,19 @@ DRIPS = {
     "trailers": dripping(CHUNKED + b"1\r\n1\r\n0\r\n", b"a: b\r\n"),
     "continue": dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n", every=0.001),
     "gzip header": dripping(GZIPPED + b"\x1f\x8b\x08\x08\0\0\0\0\0\x03", b"n"),
-    "gzip of nothing": dripping(GZIPPED, gzip.compress(b"")),
-    "deflate of nothing": dripping(GZIPPED + gzip.compress(b"")[:10], empty_deflate_blocks()),
+    "gzip of nothing": dripping(GZIPPED, gzip.compress(b"", mtime=0)),
+    "deflate of nothing": dripping(GZIPPED + gzip.compress(b"", mtime=0)[:10], empty_deflate_blocks()),
 }
 FLOODS = {
     "continue": flooding(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100),
     "headers of continue": flooding(b"HTTP/1.1 100 Continue\r\n", b"a: b\r\n" * 20),
     "chunk extension": flooding(CHUNKED + b"1;", b"x" * 1000),
     "trailers": flooding(CHUNKED + b"1\r\n1\r\n0\r\n", b"a: b\r\n" * 1000),
-    "gzip of nothing": flooding(GZIPPED, gzip.compress(b"") * 100),
-    "deflate of nothing": flooding(GZIPPED + gzip.compress(b"")[:10], empty_deflate_blocks() * 1000),
+    "gzip of nothing": flooding(GZIPPED, gzip.compress(b"", mtime=0) * 100),
+    "deflate of nothing": flooding(GZIPPED + gzip.compress(b"", mtime=0)[:10], empty_deflate_blocks() * 1000),
     "gzip name": flooding(GZIPPED + b"\x1f\x8b\x08\x08\0\0\0\0\0\x03", b"n" * 1000),
     "body": flooding(HEAD + b"\r\n", b" " * 1000),
-    "bomb": flooding(GZIPPED, gzip.compress(b" " * 10_000_000)),
+    "bomb": flooding(GZIPPED, gzip.compress(b" " * 10_000_000, mtime=0)),
 }
 
 
@@ -227,10 +227,10 @@ def raw_deflate(data: bytes) -> bytes:
     ("encoding", "body"),
     [
         ("identity", b'{"a": 1}'),
-        ("gzip", gzip.compress(b'{"a": 1}')),
-        ("X-GZip", gzip.compress(b'{"a": 1}')),
-        ("gzip", gzip.compress(b'{"a"') + gzip.compress(b": 1}")),
-        ("gzip", gzip.compress(b'{"a": 1}') + bytes(8)),
+        ("gzip", gzip.compress(b'{"a": 1}', mtime=0)),
+        ("X-GZip", gzip.compress(b'{"a": 1}', mtime=0)),
+        ("gzip", gzip.compress(b'{"a"', mtime=0) + gzip.compress(b": 1}", mtime=0)),
+        ("gzip", gzip.compress(b'{"a": 1}', mtime=0) + bytes(8)),
         ("deflate", zlib.compress(b'{"a": 1}')),
         ("deflate", raw_deflate(b'{"a": 1}')),
     ],
@@ -255,10 +255,10 @@ def test_every_encoding_that_was_asked_for_is_read(encoding, body, step):
     ("encoding", "body", "words"),
     [
         ("br", b"{}", "not asked for"),
-        ("gzip, gzip", gzip.compress(gzip.compress(b"{}")), "not asked for"),
+        ("gzip, gzip", gzip.compress(gzip.compress(b"{}", mtime=0), mtime=0), "not asked for"),
         ("gzip", b"{}", "damaged"),
-        *[("gzip", gzip.compress(b'{"a": 1}')[:end], "cut off") for end in range(1, 28, 3)],
-        ("gzip", gzip.compress(b"{}")[:-8] + bytes(8), "damaged"),
+        *[("gzip", gzip.compress(b'{"a": 1}', mtime=0)[:end], "cut off") for end in range(1, 28, 3)],
+        ("gzip", gzip.compress(b"{}", mtime=0)[:-8] + bytes(8), "damaged"),
         ("deflate", zlib.compress(b"{}")[:-2], "cut off"),
     ],
 )
@@ -278,7 +278,7 @@ def test_a_body_larger_than_one_may_be_is_not_read_on():
     """Sent as it is, or as a bomb of a thousandth of its size."""
     for packing in (b"", b"Content-Encoding: gzip\r\n"):
         body = b"[" + b" " * 10_000_000 + b"]"
-        sent = gzip.compress(body) if packing else body
+        sent = gzip.compress(body, mtime=0) if packing else body
 
         def write(connection: Connection, packing: bytes = packing, sent: bytes = sent) -> None:
             connection.read_request()

@@ -1,0 +1,415 @@
+"""Bugs that the tests must see: each a change to one place of the program, and the tests that turn red by it.
+
+They are faults that were made once, here or elsewhere, or that would cost somebody a conversation, their login or their
+account. ``test_planted_bugs.py`` plants each into a copy of the program.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PlantedBug:
+    """``code`` stands once in ``file`` and becomes ``bug``. ``tests``: what pytest runs, of which one fails."""
+
+    name: str
+    file: str
+    code: str
+    bug: str
+    tests: str
+
+
+def _bug(name: str, file: str, code: str, bug: str, tests: str) -> PlantedBug:
+    return PlantedBug(name, f"mirror/{file}.py", code, bug, f"tests/{tests}")
+
+
+POWER = "faults/test_power_loss.py::test_a_power_cut_loses_nothing_that_was_saved[first sync]"
+LIES, TROUBLE, ACCOUNT = "test_sync_lies.py", "test_sync_trouble.py", "test_sync_account.py"
+BAD, EVIDENCE, PLAN = "sync/test_one_bad_thing.py", "sync/test_evidence.py", "sync/test_plan.py"
+DATABASE, MERGE = "store/test_database.py", "normalize/test_normalize_merge.py"
+PAGING, TRANSPORT, PACING = "chatgpt/test_paging.py", "web/test_transport.py", "web/test_pacing.py"
+
+BUGS = (
+    # -- durable
+    _bug("synchronous is off", "store/database", '"synchronous=FULL"', '"synchronous=OFF"', POWER),
+    _bug("synchronous is normal", "store/database", '"synchronous=FULL"', '"synchronous=NORMAL"', POWER),
+    _bug(
+        "a failed transaction is kept",
+        "store/database",
+        "raise\n\n    def _same_file",
+        'self.conn.in_transaction and self.conn.execute("COMMIT")\n                raise\n\n    def _same_file',
+        f"{DATABASE}::test_a_failed_transaction_leaves_nothing",
+    ),
+    _bug(
+        "a moved database takes writes",
+        "store/database",
+        "                self._same_file()\n",
+        "",
+        f"{DATABASE}::test_a_moved_database_takes_no_more_writes",
+    ),
+    _bug(
+        "another program's database is taken",
+        "store/database",
+        "    if not applied:\n",
+        "    if False:\n",
+        f"{DATABASE}::test_somebody_elses_database_is_refused_and_not_touched",
+    ),
+    _bug(
+        "a newer database is taken",
+        "store/database",
+        "if unknown := applied.difference(MIGRATIONS):",
+        "if unknown := set():",
+        f"{DATABASE}::test_a_newer_database_is_refused_and_not_touched",
+    ),
+    _bug(
+        "a damaged payload is believed",
+        "store/payloads",
+        "if hash_of(body) != self.sha256:",
+        "if False:",
+        "test_cli.py -k damage",
+    ),
+    _bug(
+        "only the newest payload is kept",
+        "fold",
+        "    return sorted(kept)\n",
+        "    return [len(versions) - 1]\n",
+        "test_ingest.py::test_no_sequence_of_readings_loses_a_text",
+    ),
+    _bug(
+        "a smaller tree is believed at once",
+        "fold",
+        "return None if tracked.smaller_ids == ids and since >= SURE_AFTER_US else ids",
+        "return None",
+        "test_fold.py::test_a_smaller_tree_takes_nothing_away_at_first",
+    ),
+    _bug(
+        "a smaller tree is never believed",
+        "fold",
+        "return None if tracked.smaller_ids == ids and since >= SURE_AFTER_US else ids",
+        "return ids",
+        "test_fold.py::test_a_smaller_tree_is_believed_when_another_says_the_same",
+    ),
+    _bug(
+        "an older copy replaces a newer one",
+        "fold",
+        "return rank - 1 if rank in live else rank",
+        "return max([rank, *live]) + 1",
+        "test_fold.py::test_an_older_copy_never_replaces_a_newer_one"
+        " tests/test_fold.py::test_an_export_stands_below_a_live_payload_of_the_same_time",
+    ),
+    _bug(
+        "a text emptied upstream is emptied here",
+        "normalize/merge",
+        "if old is None or new.text.strip() or not old.text.strip():",
+        "if True:",
+        f"{MERGE}::test_a_text_emptied_upstream_is_kept",
+    ),
+    _bug(
+        "what a whole tree lacks gets no date",
+        "normalize/merge",
+        "replace(merged[node], removed_at=payload.seen_at)",
+        "replace(merged[node], removed_at=None)",
+        f"{MERGE}::test_what_a_whole_tree_lacks_is_kept_with_a_date",
+    ),
+    _bug(
+        "a partial payload marks messages as removed",
+        "normalize/merge",
+        "if payload.proves_absence else emptied",
+        "if True else emptied",
+        f"{MERGE}::test_a_partial_payload_proves_nothing_gone",
+    ),
+    _bug(
+        "an index is not kept",
+        "store/conversations",
+        "cjk.update(conn, [(rowids",
+        "print(conn, [(rowids",
+        "store/test_cjk.py test_ingest.py",
+    ),
+    _bug(
+        "links go to another conversation's message of the same id",
+        "store/conversations",
+        '"SELECT id, rowid FROM messages WHERE conversation_id = ?"',
+        "\"SELECT id, rowid FROM messages WHERE ? <> ''\"",
+        "test_ingest.py test_sync_account.py",
+    ),
+    # -- current
+    _bug(
+        "a change is known by a newer time only",
+        "store/tracking",
+        '"(l.stored_us IS NOT l.list_us OR',
+        '"(l.stored_us IS NULL OR l.stored_us < l.list_us OR',
+        "sync test_sync_account.py test_sync_lies.py",
+    ),
+    _bug(
+        "the watermark moves after a run that failed",
+        "sync/run",
+        "if whole and self._is_clean(visit):",
+        "if True:",
+        f"{TROUBLE} tests/{LIES}",
+    ),
+    _bug(
+        "a list is read to the first known conversation",
+        "sync/plan",
+        "        if max(listed.list_us or 0 for listed in lower) > watermark_us:\n            return False\n",
+        "",
+        f"{PLAN}::test_stop_line tests/{TROUBLE}",
+    ),
+    _bug(
+        "a list in another order is read to the watermark",
+        "chatgpt/paging",
+        "if self.is_newest_first and not self._is_short(page)",
+        "if not self._is_short(page)",
+        f"{BAD}::test_rows_in_another_order_are_read_to_the_end",
+    ),
+    _bug(
+        "a gap between two pages is not seen",
+        "chatgpt/paging",
+        "self.has_gap = self.has_gap or bool(self.last_ids and page.items and not self.last_ids & known)",
+        "self.has_gap = False",
+        PAGING,
+    ),
+    _bug(
+        "what moves to the top meanwhile is not seen",
+        "chatgpt/paging",
+        "        _read_top_again(result, fetch)\n    return",
+        "        pass\n    return",
+        PAGING,
+    ),
+    _bug(
+        "a time in the future becomes the watermark",
+        "sync/run",
+        "if (us := listed.list_us) and us <= now_us]",
+        "if (us := listed.list_us)]",
+        f"{BAD}::test_a_time_in_the_future_hides_nothing",
+    ),
+    _bug(
+        "a list that says it is incomplete is believed",
+        "chatgpt/list_rows",
+        'if record.get("has_missing_conversations") is True:',
+        "if False:",
+        f"{BAD}::test_a_list_that_says_it_is_incomplete",
+    ),
+    _bug(
+        "rows of an unknown form are an empty account",
+        "chatgpt/list_rows",
+        "if rows and not any(found):",
+        "if False:",
+        f"{BAD}::test_rows_of_an_unknown_form",
+    ),
+    _bug(
+        "what is left to be read is success",
+        "sync/run",
+        "*([incomplete(pending)] if pending else [])",
+        "*[]",
+        f"{BAD}::test_conversations_that_always_answer_500",
+    ),
+    _bug(
+        "only the first workspace is read",
+        "sync/run",
+        "for workspace in identity.workspaces:",
+        "for workspace in identity.workspaces[:1]:",
+        f"{ACCOUNT}::test_every_workspace_is_mirrored",
+    ),
+    _bug(
+        "nothing is read again",
+        "sync/run",
+        "if self.options.verify and not self._is_limited:",
+        "if False:",
+        "sync/test_verification.py::test_a_branch_switch_that_no_list_shows_arrives",
+    ),
+    _bug(
+        "a failed conversation waits although it changed",
+        "store/tracking",
+        '        row |= {"tries": 0, "retry_at": None}  # what failed before may come now\n',
+        "        pass\n",
+        f"{BAD}::test_what_failed_is_tried_again_at_once tests/sync tests/test_sync_account.py",
+    ),
+    _bug(
+        "a long conversation begins anew in each run",
+        "chatgpt/plural",
+        "_stored_part(stored()) if cursor else None",
+        "None",
+        "sync/test_long_conversations.py",
+    ),
+    _bug(
+        "an import that is not whole spares its reading",
+        "store/payloads",
+        " AND origin IN ('export', 'capture') AND incomplete_reason IS NULL",
+        " AND origin IN ('export', 'capture')",
+        "test_import_cases.py",
+    ),
+    _bug(
+        "the payload's title outranks the list's",
+        "fold",
+        "title=listed.title or row.title,",
+        "title=row.title,",
+        "test_fold.py::test_the_lists_outrank_the_payload",
+    ),
+    _bug(
+        "a lost star is not seen",
+        "sync/plan",
+        "return [key for key in lost if key not in starred.items and key not in listed]",
+        "return []",
+        f"{PLAN}::test_unstarred",
+    ),
+    # -- complete
+    _bug(
+        "a cut tree of a batch is believed",
+        "chatgpt/conversations",
+        "reason = contradiction_in(batched.payload, wanted.known_messages)",
+        "reason = None",
+        f"{LIES}::test_a_truncated_batch_is_read_singly",
+    ),
+    _bug(
+        "an endpoint is closed without a control",
+        "chatgpt/by_id",
+        "if not self._gives_control(endpoint):",
+        "if True:",
+        f"{BAD}::test_neighbours_that_are_refused_close_no_endpoint",
+    ),
+    _bug(
+        "one broken conversation costs its batch",
+        "chatgpt/batch",
+        "return found | parts",
+        "return found",
+        f"{BAD}::test_conversations_that_always_answer_500 tests/{LIES}::test_a_poisoned_chat_blocks_no_other",
+    ),
+    _bug(
+        "another conversation's answer is stored",
+        "chatgpt/single",
+        "if is_of_another_conversation(answer.data, conversation_id):",
+        "if False:",
+        "test_sync_doubt.py::test_an_answer_that_is_another_conversations_is_not_stored",
+    ),
+    _bug(
+        "one answer makes a tombstone",
+        "sync/missing",
+        "DELETED_WEIGHT, UNKNOWN_WEIGHT = 2, 1",
+        "DELETED_WEIGHT, UNKNOWN_WEIGHT = 4, 4",
+        f"{LIES}::test_a_deletion_needs_proof_on_two_runs",
+    ),
+    _bug(
+        "a collapsed list is believed",
+        "sync/missing",
+        "if count <= SAFETY_COUNT or count <= SAFETY_SHARE * self.looked_for:",
+        "if True:",
+        f"{EVIDENCE}::test_a_collapsed_list_is_said_in_every_run",
+    ),
+    _bug(
+        "the shown branch is the newest one",
+        "normalize/tree",
+        "leaf = current_node_id if current_node_id in parents else newest_leaf(parents, weight)",
+        "leaf = newest_leaf(parents, weight)",
+        "normalize/test_normalize_tree.py",
+    ),
+    _bug(
+        "milliseconds are taken for seconds",
+        "values",
+        "elif value >= _MILLISECONDS_FROM:",
+        "elif value < 0:",
+        "normalize/test_normalize_values.py",
+    ),
+    _bug(
+        "a NUL goes into the database",
+        "values",
+        'value.replace("\\0", "\\u2400")',
+        "value",
+        "normalize/test_normalize_values.py",
+    ),
+    # -- private
+    _bug("redirects are followed", "web/transport", "allow_redirects=False", "allow_redirects=True", TRANSPORT),
+    _bug(
+        "the environment's proxies and .netrc are used",
+        "web/transport",
+        "self._session.trust_env = False",
+        "self._session.trust_env = True",
+        TRANSPORT,
+    ),
+    _bug(
+        "a login is sent without encryption",
+        "web/transport",
+        'if parts.scheme != "https" and not (',
+        "if False and not (",
+        f"{TRANSPORT}::test_only_https_or_this_machine",
+    ),
+    _bug(
+        "another person's account is taken",
+        "sync/run",
+        "if owner not in (None, identity.user_id):",
+        "if False:",
+        f"{TROUBLE}::test_a_database_takes_one_account_only",
+    ),
+    _bug(
+        "a session that becomes somebody else's goes on",
+        "chatgpt/session",
+        "if previous and _user_id(previous) != _user_id(self.data):",
+        "if False:",
+        f"{TROUBLE}::test_a_session_that_turns_into_somebody_elses_stops_the_run",
+    ),
+    _bug(
+        "a terminal is given control characters",
+        "terminal",
+        'return _escaped(text.replace("\\r\\n", "\\n") if newlines else text, "\\n\\t" if newlines else "", _escape)',
+        "return text",
+        "test_terminal.py",
+    ),
+    _bug(
+        "a message's HTML reaches the page",
+        "browse/safe_html",
+        "        nh3.clean(\n            unsafe,",
+        "        (lambda unsafe, **_: unsafe)(\n            unsafe,",
+        "browse/test_safe_html.py",
+    ),
+    _bug(
+        "a link leads to the server's own pages",
+        "browse/safe_html",
+        "return value if is_whole else None",
+        "return value",
+        "browse/test_safe_html.py",
+    ),
+    _bug("others can read the mirror", "store/database", "os.O_WRONLY, 0o600", "os.O_WRONLY, 0o644", DATABASE),
+    # -- polite
+    _bug(
+        "a long Retry-After is waited for",
+        "web/pacing",
+        "if asked is not None and asked > LONGEST_PAUSE:",
+        "if False:",
+        f"{PACING}::test_a_pause_longer_than_a_run_ends_it",
+    ),
+    _bug(
+        "requests are sent without a pause",
+        "web/pacing",
+        "self.timing.sleep(request_class.spacing * self.slowness * jitter - elapsed)",
+        "pass",
+        f"{PACING}::test_requests_are_spaced",
+    ),
+    _bug(
+        "the account lock is not seen",
+        "web/pacing",
+        "if site.lock_words and site.lock_words in reply.body[:LOCK_SEARCH_BYTES]:",
+        "if False:",
+        f"{PACING}::test_the_lock_ends_the_run_at_once",
+    ),
+    _bug(
+        "tokens are renewed without end",
+        "chatgpt/session",
+        "if self._renewals >= MOST_RENEWALS or",
+        "if",
+        f"{TROUBLE}::test_a_service_that_refuses_every_token_is_not_asked_for_ever",
+    ),
+    _bug(
+        "a failed conversation is asked for in every run",
+        "sync/plan",
+        "due = [t for t in todo if full or t.retry_at is None or t.retry_at <= now or t.retry_at > latest]",
+        "due = todo",
+        f"{PLAN}::test_to_fetch",
+    ),
+    _bug(
+        "a budget is not kept",
+        "web/pacing",
+        "if request_class.is_budgeted and self.budget is not None and self.budgeted_requests >= self.budget:",
+        "if False:",
+        PACING,
+    ),
+)

@@ -1,0 +1,61 @@
+"""The tests have teeth: each planted bug turns at least one of its tests red."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from planted_bugs import BUGS, PlantedBug
+from processes import needs_strace
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+COPIED = ("mirror", "migrations", "tests", "pyproject.toml")
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the program and its tests, to plant bugs into."""
+    folder = tmp_path_factory.mktemp("program")
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=[bug.name for bug in BUGS])
+def test_a_planted_bug_is_seen(program: Path, bug: PlantedBug) -> None:
+    if "power_loss" in bug.tests:
+        needs_strace(program)
+    path = program / bug.file
+    text = path.read_text("utf-8")
+    assert text.count(bug.code) == 1, f"the code that {bug.name!r} changes stands {text.count(bug.code)} times"
+    path.write_text(text.replace(bug.code, bug.bug), "utf-8")
+    try:
+        ended = _run_tests(program, bug.tests)
+    finally:
+        path.write_text(text, "utf-8")
+    assert ended.returncode == 1, ended.stdout[-2000:] + ended.stderr[-2000:]
+    assert re.search(r"\d+ failed", ended.stdout), ended.stdout[-2000:]
+
+
+def _run_tests(program: Path, tests: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CHATMIRROR_", "PYTEST_XDIST"))}
+    words = re.split(r" (?=tests/|-k )", tests)
+    words = [part for word in words for part in (word.split(" ", 1) if word.startswith("-k ") else [word])]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "--show-capture=no", *words],
+        cwd=program,
+        env={**kept, "PYTHONPATH": str(program), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
