@@ -17,6 +17,7 @@ from .m0003_months import SCHEMA as MONTHS
 from .m0004_tracking import SCHEMA as TRACKING
 from .m0005_completeness import SCHEMA as COMPLETENESS
 from .m0006_told import SCHEMA as TOLD
+from .m0007_lists import SCHEMA as LISTS
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -52,3 +53,8 @@ def m0005_completeness(db: Database) -> None:
 @migrations()
 def m0006_told(db: Database) -> None:
     db.executescript(TOLD)
+
+
+@migrations()
+def m0007_lists(db: Database) -> None:
+    db.executescript(LISTS)

@@ -16,6 +16,7 @@ class Service:
 
     ``provider`` is the value of the ``provider`` columns; ``name`` is what a person calls it, and its assistant when it
     speaks. ``home_url`` has no slash at its end. The paths hold ``{id}`` where the id goes; None: it has no such page.
+    ``not_mirrored``: what it holds of a person that the mirror does not read; the README says more.
     ``tool_languages``: in which language the assistant writes to a tool, by the tool's name, so that a page can colour
     it; a document that is written in Markdown is laid out as such. ``former_hosts``: where its pages stood before.
     """
@@ -26,6 +27,7 @@ class Service:
     conversation_path: str
     project_path: str | None = None
     gpt_path: str | None = None
+    not_mirrored: tuple[str, ...] = ()
     tool_languages: dict[str, str] = field(default_factory=dict)
     former_hosts: tuple[str, ...] = ()
 
@@ -56,6 +58,14 @@ SERVICES: dict[str, Service] = {
         conversation_path="/c/{id}",
         project_path="/g/{id}/project",
         gpt_path="/g/{id}",
+        not_mirrored=(
+            "group chats, rooms and Dots",
+            "Codex tasks",
+            "temporary chats",
+            "sub-agents of Work",
+            "file contents",
+            "settings, scheduled tasks, the library",
+        ),
         tool_languages={"python": "python", "container.exec": "bash", "canmore.create_textdoc": "markdown"},
         former_hosts=("chat.openai.com",),
     ),
@@ -70,6 +80,11 @@ def service_of(provider: str) -> Service:
 def speaker_of(provider: str) -> str:
     """Return what the assistant is called on a page; an unknown provider's own word for itself."""
     return SERVICES[provider].name if provider in SERVICES else provider
+
+
+def not_mirrored(provider: str) -> tuple[str, ...]:
+    """Return what of a service is not read; nothing is known of an unknown provider."""
+    return SERVICES[provider].not_mirrored if provider in SERVICES else ()
 
 
 def tool_language(provider: str, *tools: str | None) -> str:

@@ -50,7 +50,8 @@ class Listed:
     """What a list says of one conversation; None where it does not say.
 
     ``states_home``: the row says where the conversation belongs, so that no ``project_id`` means that it is in none.
-    ``mark``: an opaque word that differs when the conversation does, of a service whose times do not tell.
+    ``mark``: an opaque word that differs when the conversation does, of a service whose times do not tell. ``is_work``:
+    the row says that it is one of those that may stand in a list of their own (see ``Scope``).
     """
 
     conversation_id: str
@@ -63,6 +64,7 @@ class Listed:
     gpt_id: str | None = None
     states_home: bool = False
     mark: str | None = None
+    is_work: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +72,31 @@ class Scope:
     """One list of a workspace: its name as stored and what a person calls it.
 
     ``to_the_end``: read whole every time, because what changes in it does not come to its top.
-    ``is_selection``: starred, shared, pins: says nothing about which conversations exist.
+    ``is_selection``: starred, shared, pins: says nothing about which conversations exist. ``is_work``: of
+    conversations that the main and archived lists may leave out; read last, after the conversations of all other lists.
     """
 
     name: str
     label: str
     to_the_end: bool = False
     is_selection: bool = False
+    is_work: bool = False
 
 
 @dataclass(slots=True)
 class ListResult:
-    """What reading one list brought: id -> row. ``error``: why it stopped before its end, if it failed."""
+    """What reading one list brought: id -> row. ``error``: why it stopped before its end, if it failed.
+
+    ``is_refused``: the service does not offer this list, so that nothing is expected to stand in it. ``odd_rows``: how
+    many rows were not understood.
+    """
 
     scope: Scope
     items: dict[str, Listed] = field(default_factory=dict)
     reached_end: bool = False
     error: ChatmirrorError | None = None
+    is_refused: bool = False
+    odd_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +189,15 @@ class Source(Protocol):
     def memory(self) -> dict[str, Any]:
         """Return what the source wants to know in the next run of this workspace, as JSON."""
 
-    def scopes(self, *, full: bool, last_read: Mapping[str, str]) -> Iterator[Scope]:
+    def scopes(
+        self, *, full: bool, last_read: Mapping[str, str], unshown: Callable[[], Collection[str]]
+    ) -> Iterator[Scope]:
         """Return the lists to read this time: a full run reads them all, others what can have changed.
 
-        ``last_read``: scope name -> ISO time at which it was last read to its end. Raises IncompleteError, after the
-        last one, where there may be lists that it could not learn of.
+        ``last_read``: scope name -> ISO time at which it was last read to its end. ``unshown``: returns the names of
+        the lists in which conversations are known to stand that the main and archived lists do not show, as far as
+        those were read. Raises IncompleteError, after the last one, where there may be lists that it could not learn
+        of.
         """
 
     def read_list(self, scope: Scope, enough: Callable[[Sequence[Listed]], bool], expected: int | None) -> ListResult:

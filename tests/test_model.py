@@ -31,7 +31,7 @@ SEED = int(os.environ.get("CHATMIRROR_SEED", "1"))
 BETWEEN_SETTLINGS = 10  # runs; a fault may well heal unseen in between, but a loss never does
 ACTS = [*["new_message"] * 3, "new_conversation", "edit_prompt", "regenerate", "switch_branch", "rename", "legacy"]
 ACTS += ["archive", "unarchive", "star", "unstar", "move", "move_out", "delete", "undelete", "start_reply"]
-ACTS += ["finish_reply", "share", "project"]
+ACTS += ["finish_reply", "share", "project", "new_work"]
 
 
 class History:
@@ -50,9 +50,10 @@ class History:
         self.clock.advance(rng.uniform(1, 3000))
         keys = self.mirrored.ids()
         kind = rng.choice(ACTS)
-        if kind == "new_conversation" or not keys:
-            workspace = rng.choice(self.account.workspaces).id
-            self.person.new_conversation(rng.choice(["A chat", None, "Ein Gespräch"]), workspace=workspace)
+        if kind in {"new_conversation", "new_work"} or not keys:
+            workspace, origin = rng.choice(self.account.workspaces).id, "tpp" if kind == "new_work" else None
+            title = rng.choice(["A chat", None, "Ein Gespräch"])
+            self.person.new_conversation(title, workspace=workspace, origin=origin)
             return
         self._act_on(rng.choice(keys[-8:] if rng.random() < 0.5 else keys), kind, rng)
 
@@ -127,6 +128,10 @@ class History:
             "stale times": lambda: {"stale_batch_times": True},
             "times": lambda: {"mixed_times": True},
             "limited": lambda: {"list_limited": choice([1, 9])},
+            "work": lambda: {"work": choice(["together", "refused", "ignored"])},
+            "work limited": lambda: {"work_limited": choice([1, 9])},
+            "shared projects": lambda: {"owned_only_rejected": True},
+            "odd rows": lambda: {"odd_rows": {choice(["main", "archived", "work", "starred"]): [None, {"id": 5}]}},
         }
 
     @staticmethod
@@ -162,12 +167,21 @@ class History:
     def check_current(self, where: str) -> None:
         """Exit 0 from a healthy service: everything listed is stored as listed.
 
-        Deletions may still wait for their proof, what was brought back, old as it is, for the weekly full run, and what
-        only the plural endpoint could give for a run that gets the tree.
+        Deletions may still wait for their proof, what was brought back, old as it is, for the weekly full run, what
+        only the plural endpoint could give for a run that gets the tree, and the first conversations of Work for a run
+        that looks whether there are any.
         """
-        branch_only = {row[0] for row in self.mirrored.rows("SELECT conversation_id FROM _listed WHERE is_branch_only")}
+        waiting = {row[0] for row in self.mirrored.rows("SELECT conversation_id FROM _listed WHERE is_branch_only")}
+        waiting |= self.undeleted
+        of_work = [r for r in self.mirrored.service.requests if "conversation_origin" in r.query]
+        asked = {r.headers.get("chatgpt-account-id", self.account.workspaces[0].id) for r in of_work}
+        waiting |= {
+            key
+            for key, tree in self.account.conversations.items()
+            if tree.get("conversation_origin") and self.account.home(key) not in asked
+        }
         wrong = [line for line in differences(self.mirrored) if "not marked" not in line]
-        assert [line for line in wrong if line.split(":")[0] not in self.undeleted | branch_only] == [], where
+        assert [line for line in wrong if line.split(":")[0].split(" ")[0] not in waiting] == [], where
 
     def settle(self, where: str) -> None:
         """Clean full runs make the mirror equal to the account."""

@@ -90,6 +90,17 @@ def test_a_fresh_mirror_as_json(tmp_path: Path) -> None:
     assert (scope["scope"], scope["listed"], scope["stored"]) == ("main", 3, 3)
 
 
+def test_what_is_not_mirrored_is_named(tmp_path: Path) -> None:
+    """In one line, and for a script; it makes nothing less fresh."""
+    mirror_of_three(tmp_path).close()
+    _, found, _ = read_status(tmp_path)
+    code, out, _ = run(tmp_path, "chatmirror", "status")
+    (line,) = [line for line in out.splitlines() if line.startswith("not mirrored")]
+    assert code == 0
+    assert line.split("  ", 1)[1] == "; ".join(found["services"][0]["not_mirrored"])
+    assert "Codex tasks" in line
+
+
 def test_what_is_pending_makes_it_not_fresh(tmp_path: Path) -> None:
     with closing(mirror_of_three(tmp_path)) as conn:
         list_as_stored(conn, "c4", title="Unread", stored_us=None, error="HTTP 500")

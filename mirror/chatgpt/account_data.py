@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mirror.chatgpt.list_rows import PROJECT_PREFIX
 from mirror.services import service_of
 from mirror.source import AccountItem, Workspace
 from mirror.values import as_dict, as_dicts, as_list, clean_or_none, clean_text, iso_time
@@ -54,9 +55,10 @@ def workspaces(data: object) -> tuple[Workspace, ...]:
 
 
 def projects_page(data: object) -> ProjectsPage:
-    """Read one page of the sidebar."""
+    """Read one page of the sidebar; a custom GPT in it is no project."""
     record = as_dict(data)
-    found = [gizmo for row in as_list(record.get("items")) if (gizmo := _unwrapped(row)) is not None]
+    gizmos = [gizmo for row in as_list(record.get("items")) if (gizmo := _unwrapped(row)) is not None]
+    found = [gizmo for gizmo in gizmos if str(gizmo["id"]).startswith(PROJECT_PREFIX)]
     cursor = record.get("cursor")
     return ProjectsPage(found, cursor if isinstance(cursor, str) and cursor else None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from mirror.chatgpt.paging import ListPage
@@ -15,6 +16,7 @@ PAGE_SIZE = 100
 # Microseconds since 1970, 2024-01-01: only conversations of 2023 were seen without an update time (API notes §2.2).
 # Later: a list that loses its times is not noticed; earlier: old accounts are taken for such a list.
 LEGACY_UNTIL_US = 1_704_067_200_000_000
+_WORK_ORIGINS = ("tpp", "flora", "codex")  # what rows of Work conversations say (API notes §2.6)
 
 
 def parse_list_row(row: Any, *, is_archived: bool | None = None, has_list_time: bool = True) -> Listed | None:
@@ -42,6 +44,7 @@ def parse_list_row(row: Any, *, is_archived: bool | None = None, has_list_time: 
         project_id=gizmo_id if is_project else None,
         gpt_id=None if is_project else gizmo_id,
         states_home="gizmo_id" in record or "conversation_template_id" in record,
+        is_work=True if record.get("conversation_origin") in _WORK_ORIGINS else None,
     )
 
 
@@ -61,6 +64,7 @@ def parse_list_page(data: Any, label: str, *, is_archived: bool | None = None) -
         page_size=min(granted, PAGE_SIZE),
         cursor=cursor if isinstance(cursor, str) and cursor else None,
         flaw=_flaw(record, rows),
+        odd=Counter(repr(row) for row, item in zip(rows, found, strict=True) if item is None),
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PROJECT_PAGE_SIZE = 50
 # Rows of the shared list's page: what the service sends (API notes §2.4). Larger may be refused.
 SHARED_PAGE_SIZE = 50
+_OF_WORK, _WITH_PROJECTS = {"conversation_origin": "tpp"}, {"hide_snorlax": "false"}
 
 
 class Lists:
@@ -24,6 +25,10 @@ class Lists:
 
     def __init__(self, session: Session, memory: ChatGPTMemory) -> None:
         self._session, self._memory = session, memory
+
+    def begin_full_run(self) -> None:
+        """Ask with every parameter again, also with those that were refused."""
+        self._memory.rejects_hide_snorlax = False
 
     def main_page(self, offset: int) -> ListPage:
         """One page of the conversations that are not archived."""
@@ -37,15 +42,28 @@ class Lists:
         """One page of the starred conversations."""
         return self._page(offset, "starred", {"is_starred": "true"}, is_archived=None)
 
+    def work_page(self, offset: int) -> ListPage:
+        """One page of the Work conversations that are not archived."""
+        return self._work_page(offset, "Work", is_archived=False)
+
+    def archived_work_page(self, offset: int) -> ListPage:
+        """One page of the archived Work conversations."""
+        return self._work_page(offset, "archived Work", is_archived=True)
+
+    def _work_page(self, offset: int, label: str, *, is_archived: bool) -> ListPage:
+        params = _page_params(offset) | _OF_WORK | {"is_archived": str(is_archived).lower()}
+        if not self._memory.rejects_hide_snorlax:  # the main list, read before, has shown whether it is refused
+            params |= _WITH_PROJECTS
+        return parse_list_page(self._session.get("/conversations", params).data, label, is_archived=is_archived)
+
     def _page(self, offset: int, label: str, filters: dict[str, str], *, is_archived: bool | None) -> ListPage:
-        params = {"offset": offset, "limit": PAGE_SIZE, "order": "updated", **filters}
-        return parse_list_page(self._with_projects(params), label, is_archived=is_archived)
+        return parse_list_page(self._with_projects(_page_params(offset) | filters), label, is_archived=is_archived)
 
     def _with_projects(self, params: dict[str, Any]) -> Any:
         """Ask for project conversations too, unless the server refuses that (API notes §2.1)."""
         if not self._memory.rejects_hide_snorlax:
             try:
-                return self._session.get("/conversations", {**params, "hide_snorlax": "false"}).data
+                return self._session.get("/conversations", params | _WITH_PROJECTS).data
             except Refused as error:
                 if error.status != 422:  # noqa: PLR2004 - how the service refuses a parameter
                     raise
@@ -81,3 +99,7 @@ class Lists:
             )
         pinned = [row.get("item") for row in as_dicts(rows) if row.get("item_type") == "conversation"]
         return parse_list_page(pinned, "pinned")
+
+
+def _page_params(offset: int) -> dict[str, Any]:
+    return {"offset": offset, "limit": PAGE_SIZE, "order": "updated"}

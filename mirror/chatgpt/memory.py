@@ -18,6 +18,7 @@ _OLD_NAMES = {
     "rejects_hide_snorlax": "hide_snorlax_rejected",
     "single_read_budget": "per_id_budget",
 }
+_WORK_LIST = ("unknown", "empty", "used", "refused")
 
 
 @dataclass(slots=True)
@@ -26,11 +27,15 @@ class ChatGPTMemory:
 
     ``dead_endpoints``: closed endpoint -> why. ``clean_audits``: batch trees in a row that a read by id confirmed.
     ``tasks_done``: periodic task -> epoch second at which it was last done. ``projects_seen``: a project's list ->
-    digest of what the sidebar said when the list was last read to its end. ``main_lacks_projects``: the main list does
-    not show conversations of projects. ``rejects_hide_snorlax``: the lists refuse that parameter.
+    digest of what the sidebar said when the list was last read to its end. ``rejects_hide_snorlax``: the lists refuse
+    that parameter. ``work_list``: what is known of the lists of Work, a word of ``mirror.chatgpt.work``;
+    ``work_failures``: runs in a row in which they failed.
     ``single_read_budget``: reads by id that a run may make, None where no limit was met.
     ``sidebar_read``: the list of projects was read in some run. ``controls``: endpoint -> the conversation that it gave
-    last. ``rejects_widget_state``: single reads refuse the parameters that ask for all of a conversation.
+    last. ``rejects_widget_state``: single reads refuse the parameters that ask for all of a conversation;
+    ``takes_widget_state``: one came that was asked for with them. ``projects_refused``: a project's list -> epoch
+    second at which the service last refused it. ``rejects_shared_projects``: the list of projects refuses to name those
+    that others share.
     ``not_read``: what stands beside the conversations and failed when it was asked for last -> why.
     """
 
@@ -38,12 +43,16 @@ class ChatGPTMemory:
     clean_audits: int = 0
     tasks_done: dict[str, float] = field(default_factory=dict)
     projects_seen: dict[str, str] = field(default_factory=dict)
-    main_lacks_projects: bool = False
     sidebar_read: bool = False
     rejects_hide_snorlax: bool = False
     single_read_budget: int | None = None
     controls: dict[str, str] = field(default_factory=dict)
     rejects_widget_state: bool = False
+    takes_widget_state: bool = False
+    work_list: str = "unknown"
+    work_failures: int = 0
+    projects_refused: dict[str, float] = field(default_factory=dict)
+    rejects_shared_projects: bool = False
     not_read: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -55,12 +64,16 @@ class ChatGPTMemory:
             clean_audits=as_count(stored["clean_audits"]) or 0,
             tasks_done=_times(stored["tasks_done"]),
             projects_seen=_texts(stored["projects_seen"]),
-            main_lacks_projects=stored["main_lacks_projects"] is True,
             sidebar_read=stored["sidebar_read"] is True,
             rejects_hide_snorlax=stored["rejects_hide_snorlax"] is True,
             single_read_budget=as_count(stored["single_read_budget"]),
             controls=_texts(stored["controls"]),
             rejects_widget_state=stored["rejects_widget_state"] is True,
+            takes_widget_state=stored["takes_widget_state"] is True,
+            work_list=stored["work_list"] if stored["work_list"] in _WORK_LIST else "unknown",
+            work_failures=as_count(stored["work_failures"]) or 0,
+            projects_refused=_times(stored["projects_refused"]),
+            rejects_shared_projects=stored["rejects_shared_projects"] is True,
             not_read=_texts(stored["not_read"]),
         )
 

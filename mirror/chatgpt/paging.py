@@ -9,6 +9,7 @@ Nothing here knows the service: pages come from a function, and the tests make t
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -47,7 +48,7 @@ class ListPage:
 
     ``row_count``: how many rows came; ``items``: the conversations among them; ``page_size``: how many rows a full page
     has; ``cursor``: to the next page, if the list has cursors. ``flaw``: what the page itself says or shows against the
-    list, as the end of a sentence about it.
+    list, as the end of a sentence about it. ``odd``: the rows that are no conversations, and how often they come.
     """
 
     row_count: int
@@ -55,6 +56,7 @@ class ListPage:
     page_size: int
     cursor: str | None = None
     flaw: str | None = None
+    odd: Counter[str] = field(default_factory=Counter)
 
     @property
     def is_newest_first(self) -> bool:
@@ -76,13 +78,21 @@ class ListPage:
 class ListError(ServiceError):
     """A list could not be read to its end.
 
-    ``is_refusal``: the service does not offer it to this account (4xx); ``code``: its reason, if it gave one.
-    ``cause``: what came instead, in a few words.
+    ``is_refusal``: the service does not offer it to this account (4xx); ``code``: its reason, if it gave one;
+    ``status``: the HTTP status, if that was the cause. ``cause``: what came instead, in a few words.
     """
 
-    def __init__(self, message: str, *, is_refusal: bool, code: str | None = None, cause: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        is_refusal: bool,
+        code: str | None = None,
+        status: int | None = None,
+        cause: str | None = None,
+    ) -> None:
         super().__init__(message)
-        self.is_refusal, self.code, self.cause = is_refusal, code, cause or message
+        self.is_refusal, self.code, self.status, self.cause = is_refusal, code, status, cause or message
 
 
 class ListLimitError(RateLimitError):
@@ -102,10 +112,12 @@ def read_by_offset(
     """
     result = ListResult(scope)
     flaws: list[str] = []
+    odd: Counter[str] = Counter()
 
     def checked(offset: int) -> ListPage:
         page = fetch(offset)
         flaws.extend([page.flaw] if page.flaw else [])
+        _note_odd(result, page, odd)
         return page
 
     try:
@@ -236,8 +248,10 @@ def _read_top_again(result: ListResult, fetch: Callable[[int], ListPage]) -> Non
 def read_by_cursor(scope: Scope, fetch: Callable[[str], ListPage], is_enough: StopTest) -> ListResult:
     """Read a list that pages by opaque cursors; one that repeats, or brings nothing new, ends it."""
     result = ListResult(scope)
+    odd: Counter[str] = Counter()
     try:
         for page in pages_by_cursor(fetch):
+            _note_odd(result, page, odd)
             fresh = _take_rows(result, page.items)
             if page.items and is_enough(page.items):
                 return result
@@ -285,6 +299,12 @@ def _take_rows(result: ListResult, items: Sequence[Listed]) -> int:
     return fresh
 
 
+def _note_odd(result: ListResult, page: ListPage, odd: Counter[str]) -> None:
+    """Count the rows of a page that are no conversations; the same one on pages that overlap counts once."""
+    odd |= page.odd
+    result.odd_rows = odd.total()
+
+
 def _list_error(scope: Scope, error: Refused | ServiceError | RateLimitError) -> ChatmirrorError:
     if isinstance(error, RateLimitError) and not error.is_final:
         return ListLimitError(error.message)
@@ -294,5 +314,6 @@ def _list_error(scope: Scope, error: Refused | ServiceError | RateLimitError) ->
         f"The {scope.label} list could not be read to its end ({error}); what was read is kept. Run again later.",
         is_refusal=not isinstance(error, ServerError),
         code=error.code,
+        status=error.status,
         cause=str(error),
     )

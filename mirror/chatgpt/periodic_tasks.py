@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 _DAY = 86_400.0  # seconds
 _WEEK = 7 * _DAY
-PERIODS = {"memories": _DAY, "instructions": _DAY}  # seconds; every other task waits a week
+# Seconds; every other task waits a week. "work": an account without Work conversations is asked for some.
+PERIODS = {"memories": _DAY, "instructions": _DAY, "work": 2 * _DAY}
 # Share of its period after which a task is due: cron is not punctual. 1: a daily task is done every other day.
 DUE_SHARE = 0.9
 

@@ -1,8 +1,8 @@
 """Which projects a workspace has, and whose lists have to be read (API notes §5).
 
 The sidebar names the projects, and list rows name some that it leaves out. A project's own list is read when what the
-sidebar says of it has changed. Where the main list leaves out the conversations of projects, their own lists are the
-only ones that show them, and are read in every run.
+sidebar says of it has changed. Where the main list leaves out conversations of projects, their own lists are the only
+ones that show them, and are read in every run, whether the sidebar shows the project or not.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mirror.chatgpt.account_data import project_name, projects_page
 from mirror.chatgpt.paging import FIRST_CURSOR, pages_by_cursor
 from mirror.errors import IncompleteError, RateLimitError
 from mirror.source import Listed, Scope
-from mirror.web.client import Refused, ServerError
+from mirror.web.client import MOST_TRIES, Refused, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 SIDEBAR_PATH = "/gizmos/snorlax/sidebar"
 # Projects of a page; without it only 5 come, 100 are refused (API notes §5). Larger: the sidebar fails.
 SIDEBAR_LIMIT = 20
+# Seconds before a project that was refused, and that the sidebar does not show, is asked for again outside full runs.
+# Smaller: requests in vain for projects that were left; larger: one that comes back is read later.
+REFUSED_AGAIN = 7 * 86_400.0
+_REFUSED_PARAMETER = {400, 403, 422}
+_SERVER_ERROR = 500
 NAMES = "names of projects"  # what is not read where the sidebar fails
 _SCOPE_PREFIX = "project:"
 _CHANGE_KEYS = ("updated_at", "last_interacted_at", "num_interactions")
@@ -39,18 +44,35 @@ class Projects:
 
     def __init__(self, session: Session, memory: ChatGPTMemory) -> None:
         self._session, self._memory = session, memory
+        self._now = session.client.pacing.timing.now()  # epoch seconds
         self.by_id: dict[str, dict[str, Any]] = {}
         self._named_by_rows: set[str] = set()
         self._in_sidebar: set[str] = set()
         self.error: IncompleteError | None = None
-        self._main_ids: set[str] | None = None  # of the main list, where it was read to its end
+        self._main_names_projects = False
+        self._unshown: set[str] = set()  # lists of projects that alone show some of their conversations
 
-    def load(self) -> None:
+    def load(self, unshown: Collection[str] = (), *, full: bool = False) -> None:
         """Ask the sidebar, and add what rows of lists named, and what was known before: it can be silent.
 
-        ``error`` is set where it fails and was never read: there may be projects that nobody has seen.
+        ``unshown``: as for ``Source.scopes``. ``full``: also what was refused is asked for. ``error`` is set where the
+        sidebar fails and was never read: there may be projects that nobody has seen.
         """
-        failure: Refused | RateLimitError | None = None
+        self._unshown = {name for name in unshown if name.startswith(_SCOPE_PREFIX)}
+        if full:
+            self._memory.rejects_shared_projects = False
+        failure = self._read_sidebar()
+        self._in_sidebar = set(self.by_id)
+        for project_id in sorted(self._named_by_rows | self._known_before(full=full)):
+            self.by_id.setdefault(project_id, {"id": project_id})
+        if isinstance(failure, ServerError) and not (self._memory.sidebar_read or self._memory.projects_seen):
+            self.error = IncompleteError(
+                f"The list of projects could never be read ({failure}), so their chats may be missing; all others are"
+                " stored. Later runs try again."
+            )
+
+    def _read_sidebar(self) -> Refused | RateLimitError | None:
+        """Read which projects there are; return why not, if it failed. A limit that is final is raised."""
         try:
             for page in pages_by_cursor(self._sidebar_page):
                 new = {row["id"]: row for row in page.projects if row["id"] not in self.by_id}
@@ -61,38 +83,50 @@ class Projects:
             if isinstance(error, RateLimitError) and error.is_final:
                 raise
             self._session.client.log(f"the list of projects was not read: {error}")
-            failure = error
             self._memory.not_read[NAMES] = str(error)
-        else:
-            self._memory.sidebar_read = True
-            self._memory.note_read(NAMES)
-        self._in_sidebar = set(self.by_id)
-        known = self._named_by_rows | self._projects_before()
-        for project_id in sorted(known - set(self.by_id)):
-            self.by_id[project_id] = {"id": project_id}
-        if isinstance(failure, ServerError) and not (self._memory.sidebar_read or self._memory.projects_seen):
-            self.error = IncompleteError(
-                f"The list of projects could never be read ({failure}), so their chats may be missing; all others are"
-                " stored. Later runs try again."
-            )
+            return error
+        self._memory.sidebar_read = True
+        self._memory.note_read(NAMES)
+        return None
 
     def is_unread(self, project_id: str) -> bool:
         """Whether the sidebar shows a project now whose list was never read: its chats may be nowhere else."""
         return project_id in self._in_sidebar and _scope_name(project_id) not in self._memory.projects_seen
 
-    def _projects_before(self) -> set[str]:
-        """Return the projects whose lists were read in earlier runs, where the sidebar does not show them.
+    def _known_before(self, *, full: bool) -> set[str]:
+        """Return projects of earlier runs to be asked for, also where the sidebar does not show them.
 
-        Where the main list shows their conversations anyway, a project that is gone need not be asked for.
+        Where the main list shows their conversations anyway, a project that is gone need not be asked for. One that
+        was refused was left or deleted: it is asked for now and then.
         """
-        if not self._memory.main_lacks_projects:
-            return set()
-        return {name.removeprefix(_SCOPE_PREFIX) for name in self._memory.projects_seen}
+        names = self._unshown | (set(self._memory.projects_seen) if self._are_hidden else set())
+        refused = self._memory.projects_refused
+        again = {name for name in names if full or not 0 <= self._now - refused.get(name, 0.0) < REFUSED_AGAIN}
+        return {name.removeprefix(_SCOPE_PREFIX) for name in again}
+
+    @property
+    def _are_hidden(self) -> bool:
+        """Whether the main list leaves out the conversations of projects altogether."""
+        return bool(self._unshown) and not self._main_names_projects
 
     def _sidebar_page(self, cursor: str) -> ProjectsPage:
-        params = {"conversations_per_gizmo": 0, "owned_only": "true", "limit": SIDEBAR_LIMIT}
+        """Ask for a page, also of projects that others share, unless the server refuses to name them."""
+        if not self._memory.rejects_shared_projects:
+            try:
+                return self._page(cursor, owned_only="false")
+            except Refused as error:
+                if error.status == _SERVER_ERROR:  # the answer to some parameters; or the service is in trouble
+                    return self._page(cursor, owned_only="true", tries=1)
+                if error.status not in _REFUSED_PARAMETER:
+                    raise
+        page = self._page(cursor, owned_only="true")
+        self._memory.rejects_shared_projects = True
+        return page
+
+    def _page(self, cursor: str, owned_only: str, tries: int = MOST_TRIES) -> ProjectsPage:
+        params = {"conversations_per_gizmo": 0, "owned_only": owned_only, "limit": SIDEBAR_LIMIT}
         query = params if cursor == FIRST_CURSOR else {**params, "cursor": cursor}
-        return projects_page(self._session.get(SIDEBAR_PATH, query).data)
+        return projects_page(self._session.get(SIDEBAR_PATH, query, tries=tries).data)
 
     def scopes(self) -> list[Scope]:
         """Return the projects' lists.
@@ -110,26 +144,27 @@ class Projects:
         ``ever_read``: the names of lists that were read to their end in some run.
         """
         names = {_scope_name(project_id): project_id for project_id in self.by_id}
-        if self._memory.main_lacks_projects:
+        if self._are_hidden:
             return set(names)
         seen = self._memory.projects_seen
-        return {name for name, key in names.items() if name not in ever_read or seen.get(name) != self._digest(key)}
+        is_new = {name for name, key in names.items() if name not in ever_read or seen.get(name) != self._digest(key)}
+        return is_new | self._unshown.intersection(names)
 
-    def note_rows(self, rows: Mapping[str, Listed]) -> None:
+    def note_rows(self, rows: Mapping[str, Listed], *, is_main: bool = False) -> None:
         """Learn from rows of any list which projects there are."""
-        self._named_by_rows |= {row.project_id for row in rows.values() if row.project_id}
+        named = {row.project_id for row in rows.values() if row.project_id}
+        self._named_by_rows |= named
+        self._main_names_projects = self._main_names_projects or (is_main and bool(named))
 
-    def note_whole_main(self, rows: Mapping[str, Listed]) -> None:
-        """Learn what the main list shows, after it was read to its end."""
-        self._main_ids = set(rows)
-        self._memory.main_lacks_projects = False
+    def note_read(self, project_id: str) -> None:
+        """Remember that a project's list was read to its end."""
+        name = _scope_name(project_id)
+        self._memory.projects_seen[name] = self._digest(project_id)
+        self._memory.projects_refused.pop(name, None)
 
-    def note_whole_project(self, project_id: str, rows: Mapping[str, Listed]) -> None:
-        """Learn from a project's whole list whether the main list shows the same."""
-        self._memory.projects_seen[_scope_name(project_id)] = self._digest(project_id)
-        active = {key for key, row in rows.items() if not row.is_archived}
-        if self._main_ids is not None and not active <= self._main_ids:
-            self._memory.main_lacks_projects = True
+    def note_refused(self, project_id: str) -> None:
+        """Remember that the service does not give a project's list."""
+        self._memory.projects_refused[_scope_name(project_id)] = self._now
 
     def _digest(self, project_id: str) -> str:
         return json.dumps([self.by_id[project_id].get(key) for key in _CHANGE_KEYS])

@@ -21,16 +21,27 @@ if TYPE_CHECKING:
 # §3.1).
 EVERYTHING = {"include_visually_hidden_messages": "true", "include_widget_state": "true"}
 _REFUSED_PARAMETER = {400, 422}
+# Parameters were refused in these ways, too (API notes §2.1, §3.1), but usually it is the conversation that is refused.
+_PERHAPS_REFUSED_PARAMETER = {403, 500}
+
+
+def ask_for_everything_again(memory: ChatGPTMemory) -> None:
+    """Try the parameters in the next read, also where they were refused."""
+    memory.rejects_widget_state = memory.takes_widget_state = False
 
 
 def _with_everything(session: Session, memory: ChatGPTMemory, path: str, tries: int) -> Answer:
     """Ask for all that a conversation has; where the parameters are refused, without them from then on."""
     if not memory.rejects_widget_state:
         try:
-            return session.get(path, EVERYTHING, BY_ID, tries=tries)
+            answer = session.get(path, EVERYTHING, BY_ID, tries=tries)
         except Refused as error:
-            if error.status not in _REFUSED_PARAMETER:
+            is_unsure = error.status in _PERHAPS_REFUSED_PARAMETER and not memory.takes_widget_state
+            if not (is_unsure or error.status in _REFUSED_PARAMETER):
                 raise
+        else:
+            memory.takes_widget_state = True
+            return answer
     answer = session.get(path, None, BY_ID, tries=tries)
     memory.rejects_widget_state = True
     return answer

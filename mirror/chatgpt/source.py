@@ -26,6 +26,7 @@ from mirror.chatgpt.paging import ListError, read_by_cursor, read_by_offset
 from mirror.chatgpt.periodic_tasks import PeriodicTasks
 from mirror.chatgpt.projects import Projects, project_id_of
 from mirror.chatgpt.session import WORKSPACE_REFUSED
+from mirror.chatgpt.work import WORK, WORK_ARCHIVED, WorkLists
 from mirror.errors import IncompleteError, RateLimitError
 from mirror.source import AccountItem, NotRead, Scope
 from mirror.web.client import Refused, ServerError
@@ -81,6 +82,7 @@ class ChatGPT:
         self._lists = Lists(self.session, memory)
         self._reader = ConversationReader(self.session, memory)
         self._projects = Projects(self.session, memory)
+        self._work = WorkLists(memory, self.session.client.log, self._note_not_read)
         self._tasks = PeriodicTasks(memory.tasks_done, self.session.client.pacing.timing.now())
         self._is_refused = False  # the service refuses the workspace itself
         self._due: set[str] = set()  # periodic tasks and projects' lists for this run
@@ -106,34 +108,41 @@ class ChatGPT:
 
     # -- lists
 
-    def scopes(self, *, full: bool, last_read: Mapping[str, str]) -> Iterator[Scope]:
+    def scopes(
+        self, *, full: bool, last_read: Mapping[str, str], unshown: Callable[[], Collection[str]]
+    ) -> Iterator[Scope]:
         """See Source.
 
-        The projects come last: rows of the other lists may name some that the sidebar leaves out.
+        The projects come after the main list: rows of other lists may name some that the sidebar leaves out.
         """
         if full:
             self._reader.begin_full_run()
+            self._lists.begin_full_run()
         yield MAIN
         if self._is_refused:
             return  # this workspace takes no request: the others are read
         yield ARCHIVED
         yield STARRED
-        self._projects.load()
+        self._projects.load(unshown(), full=full)
         project_lists = self._projects.scopes()
         changed = self._projects.changed(ever_read=last_read)
         unchanged = {scope.name for scope in project_lists} - changed
-        self._due = self._due_tasks(["memories", "instructions", SHARED.name, PINS.name, *unchanged], full=full)
+        tasks = ["memories", "instructions", *self._work.tasks, SHARED.name, PINS.name, *unchanged]
+        self._due = self._due_tasks(tasks, full=full)
         self._due |= changed
         for scope in (*project_lists, SHARED, PINS):
             if scope.name in self._due:
                 yield scope
+        if self._is_refused:
+            return
+        yield from self._work.scopes(unshown(), full=full, is_due=WORK.name in self._due)
         if self._projects.error is not None:
             raise self._projects.error  # last, so that all other lists are read
 
     def _due_tasks(self, tasks: Sequence[str], *, full: bool) -> set[str]:
         if full:
             return set(tasks)
-        spare = QUIET_RUN_REQUESTS - LOGIN_REQUESTS - WORKSPACE_REQUESTS * self._workspace_count
+        spare = QUIET_RUN_REQUESTS - LOGIN_REQUESTS - WORKSPACE_REQUESTS * self._workspace_count - self._work.requests
         return self._tasks.due(tasks, most=max(0, spare))
 
     def read_list(self, scope: Scope, enough: Callable[[Sequence[Listed]], bool], expected: int | None) -> ListResult:
@@ -149,6 +158,8 @@ class ChatGPT:
                 ARCHIVED.name: self._lists.archived_page,
                 STARRED.name: self._lists.starred_page,
                 SHARED.name: self._lists.shared_page,
+                WORK.name: lambda offset: self._work.checked(scope, self._lists.work_page(offset)),
+                WORK_ARCHIVED.name: lambda offset: self._work.checked(scope, self._lists.archived_work_page(offset)),
             }
             result = read_by_offset(scope, pages[scope.name], enough, expected)
         self._learn_from(result, project_id)
@@ -158,6 +169,10 @@ class ChatGPT:
         scope = result.scope
         if isinstance(result.error, ListError) and result.error.code == WORKSPACE_REFUSED:
             self._is_refused = True
+        if scope.is_work:
+            self._work.judge(result)
+        else:
+            self._work.note_ordinary(result)
         if scope.is_selection and result.error is None:
             self._memory.note_read(f"{scope.label} list")
         if result.error is not None and scope.is_selection and not _is_final(result.error):
@@ -170,13 +185,13 @@ class ChatGPT:
             self.session.client.log(f"{scope.label} not read: {result.error.message}")
             # Left, deleted, or no longer shared: nothing to say, unless nobody has ever seen its chats.
             result.error = IncompleteError(result.error.message) if self._projects.is_unread(project_id) else None
-        if result.error is None and scope.name in self._due:
+            result.is_refused = result.error is None
+            self._projects.note_refused(project_id)
+        if result.error is None and scope.name in self._due and (result.reached_end or not scope.is_work):
             self._tasks.mark_done(scope.name)
-        self._projects.note_rows(result.items)
-        if scope is MAIN and result.reached_end:
-            self._projects.note_whole_main(result.items)
+        self._projects.note_rows(result.items, is_main=scope is MAIN)
         if project_id is not None and result.reached_end:
-            self._projects.note_whole_project(project_id, result.items)
+            self._projects.note_read(project_id)
 
     # -- conversations
 

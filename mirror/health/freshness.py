@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.errors import SEVERITY, IncompleteError, NotFreshError, ServiceError
 from mirror.fold import BRANCH_ONLY
-from mirror.services import speaker_of
+from mirror.services import not_mirrored, speaker_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,6 +44,8 @@ def lines(status: Status, now: float) -> Iterator[str]:
         yield from _not_read(service)
         yield from _drift(service, now)
         yield from _lists(service, now)
+        if left_out := not_mirrored(service.provider):
+            yield f"not mirrored  {'; '.join(left_out)}"
 
 
 def _runs(status: Status, service: ServiceStatus, now: float) -> Iterator[str]:
@@ -245,6 +247,7 @@ def _service_as_json(status: Status, service: ServiceStatus, now: float) -> dict
         "session_expires": service.session_expires,
         "not_read": [asdict(one) for one in service.not_read],
         "drift": [asdict(drift) for drift in _recent_drift(service, now)],
+        "not_mirrored": list(not_mirrored(service.provider)),
     }
 
 

@@ -43,6 +43,7 @@ class SimulatedAccount:
     deleted: dict[str, dict[str, Any]] = field(default_factory=dict)
     old_titles: dict[str, str] = field(default_factory=dict)  # what reads go on showing after a legacy rename
     projects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    projects_of_others: set[str] = field(default_factory=set)  # those that somebody else shares with the person
     gpts: dict[str, dict[str, Any]] = field(default_factory=dict)
     shares: list[dict[str, Any]] = field(default_factory=list)
     memories: list[dict[str, Any]] = field(default_factory=list)

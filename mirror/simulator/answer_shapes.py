@@ -36,7 +36,7 @@ def list_row(conversation: dict[str, Any], behaviour: Behaviour, position: int) 
         "async_status": conversation["async_status"],
         "safe_urls": [],
         "blocked_urls": [],
-        "conversation_origin": None,
+        "conversation_origin": conversation.get("conversation_origin"),
         "snippet": None,
         "sugar_item_id": None,
         "sugar_item_visible": False,

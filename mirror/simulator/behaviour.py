@@ -60,6 +60,13 @@ class Behaviour:
     between_pages: Callable[[str, int], None] | None = None  # called before page n (from 0) of a scope
     hide_snorlax_rejected: bool = False
     main_excludes_projects: bool = False
+    # Work conversations (§2.6): apart (in a list of their own only), together (in the main list, too), refused (the
+    # parameter answers 422, the main list shows them) or ignored (it changes nothing, the main list shows them).
+    work: str = "apart"
+    work_limited: int = 0  # the next so many requests for the Work list answer 429
+    owned_only_rejected: bool = False  # the sidebar takes owned_only=true only
+    # Puts rows that are no conversations into lists: scope -> the rows, behind all others of its first page.
+    odd_rows: dict[str, list[Any]] = field(default_factory=dict)
     ignores_filters: bool = False  # is_starred is not known
     omitted: frozenset[str] = frozenset()  # conversations that no list shows although they exist
     mixed_times: bool = False  # rows with +00:00 or without a zone; those of 2023 with a create_time only

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mirror.simulator.parameters import JsonAnswer
 
 MOST, MOST_IN_PROJECT, MOST_PROJECTS = 100, 50, 32
+WORK_ORIGINS = {"tpp", "flora", "codex"}
+_ORIGIN_PARAMETERS = ("conversation_origin", "exclude_conversation_origin")
 
 
 class ListEndpoints:
@@ -34,16 +36,29 @@ class ListEndpoints:
         deep = self.behaviour.deep_offset_error_from
         if deep is not None and offset >= deep:
             return 500, {"detail": "Internal Server Error"}
+        if any(name in query for name in _ORIGIN_PARAMETERS) and self.behaviour.work == "refused":
+            return unprocessable("conversation_origin", "Extra inputs are not permitted")
         archived = query.get("is_archived") == "true"
         starred = None if "is_starred" not in query or self.behaviour.ignores_filters else query["is_starred"] == "true"
+        of_work = query.get("conversation_origin") == "tpp" and self.behaviour.work != "ignored"
         scope = "archived" if archived else ("starred" if starred else "main")
+        scope = {"main": "work", "archived": "work_archived"}.get(scope, scope) if of_work else scope
         page = self._before_page(scope, offset)
         rows = self.account.listed(workspace, archived=None if starred else archived, starred=starred)
+        rows = [row for row in rows if self._is_in_list(row, query, of_work=of_work)]
         if query.get("hide_snorlax") == "true" or (self.behaviour.main_excludes_projects and scope == "main"):
             rows = [row for row in rows if not (row["gizmo_id"] or "").startswith("g-p-")]
         if self.behaviour.shuffled_rows and scope == "main":
             rows = sorted(rows, key=lambda row: str(row["conversation_id"]))
         return 200, self._page(scope, rows, offset, limit, page)
+
+    def _is_in_list(self, row: dict[str, Any], query: dict[str, str], *, of_work: bool) -> bool:
+        """Whether a conversation stands in the ordinary lists or in those of Work, as they were asked for."""
+        is_work = row.get("conversation_origin") in WORK_ORIGINS
+        if of_work or self.behaviour.work == "ignored":
+            return is_work or not of_work
+        is_hidden = self.behaviour.work == "apart" or query.get("exclude_conversation_origin") == "tpp"
+        return not (is_work and is_hidden)
 
     def _before_page(self, scope: str, offset: int) -> int:
         """Let happen what happens before this page; return its number, from 0."""
@@ -76,8 +91,9 @@ class ListEndpoints:
             page = rows[offset - 2 : offset] + page[: size // 2] + page[size // 2 + 2 :]
         if page_number and page_number == self.behaviour.empty_page_at:
             page = []
+        found = [answer_shapes.list_row(row, self.behaviour, offset + n) for n, row in enumerate(page)]
         answer: dict[str, Any] = {
-            "items": [answer_shapes.list_row(row, self.behaviour, offset + n) for n, row in enumerate(page)],
+            "items": found + ([] if offset else self.behaviour.odd_rows.get(scope, [])),
             "limit": len(page) if page and self.behaviour.full_last_page else limit,
             "offset": offset,
         }
@@ -139,7 +155,11 @@ class ListEndpoints:
         inside = number(query, "conversations_per_gizmo", 5, MOST)
         start = _position(query.get("cursor"), "sidebar")
         home = self.account.workspaces[0].id
+        of_others = query.get("owned_only", "true") == "false"
+        if of_others and self.behaviour.owned_only_rejected:
+            return unprocessable("owned_only", "Input should be true")
         projects = [p for p in self.account.projects.values() if (p.get("workspace_id") or home) == workspace]
+        projects = [p for p in projects if of_others or p["id"] not in self.account.projects_of_others]
         page = projects[start : start + limit]
         more = start + limit < len(projects) or (self.behaviour.cursors_never_end and projects)
         if self.behaviour.cursors_never_end and not page:

@@ -31,11 +31,20 @@ class Person:
         return at
 
     def new_conversation(
-        self, title: str | None = None, *texts: str, project: str | None = None, workspace: str | None = None
+        self,
+        title: str | None = None,
+        *texts: str,
+        project: str | None = None,
+        workspace: str | None = None,
+        origin: str | None = None,
     ) -> str:
-        """Begin a conversation; texts alternate between person and assistant. Return its id."""
+        """Begin a conversation; texts alternate between person and assistant. Return its id.
+
+        ``origin``: "tpp", "flora" or "codex" for one of Work.
+        """
         at = round(self.account.clock(), 6)
         conversation = trees.empty_conversation(self._id(), title, at, self._id())
+        conversation["conversation_origin"] = origin
         key = self.account.add(conversation, workspace)
         for n, text in enumerate(texts or ("Hello there.", "Hello! What shall we do?")):
             self._say(conversation, conversation["current_node"], "assistant" if n % 2 else "user", text)

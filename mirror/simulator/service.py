@@ -210,8 +210,9 @@ class Simulator:
     def _list(self, path: str, workspace: str, request: ReceivedRequest) -> JsonAnswer | None:
         query = request.query
         if path == "/conversations":
-            if self.behaviour.list_limited > 0:
-                self.behaviour.list_limited -= 1
+            limit = "work_limited" if query.get("conversation_origin") == "tpp" else "list_limited"
+            if getattr(self.behaviour, limit) > 0:
+                setattr(self.behaviour, limit, getattr(self.behaviour, limit) - 1)
                 return 429, {"detail": "Too many requests in 1 minute. Try again later."}
             return self.lists.conversations(workspace, query)
         if path == "/shared_conversations":

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another program's transaction
 _ATTEMPTS = 100  # to change the kind of log while others read
 # What this program knows: a database that has applied anything else was written by a newer one.
-MIGRATIONS = ("m0001_initial", "m0002_cjk", "m0003_months", "m0004_tracking", "m0005_completeness", "m0006_told")
+MIGRATIONS = (
+    "m0001_initial",
+    "m0002_cjk",
+    "m0003_months",
+    "m0004_tracking",
+    "m0005_completeness",
+    "m0006_told",
+    "m0007_lists",
+)
 # A database is taken for a mirror by these tables, whatever its file is called.
 _OWN_TABLES = frozenset({"conversations", "messages", "sync_runs", "_payloads"})
 FREE_SPACE = 64 * 1024 * 1024  # bytes below which a run does not start

@@ -161,7 +161,10 @@ def _scopes(conn: sqlite3.Connection, provider: str) -> list[ScopeCount]:
 def _label(conn: sqlite3.Connection, scope: str) -> str:
     kind, _, project_id = scope.partition(":")
     row = conn.execute("SELECT name FROM projects WHERE id = ?", (project_id,)).fetchone() if project_id else None
-    return f"project {(row and row['name']) or project_id}" if project_id else kind
+    return f"project {(row and row['name']) or project_id}" if project_id else kind.replace("_", " ")
+
+
+_IS_WORK = "id IN (SELECT conversation_id FROM _listed WHERE is_work = 1)"
 
 
 def _stored(conn: sqlite3.Connection, account_id: str, scope: str) -> int | None:
@@ -170,6 +173,8 @@ def _stored(conn: sqlite3.Connection, account_id: str, scope: str) -> int | None
         "main": ("is_archived = 0", ()),
         "archived": ("is_archived = 1", ()),
         "starred": ("is_starred = 1", ()),
+        "work": (f"is_archived = 0 AND {_IS_WORK}", ()),
+        "work_archived": (f"is_archived = 1 AND {_IS_WORK}", ()),
     }
     kind, _, project_id = scope.partition(":")
     if kind not in conditions and not project_id:

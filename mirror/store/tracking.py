@@ -6,7 +6,7 @@ stored as listed, whatever happens in between.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from mirror.source import Listed
@@ -29,7 +29,8 @@ class Tracked:
     failed at it since it last changed; ``retry_at``: ISO time before which it is not tried again. ``missing_since``: no
     list shows it; ``checked_at``: when it was then last asked for by its id; ``gone_run_id``: the last run that saw
     proof of its deletion, ``gone_proofs`` what all proofs amount to. ``smaller_ids`` and ``smaller_at``: of a reading
-    that lacked messages which are stored, until another one says the same or not.
+    that lacked messages which are stored, until another one says the same or not. ``in_main``: whether the main or
+    archived list shows it, None where that is not known; ``is_work``: a list of Work conversations has shown it.
     """
 
     listed: Listed
@@ -49,6 +50,8 @@ class Tracked:
     is_branch_only: bool = False
     smaller_ids: str | None = None
     smaller_at: str | None = None
+    in_main: bool | None = None
+    is_work: bool = False
 
     @property
     def conversation_id(self) -> str:
@@ -87,6 +90,7 @@ _PARTS = {
     "all": "1",
     "to do": f"({_IS_PENDING} OR l.is_generating OR l.is_branch_only)",
     "starred": "l.is_starred = 1",
+    "in other lists": "l.missing_since IS NULL AND (l.project_id IS NOT NULL OR l.is_work = 1)",
     "archived or perhaps gone": f"(l.is_archived = 1 OR l.gone_run_id IS NOT NULL OR {_IS_PENDING})",
 }
 
@@ -174,6 +178,8 @@ def _tracked(row: sqlite3.Row) -> Tracked:
         is_branch_only=bool(row["is_branch_only"]),
         smaller_ids=row["smaller_ids"],
         smaller_at=row["smaller_at"],
+        in_main=_flag(row["in_main"]),
+        is_work=bool(row["is_work"]),
     )
 
 
@@ -182,10 +188,17 @@ def _flag(value: int | None) -> bool | None:
 
 
 def counts(conn: sqlite3.Connection, provider: str, account_id: str) -> dict[str, int]:
-    """Return how many conversations are known to stand in each list: main (the living that are not archived), ..."""
+    """Return how many conversations are known to stand in each list: main (the living that are not archived), ...
+
+    What the main and archived lists were seen to leave out is not expected in them.
+    """
     row = conn.execute(
-        "SELECT coalesce(sum(coalesce(is_archived, 0) = 0), 0) AS main, coalesce(sum(is_archived), 0) AS archived,"
-        " coalesce(sum(is_starred), 0) AS starred, count(*) AS everything,"
+        "SELECT coalesce(sum(coalesce(is_archived, 0) = 0 AND in_main IS NOT 0), 0) AS main,"
+        " coalesce(sum(is_archived = 1 AND in_main IS NOT 0), 0) AS archived,"
+        " coalesce(sum(coalesce(is_archived, 0) = 0 AND is_work = 1), 0) AS work,"
+        " coalesce(sum(is_archived = 1 AND is_work = 1), 0) AS work_archived,"
+        " coalesce(sum(is_starred = 1 AND NOT (is_work IS 1 AND in_main IS NOT 1)), 0) AS starred,"
+        " count(*) AS everything,"
         f" coalesce(sum(NOT {_IS_PENDING}), 0) AS current FROM _listed l"
         " WHERE provider = ? AND account_id = ? AND missing_since IS NULL"
         " AND conversation_id NOT IN (SELECT id FROM conversations WHERE deleted_at IS NOT NULL)",
@@ -194,11 +207,23 @@ def counts(conn: sqlite3.Connection, provider: str, account_id: str) -> dict[str
     return dict(row)
 
 
-def note(conn: sqlite3.Connection, listed: Listed, provider: str, account_id: str, now: str) -> set[str]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """In which lists a run saw a conversation, as in ``Tracked``; None: the run did not learn it."""
+
+    in_main: bool | None = None
+    is_work: bool | None = None
+
+
+def note(
+    conn: sqlite3.Connection, listed: Listed, provider: str, account_id: str, now: str, place: Place | None = None
+) -> set[str]:
     """Remember one list row; return the columns that it changes. What a list leaves out is not forgotten."""
     key = listed.conversation_id
     old = conn.execute("SELECT * FROM _listed WHERE conversation_id = ?", (key,)).fetchone()
     row: dict[str, Any] = {"conversation_id": key, "account_id": account_id, "provider": provider}
+    seen = asdict(place or Place())
+    row |= {name: int(value) for name, value in seen.items() if value is not None}
     row |= {name: value for name, value in _stated(listed).items() if value is not None}
     if listed.states_home:
         row |= {"project_id": listed.project_id, "gpt_id": listed.gpt_id, "states_home": 1}

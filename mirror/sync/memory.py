@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mirror.store.settings import remember, setting
+from mirror.values import as_count, as_dict
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,10 +17,12 @@ class SyncMemory:
     """``full_at``: epoch seconds of the last full run that saw everything; 0 asks for one.
 
     ``lists_limited``: the service limited the lists in the last run, so what they showed comes first in the next.
+    ``odd_rows``: how many rows of a list were not understood, by the list's label.
     """
 
     full_at: float = 0.0
     lists_limited: bool = False
+    odd_rows: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of_json(cls, value: Any) -> SyncMemory:
@@ -29,6 +32,7 @@ class SyncMemory:
         return cls(
             full_at=float(full_at) if isinstance(full_at, int | float) else 0.0,
             lists_limited=told.get("lists_limited") is True,
+            odd_rows={label: count for label, n in as_dict(told.get("odd_rows")).items() if (count := as_count(n))},
         )
 
 

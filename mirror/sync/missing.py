@@ -21,7 +21,7 @@ from mirror.services import service_of
 from mirror.source import Fetched, Listed, ToFetch
 from mirror.store import account_data, conversations, runs, tracking
 from mirror.store.runs import Change
-from mirror.sync import memory
+from mirror.sync import memory, plan
 
 if TYPE_CHECKING:
     import sqlite3
@@ -92,12 +92,9 @@ def find_missing(
 
     ``all_read``: every list that exists was read, so that a project without one exists no more.
     """
-    read = {result.scope.name for result in results}
+    offered = {result.scope.name for result in results if not result.is_refused} if all_read else None
     ended = ended_scopes(results)
-    homes = {t.conversation_id: _home(t, has_project_lists=has_project_lists) for t in tracked}
-    if all_read:
-        homes = {key: home & read for key, home in homes.items()}
-    looked_for = [t for t in tracked if not t.is_deleted and homes[t.conversation_id] <= ended]
+    looked_for = [t for t in tracked if not t.is_deleted and _lists_to_end(t, offered, has_project_lists) <= ended]
     return Missing(len(looked_for), {t.conversation_id: t for t in looked_for if t.conversation_id not in seen})
 
 
@@ -111,13 +108,16 @@ def ended_scopes(results: Sequence[ListResult]) -> set[str]:
     return {result.scope.name for result in results if result.reached_end and not result.scope.is_selection}
 
 
-def _home(tracked: Tracked, *, has_project_lists: bool) -> set[str]:
-    """Return the lists in which a conversation must stand; all of them have to end without it."""
-    if tracked.listed.is_archived:
-        return {"archived"}
-    if tracked.listed.project_id and has_project_lists:
-        return {"main", f"project:{tracked.listed.project_id}"}
-    return {"main"}
+def _lists_to_end(tracked: Tracked, offered: set[str] | None, has_project_lists: bool) -> set[str]:  # noqa: FBT001 - inner
+    """Return the lists that have to end without a conversation before it is missing.
+
+    ``offered``: all lists that the service has, where they are known. What only the list of Work was seen to show is
+    looked for in that list alone, also where the service does not give it any more.
+    """
+    homes = plan.homes(tracked, has_project_lists=has_project_lists)
+    if offered is None or (tracked.is_work and not tracked.in_main):
+        return homes
+    return homes & offered
 
 
 def ended_workspaces(writer: Writer, source: Source, identity: Identity, now: str) -> list[ChatmirrorError]:
@@ -170,7 +170,8 @@ class MissingReview:
         moved: set[str] = set()
         try:
             if "archived" in ended:
-                vanished = [t for t in tracked.values() if t.listed.is_archived and t.conversation_id not in listed]
+                archived = [t for t in tracked.values() if t.listed.is_archived and plan.homes(t) <= ended]
+                vanished = [t for t in archived if t.conversation_id not in listed]
                 self._left_archive(account_id, vanished, moved)
             missing = self._find(tracked, results, listed | moved, all_read=all_read)
             for t in self._due({**missing.ids, **_perhaps_gone(tracked, listed | moved)}):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, SafetyStopError, SignInError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mirror.source import Identity
     from mirror.store.runs import Change
@@ -88,6 +88,17 @@ def incomplete(pending: Sequence[Tracked]) -> IncompleteError:
         f"{len(pending):,} conversation{'s' if len(pending) > 1 else ''} could not be saved: “{first.title}”"
         f" ({first.conversation_id}: {first.error or 'not read yet'}){more}. Everything else is current;"
         " later runs try again."
+    )
+
+
+def not_understood(odd_rows: Mapping[str, int]) -> IncompleteError:
+    """Say of which lists rows were not understood. ``odd_rows``: a list's label -> how many."""
+    count, labels = sum(odd_rows.values()), list(odd_rows)
+    named = " and ".join([", ".join(labels[:-1]), labels[-1]] if len(labels) > 1 else labels)
+    return IncompleteError(
+        f"{count:,} row{'s' if count > 1 else ''} of the {named} list{'s' if len(labels) > 1 else ''}"
+        f" {'were' if count > 1 else 'was'} not understood, so conversations may be missing; all others are stored."
+        " Update chatmirror, then run `chatmirror sync --full`."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mirror.store.tracking import Place
 from mirror.values import is_same_moment
 
 if TYPE_CHECKING:
@@ -87,7 +88,67 @@ def _is_filtered(scope: Scope, items: Sequence[Listed]) -> bool:
     """Whether at least half of the rows are what the list is of: single rows can be wrong."""
     if scope.name == "starred":
         return 2 * sum(listed.is_starred is True for listed in items) >= len(items)
-    return scope.name != "archived" or 2 * sum(listed.is_archived is True for listed in items) >= len(items)
+    return scope.name not in {"archived", "work_archived"} or 2 * sum(
+        listed.is_archived is True for listed in items
+    ) >= len(items)
+
+
+def homes(tracked: Tracked, *, has_project_lists: bool = True) -> set[str]:
+    """Return the names of the lists in which a conversation may stand; it is gone from all of them, or from none."""
+    if tracked.listed.is_archived:
+        return {"archived", "work_archived"} if tracked.is_work else {"archived"}
+    found = {"main", "work"} if tracked.is_work else {"main"}
+    if tracked.listed.project_id and has_project_lists:
+        found.add(f"project:{tracked.listed.project_id}")
+    return found
+
+
+def unshown(tracked: Collection[Tracked], results: Sequence[ListResult]) -> set[str]:
+    """Return the names of the lists in which conversations are known to stand that main and archived do not show.
+
+    Below where those two were read to, what was seen of them before counts.
+    """
+    read = _ordinary_lists(results)
+    seen = {key for result in read.values() for key in result.items}
+    living = [t for t in tracked if not t.is_deleted and t.missing_since is None and t.conversation_id not in seen]
+    hidden = [t for t in living if t.in_main is False or _should_show(read, t.listed)]
+    return {name for t in hidden for name in homes(t)} - {"main", "archived"}
+
+
+def place(listed: Listed, results: Sequence[ListResult]) -> Place:
+    """Return in which lists a run saw a conversation. Only lists that tell which conversations exist count."""
+    read = _ordinary_lists(results)
+    shown = [result for result in results if listed.conversation_id in result.items and not result.scope.is_selection]
+    is_work = True if any(result.scope.is_work for result in shown) else None
+    if any(result.scope.name in read for result in shown):
+        return Place(in_main=True, is_work=is_work)
+    return Place(in_main=False if shown and _should_show(read, listed) else None, is_work=is_work)
+
+
+def _ordinary_lists(results: Sequence[ListResult]) -> dict[str, ListResult]:
+    return {result.scope.name: result for result in results if result.scope.name in {"main", "archived"}}
+
+
+def _should_show(read: Mapping[str, ListResult], listed: Listed) -> bool:
+    """Whether the list that a conversation belongs to was read down to its place, newest first."""
+    result = read.get("archived" if listed.is_archived else "main")
+    if result is None or result.error is not None:
+        return False
+    times = [row.list_us for row in result.items.values() if row.list_us]
+    return result.reached_end or bool(listed.list_us and times and listed.list_us > min(times))
+
+
+def odd_rows(before: Mapping[str, int], results: Sequence[ListResult]) -> dict[str, int]:
+    """Return how many rows of each list, by its label, are known not to be understood, in this run or ``before``.
+
+    A list that was not read to its end may still have those that were seen below.
+    """
+    found = dict(before)
+    for result in results:
+        label = result.scope.label
+        known = 0 if result.reached_end else found.pop(label, 0)
+        found[label] = 0 if result.scope.is_selection else max(result.odd_rows, known)
+    return {label: count for label, count in found.items() if count}
 
 
 def is_settled(tracked: Mapping[str, Tracked], listed: Listed) -> bool:
@@ -126,7 +187,8 @@ def unstarred(tracked: Collection[Tracked], results: Sequence[ListResult], liste
     starred = next((result for result in results if result.scope.name == "starred" and result.reached_end), None)
     if starred is None or not all(row.is_starred for row in starred.items.values()):
         return []  # a list that is not filtered says nothing
-    lost = [t.conversation_id for t in tracked if t.listed.is_starred]
+    # The list of starred ones, too, may leave out what only the list of Work shows.
+    lost = [t.conversation_id for t in tracked if t.listed.is_starred and not (t.is_work and not t.in_main)]
     return [key for key in lost if key not in starred.items and key not in listed]
 
 

@@ -11,6 +11,7 @@ This module knows sources and stores, neither HTTP nor SQL.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -23,17 +24,18 @@ from mirror.source import AccountItem, Fetched, Listed, NotFetched, NotRead, ToF
 from mirror.store import account_data, payloads, runs, scopes, settings, tracking
 from mirror.store.conversations import message_total
 from mirror.store.runs import Change
+from mirror.store.tracking import Place
 from mirror.sync import memory, plan
 from mirror.sync.missing import DELETED_WEIGHT, MissingReview, ended_workspaces
 from mirror.sync.options import SyncOptions
-from mirror.sync.outcome import ErrorCollector, Outcome, incomplete, with_forecast
+from mirror.sync.outcome import ErrorCollector, Outcome, incomplete, not_understood, with_forecast
 from mirror.sync.verification import verify
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
-    from mirror.source import Identity, ListResult, Source, Workspace
+    from mirror.source import Identity, ListResult, Scope, Source, Workspace
     from mirror.store.database import Writer
     from mirror.store.tracking import Tracked
     from mirror.sync.memory import SyncMemory
@@ -54,6 +56,28 @@ class _Visit:
     errors_before: int
 
 
+class _Scopes:
+    """The lists that a source offers one after the other, in two parts: those of Work come after all others."""
+
+    def __init__(self, scopes: Iterator[Scope]) -> None:
+        self._scopes = scopes
+        self._of_work: Scope | None = None
+
+    def ordinary(self) -> Iterator[Scope]:
+        """Yield the lists up to the first one of Work."""
+        for scope in self._scopes:
+            if scope.is_work:
+                self._of_work = scope
+                return
+            yield scope
+
+    def of_work(self) -> Iterator[Scope]:
+        """Yield the rest."""
+        if self._of_work is not None:
+            yield self._of_work
+            yield from self._scopes
+
+
 class Sync:
     """One run over one source into one database."""
 
@@ -71,6 +95,8 @@ class Sync:
         self.outcome = Outcome()
         self.errors: list[ChatmirrorError] = []
         self._unread: list[ChatmirrorError] = []  # lists that cannot be read, which do not make all others be read anew
+        self._odd_rows: Counter[str] = Counter()  # a list's label -> rows that were not understood
+        self._tried: dict[str, int | None] = {}  # id -> its list time when it was asked for in this run
         self._explained: set[str] = set()  # ids with another title or project in this run: that explains a new time
 
     def run(self) -> Outcome:
@@ -112,7 +138,8 @@ class Sync:
         pending = tracking.pending(self.writer.conn, self.source.provider)
         counts = self.outcome.counts
         counts.pending = len(pending)
-        error = most_severe([*self.errors, *([incomplete(pending)] if pending else []), *self._unread])
+        odd = [not_understood(self._odd_rows)] if self._odd_rows else []
+        error = most_severe([*self.errors, *([incomplete(pending)] if pending else []), *self._unread, *odd])
         if isinstance(error, RateLimitError):
             error = with_forecast(error, len(pending), counts.new + counts.changed)
         self.outcome.error = error
@@ -126,15 +153,19 @@ class Sync:
             self._save_memory(visit)
         if self._is_limited:
             return
-        results = self._read_lists(visit)
-        visit.remembered.lists_limited = any(isinstance(result.error, RateLimitError) for result in results)
+        results: list[ListResult] = []
+        scopes = self._scopes(visit, results)
+        self._read_lists(visit, scopes.ordinary(), results)
+        self._check_signed_in(visit, results)
         if self.options.dry:
+            self._read_lists(visit, scopes.of_work(), results)
             self._compare_only(workspace, results)
             return
         try:
-            listed = self._remember_lists(workspace, results)
-            whole = self._ask(visit, results, listed)
+            listed = self._remember_lists(workspace, results, results)
+            whole = self._ask(visit, scopes, results, listed)
         finally:
+            self._learn_from(visit, results)
             self._save_memory(visit)
         if whole and self._is_clean(visit):
             self._close(visit, results)
@@ -148,33 +179,65 @@ class Sync:
         self.report.note(f"{_label(workspace)} workspace, {'full' if full else 'incremental'} run")
         return _Visit(workspace, remembered, full, len(self.errors))
 
+    def _learn_from(self, visit: _Visit, results: Sequence[ListResult]) -> None:
+        remembered = visit.remembered
+        remembered.lists_limited = any(isinstance(result.error, RateLimitError) for result in results)
+        remembered.odd_rows = plan.odd_rows({} if visit.full else remembered.odd_rows, results)
+        self._odd_rows.update(remembered.odd_rows)
+
     def _is_clean(self, visit: _Visit) -> bool:
         return len(self.errors) == visit.errors_before
 
-    def _ask(self, visit: _Visit, results: Sequence[ListResult], listed: set[str]) -> bool:
+    def _ask(self, visit: _Visit, scopes: _Scopes, results: list[ListResult], listed: set[str]) -> bool:
         """Ask for everything that the lists call for; return whether all of it was asked for."""
-        all_read = visit.full and self._is_clean(visit)
         counts = tracking.counts(self.writer.conn, self.source.provider, visit.workspace.id)
         self.outcome.counts.unchanged += counts["current"]
         if not self._is_limited:
             self._save_account_data(visit.workspace)
-        if self._is_limited or not self._fetch(visit.workspace) or self._is_limited:
+        whole = not self._is_limited and self._fetch(visit.workspace)
+        if not self._is_limited:
+            whole = self._ask_for_work(visit, scopes, results, listed) and whole
+        if not whole or self._is_limited:
             return False
+        all_read = visit.full and self._is_clean(visit)
         stopped = self._review_missing(visit.workspace, results, listed, all_read=all_read)
         if self.options.verify and not self._is_limited:
             self._verify(visit)
         return not stopped
 
+    def _ask_for_work(self, visit: _Visit, scopes: _Scopes, results: list[ListResult], listed: set[str]) -> bool:
+        """Read the lists of Work, and what they call for; return whether all of it was asked for."""
+        ordinary = len(results)
+        self._read_lists(visit, scopes.of_work(), results)
+        if len(results) == ordinary:
+            return True
+        before = tracking.counts(self.writer.conn, self.source.provider, visit.workspace.id)
+        found = self._remember_lists(visit.workspace, results[ordinary:], results)
+        after = tracking.counts(self.writer.conn, self.source.provider, visit.workspace.id)
+        self.outcome.counts.unchanged += after["current"] - before["current"]
+        listed |= found
+        return self._is_limited or self._fetch(visit.workspace, found)
+
     # -- lists
 
-    def _read_lists(self, visit: _Visit) -> list[ListResult]:
+    def _scopes(self, visit: _Visit, results: list[ListResult]) -> _Scopes:
+        """Return the lists to read. ``results``: those that were read, which decide what else is to be read."""
         account_id = visit.workspace.id
+
+        def unshown() -> set[str]:
+            part = tracking.tracked_in(self.writer.conn, self.source.provider, account_id, "in other lists")
+            return plan.unshown(part.values(), results)
+
+        last_read = scopes.last_read(self.writer.conn, account_id)
+        return _Scopes(self.source.scopes(full=visit.full, last_read=last_read, unshown=unshown))
+
+    def _read_lists(self, visit: _Visit, to_read: Iterator[Scope], results: list[ListResult]) -> None:
+        """Read lists and add what they bring to ``results``."""
+        account_id, before = visit.workspace.id, len(results)
         counts = tracking.counts(self.writer.conn, self.source.provider, account_id)
-        results: list[ListResult] = []
         errors, unread = len(self.errors), len(self._unread)
         with ErrorCollector(self.errors), ErrorCollector(self._unread, only=IncompleteError):
-            last_read = scopes.last_read(self.writer.conn, account_id)
-            for scope in self.source.scopes(full=visit.full, last_read=last_read):
+            for scope in to_read:
                 watermark_us = scopes.watermark(self.writer.conn, account_id, scope)
                 enough = plan.stop_line(self._tracked_of, watermark_us, scope, full=visit.full)
                 result = self.source.read_list(scope, enough, plan.expected(scope, counts, full=visit.full))
@@ -186,16 +249,18 @@ class Sync:
                 if self._is_limited:
                     break
                 so_far = "" if result.reached_end else " so far"
-                self.report.note(f"{scope.label}: {len(result.items):,} listed{so_far}")
+                odd = f", {result.odd_rows:,} rows not understood" if result.odd_rows else ""
+                self.report.note(f"{scope.label}: {len(result.items):,} listed{so_far}{odd}")
         self._name_workspace(visit.workspace, [*self.errors[errors:], *self._unread[unread:]])
-        is_empty = len(self.errors) == errors and not any(result.items for result in results)
-        if is_empty and not self.source.is_signed_in():
+        self.outcome.counts.listed += len(_ids(results)) - len(_ids(results[:before]))
+
+    def _check_signed_in(self, visit: _Visit, results: Sequence[ListResult]) -> None:
+        """Ask who asks, where all lists came and none has a row: a missing login looks like an empty account."""
+        if self._is_clean(visit) and not _ids(results) and not self.source.is_signed_in():
             raise SignInError(
                 f"{service_of(self.source.provider).name} lists nothing and does not know who asks; nothing was"
                 " changed. Sign in again: `chatmirror auth`."
             )
-        self.outcome.counts.listed += len({key for result in results for key in result.items})
-        return results
 
     def _name_workspace(self, workspace: Workspace, errors: Sequence[ChatmirrorError]) -> None:
         """Say in errors which workspace they concern, where there are several; a limit concerns all of them."""
@@ -213,28 +278,36 @@ class Sync:
         return tracking.tracked_of(self.writer.conn, self.source.provider, ids)
 
     def _union(self, workspace: Workspace, results: Sequence[ListResult]) -> dict[str, Listed]:
-        tracked = self._tracked_of({key for result in results for key in result.items})
+        tracked = self._tracked_of(_ids(results))
         return plan.union(results, tracked, workspace.id, self._other_workspaces(workspace))
 
-    def _remember_lists(self, workspace: Workspace, results: Sequence[ListResult]) -> set[str]:
-        """Remember every list row and bring conversations' rows up to it; return the ids that were listed."""
+    def _remember_lists(
+        self, workspace: Workspace, results: Sequence[ListResult], so_far: Sequence[ListResult]
+    ) -> set[str]:
+        """Remember every list row and bring conversations' rows up to it; return the ids that were listed.
+
+        ``so_far``: all lists of this run, which together say where a conversation stands.
+        """
         listed = self._union(workspace, results)
         imported = tracking.never_listed(self.writer.conn, self.source.provider)
         rows = iter(listed.values())
         while chunk := list(islice(rows, ROWS_A_TRANSACTION)):
             with self.writer.transaction() as conn:
                 for row in chunk:
-                    self._remember(conn, workspace, row, is_import=row.conversation_id in imported)
+                    is_import = row.conversation_id in imported
+                    self._remember(conn, workspace, row, plan.place(row, so_far), is_import=is_import)
         starred = tracking.tracked_in(self.writer.conn, self.source.provider, workspace.id, "starred")
         for key in plan.unstarred(starred.values(), results, listed):
             with self.writer.transaction() as conn:
                 row = Listed(key, starred[key].list_us, is_starred=False, mark=starred[key].listed.mark)
-                self._remember(conn, workspace, row, is_import=False)
+                self._remember(conn, workspace, row, Place(), is_import=False)
         return set(listed)
 
-    def _remember(self, conn: sqlite3.Connection, workspace: Workspace, row: Listed, *, is_import: bool) -> None:
+    def _remember(
+        self, conn: sqlite3.Connection, workspace: Workspace, row: Listed, place: Place, *, is_import: bool
+    ) -> None:
         now, key = self.timing.iso(), row.conversation_id
-        news = tracking.note(conn, row, self.source.provider, workspace.id, now)
+        news = tracking.note(conn, row, self.source.provider, workspace.id, now, place)
         is_back = tracking.set_deleted(conn, key, None)
         if is_back:
             tracking.mark_unread(conn, key)  # it may have changed before it went
@@ -256,11 +329,17 @@ class Sync:
 
     # -- conversations
 
-    def _fetch(self, workspace: Workspace) -> bool:
-        """Fetch what is to do, newest first; return whether everything was at least tried."""
+    def _fetch(self, workspace: Workspace, only: Collection[str] | None = None) -> bool:
+        """Fetch what is to do, newest first; return whether everything was at least tried.
+
+        ``only``: of these, what was not tried in this run, or has changed since.
+        """
         tracked = tracking.tracked_in(self.writer.conn, self.source.provider, workspace.id, "to do")
         latest = self.timing.iso(plan.LONGEST_RETRY)
         todo = plan.to_fetch(tracked.values(), self.timing.iso(), latest, full=self.options.full)
+        if only is not None:
+            todo = [t for t in todo if t.conversation_id in only and self._tried.get(t.conversation_id) != t.list_us]
+        self._tried |= {t.conversation_id: t.list_us for t in todo}
         if not todo:
             return True
         self.report.fetching(len(todo))
@@ -425,7 +504,7 @@ class Sync:
         with self.writer.transaction() as conn:
             self._write_memory(conn, visit)
             for result in results:
-                if columns := self._progress(result):
+                if result.error is None and (columns := self._progress(result)):
                     scopes.save(conn, visit.workspace.id, result.scope, **columns)
 
     def _progress(self, result: ListResult) -> dict[str, Any]:
@@ -437,7 +516,7 @@ class Sync:
         return columns
 
     def _compare_only(self, workspace: Workspace, results: Sequence[ListResult]) -> None:
-        tracked = self._tracked_of({key for result in results for key in result.items})
+        tracked = self._tracked_of(_ids(results))
         counts = self.outcome.counts
         for listed in self._union(workspace, results).values():
             is_known = listed.conversation_id in tracked
@@ -445,6 +524,10 @@ class Sync:
             counts.new += not is_known
             counts.changed += is_known and not is_settled
             counts.unchanged += is_settled
+
+
+def _ids(results: Sequence[ListResult]) -> set[str]:
+    return {key for result in results for key in result.items}
 
 
 def _label(workspace: Workspace) -> str:

@@ -15,11 +15,13 @@ FULL = ChatGPTMemory(
     clean_audits=5,
     tasks_done={"memories": 1_790_000_000.5},
     projects_seen={"project:g-p-1": "[1, 2, 3]"},
-    main_lacks_projects=True,
     sidebar_read=True,
     rejects_hide_snorlax=True,
     single_read_budget=190,
     controls={"batch": "c1"},
+    work_list="used",
+    work_failures=2,
+    projects_refused={"project:g-p-2": 1_790_000_000.5},
     not_read={"memories": "HTTP 500"},
 )
 
@@ -33,12 +35,16 @@ def test_it_is_read_as_it_was_written() -> None:
         "clean_audits",
         "tasks_done",
         "projects_seen",
-        "main_lacks_projects",
         "sidebar_read",
         "rejects_hide_snorlax",
         "single_read_budget",
         "controls",
         "rejects_widget_state",
+        "takes_widget_state",
+        "work_list",
+        "work_failures",
+        "projects_refused",
+        "rejects_shared_projects",
         "not_read",
     }
 
@@ -50,13 +56,14 @@ def test_an_old_mirrors_memory_is_read() -> None:
         "clean_audits": 5,
         "chores": {"memories": 1_790_000_000.5},
         "projects_seen": {"project:g-p-1": "[1, 2, 3]"},
-        "main_lacks_projects": True,
         "hide_snorlax_rejected": True,
         "per_id_budget": 190,
         "full_at": 1_790_000_000.0,
         "lists_limited": False,
     }
-    assert ChatGPTMemory.of_json(stored) == replace(FULL, controls={}, sidebar_read=False, not_read={})
+    assert ChatGPTMemory.of_json(stored) == replace(
+        FULL, controls={}, sidebar_read=False, work_list="unknown", work_failures=0, projects_refused={}, not_read={}
+    )
 
 
 def test_a_new_name_wins_over_an_old_one() -> None:

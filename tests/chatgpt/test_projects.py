@@ -17,10 +17,10 @@ def gizmo(key: str, **fields: Any) -> dict[str, Any]:
     return {"gizmo": {"gizmo": {"id": key, "display": {"name": key.upper()}, "updated_at": 1, **fields}}}
 
 
-def loaded(*rows: dict[str, Any], memory: ChatGPTMemory | None = None) -> Projects:
+def loaded(*rows: dict[str, Any], memory: ChatGPTMemory | None = None, unshown: tuple[str, ...] = ()) -> Projects:
     session, _ = session_of(lambda request: {"items": list(rows), "cursor": None})
     projects = Projects(session, memory or ChatGPTMemory())
-    projects.load()
+    projects.load(unshown)
     return projects
 
 
@@ -56,10 +56,10 @@ def test_a_sidebar_that_is_silent_hides_no_project() -> None:
         projects.load()
         assert list(projects.by_id) == ["g-p-9"]
         assert (projects.error is not None) is (silent[0] == 500)
-        memory = ChatGPTMemory(main_lacks_projects=True, projects_seen={"project:g-p-7": "[]"})
+        memory = ChatGPTMemory(projects_seen={"project:g-p-7": "[]"})
         projects = Projects(session, memory)
-        projects.load()
-        assert list(projects.by_id) == ["g-p-7"]
+        projects.load(["project:g-p-8"])
+        assert list(projects.by_id) == ["g-p-7", "g-p-8"]
         assert projects.error is None
 
 
@@ -68,7 +68,7 @@ def test_a_list_is_read_when_the_sidebar_shows_a_change() -> None:
     memory = ChatGPTMemory()
     projects = loaded(gizmo("g-p-1"), gizmo("g-p-2"), memory=memory)
     assert projects.changed([]) == {"project:g-p-1", "project:g-p-2"}
-    projects.note_whole_project("g-p-1", {})
+    projects.note_read("g-p-1")
     assert projects.changed(["project:g-p-1"]) == {"project:g-p-2"}
     assert projects.changed([]) == {"project:g-p-1", "project:g-p-2"}
     later = loaded(gizmo("g-p-1", num_interactions=5), memory=memory)
@@ -76,26 +76,59 @@ def test_a_list_is_read_when_the_sidebar_shows_a_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("main", "project", "lacks"),
+    ("main", "unshown", "changed"),
     [
-        (row("c1", "g-p-1"), row("c1", "g-p-1"), False),
-        (row("c2"), row("c1", "g-p-1"), True),
-        (row("c2"), row("c1", "g-p-1", is_archived=True), False),
-        (None, row("c1", "g-p-1"), False),
+        (row("c1", "g-p-1"), (), set()),
+        (row("c2"), ("project:g-p-1",), {"project:g-p-1", "project:g-p-2"}),
+        (row("c2", "g-p-2"), ("project:g-p-1",), {"project:g-p-1"}),
+        (row("c2"), ("work",), set()),
     ],
-    ids=["shows them", "lacks them", "archived ones are elsewhere", "not read"],
+    ids=["shows them", "lacks them all", "lacks one", "lacks others"],
 )
-def test_whether_the_main_list_lacks_conversations_of_projects(
-    main: dict[str, Listed] | None, project: dict[str, Listed], lacks: bool
+def test_whose_lists_are_read_where_the_main_list_lacks_conversations(
+    main: dict[str, Listed], unshown: tuple[str, ...], changed: set[str]
 ) -> None:
-    """Then every project's list is read in every run."""
+    """Of every project where it names none, else of those from which it was seen to lack something."""
     memory = ChatGPTMemory()
-    projects = loaded(gizmo("g-p-1"), memory=memory)
-    if main is not None:
-        projects.note_whole_main(main)
-    projects.note_whole_project("g-p-1", project)
-    assert memory.main_lacks_projects is lacks
-    assert projects.changed(["project:g-p-1"]) == ({"project:g-p-1"} if lacks else set())
+    projects = loaded(gizmo("g-p-1"), gizmo("g-p-2"), memory=memory)
+    for key in ("g-p-1", "g-p-2"):
+        projects.note_read(key)
+    later = loaded(gizmo("g-p-1"), gizmo("g-p-2"), memory=memory, unshown=unshown)
+    later.note_rows(main, is_main=True)
+    assert later.changed(["project:g-p-1", "project:g-p-2"]) == changed
+
+
+def test_a_refused_project_is_asked_for_now_and_then() -> None:
+    """In the next full run, or after a week."""
+    memory = ChatGPTMemory()
+    projects = loaded(memory=memory, unshown=("project:g-p-1",))
+    assert list(projects.by_id) == ["g-p-1"]
+    projects.note_refused("g-p-1")
+    assert list(loaded(memory=memory, unshown=("project:g-p-1",)).by_id) == []
+    projects.load(["project:g-p-1"], full=True)
+    assert list(projects.by_id) == ["g-p-1"]
+    memory.projects_refused["project:g-p-1"] -= 8 * 86_400.0
+    assert list(loaded(memory=memory, unshown=("project:g-p-1",)).by_id) == ["g-p-1"]
+
+
+@pytest.mark.parametrize("status", [400, 403, 422])
+def test_projects_of_others_are_asked_for_until_that_is_refused(status: int) -> None:
+    """Then only the person's own ones."""
+
+    def answer(request: Any) -> Any:
+        asked.append(request.params["owned_only"])
+        return {"items": [gizmo("g-p-1"), gizmo("g-1")]} if asked[-1] == "true" else (status, {})
+
+    asked: list[str] = []
+    session, _ = session_of(answer)
+    memory = ChatGPTMemory()
+    projects = Projects(session, memory)
+    projects.load()
+    assert list(projects.by_id) == ["g-p-1"]
+    assert memory.rejects_shared_projects
+    asked.clear()
+    Projects(session, memory).load()
+    assert asked == ["true"]
 
 
 @pytest.mark.parametrize(("name", "project_id"), [("project:g-p-1", "g-p-1"), ("main", None), ("projects", None)])

@@ -12,6 +12,7 @@ from doc_tables import DOCS, ROOT, blocks, codes, page, rows, sections
 
 from mirror import errors
 from mirror.cli import cli
+from mirror.services import SERVICES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,3 +86,10 @@ def test_tables_that_the_readme_names_are_there(demo: tuple[Path, str]) -> None:
     named = {code for code in codes(sections(README)["In SQL"]) if re.fullmatch(r"_?[a-z]+([_.][a-z]+)*", code)}
     assert sorted(named - known) == []
     assert {"conversations", "messages", "thread", "sync_runs", "conversations.is_complete"} <= named
+
+
+def test_what_is_not_mirrored_is_in_the_readme() -> None:
+    """Each thing that ``status`` names stands in the table, in the same words."""
+    (table,) = [rows(text) for title, text in sections(README).items() if title.startswith("What is mirrored")]
+    told = " ".join(cells[1] for cells in table)
+    assert not [name for name in SERVICES["chatgpt"].not_mirrored if name not in told]

@@ -113,7 +113,9 @@ class Parrot:
     def memory(self) -> dict[str, Any]:
         return self._memory
 
-    def scopes(self, *, full: bool, last_read: Mapping[str, str]) -> Iterator[Scope]:
+    def scopes(
+        self, *, full: bool, last_read: Mapping[str, str], unshown: Callable[[], Collection[str]]
+    ) -> Iterator[Scope]:
         yield MAIN
         yield ARCHIVED
 

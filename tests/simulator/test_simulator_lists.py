@@ -264,3 +264,49 @@ def test_a_gizmo_by_its_id(start):
     assert browser.get("/gizmos/g-abc")[1]["gizmo"]["display"]["name"] == "Crumb Coach"
     assert browser.get(f"/gizmos/{browser.person.new_project('Bread')}")[0] == 200
     assert browser.get("/gizmos/g-private")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("work", "main", "of_work"),
+    [("apart", {"chat"}, {"work"}), ("together", {"chat", "work"}, {"work"}), ("ignored", {"chat", "work"}, None)],
+)
+def test_work_conversations(start, work, main, of_work):
+    """In a list of their own, in the main one too, or wherever the parameter is not known."""
+    browser = start(0, work=work)
+    keys = {name: browser.person.new_conversation(name, origin="tpp" if name == "work" else None) for name in main}
+    keys |= {} if "work" in keys else {"work": browser.person.new_conversation("work", origin="tpp")}
+    assert {row["title"] for row in rows(browser)} == main
+    assert {row["title"] for row in rows(browser, conversation_origin="tpp")} == (of_work or main)
+    assert {row["title"] for row in rows(browser, exclude_conversation_origin="tpp")} == (
+        main if work == "ignored" else {"chat"}
+    )
+    assert [row["conversation_origin"] for row in rows(browser) if row["id"] == keys["work"]] == (
+        ["tpp"] if "work" in main else []
+    )
+
+
+def test_a_refused_origin_and_projects_of_others(start):
+    """422 for the parameter; shared projects come only where the sidebar is asked for them, and may be refused."""
+    browser = start(work="refused")
+    assert browser.get("/conversations", conversation_origin="tpp")[0] == 422
+    shared = browser.person.new_project("Theirs")
+    browser.account.projects_of_others.add(shared)
+    assert sidebar(browser) == []
+    assert len(browser.get("/gizmos/snorlax/sidebar", owned_only="false")[1]["items"]) == 1
+    browser.behaviour.owned_only_rejected = True
+    assert browser.get("/gizmos/snorlax/sidebar", owned_only="false")[0] == 422
+
+
+def test_the_work_list_is_limited_by_itself(start):
+    """429 there, and 200 for the main list."""
+    browser = start(work_limited=1)
+    assert browser.get("/conversations", conversation_origin="tpp")[0] == 429
+    assert browser.get("/conversations")[0] == 200
+    assert browser.get("/conversations", conversation_origin="tpp")[0] == 200
+
+
+def test_rows_that_are_no_conversations(start):
+    """Behind the others on the first page of a list."""
+    browser = start(3, odd_rows={"main": [None, {"id": 5}]})
+    assert rows(browser)[3:] == [None, {"id": 5}]
+    assert rows(browser, offset=3) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from mirrored_service import MirroredService
+from mirrored_service import MirroredService, differences
 
 from mirror.simulator import Behaviour, ManualClock, SimulatedWorkspace, generated_account
 
@@ -424,12 +424,49 @@ def test_rows_of_an_unknown_form(tmp_path: Path) -> None:
         assert "unknown form" in message(mirrored)
 
 
-def test_one_row_that_is_not_understood(tmp_path: Path) -> None:
-    """The others are read as ever."""
-    with MirroredService(tmp_path) as mirrored:
-        mirrored.alter_answers(altered_rows(lambda n, row: {"ref": n} if n == 3 else row))
-        mirrored.next_run()
-        assert len(stored(mirrored)) == 11
+@pytest.mark.parametrize("conversations", [12, 130])
+@pytest.mark.parametrize(
+    "odd", [None, 7, {}, {"ref": 3}, {"id": 5}, {"id": None, "title": "T"}, {"id": "c\0"}], ids=repr
+)
+def test_one_row_that_is_not_understood(tmp_path: Path, odd: object, conversations: int) -> None:
+    """A conversation may be missing: the list is named, exit 3 until it is understood, and the others are stored."""
+    with MirroredService(tmp_path, conversations=conversations) as mirrored:
+        mirrored.behaviour.odd_rows = {"main": [odd]}
+        for full in (False, False, True):
+            mirrored.person.new_message(mirrored.ids()[0])
+            assert mirrored.next_run(full=full) == 3
+            assert "1 row of the main list" in message(mirrored)
+            assert differences(mirrored) == []
+        mirrored.behaviour.odd_rows = {}
+        assert mirrored.next_run(full=True) == 0
+        assert mirrored.next_run() == 0
+
+
+def test_odd_rows_are_counted_by_list(tmp_path: Path) -> None:
+    """Each once, however often its page was read, and those of a mere selection are no failure."""
+    with MirroredService(tmp_path, conversations=120) as mirrored:
+        mirrored.person.archive(mirrored.ids()[0])
+        mirrored.person.new_conversation("Work", origin="tpp")
+        mirrored.behaviour.odd_rows = {"starred": [None]}
+        assert mirrored.next_run() == 0
+        mirrored.behaviour.odd_rows = {"main": [{"ref": 1}, {"ref": 2}], "archived": [None], "work": [{"id": 7}]}
+        assert mirrored.next_run(full=True) == 3
+        assert "4 rows of the main, archived and Work lists were not understood" in message(mirrored)
+
+
+def test_an_odd_row_deep_down_stays_known(tmp_path: Path) -> None:
+    """Runs that read only the top say so, too."""
+    with MirroredService(tmp_path, conversations=250) as mirrored:
+
+        def alter(request: ReceivedRequest, data: Any) -> Any:
+            is_deep = LISTS["main"](request) and request.query["offset"] not in {"0", None}
+            return {**data, "items": [*data["items"], {"ref": 1}]} if is_deep and data["items"] else data
+
+        mirrored.alter_answers(alter)
+        assert [mirrored.next_run() for _ in range(3)] == [3, 3, 3]
+        assert differences(mirrored) == []
+        mirrored.alter_answers(None)
+        assert [mirrored.next_run(), mirrored.next_run(full=True), mirrored.next_run()] == [3, 0, 0]
 
 
 def test_a_row_in_the_archived_list_that_says_it_is_not_archived(tmp_path: Path) -> None:
@@ -463,16 +500,42 @@ def test_a_time_in_the_future_hides_nothing(tmp_path: Path) -> None:
         assert set(mirrored.ids()[150:153]) <= set(mirrored.changes())
 
 
-def test_single_reads_ask_for_everything_and_learn_where_that_is_refused(tmp_path: Path) -> None:
-    """One refusal, then reads without the parameters, in this run and the next."""
-    with MirroredService(tmp_path, behaviour=Behaviour(batch="missing")) as mirrored:
+def with_parameters(mirrored: MirroredService) -> list[ReceivedRequest]:
+    return [request for request in mirrored.service.requests if "include_widget_state" in request.query]
+
+
+@pytest.mark.parametrize("plural", ["normal", "missing"])
+@pytest.mark.parametrize("status", [400, 403, 422, 500])
+def test_single_reads_ask_for_everything_and_learn_where_that_is_refused(
+    tmp_path: Path, status: int, plural: str
+) -> None:
+    """One refusal, then reads without the parameters, in this run and the next; a full run asks again."""
+    behaviour = Behaviour(batch="missing", plural=plural)
+    with MirroredService(tmp_path, behaviour=behaviour) as mirrored:
         mirrored.alter_answers(
-            lambda request, data: (422, {"detail": []}) if "include_widget_state" in request.query else data
+            lambda request, data: (status, {"detail": []}) if "include_widget_state" in request.query else data
         )
         assert mirrored.next_run() == 0
-        asked = [request for request in mirrored.service.requests if "include_widget_state" in request.query]
-        assert len(asked) == 1
-        assert asked[0].query["include_visually_hidden_messages"] == "true"
+        assert differences(mirrored) == []
+        assert 1 <= len(with_parameters(mirrored)) <= 3
+        assert with_parameters(mirrored)[0].query["include_visually_hidden_messages"] == "true"
         mirrored.person.new_message(mirrored.ids()[0])
         assert mirrored.next_run() == 0
-        assert not any("include_widget_state" in request.query for request in mirrored.service.requests)
+        assert with_parameters(mirrored) == []
+        mirrored.alter_answers(None)
+        mirrored.person.new_message(mirrored.ids()[0])
+        assert mirrored.next_run(full=True) == 0
+        assert len(with_parameters(mirrored)) >= 1
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_one_conversation_that_is_refused_teaches_nothing_of_parameters(tmp_path: Path, status: int) -> None:
+    """Where they were taken before, a refusal is that conversation's."""
+    with MirroredService(tmp_path, behaviour=Behaviour(batch="missing", plural="missing")) as mirrored:
+        mirrored.next_run()
+        key = mirrored.ids()[0]
+        mirrored.person.new_message(key)
+        mirrored.alter_answers(lambda request, data: (status, {"detail": "No"}) if key in request.path else data)
+        assert mirrored.next_run() == 3
+        singles = [r for r in mirrored.service.requests if r.path.startswith("/backend-api/conversation/")]
+        assert len(with_parameters(mirrored)) == len(singles) > 0

@@ -1,0 +1,167 @@
+"""Conversations of projects that the main list leaves out: known in every run, whatever the sidebar says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from mirrored_service import MirroredService, differences
+
+from mirror.simulator import Behaviour
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mirror.simulator import ReceivedRequest
+
+SIDEBAR = "/gizmos/snorlax/sidebar"
+SILENT: dict[str, Any] = {
+    "500": (500, {"detail": "Internal Server Error"}),
+    "404": (404, {"detail": "Not Found"}),
+    "empty": (200, {"items": [], "cursor": None}),
+}
+
+
+def project_requests(mirrored: MirroredService) -> list[ReceivedRequest]:
+    return [r for r in mirrored.service.requests if r.path.endswith("/conversations") and "/gizmos/" in r.path]
+
+
+def silence(mirrored: MirroredService, how: str) -> None:
+    mirrored.alter_answers(lambda request, data: SILENT[how] if request.path.endswith(SIDEBAR) else data)
+
+
+def hide_in_main(mirrored: MirroredService, keys: set[str]) -> None:
+    """Let the main list leave these out."""
+
+    def alter(request: ReceivedRequest, data: Any) -> Any:
+        if request.path.endswith("/backend-api/conversations"):
+            return {**data, "items": [row for row in data["items"] if row["id"] not in keys]}
+        return data
+
+    mirrored.alter_answers(alter)
+
+
+def marks(mirrored: MirroredService) -> int:
+    sql = "SELECT count(*) FROM conversations WHERE deleted_at IS NOT NULL OR missing_since IS NOT NULL"
+    return int(mirrored.value(sql))
+
+
+@pytest.mark.parametrize("how", ["fine", *SILENT])
+@pytest.mark.parametrize("conversations", [12, 230])
+@pytest.mark.parametrize("full", [False, True])
+def test_they_are_known_in_every_run(tmp_path: Path, how: str, conversations: int, *, full: bool) -> None:
+    """The sidebar says nothing of what changes in a project, or nothing at all: each change arrives in the next run."""
+    behaviour = Behaviour(main_excludes_projects=True)
+    with MirroredService(tmp_path, behaviour=behaviour, conversations=conversations) as mirrored:
+        projects = [mirrored.person.new_project(f"Project {n}") for n in range(3)]
+        keys = [mirrored.person.new_conversation("Loaf", project=project) for project in projects]
+        assert mirrored.next_run() == 0
+        if how != "fine":
+            silence(mirrored, how)
+        for n in range(4):
+            mirrored.person.new_message(keys[n % 3])
+            assert mirrored.next_run(full=full and n == 1) == 0
+            assert differences(mirrored) == []
+            assert len(project_requests(mirrored)) <= 4
+        assert marks(mirrored) == 0
+
+
+@pytest.mark.parametrize("how", list(SILENT))
+def test_a_sidebar_that_was_silent_in_the_first_run(tmp_path: Path, how: str) -> None:
+    """As soon as it speaks, the projects' conversations arrive, and are known from then on."""
+    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=True)) as mirrored:
+        key = mirrored.person.new_conversation("Loaf", project=mirrored.person.new_project("Bread"))
+        silence(mirrored, how)
+        assert mirrored.next_run() == (3 if how == "500" else 0)
+        mirrored.alter_answers(None)
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []
+        silence(mirrored, how)
+        mirrored.person.new_message(key)
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []
+
+
+@pytest.mark.parametrize("how", ["fine", *SILENT])
+@pytest.mark.parametrize("conversations", [12, 230])
+def test_when_the_main_list_begins_to_leave_them_out(tmp_path: Path, how: str, conversations: int) -> None:
+    """Nobody is missing, and what changes in a project arrives."""
+    with MirroredService(tmp_path, conversations=conversations) as mirrored:
+        projects = [mirrored.person.new_project(f"Project {n}") for n in range(3)]
+        keys = [mirrored.person.new_conversation(f"Loaf {n}", project=projects[n % 3]) for n in range(9)]
+        assert mirrored.next_run() == 0
+        assert mirrored.next_run() == 0
+        mirrored.behaviour.main_excludes_projects = True
+        if how != "fine":
+            silence(mirrored, how)
+        for n in range(3):
+            mirrored.person.new_message(keys[n])
+            assert mirrored.next_run() == 0
+            assert differences(mirrored) == []
+        assert marks(mirrored) == 0
+
+
+def test_single_ones_that_the_main_list_leaves_out(tmp_path: Path) -> None:
+    """Their project's list is read in every run, and no other project's."""
+    with MirroredService(tmp_path) as mirrored:
+        projects = [mirrored.person.new_project(f"Project {n}") for n in range(5)]
+        keys = [mirrored.person.new_conversation(f"Loaf {n}", project=projects[n]) for n in range(5)]
+        hide_in_main(mirrored, {keys[2]})
+        assert mirrored.next_run() == 0
+        for _ in range(3):
+            mirrored.person.new_message(keys[2])
+            assert mirrored.next_run() == 0
+            assert differences(mirrored) == []
+            assert [projects[2] in request.path for request in project_requests(mirrored)] == [True]
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_quiet_run_of_an_account_with_projects(tmp_path: Path, *, hidden: bool) -> None:
+    """Their lists are asked for in every run only where the main list leaves them out, and then once each."""
+    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=hidden)) as mirrored:
+        for n in range(6):
+            mirrored.person.new_conversation("Loaf", project=mirrored.person.new_project(f"Project {n}"))
+        mirrored.next_run()
+        for _ in range(3):
+            assert mirrored.next_run() == 0
+            assert len(project_requests(mirrored)) == (6 if hidden else 0)
+            assert len(mirrored.service.requests) <= (16 if hidden else 10)
+
+
+def deleted(mirrored: MirroredService) -> set[str]:
+    return {row[0] for row in mirrored.rows("SELECT id FROM conversations WHERE deleted_at IS NOT NULL")}
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_project_that_is_deleted_is_no_request_for_ever(tmp_path: Path, *, hidden: bool) -> None:
+    """Its conversations are proven gone within two weeks, and its list is then asked for no more."""
+    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=hidden)) as mirrored:
+        keys = []
+        for n in range(2):
+            project = mirrored.person.new_project(f"Project {n}")
+            keys += [mirrored.person.new_conversation(f"Loaf {n}", project=project) for _ in range(2)]
+        mirrored.next_run()
+        for key in keys[2:]:
+            mirrored.person.delete(key)
+        del mirrored.account.projects[project]
+        requests = []
+        for _ in range(14):
+            assert mirrored.next_run() == 0
+            requests.append(sum(project in request.path for request in project_requests(mirrored)))
+        assert deleted(mirrored) == set(keys[2:])
+        assert sum(requests) <= 4
+
+
+@pytest.mark.parametrize("rejected", [False, True])
+def test_projects_that_others_share(tmp_path: Path, *, rejected: bool) -> None:
+    """They are asked for, unless the service refuses that, which is learned."""
+    behaviour = Behaviour(main_excludes_projects=True, owned_only_rejected=rejected)
+    with MirroredService(tmp_path, behaviour=behaviour) as mirrored:
+        own, other = mirrored.person.new_project("Mine"), mirrored.person.new_project("Theirs")
+        mirrored.account.projects_of_others.add(other)
+        keys = [mirrored.person.new_conversation("Loaf", project=project) for project in (own, other)]
+        assert mirrored.next_run() == 0
+        stored = {row[0] for row in mirrored.rows("SELECT id FROM conversations WHERE project_id IS NOT NULL")}
+        assert stored == (set(keys[:1]) if rejected else set(keys))
+        assert mirrored.next_run() == 0
+        assert [r.query["owned_only"] for r in mirrored.asked(SIDEBAR)] == ["true" if rejected else "false"]
