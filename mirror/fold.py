@@ -97,6 +97,7 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
     versions, damaged = _versions(provider, stored, arrival)
     if not versions:
         raise ValueError(f"conversation {stored.conversation_id} has no stored payload")
+    versions = [_judged(version) for version in versions]
     kept = versions if arrival is None else [versions[n] for n in _needed([v.parsed for v in versions])]
     merged = merge([version.parsed for version in kept])
     only_rows = _in_rows_only(stored, merged, arrival) if damaged and arrival else []
@@ -113,8 +114,17 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
         changes=_changes(stored, row, messages),
         is_generating=merged.is_generating,
         smaller_ids=smaller,
+        judged=tuple(v.stored for v in kept if v.stored.id is not None and v.stored not in stored.payloads),
         damage=Damage(stored.conversation_id, str(damaged[0].error), is_healed=healed) if damaged else None,
     )
+
+
+def _judged(version: _Version) -> _Version:
+    """Judge a file's copy by what its normalizer says of it now: an older one may have said nothing."""
+    if version.stored.is_live:
+        return version
+    reason = version.parsed.conversation.incomplete_reason
+    return replace(version, stored=replace(version.stored, incomplete_reason=reason))
 
 
 def fold_listing(stored: Stored, listed: Tracked | None) -> Update:

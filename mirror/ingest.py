@@ -100,10 +100,14 @@ def damaged(path: Path, damage: Damage) -> DamagedError:
 def derive_again(conn: sqlite3.Connection, conversation_id: str, seen_at: str) -> bool:
     """Derive a stored conversation's rows again; return whether any differed.
 
-    Raises ValueError (DamagedPayloadError) where its stored payloads cannot be read.
+    An imported copy that turns out to leave things out, and was taken for what the lists show, is to be read. Raises
+    ValueError (DamagedPayloadError) where its stored payloads cannot be read.
     """
     stored = conversations.load(conn, conversation_id)
-    listed = tracking.find(conn, stored.row.provider, conversation_id) if stored.row else None
-    update = fold(stored, None, listed)
+    provider = stored.row.provider if stored.row else ""
+    update = fold(stored, None, tracking.find(conn, provider, conversation_id))
+    if any(version.incomplete_reason for version in update.judged) and not any(v.is_live for v in stored.payloads):
+        tracking.mark_unread(conn, conversation_id)
+        update = fold(stored, None, tracking.find(conn, provider, conversation_id))
     conversations.save(conn, update, seen_at)
     return update.changes_rows

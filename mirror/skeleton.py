@@ -30,7 +30,7 @@ LONGEST_KEY = 40  # characters; the longest known key has 36. Longer: what is no
 WILDCARD, ID = "*", "{id}"
 _PROGRAM_NAME = re.compile(r"[a-z]+[0-9]{0,2}(?:_[a-z]+[0-9]{0,2}|[A-Z][a-z]+[0-9]{0,2})*")
 _CONTENT_TYPE = re.compile(r"[a-z]{1,20}/[a-z.+-]{1,40}")
-_TYPES = {dict: "object", list: "list", str: "string", bool: "boolean", int: "number", float: "number"}
+_TYPES = ((dict, "object"), (list, "list"), (str, "string"), (bool, "boolean"), (int | float, "number"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ class _Taking:
             part = self._parts[path] = Part()
         self._values += 1
         self._paths.add(path)
-        part.types.add(_TYPES.get(type(value), "null"))
+        part.types.add(_type_of(value))
         if depth >= DEEPEST or self._values >= MOST_VALUES:
             return  # an object that is not looked into is not counted as one: it lacks nothing
         if isinstance(value, dict):
@@ -156,6 +156,10 @@ class _Taking:
         is_record = len(known) > len(others)
         for key in _spread(others):
             yield (key if is_record and _is_program_name(key) else WILDCARD), record[key]
+
+
+def _type_of(value: Any) -> str:
+    return next((name for kind, name in _TYPES if isinstance(value, kind)), "null")
 
 
 def _spread(values: Sequence[Any]) -> Iterable[Any]:

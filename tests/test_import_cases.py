@@ -602,6 +602,65 @@ def test_what_is_not_read_is_refused_by_name(mirror: Mirror, payload: Json, name
     assert mirror.titles() == []
 
 
+SAID: Json = {
+    "id": "m",
+    "object": "compliance.workspace.conversation.message",
+    "author": {"role": "user"},
+    "content": {"type": "text", "value": "hi"},
+}
+EVENT: Json = {"id": "e", "event_type": "CONVERSATION_MESSAGE", "file_name": "x.jsonl", "file_sha256": "ab"}
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [
+        ([SAID, SAID], "2 records"),
+        ([{**COMPLIANCE, "message": SAID}] * 3, "3 records"),
+        ({"object": "list", "data": [SAID]}, "1 record"),
+        ({"data": [EVENT], "has_more": False, "last_end_time": "2026-06-01T00:00:00Z"}, "1 record"),
+        (SAID, "1 record"),
+    ],
+)
+def test_every_form_of_the_compliance_api_is_refused_by_name(mirror: Mirror, value: Any, count: str) -> None:
+    """Lists of its messages look like lists of ChatGPT's, and are no chat without a title."""
+    code, _, err = mirror.imported(save(mirror.folder / "a.json", value))
+    assert code != 0
+    assert f"holds {count} of OpenAI's Compliance API" in err
+    assert mirror.titles() == []
+
+
+def test_a_form_that_is_refused_costs_no_conversation_beside_it(mirror: Mirror) -> None:
+    code, _, err = mirror.imported(save(mirror.folder / "conversations.json", [COMPLIANCE, conversation(1), SAID]))
+    assert (code, "2 records" in err, len(mirror.titles())) == (3, True, 1)
+
+
+def shared(key: str, **more: Any) -> Json:
+    """A shared page's copy: its id is the share's."""
+    said = chat(1, node("u", None, "Hi"), node("a", "u", "Hello", "assistant"))
+    return {**said, "id": "share-1", "conversation_id": key, **more}
+
+
+@pytest.mark.parametrize("wrap", [lambda one: one, lambda one: {"serverResponse": {"data": one}}, lambda one: [one]])
+def test_a_shared_copy_belongs_to_the_conversation_it_was_made_of(mirror: Mirror, wrap: Callable[[Json], Any]) -> None:
+    """It is kept under that conversation's id, and is not taken for the whole of it."""
+    copy = shared("share-1", backing_conversation_id="real-1")
+    assert mirror.imported(save(mirror.folder / "a.json", wrap(copy))) == (0, "", "")
+    assert mirror.rows("SELECT id, url, is_complete, incomplete_reason FROM conversations") == [
+        ("real-1", "https://chatgpt.com/c/real-1", 0, "the file holds only what was shared of it")
+    ]
+    assert mirror.rows("SELECT origin FROM _payloads") == [("capture",)]
+    whole = conversation(1, "Hello and more", id="real-1", conversation_id="real-1")
+    assert mirror.imported(save(mirror.folder / "conversations.json", [whole])) == (0, "", "")
+    assert mirror.rows("SELECT count(*) FROM conversations") == [(1,)]
+
+
+@pytest.mark.parametrize("backing", [None, "", {}])
+def test_a_shared_copy_that_does_not_say_of_what_keeps_its_own_id(mirror: Mirror, backing: Any) -> None:
+    copy = shared("share-1", backing_conversation_id=backing)
+    assert mirror.imported(save(mirror.folder / "a.json", copy)) == (0, "", "")
+    assert mirror.rows("SELECT id FROM conversations") == [("share-1",)]
+
+
 @with_cases
 @pytest.mark.parametrize("name", ["messages.jsonl", "list.json"])
 def test_case_compliance_logs(mirror: Mirror, name: str) -> None:

@@ -21,6 +21,7 @@ _METADATA_KEYS = frozenset(
     {"title", "create_time", "update_time", "current_node", "mapping", "messages", "moderation_results"}
     | {"conversation_id", "default_model_slug", "is_archived"}
 )
+_SHARED_FROM = "backing_conversation_id"  # in a shared copy: the conversation that it was made of (§2.4)
 # Chosen: a row of a list has at least four of these keys beside an id, unrelated JSON has at most one or two. With a
 # lower number, unrelated files would be reported as conversations without messages.
 _ENOUGH_KEYS = 3
@@ -73,6 +74,8 @@ def origin_of(payload: dict[str, Any], container: Container, *, is_export_file: 
 
     A batch answer is a list like an export, with ISO times and one id (§3.4).
     """
+    if _SHARED_FROM in payload:
+        return "capture"
     if "conversation_id" in payload and "id" in payload:
         return "export"
     if "mapping" not in payload or container not in ("list", "page"):
@@ -137,7 +140,7 @@ RECOGNISER = Recogniser(
     origin_of=origin_of,
     lists={"conversations": "list", "items": "page"},  # the batch endpoint's answer, and a page of the list
     message_keys=("mapping", "messages"),
-    id_keys=("conversation_id", "id"),
+    id_keys=("conversation_id", "id", _SHARED_FROM),
     files=ExportFiles(  # API notes §9
         conversations=_CONVERSATIONS,
         without_conversations=frozenset(

@@ -89,7 +89,8 @@ class FileContents:
         for service, count in self._foreign.items():
             self._reported += 1
             only = shapes.WHY_NOT.get(service) or f"and only those of {readable} can be imported"
-            yield Problem(self._source, f"holds {_counted(count)} of {service}, {only}")
+            what = "record" if service in shapes.WHY_NOT else "conversation"  # its files have one for each message
+            yield Problem(self._source, f"holds {_counted(count, what)} of {service}, {only}")
         if not self._found and self._list_rows and not self._reported:
             yield Skipped(self._source, "is a page of the list of conversations, without their messages")
             return
@@ -189,8 +190,8 @@ def _conversations(value: JsonValue) -> Iterator[ConversationText | Foreign]:
     return shapes.conversations_in(value.payload, value.raw)
 
 
-def _counted(count: int) -> str:
-    return "1 conversation" if count == 1 else f"{count:,} conversations"
+def _counted(count: int, what: str = "conversation") -> str:
+    return f"1 {what}" if count == 1 else f"{count:,} {what}s"
 
 
 _KINDS = {bool: "truth value", int: "number", float: "number", str: "text"}

@@ -54,7 +54,7 @@ def recogniser_of_hollow(value: object) -> Recogniser | None:
 
 def is_message(value: object) -> bool:
     """Return whether it is a message of some service, or a node that holds one."""
-    return any(one.is_message(value) for one in RECOGNISERS.values())
+    return foreign_service(value) is None and any(one.is_message(value) for one in RECOGNISERS.values())
 
 
 def foreign_service(value: object) -> str | None:
@@ -70,10 +70,16 @@ def foreign_service(value: object) -> str | None:
         return "Claude (claude.ai)"
     if _is_design_chat(value):
         return _CLAUDE_DESIGN
-    stated = value.get("object")
-    if isinstance(stated, str) and stated.startswith("compliance."):
-        return _COMPLIANCE
+    if is_compliance(value):
+        return COMPLIANCE
     return "DeepSeek" if _is_deepseek(value) else None
+
+
+def is_compliance(value: dict[str, Any]) -> bool:
+    """Return whether it is a conversation or message of OpenAI's Compliance API, or an event of its logs (§10)."""
+    stated, event = value.get("object"), value.get("event_type")
+    is_event = event == "CONVERSATION_MESSAGE" and "file_name" in value
+    return is_event or (isinstance(stated, str) and stated.startswith("compliance."))
 
 
 def _is_deepseek(value: dict[str, Any]) -> bool:
@@ -85,10 +91,10 @@ def _is_deepseek(value: dict[str, Any]) -> bool:
     return "fragments" in first and "author" not in first
 
 
-_COMPLIANCE = "OpenAI's Compliance API"
+COMPLIANCE = "OpenAI's Compliance API"
 # Why conversations of ChatGPT itself are not read: the form has no tree, no tools and a key of its own for each.
 WHY_NOT = {
-    _COMPLIANCE: (
+    COMPLIANCE: (
         "ChatGPT's form for administrators, which holds neither branches nor tools and is not read; nothing of it was"
         " imported."
         " `chatmirror sync` mirrors a workspace that you are signed in to"

@@ -99,6 +99,7 @@ KINDS = (
     "the file lacks its newest message",
     "the file holds only its visible branch",
     "the file leaves out tools, sources and other branches",
+    "the file holds only what was shared of it",
     "the host name was not found",
     "the connection was refused",
     "the connection was closed without an answer",
@@ -111,6 +112,12 @@ KINDS = (
     "the connection failed",
     "the answer could not be understood",
     "an answer is larger than",
+    "an answer takes more bytes than one may",
+    "an answer is damaged in its compression",
+    "an answer came in an encoding that was not asked for",
+    "an answer is made of too many compressed parts",
+    "an answer is cut off inside its compression",
+    "the address of the service was not found",
     "an answer took longer than",
     "an answer of an unknown form",
     "is not valid JSON",
@@ -118,6 +125,7 @@ KINDS = (
     "is nested too deeply",
     "a browser check came",
     "a web page came instead of an answer",
+    "came instead of an answer",
     "asks for fewer requests",
 )
 _FEWER = re.compile(r"it came with \d+ messages, and \d+ are stored")
@@ -139,7 +147,7 @@ def bug_report(opened: Callable[[], AbstractContextManager[sqlite3.Connection]],
 def _section(section: Callable[[sqlite3.Connection, float], Any], conn: sqlite3.Connection, now: float) -> Any:
     try:
         return section(conn, now)
-    except (sqlite3.Error, ValueError, TypeError, KeyError) as error:
+    except Exception as error:  # noqa: BLE001 - a bug report is for what nobody foresaw
         return f"not readable: {type(error).__name__}"
 
 

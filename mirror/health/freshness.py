@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.errors import SEVERITY, IncompleteError, NotFreshError, ServiceError
 from mirror.fold import BRANCH_ONLY
+from mirror.normalize import NORMALIZERS
 from mirror.services import not_mirrored, speaker_of
 
 if TYPE_CHECKING:
@@ -46,6 +47,13 @@ def lines(status: Status, now: float) -> Iterator[str]:
         yield from _lists(service, now)
         if left_out := not_mirrored(service.provider):
             yield f"not mirrored  {'; '.join(left_out)}"
+        if _needs_rebuild(service):
+            yield "rows          derived by another version; run `chatmirror rebuild`, which needs no network"
+
+
+def _needs_rebuild(service: ServiceStatus) -> bool:
+    normalizer = NORMALIZERS.get(service.provider)
+    return normalizer is not None and service.derived_by not in {None, normalizer.version}
 
 
 def _runs(status: Status, service: ServiceStatus, now: float) -> Iterator[str]:
@@ -245,6 +253,7 @@ def _service_as_json(status: Status, service: ServiceStatus, now: float) -> dict
         "incomplete": sum(one.provider == service.provider for one in status.incomplete),
         "scopes": [asdict(scope) for scope in service.scopes],
         "session_expires": service.session_expires,
+        "rebuild_needed": _needs_rebuild(service),
         "not_read": [asdict(one) for one in service.not_read],
         "drift": [asdict(drift) for drift in _recent_drift(service, now)],
         "not_mirrored": list(not_mirrored(service.provider)),

@@ -18,7 +18,7 @@ from mirror.normalize import NORMALIZERS
 from mirror.store import conversations, payloads, tracking
 from mirror.store.database import is_damage, is_outdated, reason
 from mirror.store.health import file_findings, index_findings, rebuild_indexes
-from mirror.store.settings import remember, setting
+from mirror.store.settings import derived_by, remember
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -162,15 +162,8 @@ def outdated_normalizers(conn: sqlite3.Connection) -> list[str]:
     return [
         provider
         for provider, normalizer in NORMALIZERS.items()
-        if _derived_by(conn, provider) not in {None, normalizer.version}
+        if derived_by(conn, provider) not in {None, normalizer.version}
     ]
-
-
-def _derived_by(conn: sqlite3.Connection, provider: str) -> int | None:
-    # Before there were several, one setting without a provider's name held ChatGPT's version.
-    old: int | None = setting(conn, "normalizer") if provider == "chatgpt" else None
-    found: int | None = setting(conn, _key(provider), old)
-    return found
 
 
 def _key(provider: str) -> str:
@@ -180,7 +173,7 @@ def _key(provider: str) -> str:
 def remember_normalizers(conn: sqlite3.Connection, *, only_missing: bool = False) -> None:
     """Remember that the rows were derived by the present versions; ``only_missing``: where nothing is remembered."""
     for provider, normalizer in NORMALIZERS.items():
-        if not only_missing or _derived_by(conn, provider) is None:
+        if not only_missing or derived_by(conn, provider) is None:
             remember(conn, _key(provider), normalizer.version)
 
 

@@ -93,6 +93,7 @@ class Update:
     ``row``: the whole row to be, ``changed_columns`` those of it that differ. ``payloads``: the versions to be kept,
     new ones among them; None: they stay as they are. ``changes``: what a reader of ``changes`` is told.
     ``smaller_ids``: a hash of the messages of a reading that held fewer than are stored and is not believed yet.
+    ``judged``: stored versions of which it is known only now whether they are whole.
     ``damage``: of stored payloads, where there was any.
     """
 
@@ -103,6 +104,7 @@ class Update:
     changes: tuple[Change, ...] = ()
     is_generating: bool = False
     smaller_ids: str | None = None
+    judged: tuple[StoredPayload, ...] = ()
     damage: Damage | None = None
 
     @property
@@ -171,6 +173,7 @@ def save(conn: sqlite3.Connection, update: Update, seen_at: str) -> None:
         upsert(conn, "conversations", ("id",), {**asdict(update.row), "last_seen_at": seen_at})
     if update.payloads is not None:
         payloads.save(conn, update.row.id, update.payloads)
+    payloads.save_judgements(conn, update.judged)
     if update.messages:
         _save_messages(conn, update.row.id, update.messages)
 

@@ -175,6 +175,12 @@ def save(conn: sqlite3.Connection, conversation_id: str, kept: Iterable[StoredPa
             _insert(conn, conversation_id, version)
 
 
+def save_judgements(conn: sqlite3.Connection, judged: Iterable[StoredPayload]) -> None:
+    """Write why stored versions alone are not known to be whole."""
+    rows = [(version.incomplete_reason, version.id) for version in judged]
+    conn.executemany("UPDATE _payloads SET incomplete_reason = ? WHERE id = ?", rows)
+
+
 def _insert(conn: sqlite3.Connection, conversation_id: str, version: StoredPayload) -> None:
     values = {
         "conversation_id": conversation_id,

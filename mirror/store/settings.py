@@ -20,3 +20,11 @@ def setting(conn: sqlite3.Connection, key: str, default: Any = None) -> Any:
 def remember(conn: sqlite3.Connection, key: str, value: Any) -> None:
     """Remember a JSON value."""
     upsert(conn, "_settings", ("key",), {"key": key, "value": json.dumps(value, sort_keys=True)})
+
+
+def derived_by(conn: sqlite3.Connection, provider: str) -> int | None:
+    """Return the version of the normalizer that derived a service's rows, None where nothing was derived yet."""
+    # Before there were several, one setting without a provider's name held ChatGPT's version.
+    old: int | None = setting(conn, "normalizer") if provider == "chatgpt" else None
+    found: int | None = setting(conn, f"normalizer:{provider}", old)
+    return found

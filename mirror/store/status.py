@@ -48,6 +48,7 @@ class ServiceStatus:
     ``alarm``: the newest run since the last success that saw something which a person must look at. ``pending``: what
     is still to be fetched, newest first. ``pace``: conversations that the last run fetched. ``drift``: what was told of
     changes in the form of its answers, newest first. ``not_read``: what failed beside the conversations.
+    ``derived_by``: the version of the normalizer that derived the rows.
     """
 
     provider: str
@@ -60,6 +61,7 @@ class ServiceStatus:
     pace: int
     drift: list[Drift] = field(default_factory=list)
     not_read: list[NotReadSince] = field(default_factory=list)
+    derived_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ def _service(conn: sqlite3.Connection, provider: str) -> ServiceStatus:
         pace=(last["new"] or 0) + (last["changed"] or 0) if last else 0,
         drift=skeletons.drift(conn, provider),
         not_read=account_data.not_read(conn, provider),
+        derived_by=settings.derived_by(conn, provider),
     )
 
 

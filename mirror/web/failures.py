@@ -48,7 +48,7 @@ _WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError), "no connection within {connect:.0f} s"),
     ((requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError), "no answer within {read:.0f} s"),
     ((requests.exceptions.ContentDecodingError, urllib3.exceptions.DecodeError), "the answer could not be unpacked"),
-    ((IncompleteRead, requests.exceptions.ChunkedEncodingError), "the answer was cut"),
+    ((IncompleteRead, requests.exceptions.ChunkedEncodingError), "the answer was cut"),  # urllib3's are of this kind
     ((HTTPException,), "the answer is not HTTP"),
     ((requests.ConnectionError, OSError), "the connection failed"),
 )

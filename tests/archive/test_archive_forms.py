@@ -351,7 +351,7 @@ def test_answers_of_the_compliance_interface_are_called_by_their_name(tmp_path: 
     """Conversations of a form that is not read are reported as such."""
     record = {"object": "compliance.workspace.conversation", "id": "x", "messages": {"object": "list", "data": []}}
     (problem,) = Contents(save(tmp_path / "c.json", {"object": "list", "data": [record]})).problems
-    assert problem.reason.startswith("holds 1 conversation of OpenAI's Compliance API")
+    assert problem.reason.startswith("holds 1 record of OpenAI's Compliance API")
 
 
 @pytest.mark.parametrize("held", [{"detail": {"code": "token_expired"}}, {}])

@@ -47,7 +47,9 @@ def read_content(message: dict[str, Any], role: str | None, recipient: str | Non
     report = tools.research_report(state)
     if report is None:
         draft.add_new_texts(prose_strings(state))
-    text = writing_blocks.without_fences(_draft_text(draft)) if role == "assistant" else _draft_text(draft)
+    text = _draft_text(draft)
+    if role == "assistant":
+        text = writing_blocks.readable(text, metadata.get("writing_blocks"))
     cited = resolve_citations(text, metadata, legacy=role == "assistant")
     cited = _with_report(cited, report, draft)
     lines = [*_attachment_lines(metadata, draft), *_branch_lines(metadata)]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mirror.normalize.chatgpt.nodes import Nodes
 
 # Raise it when some payload gives other rows than before: mirrors then know that `chatmirror rebuild` changes them.
-VERSION = 2
+VERSION = 3
 # Column -> the payload's keys for it. A column is "stated" where one of its keys is there, even if it is null.
 STATED_BY: dict[str, tuple[str, ...]] = {
     "title": ("title", "name"),  # a group chat's
@@ -79,9 +79,13 @@ def from_payload(payload: object) -> Conversation:
 
 
 def conversation_id(payload: object) -> str:
-    """Return the conversation's id without reading its messages; "" where the payload states none."""
+    """Return the conversation's id without reading its messages; "" where the payload states none.
+
+    A shared one has its share's id, and names the conversation that it was made of beside it (API notes §2.4).
+    """
     record = as_dict(payload)
-    return as_id(record.get("conversation_id")) or as_id(record.get("id")) or ""
+    stated = (as_id(record.get(key)) for key in (wholeness.SHARED_FROM, "conversation_id", "id"))
+    return next((key for key in stated if key), "")
 
 
 def fingerprint(payload: object) -> str | None:

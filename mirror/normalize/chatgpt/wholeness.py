@@ -19,6 +19,8 @@ WINDOW = "the file holds only its newest messages"
 CUT = "the file lacks messages that others answer"
 NO_LEAF = "the file lacks its newest message"
 BRANCH = "the file holds only its visible branch"
+SHARED = "the file holds only what was shared of it"
+SHARED_FROM = "backing_conversation_id"  # in a shared copy: the conversation that it was made of
 POOR = "the file leaves out tools, sources and other branches"
 
 
@@ -26,6 +28,8 @@ def incomplete_reason(payload: Mapping[str, Any]) -> str | None:
     """Return why a payload's shape shows that it is not the whole conversation, else None."""
     if as_dict(payload.get("page_info")).get("has_previous_page"):
         return WINDOW
+    if payload.get(SHARED_FROM):
+        return SHARED
     mapping = payload.get("mapping")
     if not isinstance(mapping, dict):
         is_group_chat = "name" in payload and "created_at" in payload  # flat by its nature

@@ -1,0 +1,110 @@
+"""Drafts inside an answer: what the person made of one is shown in its place, and what it was before stays readable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mirror.normalize.chatgpt.conversation import from_payload
+from mirror.normalize.chatgpt.writing_blocks import BEFORE, readable
+
+DRAFT = ':::writing{variant="email" id="38274" subject="Broken lift"}\nDear all,\n\nthe lift is stuck.\n:::\n\nFirmer?'
+PLAIN = "Broken lift\n\nDear all,\n\nthe lift is stuck.\n\nFirmer?"
+EDITED = (
+    "Broken lift\n\nTo whom it may concern,\n\nthe lift is dead.\n\nFirmer?\n\n"
+    f"{BEFORE}\n\nBroken lift\n\nDear all,\n\nthe lift is stuck."
+)
+NEW = "To whom it may concern,\n\nthe lift is dead."
+
+
+@pytest.mark.parametrize("edited", [None, {}, [], "", 5, {"38274": ""}, {"38274": None}, {"38274": {}}, [{}], [[[]]]])
+def test_without_an_edit_the_draft_is_shown(edited: Any) -> None:
+    assert readable(DRAFT, edited) == PLAIN
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        {"38274": NEW},
+        {"38274": {"content": NEW}},
+        {"38274": {"text": NEW, "updated_at": "2026-10-01T00:00:00Z", "variant": "email"}},
+        {"38274": {"body": NEW, "subject": "Broken lift"}},
+        {"38274": {"content": {"text": NEW}}},
+        {"38274": {"content": f':::writing{{id="38274"}}\n{NEW}\n:::'}},
+        {"38274": {"versions": [{"content": "Older"}, {"content": NEW}]}},
+        [{"id": "38274", "content": NEW}],
+        [{"id": 38274, "content": NEW}],
+        {"blocks": [{"block_id": "38274", "markdown": NEW}]},
+        {"blocks": {"38274": {"value": NEW}}},
+        [{"content": NEW}],
+        {"blocks": [{"content": NEW}]},
+        {"38274": ["Older", NEW]},
+        {"38274": [{"content": "Older"}, {"content": NEW}]},
+    ],
+)
+def test_an_edit_takes_the_place_of_its_draft_and_the_draft_stays_readable(edited: Any) -> None:
+    assert readable(DRAFT, edited) == EDITED
+
+
+def test_an_edited_subject() -> None:
+    found = readable(DRAFT, {"38274": {"subject": "Dead lift", "content": NEW}})
+    assert found.startswith("Dead lift\n\nTo whom")
+    assert found.endswith("Broken lift\n\nDear all,\n\nthe lift is stuck.")
+
+
+def test_an_edit_that_changes_nothing_is_not_said_twice() -> None:
+    assert readable(DRAFT, {"38274": {"content": "Dear all,\n\nthe lift is stuck."}}).count("stuck") == 1
+
+
+def test_of_several_drafts_each_has_its_own_edit() -> None:
+    text = "One:\n" + "\n".join(f':::writing{{id="{n}"}}\nDraft {n}\n:::' for n in range(3))
+    found = readable(text, {"1": "Edit 1", "2": {"content": "Edit 2"}})
+    assert found.partition(BEFORE)[0] == "One:\nDraft 0\nEdit 1\nEdit 2\n\n"
+    assert found.count(BEFORE) == 2
+    assert "Draft 1" in found
+    assert "Draft 2" in found
+
+
+def test_an_edit_of_an_unknown_draft_is_readable_all_the_same() -> None:
+    found = readable(DRAFT, {"9": {"subject": "Other", "content": NEW}})
+    assert found == f"{PLAIN}\n\nOther\n\n{NEW}"
+    assert readable("No fence here", {"9": NEW}) == f"No fence here\n\n{NEW}"
+
+
+def test_what_stands_in_code_is_left_alone() -> None:
+    text = f"```\n{DRAFT}\n```"
+    assert readable(text) == text
+
+
+def test_both_are_in_the_text_of_the_message() -> None:
+    metadata = {"writing_blocks": {"38274": {"content": NEW}}}
+    message = {"id": "a", "author": {"role": "assistant"}, "content": {"content_type": "text", "parts": [DRAFT]}}
+    node: dict[str, Any] = {"id": "a", "parent": None, "children": [], "message": {**message, "metadata": metadata}}
+    (row,) = from_payload({"conversation_id": "c", "mapping": {"a": node}, "current_node": "a"}).messages
+    assert row.text == EDITED
+    said_by_person = {**message, "author": {"role": "user"}, "metadata": metadata}
+    (row,) = from_payload({"conversation_id": "c", "mapping": {"a": {**node, "message": said_by_person}}}).messages
+    assert row.text == DRAFT
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.just(NEW),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["38274", "id", "content", "versions", "text", "subject", "x"]), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_whatever_it_holds_no_word_of_the_draft_is_lost(edited: Any) -> None:
+    found = readable(DRAFT, edited)
+    assert "the lift is stuck." in found
+    assert "Firmer?" in found
+    assert ":::writing" not in found or ":::writing" in str(edited)
