@@ -18,6 +18,7 @@ from .m0004_tracking import SCHEMA as TRACKING
 from .m0005_completeness import SCHEMA as COMPLETENESS
 from .m0006_told import SCHEMA as TOLD
 from .m0007_lists import SCHEMA as LISTS
+from .m0007_row_hashes import SCHEMA as ROW_HASHES
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -58,3 +59,8 @@ def m0006_told(db: Database) -> None:
 @migrations()
 def m0007_lists(db: Database) -> None:
     db.executescript(LISTS)
+
+
+@migrations()
+def m0007_row_hashes(db: Database) -> None:
+    db.executescript(ROW_HASHES)

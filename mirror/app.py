@@ -17,6 +17,7 @@ from mirror.errors import BUG, INTERRUPTED, TERMINATED, ChatmirrorError, Termina
 from mirror.health import drift, integrity
 from mirror.store import runs, settings, skeletons
 from mirror.store.database import Writer, translated
+from mirror.store.schema import diagnosed
 from mirror.store.search import cjk
 
 if TYPE_CHECKING:
@@ -117,13 +118,13 @@ class Run:
 @contextmanager
 def recorded(writer: Writer, command: str, timing: Timing, provider: str | None = None) -> Iterator[Run]:
     """Open a run's row, and close it however the run ends."""
-    with writer.transaction() as conn:
+    with diagnosed(writer.conn, writer.path), writer.transaction() as conn:
         run = Run(runs.begin(conn, command, timing.iso(), __version__, provider))
         integrity.remember_normalizers(conn, only_missing=True)
         if not cjk.is_filled(conn):
             cjk.fill(conn)
     try:
-        with translated(writer.path):
+        with translated(writer.path), diagnosed(writer.conn, writer.path):
             yield run
         run.columns.setdefault("exit_code", 0)
         run.columns.setdefault("outcome", "current")
@@ -221,17 +222,17 @@ def check(
 
     ``repair``: derive again what is wrong, then check again.
     """
-    with Writer(path) as writer, translated(path):
+    with Writer(path) as writer, translated(path), diagnosed(writer.conn, path):
         found = integrity.check(writer.conn, progress)
         if not (repair and found.all):
             return found.error(path), 0
+        integrity.forget_values(writer, found)  # first, for no row could be written of this run
         with recorded(writer, "repair", timing) as run:
-            integrity.repair(writer, found, run.id, timing)
-            left = integrity.check(writer.conn, lambda *_: None)
+            left = integrity.repair(writer, found, run.id, timing)
             error = left.error(path, is_repaired=True)
             if error is not None:
                 run.failed(error)
-        return error, len(found.all) - len(left.all)
+        return error, max(0, len(found.all) - len(left.all))
 
 
 def backup(path: Path, target: Path, progress: Callable[[int, int], None]) -> int:

@@ -31,8 +31,9 @@ database_option = click.option(
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """Open the database for reading, for as long as the block lasts."""
     from mirror.store.database import open_current_reader, translated
+    from mirror.store.schema import diagnosed
 
-    with translated(path), closing(open_current_reader(path)) as conn:
+    with translated(path), closing(open_current_reader(path)) as conn, diagnosed(conn, path):
         yield conn
 
 

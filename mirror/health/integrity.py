@@ -15,9 +15,10 @@ from mirror.errors import DamagedError, IncompleteError
 from mirror.fold import fold
 from mirror.ingest import apply_listing, derive_again
 from mirror.normalize import NORMALIZERS
-from mirror.store import conversations, payloads, tracking
+from mirror.store import conversations, payloads, row_hashes, tracking
 from mirror.store.database import is_damage, is_outdated, reason
 from mirror.store.health import file_findings, index_findings, rebuild_indexes
+from mirror.store.schema import FORGETTABLE, altered, forget, schema_findings, summary, value_findings
 from mirror.store.settings import derived_by, remember
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from mirror.errors import ChatmirrorError
     from mirror.store.conversations import Stored, Update
     from mirror.store.database import Writer
+    from mirror.store.schema import DamagedValue
     from mirror.timing import Timing
 
 
@@ -49,18 +51,27 @@ class DamagedConversation:
 
 @dataclass(slots=True)
 class Findings:
-    """What is wrong. ``is_outdated``: the rows were derived by another version, so they were not compared."""
+    """What is wrong.
 
+    ``tables``: what another program took away, and ``values``: what cannot be read as what it is; with either nothing
+    else was looked at. ``hashed``: rows that are not as they were written, and that nothing can be compared with.
+    ``is_outdated``: the rows were derived by another version, so they were not compared.
+    """
+
+    tables: list[str] = field(default_factory=list)
+    values: list[DamagedValue] = field(default_factory=list)
     file: list[str] = field(default_factory=list)
     indexes: list[str] = field(default_factory=list)
     rows: list[str] = field(default_factory=list)
     payloads: list[DamagedConversation] = field(default_factory=list)
+    hashed: list[str] = field(default_factory=list)
     is_outdated: bool = False
 
     @property
     def all(self) -> list[str]:
         """Every finding as a sentence."""
-        return [*self.file, *map(str, self.payloads), *self.rows, *self.indexes]
+        found = [*self.file, *map(str, self.payloads), *map(str, self.values), *self.rows, *self.indexes]
+        return [*self.tables, *found, *self.hashed]
 
     def error(self, path: Path, *, is_repaired: bool = False) -> ChatmirrorError | None:
         """Return the line that ends the command, None when all is well. ``is_repaired``: after all that could be."""
@@ -68,43 +79,57 @@ class Findings:
             return IncompleteError(f"{path} is whole, but another version derived its rows; run `chatmirror rebuild`.")
         if not self.all:
             return None
+        if self.tables:
+            return altered(path, self.tables)
         did = "What could be derived again, was" if is_repaired else "Nothing was changed"
         todo = self._todo(is_repaired=is_repaired)
-        return DamagedError(f"{path} is damaged: {self._what()}. {did}; {todo}.")
+        return DamagedError(f"{path} is damaged: {summary(self.all)}. {did}; {todo}.")
 
     def error_of_copy(self, source: Path, target: Path) -> ChatmirrorError | None:
         """Return the line that ends a command which made a copy, None when the copy is whole."""
         if not self.all:
             return None
+        if self.tables:
+            return altered(source, self.tables)
         return DamagedError(
-            f"{source} is damaged: {self._what()}. {target} was not changed; run `chatmirror check -d {source}`."
+            f"{source} is damaged: {summary(self.all)}. {target} was not changed; run `chatmirror check -d {source}`."
         )
-
-    def _what(self) -> str:
-        return f"{self.all[0]}{f' and {len(self.all) - 1:,} more' if len(self.all) > 1 else ''}"
 
     def _todo(self, *, is_repaired: bool) -> str:
         anew = sum(damaged.can_be_read_anew for damaged in self.payloads)
-        if self.file or anew < len(self.payloads):
+        if self.file or anew < len(self.payloads) or self._kept_values:
             some = f" ({anew:,} of {len(self.payloads):,} can be read anew by a sync)" if anew and not self.file else ""
             return f"restore a backup: `chatmirror restore BACKUP`{some}"
         if anew:
             first = "" if is_repaired else "`chatmirror check --repair`, then "
             which = "that conversation" if anew == 1 else f"those {anew:,} conversations"
             return f"run {first}`chatmirror sync`, which reads {which} anew"
+        if self.hashed and not self.rows and not self.values and not self.indexes:
+            return "restore a backup, or let `chatmirror check --repair` take what is there now"
         return "run `chatmirror check --repair`"
+
+    @property
+    def _kept_values(self) -> list[DamagedValue]:
+        """Return the values that no sync can learn again."""
+        return [value for value in self.values if value.table not in FORGETTABLE]
 
 
 def check(conn: sqlite3.Connection, progress: Callable[[int, int], None]) -> Findings:
     """Look at everything; writes nothing that stays. ``progress(done, total)`` in conversations."""
-    found = Findings(is_outdated=outdated_normalizers(conn) != [])
+    found = Findings()
     with _sqlite_findings(found):
         found.file += file_findings(conn)
+        found.tables += schema_findings(conn)
+        found.values += [] if found.tables else value_findings(conn)
+        if found.tables or found.values:
+            return found
+        found.is_outdated = outdated_normalizers(conn) != []
         ids = conversations.conversation_ids(conn)
         for done, conversation_id in enumerate(ids, 1):
             _check_conversation(conn, conversation_id, found)
             progress(done, len(ids))
         found.indexes += index_findings(conn)
+        found.hashed += row_hashes.findings(conn)
     return found
 
 
@@ -177,13 +202,24 @@ def remember_normalizers(conn: sqlite3.Connection, *, only_missing: bool = False
             remember(conn, _key(provider), normalizer.version)
 
 
-def repair(writer: Writer, found: Findings, run_id: int, timing: Timing) -> None:
-    """Mend what can be: rows and indexes are derived again, damaged payloads are noted to be read anew by a sync.
-
-    Raises DamagedError for a damaged file, which nobody should write to.
-    """
-    if found.file:
+def forget_values(writer: Writer, found: Findings) -> None:
+    """Delete the rows of damaged values that a sync learns again. Raises what is wrong where there are others."""
+    if found.file or found.tables or any(value.table not in FORGETTABLE for value in found.values):
         raise found.error(writer.path) or DamagedError(f"{writer.path} is damaged.")
+    if found.values:
+        with writer.transaction() as conn:
+            for value in found.values:
+                forget(conn, value)
+
+
+def repair(writer: Writer, found: Findings, run_id: int, timing: Timing) -> Findings:
+    """Mend what can be, and return what is still wrong.
+
+    Rows and indexes are derived again, damaged payloads are noted to be read anew by a sync, and rows that nothing can
+    be compared with are taken as they are now.
+    """
+    if found.values:  # with which nothing else was looked at
+        found = check(writer.conn, lambda *_: None)
     if found.rows:
         _derive_all(writer, timing, lambda *_: None)
     for damaged in found.payloads:
@@ -193,6 +229,9 @@ def repair(writer: Writer, found: Findings, run_id: int, timing: Timing) -> None
                 apply_listing(conn, damaged.provider, damaged.conversation_id, run_id, timing.iso())
     with writer.transaction() as conn:
         rebuild_indexes(conn)
+    with writer.transaction() as conn:
+        row_hashes.accept_all(conn)
+    return check(writer.conn, lambda *_: None)
 
 
 def rebuild(writer: Writer, timing: Timing, progress: Callable[[int, int], None]) -> int:

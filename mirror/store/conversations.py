@@ -152,18 +152,25 @@ def _load_messages(conn: sqlite3.Connection, conversation_id: str) -> dict[str, 
 
 
 def _load_extras(conn: sqlite3.Connection, table: str, conversation_id: str) -> dict[int, list[dict[str, Any]]]:
-    """Return message rowid -> the rows of a table that belong to it, as dicts, in their order."""
+    """Return message rowid -> the rows of a table that belong to it, as dicts, in their order.
+
+    None where they are not numbered 1 to n, as they are written: then they are not what was written.
+    """
     names = _EXTRA_NAMES[table]
     columns = ", ".join(f"x.{name}" for name in names)
     rows = conn.execute(
-        f"SELECT x.message_rowid, {columns} FROM {table} x JOIN messages m ON m.rowid = x.message_rowid"
+        f"SELECT x.message_rowid, x.position, {columns} FROM {table} x JOIN messages m ON m.rowid = x.message_rowid"
         " WHERE m.conversation_id = ? ORDER BY x.message_rowid, x.position",
         (conversation_id,),
     )
     found: dict[int, list[dict[str, Any]]] = {}
+    misnumbered = set()
     for row in rows:
-        found.setdefault(row["message_rowid"], []).append({name: row[name] for name in names})
-    return found
+        so_far = found.setdefault(row["message_rowid"], [])
+        so_far.append({name: row[name] for name in names})
+        if row["position"] != len(so_far):
+            misnumbered.add(row["message_rowid"])
+    return {rowid: extras for rowid, extras in found.items() if rowid not in misnumbered}
 
 
 def save(conn: sqlite3.Connection, update: Update, seen_at: str) -> None:
@@ -228,7 +235,7 @@ def _save_extras(conn: sqlite3.Connection, rowids: Mapping[str, int], writes: Se
     """Replace the links and attachments of those messages in which they differ."""
     for table in _EXTRAS:
         differing = [w for w in writes if w.new is not None and getattr(w.new, table) != _extras_of(w.old, table)]
-        old = [(rowids[_node(write)],) for write in differing if _extras_of(write.old, table)]
+        old = [(rowids[_node(write)],) for write in differing if write.old is not None]
         conn.executemany(f"DELETE FROM {table} WHERE message_rowid = ?", old)
         names = ("message_rowid", "position", *_EXTRA_NAMES[table])
         sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"

@@ -14,7 +14,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from mirror.errors import BusyError, ChatmirrorError, DamagedError, ForeignDatabaseError, StorageError, UsageError
-from mirror.store import files
+from mirror.store import files, row_hashes
+from mirror.store.schema import diagnosed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ MIGRATIONS = (
     "m0005_completeness",
     "m0006_told",
     "m0007_lists",
+    "m0007_row_hashes",
 )
 # A database is taken for a mirror by these tables, whatever its file is called.
 _OWN_TABLES = frozenset({"conversations", "messages", "sync_runs", "_payloads"})
@@ -122,18 +124,21 @@ class Writer:
             _write_ahead(self.conn)
             for pragma in ("synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
                 self.conn.execute(f"PRAGMA {pragma}")
-            _migrate(self.conn)
+            with diagnosed(self.conn, self.path):
+                _migrate(self.conn)
+                row_hashes.watch(self.conn)
         stat = self.path.stat()
         self._file_id = (stat.st_dev, stat.st_ino)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """One all-or-nothing change, durable when it returns."""
-        with translated(self.path):
+        with diagnosed(self.conn, self.path), translated(self.path):
             self.conn.execute("BEGIN IMMEDIATE")
             try:
                 yield self.conn
                 self._same_file()
+                row_hashes.update(self.conn)
                 self.conn.execute("COMMIT")
             except BaseException:
                 if self.conn.in_transaction:
@@ -357,7 +362,10 @@ def _migrate(conn: sqlite3.Connection) -> None:
 
     conn.execute("BEGIN IMMEDIATE")  # waits for who writes, as a transaction that began by reading does not
     try:
+        is_outdated_now = is_outdated(conn)
         migrations.apply(Database(conn, execute_plugins=False))
+        if is_outdated_now or row_hashes.is_empty(conn):
+            row_hashes.accept_all(conn)
         conn.execute("COMMIT")
     except BaseException:
         if conn.in_transaction:

@@ -42,11 +42,12 @@ def demo(path: Path) -> None:
 def _refuse_own_chats(path: Path) -> None:
     from mirror import app
     from mirror.store.database import open_reader
+    from mirror.store.schema import diagnosed
     from mirror.store.summary import account_owner, mirror_size
 
     if not path.exists() or path.stat().st_size == 0:
         return
-    with closing(open_reader(path)) as conn:
+    with closing(open_reader(path)) as conn, diagnosed(conn, path):
         owner = account_owner(conn, app.DEFAULT_PROVIDER)
         is_empty = mirror_size(conn).conversations == 0
     if not is_empty and "Simulated" not in (owner or ""):

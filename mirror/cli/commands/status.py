@@ -41,12 +41,10 @@ def status(path: Path, archives: tuple[Path, ...], as_json: bool) -> None:
     now = Timing().now()
     with opened(path) as conn:
         state = store.read(conn)
-    if as_json:
-        click.echo(to_json(freshness.as_json(state, now), indent=2))
-    else:
-        for line in freshness.lines(state, now):
-            click.echo(safe(line))
-    error = freshness.verdict(state, now)
+        error = freshness.verdict(state, now)
+        lines = [to_json(freshness.as_json(state, now), indent=2)] if as_json else [*freshness.lines(state, now)]
+    for line in lines:
+        click.echo(line if as_json else safe(line))
     if error is not None:
         raise error
 

@@ -1,0 +1,127 @@
+"""Hashes of the rows that no payload gives: what damage to them cannot be derived from.
+
+Messages, links and attachments are compared with their payloads, payloads with their own hash. All other rows are
+hashed here. Temporary triggers, which only the writing connection has, note which rows a transaction touches; before it
+commits, these are hashed. So a row that is changed by anything else, a disk or another program, does not match.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from mirror.store.schema import known_columns
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Iterator
+
+# Table -> the columns of its key.
+HASHED = {
+    "accounts": ("id",),
+    "projects": ("id",),
+    "gpts": ("id",),
+    "conversations": ("id",),
+    "memories": ("rowid",),
+    "instructions": ("rowid",),
+    "sync_runs": ("id",),
+    "changes": ("id",),
+    "_payloads": ("id",),
+    "_listed": ("conversation_id",),
+    "_scopes": ("account_id", "scope"),
+    "_settings": ("key",),
+}
+_BYTES = 16  # of a hash that are kept: enough against accidents, and half the size
+_HAS_OWN_HASH = {"_payloads": "body"}
+
+
+def watch(conn: sqlite3.Connection) -> None:
+    """Note from now on which rows this connection touches."""
+    conn.execute("CREATE TEMP TABLE touched (table_name TEXT, row_key TEXT)")
+    for table in HASHED:
+        for event, rows in (("INSERT", ("new",)), ("UPDATE", ("old", "new")), ("DELETE", ("old",))):
+            notes = " ".join(f"INSERT INTO touched VALUES ('{table}', {_key(table, row)});" for row in rows)
+            conn.execute(f"CREATE TEMP TRIGGER touched_{table}_{event} AFTER {event} ON main.{table} BEGIN {notes} END")
+
+
+def update(conn: sqlite3.Connection) -> None:
+    """Hash the rows that were touched, inside the transaction that touched them."""
+    rows = conn.execute("SELECT DISTINCT table_name, row_key FROM touched").fetchall()
+    for row in rows:
+        _update_one(conn, row["table_name"], row["row_key"])
+    if rows:
+        conn.execute("DELETE FROM touched")
+
+
+def _update_one(conn: sqlite3.Connection, table: str, key: str) -> None:
+    found = next(_hashes(conn, table, key), None)
+    if found is None:
+        conn.execute("DELETE FROM _row_hashes WHERE table_name = ? AND row_key = ?", (table, key))
+    else:
+        _save(conn, table, [found])
+
+
+def _save(conn: sqlite3.Connection, table: str, hashes: Iterable[tuple[str, bytes]]) -> None:
+    conn.executemany(
+        "INSERT INTO _row_hashes (table_name, row_key, hash) VALUES (?, ?, ?)"
+        " ON CONFLICT (table_name, row_key) DO UPDATE SET hash = excluded.hash",
+        ((table, key, digest) for key, digest in hashes),
+    )
+
+
+def accept_all(conn: sqlite3.Connection) -> None:
+    """Hash every row as it is now."""
+    conn.execute("DELETE FROM _row_hashes")
+    for table in HASHED:
+        _save(conn, table, _hashes(conn, table))
+
+
+def is_empty(conn: sqlite3.Connection) -> bool:
+    """Tell whether no row has been hashed yet: the mirror was made by an older version, or by hand."""
+    return conn.execute("SELECT 1 FROM _row_hashes").fetchone() is None
+
+
+def findings(conn: sqlite3.Connection) -> list[str]:
+    """Return which rows are not as this program wrote them, as sentences."""
+    return [] if is_empty(conn) else [what for table in HASHED for what in _differing(conn, table)]
+
+
+def _differing(conn: sqlite3.Connection, table: str) -> Iterator[str]:
+    rows = conn.execute("SELECT row_key, hash FROM _row_hashes WHERE table_name = ?", (table,))
+    stored = {row["row_key"]: row["hash"] for row in rows}
+    for key, digest in _hashes(conn, table):
+        if stored.pop(key, None) != digest:
+            yield f"{_named(table, key)} is not as it was written"
+    yield from (f"{_named(table, key)} is gone" for key in stored)
+
+
+def _named(table: str, key: str) -> str:
+    """Name a row; a setting without the part of its key that belongs to a person."""
+    shown = key.partition(":")[0] if table == "_settings" else key.replace("\x1f", " ")
+    return f"row {shown} of {table}"
+
+
+def _hashes(conn: sqlite3.Connection, table: str, key: str | None = None) -> Iterator[tuple[str, bytes]]:
+    """Yield key and hash of each row of a table, or of the one with this key."""
+    columns = [name for name in known_columns()[table] if name != _HAS_OWN_HASH.get(table)]
+    where = f" WHERE {_where(table)}" if key is not None else ""
+    values = key.split("\x1f") if key is not None else ()
+    for row in conn.execute(f"SELECT {_key(table)}, {', '.join(columns)} FROM {table}{where}", values):
+        yield row[0], _hash([row[column] for column in columns])
+
+
+def _key(table: str, row: str = "") -> str:
+    """Return the SQL that gives a row's key as text; ``row``: ``old`` or ``new`` in a trigger."""
+    prefix = f"{row}." if row else ""
+    return "CAST(" + " || char(31) || ".join(f"{prefix}{column}" for column in HASHED[table]) + " AS TEXT)"
+
+
+def _where(table: str) -> str:
+    return " AND ".join(f"{column} = ?" for column in HASHED[table])
+
+
+def _hash(values: list[Any]) -> bytes:
+    # JSON in ASCII is the same with every version of Python, which repr() is not.
+    text = json.dumps([value.hex() if isinstance(value, bytes) else value for value in values])
+    return hashlib.sha256(text.encode()).digest()[:_BYTES]

@@ -1,0 +1,157 @@
+"""The tables and columns that this program knows, and what of a database is not as they say.
+
+SQLite lets any program rename a column, and stores any kind of value in it: a bit that flipped in a record's header
+makes a text of a number.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from mirror.errors import DamagedError, ForeignDatabaseError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from mirror.errors import ChatmirrorError
+
+_TYPES = {"INTEGER": "('integer', 'null')", "REAL": "('real', 'integer', 'null')", "TEXT": "('text', 'null')"}
+# Of these tables the times are compared and shown by the program's own decisions; others are only shown.
+_TIMED = frozenset({"_listed", "_scopes", "_payloads", "sync_runs"})
+# What a setting holds, by the beginning of its key up to the first colon; others may hold any JSON.
+_SETTINGS: Mapping[str, tuple[type, ...]] = {
+    "normalizer": (int,),
+    "cjk": (int,),
+    "owner": (str,),
+    "session_expires": (str, type(None)),
+    "sync": (dict,),
+    "source": (dict,),
+}
+# What is forgotten of these, a sync learns again.
+FORGETTABLE = frozenset({"_settings", "_scopes", "_listed"})
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedValue:
+    """A value that cannot be what was stored. ``rowid``: of its row."""
+
+    table: str
+    rowid: int
+    what: str
+
+    def __str__(self) -> str:
+        """Return the finding as a sentence."""
+        return f"{self.what} in row {self.rowid} of {self.table}"
+
+
+@cache
+def known_columns() -> Mapping[str, Mapping[str, str]]:
+    """Return table -> column -> type, as the migrations make them; without the full-text indexes' own tables."""
+    from sqlite_utils import Database  # noqa: PLC0415 - takes a while, and few who read need it
+
+    from mirror.migrations import migrations  # noqa: PLC0415 - see above
+
+    with closing(sqlite3.connect(":memory:")) as conn:
+        migrations.apply(Database(conn, execute_plugins=False))
+        names = [
+            name
+            for name, sql in conn.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
+            if "_fts" not in name and not name.startswith(("sqlite_", "_sqlite_", "messages_cjk")) and sql
+        ]
+        return {name: {row[1]: row[2] for row in conn.execute(f"PRAGMA table_info({name})")} for name in names}
+
+
+def schema_findings(conn: sqlite3.Connection) -> list[str]:
+    """Return which tables and columns are not there, as sentences: another program took them away, or renamed them."""
+    found = []
+    for table, columns in known_columns().items():
+        present = {row["name"] for row in conn.execute(f"PRAGMA table_info({table})")}
+        if not present:
+            found.append(f"it has no table {table}")
+        else:
+            found += [f"the table {table} has no column {column}" for column in columns if column not in present]
+    return found
+
+
+def value_findings(conn: sqlite3.Connection) -> list[DamagedValue]:
+    """Return values of another kind than their column's, times that are none, and settings that make no sense."""
+    found = [value for table, columns in known_columns().items() for value in _wrong_kinds(conn, table, columns)]
+    return found or list(_wrong_settings(conn))
+
+
+def _wrong_kinds(conn: sqlite3.Connection, table: str, columns: Mapping[str, str]) -> Iterator[DamagedValue]:
+    rowid = "0" if table == "_row_hashes" else "rowid"  # which has none
+    for column, kind in columns.items():
+        wrong = f"typeof({column}) NOT IN {_TYPES[kind]}" if kind in _TYPES else f"typeof({column}) <> 'blob'"
+        if table in _TIMED and column.endswith(("_at", "_since")):
+            wrong += f" OR {column} NOT GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:*'"
+        for row in conn.execute(f"SELECT {rowid} AS id FROM {table} WHERE {wrong}"):
+            yield DamagedValue(table, row["id"], f"{column} is damaged")
+
+
+def _wrong_settings(conn: sqlite3.Connection) -> Iterator[DamagedValue]:
+    for row in conn.execute("SELECT rowid AS id, key, value FROM _settings"):
+        if not _makes_sense(row["key"], row["value"]):
+            yield DamagedValue("_settings", row["id"], f"{_name(row['key'])} is damaged")
+
+
+def _makes_sense(key: str, text: str | None) -> bool:
+    try:
+        value: Any = json.loads(text or "")
+    except ValueError:
+        return False
+    return isinstance(value, _SETTINGS.get(key.partition(":")[0], object))
+
+
+def _name(key: str) -> str:
+    """Return a setting's key without what belongs to a person."""
+    return key.partition(":")[0]
+
+
+@contextmanager
+def diagnosed(conn: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """Name the database's own state, where that explains an error which nobody foresaw."""
+    try:
+        yield
+    except (sqlite3.Error, LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        raise explanation(conn, path) or error from error
+    except StorageError as error:
+        if getattr(error.__cause__, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR:  # of a statement, not the disk
+            raise
+        raise explanation(conn, path) or error from error.__cause__
+
+
+def explanation(conn: sqlite3.Connection, path: Path) -> ChatmirrorError | None:
+    """Return what is wrong with a database's tables or values, None: nothing is, or it cannot be looked at."""
+    with suppress(sqlite3.Error):
+        if tables := schema_findings(conn):
+            return altered(path, tables)
+        if values := value_findings(conn):
+            return DamagedError(f"{path} is damaged: {summary([*map(str, values)])}. Run `chatmirror check --repair`.")
+    return None
+
+
+def altered(path: Path, found: Sequence[str]) -> ForeignDatabaseError:
+    """Say that another program took tables or columns away."""
+    return ForeignDatabaseError(
+        f"{path} was altered by another program: {summary(found)}. It was not changed now; undo that, or restore a"
+        " backup: `chatmirror restore BACKUP`."
+    )
+
+
+def summary(found: Sequence[str]) -> str:
+    """Return the first finding, and how many more there are."""
+    return f"{found[0]}{f' and {len(found) - 1:,} more' if len(found) > 1 else ''}"
+
+
+def forget(conn: sqlite3.Connection, damaged: DamagedValue) -> None:
+    """Delete the row of a damaged value in one of the FORGETTABLE tables, so that a sync learns it again."""
+    conn.execute(f"DELETE FROM {damaged.table} WHERE rowid = ?", (damaged.rowid,))
+    if damaged.table == "_listed":
+        conn.execute("DELETE FROM _scopes")  # so that the next sync reads every list to its end

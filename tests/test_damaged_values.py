@@ -1,0 +1,203 @@
+"""Damage in any row, also where no payload says what it should be: found by check, named by every command."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+from mirrored_service import MirroredService, findings
+
+from mirror import app
+from mirror.cli import cli
+from mirror.cli.entry import exit_code_of
+from mirror.simulator import ManualClock, demo_account
+from mirror.store.schema import known_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+COMMANDS = [
+    ("check",),
+    ("check", "--repair"),
+    ("status",),
+    ("search", "river"),
+    ("show", "last"),
+    ("rebuild",),
+    ("backup", "copy.db"),
+    ("sync",),
+    ("import", "export.json"),
+    ("demo",),
+]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MirroredService]:
+    """A mirror with some of everything, after three syncs."""
+    account = demo_account(ManualClock(), random.Random(1))
+    with MirroredService(tmp_path_factory.mktemp("whole"), account, verify=True) as mirrored:
+        mirrored.sync()
+        mirrored.person.rename(mirrored.ids()[0], "Another name")
+        mirrored.person.new_message(mirrored.ids()[1], "And now?", "Now this.")
+        mirrored.person.delete(mirrored.ids()[2])
+        mirrored.next_run()
+        mirrored.next_run()
+        with closing(sqlite3.connect(mirrored.path)) as conn:
+            conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        yield mirrored
+
+
+@pytest.fixture
+def mirrored(whole: MirroredService, tmp_path: Path) -> Iterator[MirroredService]:
+    """The same, for one test to spoil."""
+    path = whole.path
+    whole.path = tmp_path / "chats.db"
+    shutil.copy(path, whole.path)
+    yield whole
+    whole.path = path
+
+
+def edit(path: Path, sql: str, *values: object) -> int:
+    """Change the file as another program or the disk would; return how many rows."""
+    with closing(sqlite3.connect(path)) as conn:
+        conn.execute("PRAGMA ignore_check_constraints=ON")
+        changed = conn.execute(sql, values).rowcount
+        conn.commit()
+        return changed
+
+
+def command(mirrored: MirroredService, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Return a command's exit code, and what it says on stderr."""
+    environ = {**mirrored.environ, "CHATMIRROR_DB": str(mirrored.path), "CHATMIRROR_WAIT_SCALE": "0"}
+
+    def run() -> None:
+        found = CliRunner().invoke(cli, arguments, env=environ, standalone_mode=False)
+        if found.exception is not None:
+            raise found.exception
+
+    code = exit_code_of(run, debug=False)
+    return code, capsys.readouterr().err
+
+
+DAMAGE = [
+    *(
+        f"UPDATE _settings SET value = {value} WHERE key LIKE '{key}%'"
+        for key in ("cjk", "normalizer", "owner", "session", "sync", "source")
+        for value in ("'{\"a'", "'[[1]]'")
+    ),
+    "UPDATE _settings SET value = NULL",
+    "UPDATE _settings SET value = x'ff00' WHERE key LIKE 'sync%'",
+    "UPDATE _settings SET key = x'00' WHERE key LIKE 'owner%'",
+    "UPDATE _listed SET list_us = 'abc'",
+    "UPDATE _listed SET stored_us = x'01'",
+    "UPDATE _listed SET retry_at = 'tomorrow'",
+    "UPDATE _listed SET title = x'00ff'",
+    "UPDATE _listed SET tries = 'x'",
+    "UPDATE _scopes SET watermark_us = 'x'",
+    "UPDATE _scopes SET read_to_end_at = 12",
+    "UPDATE _payloads SET payload_us = 'x' WHERE id = (SELECT min(id) FROM _payloads)",
+    "UPDATE _payloads SET body = 'text' WHERE id = (SELECT min(id) FROM _payloads)",
+    "UPDATE _payloads SET fetched_at = 'x' WHERE id = (SELECT min(id) FROM _payloads)",
+    "UPDATE sync_runs SET started_at = 'x'",
+    "UPDATE sync_runs SET exit_code = 'x', new = 'y'",
+    "UPDATE conversations SET message_count = 'x', updated_at = x'00'",
+    "UPDATE conversations SET title = x'00ff'",
+    "UPDATE messages SET position = 'x', role = x'00'",
+]
+
+
+@pytest.mark.parametrize("sql", DAMAGE)
+def test_a_damaged_value_is_named_by_every_command(
+    mirrored: MirroredService, tmp_path: Path, capsys: pytest.CaptureFixture[str], sql: str
+) -> None:
+    """Exit 9 and one line, or the command does its work; never an internal error."""
+    assert edit(mirrored.path, sql)
+    shutil.copy(mirrored.path, tmp_path / "spoilt.db")
+    for arguments in COMMANDS:
+        shutil.copy(tmp_path / "spoilt.db", mirrored.path)
+        code, err = command(mirrored, capsys, *arguments)
+        assert code != 1, (arguments, err)
+        assert "internal error" not in err, (arguments, err)
+        assert code != 8, (arguments, err)
+        if arguments == ("check",):
+            assert (code, "damaged" in err, err.count("\n")) == (9, True, 1)
+
+
+@pytest.mark.parametrize("table", ["_settings", "_scopes", "_listed"])
+def test_what_a_sync_learns_again_is_repaired(mirrored: MirroredService, table: str) -> None:
+    column = {"_settings": "value", "_scopes": "watermark_us", "_listed": "list_us"}[table]
+    edit(mirrored.path, f"UPDATE {table} SET {column} = 'x y'")
+    error, repaired = app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)
+    assert (error, repaired > 0) == (None, True)
+    assert mirrored.next_run() == 0
+    assert findings(mirrored) == []
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("messages", "text"), ("_payloads", "payload_us"), ("conversations", "title"), ("links", "url")],
+)
+@pytest.mark.parametrize("sql", ["ALTER TABLE {0} RENAME COLUMN {1} TO other", "ALTER TABLE {0} RENAME TO other"])
+def test_a_renamed_column_or_table_is_named_by_every_command(
+    mirrored: MirroredService, tmp_path: Path, capsys: pytest.CaptureFixture[str], table: str, column: str, sql: str
+) -> None:
+    """Exit 10 and one line, or the command does its work without it."""
+    edit(mirrored.path, sql.format(table, column))
+    shutil.copy(mirrored.path, tmp_path / "altered.db")
+    for arguments in COMMANDS:
+        shutil.copy(tmp_path / "altered.db", mirrored.path)
+        code, err = command(mirrored, capsys, *arguments)
+        assert code in {0, 3, 4, 5, 10, 2}, (arguments, code, err)
+        assert "internal error" not in err
+        if arguments[0] == "check":
+            assert (code, table in err, err.count("\n")) == (10, True, 1)
+
+
+# The number of a message's row is nobody's: what points to it is checked as a reference.
+NOT_SAID = {("messages", "rowid"), ("links", "id"), ("attachments", "rowid")}
+ALL_COLUMNS = [(table, column) for table, columns in known_columns().items() for column in columns]
+
+
+@pytest.mark.parametrize(("table", "column"), [pair for pair in ALL_COLUMNS if pair not in NOT_SAID])
+def test_an_edit_of_any_column_is_found(mirrored: MirroredService, table: str, column: str) -> None:
+    """Whatever the row is: derived from a payload, or hashed."""
+    kind = known_columns()[table][column]
+    other = {"INTEGER": f"coalesce({column}, 0) + 1000003", "REAL": "7.25", "BLOB": "x'0102'"}.get(
+        kind, "'2031-01-01T00:00:00'"
+    )
+    if not mirrored.value(f"SELECT count(*) FROM {table}"):
+        pytest.skip(f"the mirror has no row of {table}")
+    key = "rowid" if table != "_row_hashes" else "row_key"
+    edit(mirrored.path, f"UPDATE {table} SET {column} = {other} WHERE {key} = (SELECT max({key}) FROM {table})")
+    assert findings(mirrored) != []
+
+
+@pytest.mark.parametrize("table", ["memories", "projects", "changes", "_listed", "sync_runs", "accounts", "_settings"])
+def test_a_row_that_is_gone_or_added_is_found(mirrored: MirroredService, table: str) -> None:
+    if not mirrored.value(f"SELECT count(*) FROM {table}"):
+        pytest.skip(f"the mirror has no row of {table}")
+    edit(mirrored.path, f"DELETE FROM {table} WHERE rowid = (SELECT max(rowid) FROM {table})")
+    assert any("is gone" in what or "points to nothing" in what for what in findings(mirrored))
+
+
+def test_what_nothing_can_be_compared_with_is_taken_as_it_is_by_repair(mirrored: MirroredService) -> None:
+    """The line of check says so before; a person who changed it on purpose has their way."""
+    edit(mirrored.path, "UPDATE conversations SET deleted_at = '2031-01-01T00:00:00.000Z' WHERE rowid = 1")
+    error, _ = app.check(mirrored.path, mirrored.timing(), lambda *_: None)
+    assert error is not None
+    assert "take what is there now" in error.message
+    assert app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)[0] is None
+    assert findings(mirrored) == []
+
+
+def test_columns_and_tables_of_other_programs_are_no_damage(mirrored: MirroredService) -> None:
+    """A person may add to the database what they like."""
+    edit(mirrored.path, "ALTER TABLE conversations ADD COLUMN my_notes TEXT")
+    edit(mirrored.path, "UPDATE conversations SET my_notes = 'mine'")
+    edit(mirrored.path, "CREATE TABLE my_tags(tag)")
+    assert findings(mirrored) == []
