@@ -19,6 +19,7 @@ from .m0005_completeness import SCHEMA as COMPLETENESS
 from .m0006_told import SCHEMA as TOLD
 from .m0007_lists import SCHEMA as LISTS
 from .m0007_row_hashes import SCHEMA as ROW_HASHES
+from .m0008_files import SCHEMA as FILES
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -64,3 +65,8 @@ def m0007_lists(db: Database) -> None:
 @migrations()
 def m0007_row_hashes(db: Database) -> None:
     db.executescript(ROW_HASHES)
+
+
+@migrations()
+def m0008_files(db: Database) -> None:
+    db.executescript(FILES)

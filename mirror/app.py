@@ -15,12 +15,14 @@ from mirror.chatgpt.login import LOGIN_FORM as CHATGPT_LOGIN
 from mirror.credentials.stored import load_login, save_login
 from mirror.errors import BUG, INTERRUPTED, TERMINATED, ChatmirrorError, Terminated, UsageError, bug_message
 from mirror.health import drift, integrity
+from mirror.health.stored_bytes import BytesFound, check_bytes, copy_bytes, repair_bytes
 from mirror.store import runs, settings, skeletons
 from mirror.store.database import Writer, translated
 from mirror.store.schema import diagnosed
 from mirror.store.search import cjk
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from mirror.web.client import Client
     from mirror.web.site import Site
 
+FILES = logging.getLogger("chatmirror.files")
 REQUESTS = logging.getLogger("chatmirror.web")  # one line a request: method, path, status, bytes
 
 
@@ -41,12 +44,13 @@ REQUESTS = logging.getLogger("chatmirror.web")  # one line a request: method, pa
 class Connector:
     """How one service is reached: the form of its login, what is known of its site, and what makes its source.
 
-    ``source`` takes the client, the login, and what the source calls with the login when the service has renewed it.
+    ``source`` takes the client, the login, and what the source calls with the login when the service has renewed it;
+    then the further origin of files, None where there is none.
     """
 
     form: LoginForm
     site: Callable[[], Site]
-    source: Callable[[Client, Login, Callable[[Login], None]], Source]
+    source: Callable[[Client, Login, Callable[[Login], None], str | None], Source]
 
 
 def _chatgpt_site() -> Site:
@@ -55,11 +59,13 @@ def _chatgpt_site() -> Site:
     return SITE
 
 
-def _chatgpt(client: Client, login: Login, renewed: Callable[[Login], None]) -> Source:
+def _chatgpt(client: Client, login: Login, renewed: Callable[[Login], None], storage_url: str | None) -> Source:
     from mirror.chatgpt.session import Session
     from mirror.chatgpt.source import ChatGPT
+    from mirror.web.downloads import Downloads
 
-    return ChatGPT(Session(client, login, renewed))
+    downloads = Downloads(client.pacing.timing.monotonic)
+    return ChatGPT(Session(client, login, renewed), downloads, storage_url)
 
 
 # A second service is one more line here, and its entry in mirror/services.py.
@@ -70,6 +76,7 @@ DEFAULT_PROVIDER = "chatgpt"
 def connect(login: Login, environ: Mapping[str, str], timing: Timing, provider: str) -> tuple[Source, Client]:
     """Return a service as a source that signs in with this login, and the client that sends its requests."""
     from mirror.web.client import Client
+    from mirror.web.downloads import checked_storage_url
     from mirror.web.pacing import Pacing
     from mirror.web.transport import RequestsWire, is_loopback
 
@@ -85,7 +92,8 @@ def connect(login: Login, environ: Mapping[str, str], timing: Timing, provider: 
         if renewed.is_stored:
             save_login(renewed, environ, connector.form)
 
-    return connector.source(client, login, store), client
+    storage_url = checked_storage_url(environ.get("CHATMIRROR_STORAGE_URL"), wire.base_url)
+    return connector.source(client, login, store, storage_url), client
 
 
 def _connect_stored(environ: Mapping[str, str], timing: Timing, provider: str) -> tuple[Source, Client]:
@@ -224,12 +232,14 @@ def check(
     """
     with Writer(path) as writer, translated(path), diagnosed(writer.conn, path):
         found = integrity.check(writer.conn, progress)
-        if not (repair and found.all):
-            return found.error(path), 0
+        in_files = BytesFound("", 0) if found.file else check_bytes(writer.conn, path)
+        if not (repair and (found.all or in_files.lost)):
+            return found.error(path) or in_files.error(path), 0
         integrity.forget_values(writer, found)  # first, for no row could be written of this run
         with recorded(writer, "repair", timing) as run:
-            left = integrity.repair(writer, found, run.id, timing)
-            error = left.error(path, is_repaired=True)
+            left = integrity.repair(writer, found, run.id, timing) if found.all else found
+            repair_bytes(writer, in_files)
+            error = left.error(path, is_repaired=True) or in_files.error(path, is_repaired=True)
             if error is not None:
                 run.failed(error)
         return error, max(0, len(found.all) - len(left.all))
@@ -239,14 +249,29 @@ def backup(path: Path, target: Path, progress: Callable[[int, int], None]) -> in
     """Write a proven copy of the database; return its size in bytes."""
     from mirror.store.backup import backup as write
 
-    return write(path, target, lambda copy: integrity.check_copy(copy, progress).error_of_copy(path, target))
+    place = target / path.name if target.is_dir() else target
+
+    def prove(copy: sqlite3.Connection) -> ChatmirrorError | None:
+        return _proven_with_files(copy, path, place, progress)
+
+    return write(path, target, prove)
+
+
+def _proven_with_files(
+    copy: sqlite3.Connection, source: Path, target: Path, progress: Callable[[int, int], None]
+) -> ChatmirrorError | None:
+    """Check a copy of a database, and bring the bytes of its files beside the target before it is put there."""
+    error = integrity.check_copy(copy, progress).error_of_copy(source, target)
+    if error is None and (lost := copy_bytes(copy, source, target)):
+        FILES.warning("chatmirror: the bytes of %d files are missing beside %s; run `chatmirror check`.", lost, source)
+    return error
 
 
 def restore(path: Path, source: Path, progress: Callable[[int, int], None]) -> Path | None:
     """Put a backup in the database's place; return where the old one is kept, None where there was none."""
     from mirror.store.backup import restore as put_back
 
-    return put_back(path, source, lambda copy: integrity.check_copy(copy, progress).error_of_copy(source, path))
+    return put_back(path, source, lambda copy: _proven_with_files(copy, source, path, progress))
 
 
 def try_login(login: Login, environ: Mapping[str, str], timing: Timing, provider: str = DEFAULT_PROVIDER) -> Identity:

@@ -11,7 +11,7 @@ only, or not at all.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -223,3 +223,79 @@ class Source(Protocol):
 
     def is_signed_in(self) -> bool:
         """Ask whether the service still knows who asks, before an empty answer is believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlace:
+    """A message that shows a file, for a service that gives files only to those who see the conversation."""
+
+    conversation_id: str
+    message_id: str
+    project_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileToFetch:
+    """A file to fetch. ``places``: where it is shown; ``durable_id``: under which an earlier run learned to ask for it.
+
+    ``name``, ``mime_type`` and ``size`` (bytes) as messages say, None where they do not.
+    """
+
+    file_id: str
+    name: str | None = None
+    mime_type: str | None = None
+    size: int | None = None
+    places: tuple[FilePlace, ...] = ()
+    project_id: str | None = None
+    durable_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedFile:
+    """A file whose bytes have been written to the sink.
+
+    ``name``, ``mime_type`` and ``size`` (bytes) as the service said when it was asked for the bytes.
+    """
+
+    name: str | None = None
+    mime_type: str | None = None
+    size: int | None = None
+    created_at: str | None = None
+
+
+WhyNoFile = Literal["gone", "refused", "unready", "broken", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class NoFile:
+    """A file that did not come, and the reason in plain words.
+
+    ``why``: *gone* (the service has it no more), *refused* (it does not give it to this login, now), *unready* (it is
+    still being made), *broken* (the service fails at this file), *failed* (the transfer did). ``durable_id``: under
+    which to ask for it the next time.
+    """
+
+    why: WhyNoFile
+    reason: str
+    durable_id: str | None = None
+
+
+class FileSink(Protocol):
+    """Where the bytes of a file go."""
+
+    def restart(self) -> None:
+        """Forget what was written: another answer begins."""
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes; what it raises ends the transfer and goes through."""
+
+
+@runtime_checkable
+class FileSource(Protocol):
+    """A signed-in service that gives the files that conversations name."""
+
+    def fetch_file(self, wanted: FileToFetch, sink: FileSink) -> FetchedFile | NoFile:
+        """Fetch one file of the workspace that was entered last.
+
+        Raises RateLimitError where files are to be had no more in this run, and what any request raises.
+        """

@@ -51,6 +51,12 @@ class QuietReport:
     def stored(self, title: str) -> None:
         """See Report."""
 
+    def fetching_files(self, total: int) -> None:
+        """See Report."""
+
+    def file_done(self, name: str, size: int) -> None:
+        """See Report."""
+
 
 class _Calling(logging.Handler):
     def __init__(self, act: Callable[[str], None]) -> None:
@@ -103,6 +109,7 @@ class MirroredService:
 
     def __enter__(self) -> Self:
         self.service.__enter__()
+        self.environ |= {"CHATMIRROR_STORAGE_URL": self.service.storage_url}
         self.environ |= {"CHATMIRROR_BASE_URL": self.service.url, "CHATGPT_SESSION_TOKEN": self.service.session_cookie}
         return self
 
@@ -116,9 +123,10 @@ class MirroredService:
     def timing(self) -> Timing:
         return Timing(self.clock, self.clock, self.clock.advance, random.Random(1))
 
-    def sync(self, *, report: QuietReport | None = None, **options: bool) -> Outcome:
+    def sync(self, *, report: QuietReport | None = None, **options: Any) -> Outcome:
         """One run, now; ``options`` as in ``SyncOptions``."""
         self.service.requests.clear()
+        self.service.storage.requests.clear()
         report = report or QuietReport()
         with on_request(report.note):
             options = {"verify": self.verify, **options}
@@ -126,7 +134,7 @@ class MirroredService:
         self.notes = report.notes
         return outcome
 
-    def next_run(self, *, report: QuietReport | None = None, **options: bool) -> int:
+    def next_run(self, *, report: QuietReport | None = None, **options: Any) -> int:
         """A day later, one run; returns its exit code."""
         self.clock.advance(DAY)
         outcome = self.sync(report=report, **options)

@@ -35,7 +35,7 @@ def test_a_second_service_is_one_more_connector(tmp_path: Path, monkeypatch: pyt
     service = parrot.Parrot({"t1": parrot.talk("t1", "Seeds", "Which seeds?", "Millet.")})
     seen: list[Login] = []
 
-    def connected(_client: object, login: Login, _renewed: object) -> parrot.Parrot:
+    def connected(_client: object, login: Login, *_: object) -> parrot.Parrot:
         seen.append(login)
         return service
 

@@ -80,7 +80,7 @@ def test_a_fresh_mirror_as_json(tmp_path: Path) -> None:
         "missing": 0,
         "pending": 0,
         "incomplete": 0,
-        "files": None,
+        "files": {"stored": 0, "pending": 0, "gone": 0, "refused": 0, "skipped": 0, "bytes": 0},
     }
     assert len(services) == 1
     assert services[0]["provider"] == "chatgpt"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
-CHAT_TABLES = ("conversations", "messages", "links", "attachments", "projects", "gpts", "accounts")
+CHAT_TABLES = ("conversations", "messages", "links", "attachments", "files", "projects", "gpts", "accounts")
 
 
 class TooLongError(Exception):

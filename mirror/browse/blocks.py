@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from mirror.services import speaker_of, tool_language
 from mirror.text import one_line
 
 if TYPE_CHECKING:
+    from mirror.browse.files import FileOnPage
     from mirror.browse.pagination import ShownMessage
     from mirror.store.branches import Fork, TreeNode
     from mirror.store.threads import MessageView
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 FOLDED = frozenset({"code", "output", "quote", "canvas", "reasoning", "context"})
 _NAMES = {"output": "Tool output", "quote": "Quoted page", "reasoning": "Reasoning", "context": "Context"}
 _LISTINGS = frozenset({"code", "output"})
+# A line of the text that stands for what is shown below it.
+_PLACEHOLDER = re.compile(r"\[(?:image|audio|video)(?:: .*)?\]")
 _SUMMARY = 90  # characters of the first line beside a fold; by judgement: what fits one line of a desktop page
 
 
@@ -35,29 +39,33 @@ class Block:
     summary: str | None
     is_open: bool
     notes: list[str]
-    files: list[str]
+    files: list[FileOnPage]
     sources: list[tuple[str, str]]
     fork: Fork | None
     anchors: tuple[TreeNode, ...]
 
 
-def block_of(message: MessageView, shown: ShownMessage, provider: str, *, has_open_reasoning: bool) -> Block:
+def block_of(
+    message: MessageView, shown: ShownMessage, provider: str, files: list[FileOnPage], *, has_open_reasoning: bool
+) -> Block:
     """Return a message as a piece of the page."""
     return Block(
         message=message,
-        html=_html(message, provider),
+        html=_html(message, provider, files),
         summary=_summary(message) if message.kind in FOLDED else None,
         is_open=has_open_reasoning and message.kind == "reasoning",
         notes=list(_notes(message, speaker_of(provider))),
-        files=[render.file_line(attachment) for attachment in message.attachments],
+        files=files,
         sources=[(url, title or url) for url, title in render.unlinked_sources(message)],
         fork=shown.fork,
         anchors=shown.anchors,
     )
 
 
-def _html(message: MessageView, provider: str) -> Markup:
+def _html(message: MessageView, provider: str, files: list[FileOnPage]) -> Markup:
     text = render.text_without_file_names(message)
+    if any(file.shows for file in files):
+        text = "\n".join(line for line in text.split("\n") if not _PLACEHOLDER.fullmatch(line)).strip("\n")
     if not text.strip():
         return Markup("")
     if message.kind in _LISTINGS and not text.startswith("```"):

@@ -16,9 +16,10 @@ from datasette.utils import tilde_decode  # type: ignore[import-untyped] # as ab
 from mirror import render
 from mirror.browse import access, databases, pages
 from mirror.browse.blocks import Block, block_of
+from mirror.browse.files import on_page
 from mirror.browse.pagination import ShownMessage, messages_to_show, paginated
 from mirror.services import speaker_of
-from mirror.store import threads
+from mirror.store import file_rows, threads
 from mirror.store.branches import path_through, tree_nodes
 
 if TYPE_CHECKING:
@@ -99,8 +100,9 @@ async def conversation_page(datasette: Any, request: Any) -> Response:
     key = tilde_decode(request.url_vars["id"])
     options = PageOptions.of(request.args)
     try:
+        at = pages.Addresses(datasette, database)
         page = await access.read_in_time(
-            datasette, database, lambda conn: load_conversation_page(conn, key, options), SECONDS
+            datasette, database, lambda conn: load_conversation_page(conn, key, options, at), SECONDS
         )
     except threads.UnclearReferenceError as error:
         advice = "It may have another id, or be in another mirror."
@@ -109,7 +111,9 @@ async def conversation_page(datasette: Any, request: Any) -> Response:
     return pages.render_page(datasette, database, "conversation", page=page, options=options, title=title)
 
 
-def load_conversation_page(conn: sqlite3.Connection, key: str, options: PageOptions) -> ConversationPage:
+def load_conversation_page(
+    conn: sqlite3.Connection, key: str, options: PageOptions, at: pages.Addresses
+) -> ConversationPage:
     """Read what the page shows; raises UnclearReferenceError for an unknown conversation."""
     view = threads.conversation(conn, key)
     nodes = tree_nodes(conn, key)
@@ -121,7 +125,7 @@ def load_conversation_page(conn: sqlite3.Connection, key: str, options: PageOpti
     return ConversationPage(
         view=view,
         service=speaker_of(view.provider),
-        turns=_turns(part.messages, messages, view.provider, options),
+        turns=_turns(part.messages, _Shown(messages, file_rows.of_messages(conn, key), at), view.provider, options),
         page=part.page,
         pages=part.pages,
         first=part.first,
@@ -134,19 +138,28 @@ def load_conversation_page(conn: sqlite3.Connection, key: str, options: PageOpti
     )
 
 
-def _turns(
-    part: list[ShownMessage], messages: dict[int, threads.MessageView], provider: str, options: PageOptions
-) -> list[Turn]:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the page is made of: messages by rowid, files by id, and addresses."""
+
+    messages: dict[int, threads.MessageView]
+    files: dict[str, file_rows.FileRow]
+    at: pages.Addresses
+
+
+def _turns(part: list[ShownMessage], shown: _Shown, provider: str, options: PageOptions) -> list[Turn]:
     turns: list[Turn] = []
     for one in part:
-        message = messages[one.node.rowid]
+        message = shown.messages[one.node.rowid]
         role = "assistant" if message.role == "tool" else message.role or "unknown"
         if not turns or turns[-1].role != role or one.fork or role == "user":
             speaker = speaker_of(provider) if role == "assistant" else render.speaker_name(message, provider)
             turns.append(Turn(speaker, role, None, message.created_at))
         if message.role == "assistant":
             turns[-1].model = turns[-1].model or message.model
-        turns[-1].blocks.append(block_of(message, one, provider, has_open_reasoning=options.reasoning == "open"))
+        files = [on_page(attachment, shown.files, shown.at) for attachment in message.attachments]
+        has_open_reasoning = options.reasoning == "open"
+        turns[-1].blocks.append(block_of(message, one, provider, files, has_open_reasoning=has_open_reasoning))
     return turns
 
 

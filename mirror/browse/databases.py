@@ -28,6 +28,7 @@ _TABLE_SETTINGS: dict[str, dict[str, Any]] = {
         "size": SIZE,
     },
     "messages": {"sort_desc": "created_at", "facets": ["role", "kind", "model"], "size": SIZE},
+    "files": {"label_column": "name", "sort_desc": "created_at", "facets": ["state", "kind", "source"], "size": SIZE},
     "projects": {"label_column": "name"},
     "gpts": {"label_column": "name"},
     "sync_runs": {"sort_desc": "started_at", "size": SIZE},

@@ -29,6 +29,8 @@ def linked_cell(at: Addresses, table: str, column: str, row: Mapping[str, Any], 
     if table == "conversations" and column == "message_count" and isinstance(value, int):
         query = urlencode({"conversation_id": row["id"], "_sort": "position"})
         return _link(f"{at.table('thread')}?{query}", value)
+    if table == "files" and column == "sha256" and isinstance(value, str):
+        return _link(at.file(row["id"], value), value[:12])
     if column == "conversation_id":
         return _conversation_link(at, table, row, value)
     return None

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
 POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self';"
-    " base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; media-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "content-security-policy": POLICY,
@@ -53,6 +53,10 @@ class Addresses:
     def conversation(self, conversation_id: str, anchor: str = "", /, **query: str | int | None) -> str:
         """Return the address of a conversation's page; ``message``: a node, shown on its branch."""
         return self("conversation/" + tilde_encode(conversation_id), **query) + (f"#{anchor}" if anchor else "")
+
+    def file(self, file_id: str, sha256: str) -> str:
+        """Return the address of a stored file's bytes, which changes when they do."""
+        return self("file/" + tilde_encode(file_id), v=sha256[:12])
 
     def table(self, table: str, /, **query: str | int | None) -> str:
         """Return the address of a table's page."""

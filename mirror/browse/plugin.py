@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pluggy import HookimplMarker
 
-from mirror.browse import cjk_search, conversation, databases, home, links, pages, search
+from mirror.browse import cjk_search, conversation, databases, files, home, links, pages, search
 from mirror.browse.functions import register_functions
 from mirror.store.database import is_chatmirror
 
@@ -56,6 +56,8 @@ def register_routes() -> list[tuple[str, Callable[..., Awaitable[Any]]]]:
         (rf"^/{DATABASE}/-/home$", pages.with_error_pages(home.home_page)),
         (rf"^/{DATABASE}/-/search$", pages.with_error_pages(search.search_page)),
         (rf"^/{DATABASE}/-/conversation/(?P<id>[^/]+)$", pages.with_error_pages(conversation.conversation_page)),
+        (rf"^/{DATABASE}/-/pictures$", pages.with_error_pages(files.pictures_page)),
+        (rf"^/{DATABASE}/-/file/(?P<id>[^/]+)$", files.file_bytes),
         (r"^/-/chatmirror/(?P<name>[^/]+)$", pages.serve_asset),
     ]
 

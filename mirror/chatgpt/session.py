@@ -168,6 +168,11 @@ class Session:
                 headers["ChatGPT-Account-ID"] = self.account_id
         return headers
 
+    def file_headers(self, *, bearer: bool) -> dict[str, str]:
+        """Return what is sent along for the bytes of a file that the service's own host gives."""
+        own = self._headers(bearer=bearer)
+        return {name: own[name] for name in own if name not in {"Accept", "Accept-Encoding", "Origin"}}
+
     def _keep_renewed_cookie(self, answer: Answer) -> None:
         chunks = _session_chunks(answer.reply.set_cookies)
         if chunks and chunks != {k: v for k, v in self.login.cookies.items() if is_session_cookie(k)}:

@@ -19,6 +19,7 @@ from mirror.chatgpt.account_data import (
     project_item,
 )
 from mirror.chatgpt.conversations import ConversationReader
+from mirror.chatgpt.files import FileReader
 from mirror.chatgpt.identity import identify
 from mirror.chatgpt.lists import Lists
 from mirror.chatgpt.memory import ChatGPTMemory
@@ -30,13 +31,26 @@ from mirror.chatgpt.work import WORK, WORK_ARCHIVED, WorkLists
 from mirror.errors import IncompleteError, RateLimitError
 from mirror.source import AccountItem, NotRead, Scope
 from mirror.web.client import Refused, ServerError
+from mirror.web.downloads import Downloads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from mirror.chatgpt.session import Session
     from mirror.errors import ChatmirrorError
-    from mirror.source import Fetched, Identity, Listed, ListResult, NotFetched, ToFetch, Workspace
+    from mirror.source import (
+        Fetched,
+        FetchedFile,
+        FileSink,
+        FileToFetch,
+        Identity,
+        Listed,
+        ListResult,
+        NoFile,
+        NotFetched,
+        ToFetch,
+        Workspace,
+    )
 
 MAIN = Scope("main", "main")
 ARCHIVED = Scope("archived", "archived", to_the_end=True)
@@ -72,8 +86,8 @@ class ChatGPT:
     trusts_imports = True
     has_project_lists = True
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    def __init__(self, session: Session, downloads: Downloads | None = None, storage_url: str | None = None) -> None:
+        self.session, self._downloads, self._storage_url = session, downloads or Downloads(), storage_url
         self._workspace_count = 1
         self._use(ChatGPTMemory())
 
@@ -81,6 +95,7 @@ class ChatGPT:
         self._memory = memory
         self._lists = Lists(self.session, memory)
         self._reader = ConversationReader(self.session, memory)
+        self._files = FileReader(self.session, self._downloads, self._storage_url)
         self._projects = Projects(self.session, memory)
         self._work = WorkLists(memory, self.session.client.log, self._note_not_read)
         self._tasks = PeriodicTasks(memory.tasks_done, self.session.client.pacing.timing.now())
@@ -216,6 +231,12 @@ class ChatGPT:
         except Refused as error:
             return error.status == 404  # noqa: PLR2004 - a server without this endpoint cannot be asked
         return isinstance(data, dict) and isinstance(data.get("id"), str)
+
+    # -- files
+
+    def fetch_file(self, wanted: FileToFetch, sink: FileSink) -> FetchedFile | NoFile:
+        """See FileSource."""
+        return self._files.fetch(wanted, sink)
 
     # -- beside the conversations
 

@@ -26,6 +26,12 @@ class SilentReport:
     def stored(self, title: str) -> None:
         """See Report."""
 
+    def fetching_files(self, total: int) -> None:
+        """See Report."""
+
+    def file_done(self, name: str, size: int) -> None:
+        """See Report."""
+
 
 class ProgressReport:
     """Prints what a sync does: lines with ``-v``, else a bar on a terminal.
@@ -35,7 +41,7 @@ class ProgressReport:
 
     def __init__(self, *, verbose: bool) -> None:
         self.verbose = verbose
-        self.done = self.total = 0
+        self.done = self.total = self.file_bytes = 0
         self._bar: Any = None
 
     def __enter__(self) -> Self:
@@ -64,6 +70,27 @@ class ProgressReport:
             click.echo(f"  {self.done}/{self.total} {safe(title)}", err=True)
         elif self._bar is not None:
             self._bar.update(1)
+
+    def fetching_files(self, total: int) -> None:
+        """See Report."""
+        self._close()
+        if not self.verbose and sys.stderr.isatty():
+            self._bar = click.progressbar(
+                length=total,
+                label="Files",
+                file=sys.stderr,
+                show_pos=True,
+                item_show_func=lambda _: f"{self.file_bytes / 1e6:,.1f} MB",
+            )
+            self._bar.__enter__()
+
+    def file_done(self, name: str, size: int) -> None:
+        """See Report."""
+        self.file_bytes += size
+        if self.verbose:
+            click.echo(f"  file {safe(name)}: {f'{size:,} bytes' if size else 'not stored'}", err=True)
+        elif self._bar is not None:
+            self._bar.update(1, "")
 
     def stopped(self) -> None:
         """Print what an interruption leaves: everything that was saved."""

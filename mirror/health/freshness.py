@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from mirror.errors import ChatmirrorError
+    from mirror.store.file_rows import FileCounts
     from mirror.store.skeletons import Drift
     from mirror.store.status import IncompleteConversation, ServiceStatus, Status
 
@@ -49,11 +50,21 @@ def lines(status: Status, now: float) -> Iterator[str]:
             yield f"not mirrored  {'; '.join(left_out)}"
         if _needs_rebuild(service):
             yield "rows          derived by another version; run `chatmirror rebuild`, which needs no network"
+    yield from _files(status.files)
 
 
 def _needs_rebuild(service: ServiceStatus) -> bool:
     normalizer = NORMALIZERS.get(service.provider)
     return normalizer is not None and service.derived_by not in {None, normalizer.version}
+
+
+def _files(counts: FileCounts) -> Iterator[str]:
+    if not counts.total:
+        return
+    others = {"still to fetch": counts.pending, "gone at the service": counts.gone}
+    others |= {"refused by it": counts.refused, "left out as you asked": counts.skipped}
+    said = "".join(f", {count:,} {what}" for what, count in others.items() if count)
+    yield f"files         {counts.stored:,} stored ({counts.bytes / 1e6:,.1f} MB){said}"
 
 
 def _runs(status: Status, service: ServiceStatus, now: float) -> Iterator[str]:
@@ -203,6 +214,9 @@ def _still_to_have(status: Status, service: ServiceStatus) -> ChatmirrorError | 
     if cut:
         said = f"{_conversations(len(cut))} {_are(len(cut))} stored only in part"
         return IncompleteError(f"{said}; later runs read them again.")
+    if files := service.files_left:
+        said = f"{files:,} file{'' if files == 1 else 's'} {_are(files)}"
+        return IncompleteError(f"{said} not saved yet; the next run continues.")
     return None
 
 
@@ -233,7 +247,7 @@ def as_json(status: Status, now: float) -> dict[str, Any]:
         "missing": status.missing,
         "pending": sum(len(service.pending) for service in status.services),
         "incomplete": len(status.incomplete),
-        "files": None,  # until there is a table of files
+        "files": asdict(status.files),
         "services": [_service_as_json(status, service, now) for service in status.services],
     }
 

@@ -27,13 +27,23 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One file of a message. ``id``: file id without scheme (API notes §7); ``size``: in bytes."""
+    """One file of a message. ``id``: file id without scheme (API notes §7); ``size``: in bytes.
+
+    ``file_id``: the key of ``files``, the same for every pointer of one file; None where no file can be asked for.
+    ``source``: upload, generated, code, voice or library. ``prompt``: what a picture was made from, or its title.
+    ``width``, ``height``: of a picture, in pixels.
+    """
 
     id: str | None
     name: str | None = None
     mime_type: str | None = None
     size: int | None = None
     kind: str = "file"
+    file_id: str | None = None
+    source: str | None = None
+    prompt: str | None = None
+    width: int | None = None
+    height: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ It is no part of the program and shares no code with it, so that a misunderstand
 Shapes and behaviour are those of the API notes; every fault is a field of ``Behaviour``.
 """
 
-from mirror.simulator.account import SimulatedAccount, SimulatedWorkspace, generated_account
+from mirror.simulator.account import SimulatedAccount, SimulatedFile, SimulatedWorkspace, generated_account
 from mirror.simulator.behaviour import Behaviour
 from mirror.simulator.clock import ManualClock
 from mirror.simulator.exchange import ReceivedRequest
@@ -18,6 +18,7 @@ __all__ = [
     "Person",
     "ReceivedRequest",
     "SimulatedAccount",
+    "SimulatedFile",
     "SimulatedWorkspace",
     "Simulator",
     "demo_account",

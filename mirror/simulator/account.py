@@ -26,6 +26,41 @@ class SimulatedWorkspace:
 
 
 @dataclass
+class SimulatedFile:
+    """A file of the account, and how the service behaves at it (API notes §7).
+
+    ``conversations``: those that show it, None for any. ``needs``: what a request must say: nothing (""), *gizmo*,
+    *no gizmo*, *context* (the newer parameter), *attachment* (only the older endpoint gives it), *nothing helps*.
+    ``host``: of its bytes: *estuary* and *api* on the service's own host, *library* (with the cookie), *redirecting*,
+    *storage* (another host). ``answers``: the next answers in place of an address, then ``always``; see
+    ``file_endpoints.ANSWERS``. ``faults`` and ``fault``: likewise of the bytes, see ``BODY_FAULTS``.
+    ``expired_addresses``: so many addresses turn out to have expired. ``sandbox``: conversation, message and path of a
+    file in the code sandbox, which ends at ``pod_expires`` (epoch seconds); ``durable_id`` outlives it.
+    """
+
+    id: str
+    content: bytes = field(repr=False)
+    name: str | None = None
+    mime_type: str | None = None
+    conversations: set[str] | None = None
+    needs: str = ""
+    host: str = "estuary"
+    answers: list[str] = field(default_factory=list)
+    always: str | None = None
+    faults: list[str] = field(default_factory=list)
+    fault: str | None = None
+    expired_addresses: int = 0
+    alter_address: Callable[[str], str] | None = None
+    redirects_to: str | None = None
+    said_name: str | None = None  # where the answer names it otherwise
+    states_size: bool = True
+    library_id: str | None = None
+    sandbox: tuple[str, str, str] | None = None
+    durable_id: str | None = None
+    pod_expires: float | None = None
+
+
+@dataclass
 class SimulatedAccount:
     """An account's data. Conversations are dicts in the single-read shape (API notes §3.2).
 
@@ -48,7 +83,12 @@ class SimulatedAccount:
     shares: list[dict[str, Any]] = field(default_factory=list)
     memories: list[dict[str, Any]] = field(default_factory=list)
     instructions: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, SimulatedFile] = field(default_factory=dict)
     generate: Callable[[str], dict[str, Any]] | None = None  # generates a tree when it is needed
+
+    def durable_file(self, file_id: str) -> SimulatedFile | None:
+        """Return the file of the code sandbox that outlives it under this id."""
+        return next((file for file in self.files.values() if file.durable_id == file_id), None)
 
     def tree(self, conversation_id: str) -> dict[str, Any]:
         """Return a conversation with its tree, to read or to change; KeyError if there is none."""

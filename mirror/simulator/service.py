@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mirror.simulator import account_endpoints, faults
 from mirror.simulator.behaviour import Behaviour
 from mirror.simulator.exchange import json_response
+from mirror.simulator.file_endpoints import Credentials, FileEndpoints, StorageHost
 from mirror.simulator.http_server import LoopbackServer
 from mirror.simulator.list_endpoints import ListEndpoints
 from mirror.simulator.parameters import RefusedParameterError
@@ -51,12 +52,15 @@ class Simulator:
         self.person = Person(account)
         self.sessions = Sessions(account, self._behaviour)
         self.lists, self.reads = ListEndpoints(account, self._behaviour), ReadEndpoints(account, self._behaviour)
+        self.files = FileEndpoints(account)
+        self.storage = StorageHost(self.files, self.pause_between_bytes, self._wait_for_latency)
         self.requests: list[ReceivedRequest] = []
         self.errors: list[BaseException] = []
         self.lock = threading.RLock()
         self._rng = random.Random(seed)
         self._draws: dict[int, float] = {}  # connection -> the random number that decides about browser checks
         self._server: LoopbackServer | None = None
+        self._storage_server: LoopbackServer | None = None
 
     @property
     def behaviour(self) -> Behaviour:
@@ -68,15 +72,18 @@ class Simulator:
         self._behaviour = self.sessions.behaviour = self.lists.behaviour = self.reads.behaviour = behaviour
 
     def __enter__(self) -> Self:
-        self._server = LoopbackServer(self)
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._server, self._storage_server = LoopbackServer(self), LoopbackServer(self.storage)
+        self.files.storage_url = self.storage_url
+        for server in (self._server, self._storage_server):
+            threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._server is not None:
-            self._server.stop()
-        if kind is None and self.errors:
-            raise self.errors[0]
+        for server in (self._server, self._storage_server):
+            if server is not None:
+                server.stop()
+        if kind is None and (errors := [*self.errors, *self.storage.errors]):
+            raise errors[0]
 
     @property
     def url(self) -> str:
@@ -84,6 +91,13 @@ class Simulator:
         if self._server is None:
             raise RuntimeError("the simulator is not running")
         return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def storage_url(self) -> str:
+        """The origin of the storage host."""
+        if self._storage_server is None:
+            raise RuntimeError("the simulator is not running")
+        return f"http://127.0.0.1:{self._storage_server.server_address[1]}"
 
     @property
     def session_cookie(self) -> str:
@@ -109,6 +123,10 @@ class Simulator:
     def pause_between_bytes(self) -> None:
         """Wait before the next byte of a dripping response."""
         self.sleep(self.behaviour.drip_seconds)
+
+    def _wait_for_latency(self) -> None:
+        if self.behaviour.latency:
+            self.sleep(self.behaviour.latency)
 
     def respond(self, request: ReceivedRequest, body: Any) -> Response:
         """Note a request down and answer it, after the latency of its path."""
@@ -154,6 +172,11 @@ class Simulator:
         return "error_500" if how is None and every and (request.number + 1) % every == 0 else how
 
     def _whole(self, request: ReceivedRequest, body: Any) -> Response:
+        if request.path.endswith("content"):
+            has_token = self.sessions.bearer_state(request.headers.get("authorization")) == "good"
+            who = Credentials(has_token, self.sessions.is_known(request.headers.get("cookie")))
+            if (found := self.files.own_bytes(request, who)) is not None:
+                return found
         status, found, headers = self._answer(request, body)
         if self.behaviour.alter_answer is not None:
             altered = self.behaviour.alter_answer(request, found)
@@ -189,6 +212,7 @@ class Simulator:
             return 404, {"detail": {"message": "Account not found", "code": "invalid_account_id_header"}}
         return (
             self._list(path, workspace, request)
+            or self.files.answer(path, request, body)
             or self._read(path, workspace, request, body)
             or account_endpoints.answer(self.account, self.behaviour, path, request.query)
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.normalize.rows import Attachment, Link, Message
 from mirror.services import service_of
-from mirror.store import payloads
+from mirror.store import file_rows, payloads
 from mirror.store.database import upsert
 from mirror.store.search import cjk
 
@@ -30,7 +30,10 @@ _UPSERT_MESSAGE = (
     " ON CONFLICT (conversation_id, id) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in MESSAGE_COLUMNS if name != "id")
 )
-_EXTRA_NAMES = {"links": ("url", "title", "kind"), "attachments": ("id", "name", "mime_type", "size", "kind")}
+_EXTRA_NAMES = {
+    "links": tuple(f.name for f in fields(Link)),
+    "attachments": tuple(f.name for f in fields(Attachment)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +185,8 @@ def save(conn: sqlite3.Connection, update: Update, seen_at: str) -> None:
         payloads.save(conn, update.row.id, update.payloads)
     payloads.save_judgements(conn, update.judged)
     if update.messages:
+        present = [write.new for write in update.messages if write.new is not None]
+        file_rows.note(conn, update.row.provider, present, seen_at)
         _save_messages(conn, update.row.id, update.messages)
 
 

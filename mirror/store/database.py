@@ -33,6 +33,7 @@ MIGRATIONS = (
     "m0006_told",
     "m0007_lists",
     "m0007_row_hashes",
+    "m0008_files",
 )
 # A database is taken for a mirror by these tables, whatever its file is called.
 _OWN_TABLES = frozenset({"conversations", "messages", "sync_runs", "_payloads"})

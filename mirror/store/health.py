@@ -7,7 +7,7 @@ import sqlite3
 from mirror.store.database import is_damage
 from mirror.store.search import cjk
 
-INDEXES = ("messages_fts", "conversations_fts")
+INDEXES = ("messages_fts", "conversations_fts", "files_fts")
 
 
 def file_findings(conn: sqlite3.Connection) -> list[str]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mirror.services import SERVICES
-from mirror.store import account_data, runs, settings, skeletons, tracking
+from mirror.store import account_data, file_rows, runs, settings, skeletons, tracking
+from mirror.store.file_rows import FileCounts
 
 if TYPE_CHECKING:
     import sqlite3
@@ -46,9 +47,10 @@ class ServiceStatus:
     """The state of what is mirrored from one service.
 
     ``alarm``: the newest run since the last success that saw something which a person must look at. ``pending``: what
-    is still to be fetched, newest first. ``pace``: conversations that the last run fetched. ``drift``: what was told of
-    changes in the form of its answers, newest first. ``not_read``: what failed beside the conversations.
-    ``derived_by``: the version of the normalizer that derived the rows.
+    is still to be fetched, newest first. ``pace``: conversations that the last run fetched. ``files_left``: files that
+    can be had and are not stored, 0 where the person wants none. ``drift``: what was told of changes in the form of its
+    answers, newest first. ``not_read``: what failed beside the conversations. ``derived_by``: the version of the
+    normalizer that derived the rows.
     """
 
     provider: str
@@ -59,6 +61,7 @@ class ServiceStatus:
     scopes: list[ScopeCount]
     session_expires: str | None
     pace: int
+    files_left: int = 0
     drift: list[Drift] = field(default_factory=list)
     not_read: list[NotReadSince] = field(default_factory=list)
     derived_by: int | None = None
@@ -77,6 +80,7 @@ class Status:
     missing: int
     incomplete: list[IncompleteConversation]
     services: list[ServiceStatus]
+    files: FileCounts = field(default_factory=FileCounts)
 
     @property
     def last_success(self) -> str | None:
@@ -94,7 +98,7 @@ def read(conn: sqlite3.Connection) -> Status:
         " (SELECT count(*) FROM messages) AS messages FROM conversations"
     ).fetchone()
     services = [_service(conn, provider) for provider in _providers(conn)]
-    return Status(**dict(counts), incomplete=_incomplete(conn), services=services)
+    return Status(**dict(counts), incomplete=_incomplete(conn), services=services, files=file_rows.counts(conn))
 
 
 def _providers(conn: sqlite3.Connection) -> list[str]:
@@ -119,6 +123,7 @@ def _service(conn: sqlite3.Connection, provider: str) -> ServiceStatus:
         scopes=_scopes(conn, provider),
         session_expires=_session_expires(conn, provider),
         pace=(last["new"] or 0) + (last["changed"] or 0) if last else 0,
+        files_left=file_rows.left_to_fetch(conn, provider) if file_rows.are_wanted(conn, provider) else 0,
         drift=skeletons.drift(conn, provider),
         not_read=account_data.not_read(conn, provider),
         derived_by=settings.derived_by(conn, provider),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MOST_CANDIDATES = 5  # named where an id is not clear; by judgement: they still fit an error line
 _ID = re.compile(r"[\w.:-]+")
+_ATTACHMENT_COLUMNS = tuple(f.name for f in fields(Attachment))
 _MESSAGE_COLUMNS = (
     "rowid, id, parent_id, position, role, kind, text, created_at, model, author, recipient, channel, content_type,"
     " status, is_hidden, removed_at"
@@ -234,16 +235,14 @@ def _links(conn: sqlite3.Connection, conversation_id: str) -> dict[int, list[Lin
 
 def _attachments(conn: sqlite3.Connection, conversation_id: str) -> dict[int, list[Attachment]]:
     rows = conn.execute(
-        "SELECT a.message_rowid, a.id, a.name, a.mime_type, a.size, a.kind"
+        f"SELECT a.message_rowid, {', '.join(f'a.{name}' for name in _ATTACHMENT_COLUMNS)}"
         " FROM messages m JOIN attachments a ON a.message_rowid = m.rowid"
         " WHERE m.conversation_id = ? ORDER BY a.message_rowid, a.position",
         (conversation_id,),
     )
     found: dict[int, list[Attachment]] = {}
     for row in rows:
-        attachment = Attachment(
-            id=row["id"], name=row["name"], mime_type=row["mime_type"], size=row["size"], kind=row["kind"]
-        )
+        attachment = Attachment(**{name: row[name] for name in _ATTACHMENT_COLUMNS})
         found.setdefault(row["message_rowid"], []).append(attachment)
     return found
 

@@ -28,6 +28,12 @@ class Report(Protocol):
     def stored(self, title: str) -> None:
         """One of them is done with."""
 
+    def fetching_files(self, total: int) -> None:
+        """So many files are about to be fetched."""
+
+    def file_done(self, name: str, size: int) -> None:
+        """One of them is done with; ``size``: the bytes that came, 0 where none did."""
+
 
 @dataclass(slots=True)
 class Counts:
@@ -39,6 +45,8 @@ class Counts:
     unchanged: int = 0
     failed: int = 0
     pending: int = 0
+    files: int = 0
+    files_pending: int = 0
 
 
 @dataclass(slots=True)
@@ -99,6 +107,14 @@ def not_understood(odd_rows: Mapping[str, int]) -> IncompleteError:
         f"{count:,} row{'s' if count > 1 else ''} of the {named} list{'s' if len(labels) > 1 else ''}"
         f" {'were' if count > 1 else 'was'} not understood, so conversations may be missing; all others are stored."
         " Update chatmirror, then run `chatmirror sync --full`."
+    )
+
+
+def incomplete_files(left: int) -> IncompleteError:
+    """Say how many files could not be saved."""
+    return IncompleteError(
+        f"{left:,} file{'s' if left > 1 else ''} could not be saved yet; all that is stored is safe, and later runs try"
+        " again. The table files says why."
     )
 
 

@@ -20,15 +20,23 @@ from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, Safe
 from mirror.ingest import apply_listing, arrival_of, damaged, ingest
 from mirror.json_bytes import parse_simplified
 from mirror.services import service_of
-from mirror.source import AccountItem, Fetched, Listed, NotFetched, NotRead, ToFetch
-from mirror.store import account_data, payloads, runs, scopes, settings, tracking
+from mirror.source import AccountItem, Fetched, FileSource, Listed, NotFetched, NotRead, ToFetch
+from mirror.store import account_data, file_rows, payloads, runs, scopes, settings, tracking
 from mirror.store.conversations import message_total
 from mirror.store.runs import Change
 from mirror.store.tracking import Place
 from mirror.sync import memory, plan
+from mirror.sync.files import FileRun
 from mirror.sync.missing import DELETED_WEIGHT, MissingReview, ended_workspaces
 from mirror.sync.options import SyncOptions
-from mirror.sync.outcome import ErrorCollector, Outcome, incomplete, not_understood, with_forecast
+from mirror.sync.outcome import (
+    ErrorCollector,
+    Outcome,
+    incomplete,
+    incomplete_files,
+    not_understood,
+    with_forecast,
+)
 from mirror.sync.verification import verify
 
 if TYPE_CHECKING:
@@ -97,6 +105,7 @@ class Sync:
         self._unread: list[ChatmirrorError] = []  # lists that cannot be read, which do not make all others be read anew
         self._odd_rows: Counter[str] = Counter()  # a list's label -> rows that were not understood
         self._tried: dict[str, int | None] = {}  # id -> its list time when it was asked for in this run
+        self._file_errors: list[ChatmirrorError] = []
         self._explained: set[str] = set()  # ids with another title or project in this run: that explains a new time
 
     def run(self) -> Outcome:
@@ -109,6 +118,7 @@ class Sync:
             for workspace in identity.workspaces:
                 if not self._is_limited:
                     self._sync_workspace(workspace)
+            self._fetch_files(identity)
         except ChatmirrorError as error:
             self.errors.append(error)
         self._conclude()
@@ -138,11 +148,35 @@ class Sync:
         pending = tracking.pending(self.writer.conn, self.source.provider)
         counts = self.outcome.counts
         counts.pending = len(pending)
-        odd = [not_understood(self._odd_rows)] if self._odd_rows else []
-        error = most_severe([*self.errors, *([incomplete(pending)] if pending else []), *self._unread, *odd])
-        if isinstance(error, RateLimitError):
+        counts.files_pending = file_rows.left_to_fetch(self.writer.conn, self.source.provider)
+        left = [incomplete(pending)] if pending else []
+        left += [incomplete_files(counts.files_pending)] if counts.files_pending and self._wants_files else []
+        left += [not_understood(self._odd_rows)] if self._odd_rows else []
+        error = most_severe([*self.errors, *left, *self._unread])
+        if isinstance(error, RateLimitError) and error not in self._file_errors:
             error = with_forecast(error, len(pending), counts.new + counts.changed)
         self.outcome.error = error
+
+    # -- files
+
+    @property
+    def _wants_files(self) -> bool:
+        return self.options.files and not self.options.dry and isinstance(self.source, FileSource)
+
+    def _fetch_files(self, identity: Identity) -> None:
+        """Fetch files, after all conversations, as long as the service grants requests."""
+        if not self.options.dry:
+            with self.writer.transaction() as conn:
+                file_rows.want(conn, self.source.provider, wanted=self.options.files)
+        if not self._wants_files or self._is_limited or not isinstance(self.source, FileSource):
+            return
+        job = FileRun(self.writer, self.source, self.source.provider, self.timing, self.report, self.options)
+        with ErrorCollector(self._file_errors):
+            for workspace in identity.workspaces:
+                self.source.enter(workspace, memory.load_source(self.writer.conn, workspace.id))
+                job.run(workspace.id)
+        self.outcome.counts.files = job.stored
+        self.errors += self._file_errors
 
     # -- one workspace
 

@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from archive_files import conversation
+from files.file_service import png
 from mirrored_service import MirroredService, QuietReport
 
 from mirror import app
 from mirror.health import integrity
+from mirror.health.stored_bytes import check_bytes
 from mirror.migrations import CJK, INITIAL, MONTHS
-from mirror.simulator import Behaviour, ManualClock, generated_account
+from mirror.simulator import Behaviour, ManualClock, SimulatedFile, generated_account
 from mirror.store.database import Writer
 from mirror.sync.options import SyncOptions
 from mirror.timing import Timing
@@ -28,6 +30,8 @@ from mirror.timing import Timing
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from mirror.simulator import SimulatedAccount
 
 Content = dict[str, list[tuple[Any, ...]]]
 START = 1_700_000_000.0  # long ago: what the commands do now comes after it
@@ -44,6 +48,7 @@ CONTENT = {
     " JOIN messages m ON m.rowid = l.message_rowid",
     "attachments": "SELECT m.conversation_id, m.id, a.position, a.id, a.name, a.mime_type, a.size, a.kind"
     " FROM attachments a JOIN messages m ON m.rowid = a.message_rowid",
+    "files": "SELECT id, name, mime_type, size, kind, state, sha256 FROM files",
     "accounts": "SELECT id, name, plan FROM accounts",
     # Not their bytes: after an interruption another endpoint may be asked, which writes the same tree otherwise.
     "payloads": "SELECT conversation_id, proves_absence, incomplete_reason FROM _payloads",
@@ -76,6 +81,12 @@ class Stage:
         for left in self.folder.iterdir():
             if left.is_file():
                 left.unlink()
+        kept, own = template.parent / "chats.files", self.folder / "chats.files"
+        if template.exists() and own.exists() and not kept.exists():
+            own.replace(kept)
+        shutil.rmtree(own, ignore_errors=True)
+        if kept.exists():
+            shutil.copytree(kept, own)
         if template.exists():
             shutil.copyfile(template, self.path)
 
@@ -201,12 +212,26 @@ SCENARIOS = {
 def stage_of(folder: Path) -> Stage:
     """Return a stage; its service is to be entered as a context."""
     account = generated_account(ManualClock(START), CONVERSATIONS, 4, archived=1)
+    _upload_files(account)
     service = MirroredService(folder, account, Behaviour(), verify=True)
     export = folder / "exports"
     export.mkdir()
     newer = export / "conversations.json"
     newer.write_text(json.dumps(_export("later", range(1, 5))))
     return Stage(folder, service, [newer])
+
+
+def _upload_files(account: SimulatedAccount) -> None:
+    """Let two conversations show a picture each, and one of them a text that both of them hold."""
+    for n, key in enumerate(list(account.conversations)[:2]):
+        tree = account.tree(key)
+        first = next(node["message"] for node in tree["mapping"].values() if node["message"])
+        for file in (
+            SimulatedFile(f"file_{n:032x}", png(n), f"p{n}.png", "image/png"),
+            SimulatedFile(f"file_{n + 8:032x}", b"the same words" * 99, f"t{n}.txt", "text/plain"),
+        ):
+            account.files[file.id] = file
+            first["metadata"].setdefault("attachments", []).append({"id": file.id, "name": file.name})
 
 
 def content(path: Path) -> Content:
@@ -233,6 +258,7 @@ def violations(path: Path, saved: frozenset[str] = frozenset()) -> list[str]:
         return [f"{path.name} is gone"] if saved else []
     with Writer(path) as writer:
         found = integrity.check(writer.conn, lambda *_: None).all
+        found += [f"the bytes {sha256} are not whole" for sha256 in check_bytes(writer.conn, path).lost]
         rows = writer.conn.execute(
             "SELECT c.id, count(m.rowid) AS messages FROM conversations c"
             " LEFT JOIN messages m ON m.conversation_id = c.id GROUP BY c.id"

@@ -193,7 +193,11 @@ def test_code_results_without_text_show_their_output_and_pictures() -> None:
     row, _ = row_of(content, "tool", metadata={"aggregate_result": {"messages": said + drawn}})
     assert (row.kind, row.text, row.is_hidden) == ("output", "1\n2\n[image]", False)
     row, _ = row_of(content, "tool", metadata={"aggregate_result": {"messages": drawn}})
-    assert (row.kind, row.is_hidden, row.attachments) == ("image", False, (Attachment("file-9", kind="image"),))
+    assert (row.kind, row.is_hidden, row.attachments) == (
+        "image",
+        False,
+        (Attachment("file-9", kind="image", file_id="file-9", source="code"),),
+    )
 
 
 @pytest.mark.parametrize(
@@ -248,8 +252,8 @@ def test_attached_files_are_found_by_name() -> None:
     row, _ = row_of(many("look", IMAGE), metadata={"attachments": listed})
     assert (row.kind, row.text) == ("text", "look\n[image: cat.png]\n[file: plan.pdf]")
     assert row.attachments == (
-        Attachment("file_1", "cat.png", "image/png", 9, "image"),
-        Attachment("file-2", "plan.pdf", "application/pdf", None, "file"),
+        Attachment("file_1", "cat.png", "image/png", 9, "image", file_id="file_1", source="upload"),
+        Attachment("file-2", "plan.pdf", "application/pdf", None, "file", file_id="file-2", source="upload"),
     )
     row, _ = row_of(typed("text", parts=[""]), metadata={"attachments": listed[1:]})
     assert (row.kind, row.text, row.is_hidden) == ("file", "[file: plan.pdf]", False)
@@ -326,7 +330,7 @@ def test_technical_strings_of_unknown_content_stay_out() -> None:
     }
     row, _ = row_of(typed("widget", title="Weather", inner=technical), "assistant")
     assert row.text == "Weather"
-    assert row.attachments == (Attachment("file_9"),)
+    assert row.attachments == (Attachment("file_9", file_id="file_9", source="code"),)
 
 
 def test_unknown_parts_are_readable_and_counted() -> None:

@@ -20,12 +20,7 @@ from mirror.errors import UsageError
     metavar="EXPORT",
     help="Compare with an official export and list what the mirror lacks.",
 )
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help='Print one JSON object. "files" is null: this version does not mirror files.',
-)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def status(path: Path, archives: tuple[Path, ...], as_json: bool) -> None:
     """Report whether the mirror is fresh and what is missing. Exit code 0 only when it is fresh."""
     if archives and as_json:

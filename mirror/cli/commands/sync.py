@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,21 @@ if TYPE_CHECKING:
 
     from mirror.sync.outcome import Outcome
 
+_UNITS = {"": 1, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000}
+
+
+class FileSize(click.ParamType[int]):
+    """A number of bytes, with or without a unit: 5000, 50MB, 2GB."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the bytes."""
+        found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,3})?)\s*([KMG]?)i?B?", str(value).strip().upper().replace("IB", "B"))
+        if found is None:
+            self.fail(f"{value!r} is no size; give for instance 50MB or 2GB.", param, ctx)
+        return int(float(found[1]) * _UNITS[found[2]])
+
 
 @click.command()
 @database_option
@@ -23,9 +39,24 @@ if TYPE_CHECKING:
     "--accept-deletions", is_flag=True, help="Confirm that you deleted the many chats that are no longer listed."
 )
 @click.option("--dry-run", is_flag=True, help="List and compare only; store no conversation.")
+@click.option("--no-files", is_flag=True, help="Fetch no pictures and files, only chats.")
+@click.option(
+    "--files-max-size",
+    type=FileSize(),
+    metavar="SIZE",
+    help="Fetch no file larger than this, for instance 50MB or 2GB.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Print each step and request.")
-def sync(path: Path, full: bool, accept_deletions: bool, dry_run: bool, verbose: bool) -> None:
-    """Fetch what is new or changed. The nightly job.
+def sync(
+    path: Path,
+    full: bool,
+    accept_deletions: bool,
+    dry_run: bool,
+    no_files: bool,
+    files_max_size: int | None,
+    verbose: bool,
+) -> None:
+    """Fetch what is new or changed, then the files that chats name. The nightly job.
 
     Silent on success unless a terminal is attached. Exit codes: 0 current, 3 some conversations not saved, 4 sign-in
     needed, 5 service error, 6 rate limit, 7 safety stop, 8 disk, 9 database damaged, 10 newer database, 11 another run
@@ -38,7 +69,13 @@ def sync(path: Path, full: bool, accept_deletions: bool, dry_run: bool, verbose:
     from mirror.timing import Timing
 
     timing = Timing()
-    options = SyncOptions(full=full, dry=dry_run, accept_deletions=accept_deletions)
+    options = SyncOptions(
+        full=full,
+        dry=dry_run,
+        accept_deletions=accept_deletions,
+        files=not no_files,
+        files_max_size=files_max_size,
+    )
     if verbose:
         show_requests()
     with ProgressReport(verbose=verbose) as report:
@@ -70,6 +107,9 @@ def _print_outcome(outcome: Outcome, *, dry: bool) -> None:
         f"{counts.listed:,} listed, {verb} {counts.new:,} new and {counts.changed:,} changed,"
         f" {counts.unchanged:,} unchanged{left}"
     )
+    if counts.files or counts.files_pending:
+        waiting = f", {counts.files_pending:,} still to fetch" if counts.files_pending else ""
+        click.echo(f"  {counts.files:,} files stored{waiting}")
     others = {kind: count for kind, count in sorted(outcome.changes.items()) if kind != "new"}
     if others:
         click.echo("  " + ", ".join(f"{kind} {count:,}" for kind, count in others.items()))

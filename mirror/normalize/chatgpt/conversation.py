@@ -52,7 +52,7 @@ def from_payload(payload: object) -> Conversation:
     nodes = nodes_of(record)
     parents = {node.id: node.parent for node in nodes.by_id.values()}
     current = nodes.id_of(record.get("current_node"))
-    rows, not_understood = _rows(nodes)
+    rows, not_understood = _rows(nodes, conversation_id(record))
     rows = _with_default_model(rows, plain(record.get("default_model_slug")))
     first, last = _first_and_last(rows)
     rows, branch = positioned(rows, parents, current)
@@ -103,13 +103,13 @@ def fingerprint(payload: object) -> str | None:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _rows(nodes: Nodes) -> tuple[tuple[Message, ...], dict[str, int]]:
+def _rows(nodes: Nodes, key: str) -> tuple[tuple[Message, ...], dict[str, int]]:
     rows = []
     not_understood: dict[str, int] = {}
     for node in nodes.by_id.values():
         if node.message is None:
             continue
-        row, names = message_row(node.id, node.parent, node.message)
+        row, names = message_row(node.id, node.parent, node.message, key)
         rows.append(row)
         for name in names:
             not_understood[name] = not_understood.get(name, 0) + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mirror.normalize.chatgpt.content import content_of, read_content
+from mirror.normalize.chatgpt.file_references import with_references
 from mirror.normalize.chatgpt.links import title_of
 from mirror.normalize.rows import Message
 from mirror.values import as_dict, as_id, clean_text, first_text, iso_time, plain, without_private
@@ -20,8 +21,13 @@ _HIDDEN_KINDS = frozenset({"reasoning", "context"})
 _EVERYONE = frozenset({None, "all"})
 
 
-def message_row(node_id: str, parent_id: str | None, raw: dict[str, Any]) -> tuple[Message, list[str]]:
-    """Return a message's row without position, and the names of what was not understood in it."""
+def message_row(
+    node_id: str, parent_id: str | None, raw: dict[str, Any], conversation_id: str = ""
+) -> tuple[Message, list[str]]:
+    """Return a message's row without position, and the names of what was not understood in it.
+
+    ``conversation_id``: for the ids of files in the code sandbox, which only have a path.
+    """
     metadata = as_dict(raw.get("metadata"))
     role, author = _author(raw)
     recipient = plain(raw.get("recipient"))
@@ -50,7 +56,7 @@ def message_row(node_id: str, parent_id: str | None, raw: dict[str, Any]) -> tup
         is_hidden=not text.strip() or _is_hidden(raw, role, recipient, kind, draft),
         is_lossy=is_lossy,
         links=tuple(cited.links),
-        attachments=tuple(draft.attachments.values()),
+        attachments=with_references(raw, role, draft.attachments.values(), conversation_id),
     )
     return row, [plain(name) or "untyped" for name in draft.not_understood]
 

@@ -13,6 +13,7 @@ from mirror.simulator.clock import iso_microseconds
 from mirror.simulator.person import Person
 from mirror.simulator.story.astronomy import astronomy_conversations
 from mirror.simulator.story.bakery import bakery_conversations
+from mirror.simulator.story.demo_files import add_files
 from mirror.simulator.story.draft import DAY, Drafts
 from mirror.simulator.story.features import features_conversations
 from mirror.simulator.story.languages import languages_conversations
@@ -102,6 +103,7 @@ def demo_account(clock: Callable[[], float], rng: random.Random) -> SimulatedAcc
         _memory(drafts, 60, "Learns Japanese and likes short dialogues."),
     ]
     account.instructions = _demo_instructions()
+    add_files(account)
     return account
 
 

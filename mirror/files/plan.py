@@ -1,0 +1,46 @@
+"""What follows from an answer for one file: its state, and when it is asked for again. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from mirror.source import NoFile
+
+_HOUR = 3600.0
+# Seconds. A file that is refused is asked for again after a day, then two, four, … at most this long.
+LONGEST_FILE_PAUSE = 30 * 24 * _HOUR
+# Runs in which a file is still being made, comes damaged or meets a server error, before it counts as not to be had.
+# Fewer: a bad night loses files that could come; more: a run is not current because of files that never come.
+MOST_FILE_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FileVerdict:
+    """What is remembered of a file that did not come. ``pause``: seconds, None: the next run asks for it."""
+
+    state: Literal["pending", "gone", "refused"]
+    tries: int
+    pause: float | None
+
+
+def verdict_of(answer: NoFile, tries: int) -> FileVerdict:
+    """Decide about a file that did not come, after ``tries`` earlier runs in which it did not.
+
+    What the service says is gone is not asked for again. What it refuses is, in growing pauses, and does not keep a run
+    from being current. What may come tomorrow is pending, for some runs.
+    """
+    tries += 1
+    if answer.why == "gone":
+        return FileVerdict("gone", tries, None)
+    if answer.why == "refused":
+        return FileVerdict("refused", tries, file_pause(tries))
+    if tries < MOST_FILE_TRIES:
+        return FileVerdict("pending", tries, file_pause(tries) if answer.why == "failed" and tries > 1 else None)
+    return FileVerdict("gone" if answer.why == "broken" else "refused", tries, file_pause(tries))
+
+
+def file_pause(tries: int) -> float:
+    """Return the seconds before a file is asked for again: a day, then 2, 4, …; an hour less, for cron's sake."""
+    return min(LONGEST_FILE_PAUSE, 24 * _HOUR * float(1 << min(tries - 1, 10))) - _HOUR

@@ -1,0 +1,113 @@
+"""Are the bytes of files there, and are they what their names say? Noting what is lost, and copying them all.
+
+The rows of the database say which contents there should be. What lies in the folder and belongs to no row is left
+alone: after an older backup was restored it may be all that is left of a file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mirror.errors import DamagedError
+from mirror.files.byte_store import ByteStore
+from mirror.store import file_rows
+from mirror.store.database import is_outdated
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+    from mirror.errors import ChatmirrorError
+    from mirror.store.database import Writer
+
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class BytesFound:
+    """What is wrong with the bytes of files: hashes of contents that are missing, and of damaged ones.
+
+    ``expected``: how many there should be; ``strays``: how many belong to no row, which is nothing wrong.
+    """
+
+    folder: str
+    expected: int
+    missing: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
+    strays: int = 0
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """All that must be fetched again."""
+        return (*self.missing, *self.damaged)
+
+    def error(self, path: Path, *, is_repaired: bool = False) -> ChatmirrorError | None:
+        """Return the line that ends the command, None when all is well. ``is_repaired``: what is lost was noted."""
+        if not self.lost:
+            return None
+        if len(self.missing) == self.expected:
+            what = f"the folder {self.folder} with the bytes of {_files(self.expected)} is not beside {path}"
+        else:
+            parts = [(len(self.missing), "missing"), (len(self.damaged), "damaged")]
+            said = " and ".join(f"{_files(count)} {how}" for count, how in parts if count)
+            what = f"in {self.folder}, the bytes of {said}"
+        if is_repaired:
+            todo = "Run `chatmirror sync`, which fetches them again where the service still has them."
+        else:
+            todo = (
+                "Put the folder back, or run `chatmirror check --repair`, then `chatmirror sync` to fetch them again."
+            )
+        return DamagedError(f"The chats are whole, but {what}. {todo}")
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'' if count == 1 else 's'}"
+
+
+def check_bytes(conn: sqlite3.Connection, path: Path) -> BytesFound:
+    """Read every content that the rows name, and compare it with its name."""
+    store, expected = ByteStore(path), file_rows.hashes(conn)
+    missing = tuple(sha256 for sha256 in expected if not store.holds(sha256))
+    damaged = tuple(sha256 for sha256 in expected if store.holds(sha256) and not store.is_whole(sha256))
+    strays = sum(name not in expected for name in store.stored())
+    return BytesFound(store.folder.name, len(expected), missing, damaged, strays)
+
+
+def repair_bytes(writer: Writer, found: BytesFound) -> None:
+    """Note what is lost, so that a sync fetches it again; what is damaged is kept aside."""
+    store = ByteStore(writer.path)
+    with writer.transaction() as conn:
+        for sha256 in found.lost:
+            file_rows.mark_lost(conn, sha256)
+    for sha256 in found.damaged:
+        store.set_aside(sha256)
+
+
+def copy_bytes(conn: sqlite3.Connection, source: Path, target: Path) -> int:
+    """Bring the bytes that a database's rows name from beside one database to beside another.
+
+    Each is proven on its way; what is there already stays. Returns how many were missing or damaged at the source.
+    """
+    if is_outdated(conn):
+        return 0
+    here, there = ByteStore(source), ByteStore(target)
+    lost = 0
+    for sha256, size in file_rows.hashes(conn).items():
+        if not there.holds(sha256, size):
+            lost += not _copied(here, there, sha256)
+    return lost
+
+
+def _copied(here: ByteStore, there: ByteStore, sha256: str) -> bool:
+    try:
+        file = here.path_of(sha256).open("rb")
+    except OSError:
+        return False
+    with file, there.incoming() as incoming:
+        while piece := file.read(_PIECE):
+            incoming.write(piece)
+        if incoming.sha256 != sha256:
+            return False
+        incoming.keep()
+    return True

@@ -1,0 +1,302 @@
+"""The rows of files: what messages say of each, whether its bytes are stored, and what is to be asked for next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from mirror.store import settings
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+    from mirror.normalize.rows import Attachment, Message
+
+FileState = Literal["stored", "pending", "gone", "refused", "skipped"]
+_MOST_USES = 3  # conversations of one file that are offered to the service as its context; most files have one
+_DESCRIPTION = ("name", "mime_type", "size", "prompt", "width", "height", "source", "created_at")
+# What a message says later is added; what is stored already stays, for one file has many uses.
+_NOTE = (
+    f"INSERT INTO files (id, kind, state, first_seen_at, provider, {', '.join(_DESCRIPTION)})"
+    f" VALUES (:id, :kind, 'pending', :seen_at, :provider, {', '.join(f':{name}' for name in _DESCRIPTION)})"
+    " ON CONFLICT (id) DO UPDATE SET "
+    + ", ".join(f"{name} = coalesce(files.{name}, excluded.{name})" for name in _DESCRIPTION)
+    + ", kind = CASE WHEN files.kind = 'document' THEN excluded.kind ELSE files.kind END WHERE "
+    + " OR ".join(f"(files.{name} IS NULL AND excluded.{name} IS NOT NULL)" for name in _DESCRIPTION)
+    + " OR (files.kind = 'document' AND excluded.kind <> 'document')"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A row of ``files`` as a page or a command shows it."""
+
+    id: str
+    name: str | None
+    mime_type: str | None
+    size: int | None
+    kind: str
+    state: str
+    reason: str | None
+    source: str | None
+    prompt: str | None
+    width: int | None
+    height: int | None
+    sha256: str | None
+    created_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileUse:
+    """A message that shows a file. ``message_id``: the message's own id where it differs from its node's."""
+
+    conversation_id: str
+    message_id: str
+    project_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DueFile:
+    """A file to ask for: its row, where it is used, and what earlier tries came to."""
+
+    row: FileRow
+    uses: tuple[FileUse, ...]
+    tries: int
+    durable_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileCounts:
+    """How many files are in each state, and how many bytes the stored ones have, each content counted once."""
+
+    stored: int = 0
+    pending: int = 0
+    gone: int = 0
+    refused: int = 0
+    skipped: int = 0
+    bytes: int = 0
+
+    @property
+    def total(self) -> int:
+        """All files that are known of."""
+        return self.stored + self.pending + self.gone + self.refused + self.skipped
+
+
+def note(conn: sqlite3.Connection, provider: str, messages: Iterable[Message], seen_at: str) -> None:
+    """Make rows for the files that messages name, before the messages' own rows point to them."""
+    rows = [
+        _described(attachment, provider, seen_at, message.created_at)
+        for message in messages
+        for attachment in message.attachments
+        if attachment.file_id is not None
+    ]
+    conn.executemany(_NOTE, rows)
+
+
+def note_unattached(
+    conn: sqlite3.Connection, provider: str, attachment: Attachment, seen_at: str, created_at: str | None = None
+) -> None:
+    """Make a row for a file that no message need name: a project's, or one of an archive."""
+    conn.execute(_NOTE, _described(attachment, provider, seen_at, created_at))
+
+
+def _described(attachment: Attachment, provider: str, seen_at: str, created_at: str | None) -> dict[str, Any]:
+    values = {name: getattr(attachment, name) for name in _DESCRIPTION if name != "created_at"}
+    kind = "document" if attachment.kind == "file" else attachment.kind
+    own = {"id": attachment.file_id, "kind": kind, "seen_at": seen_at, "provider": provider}
+    return {**values, **own, "created_at": created_at}
+
+
+def find(conn: sqlite3.Connection, file_id: str) -> FileRow | None:
+    """Return a file's row; None where none is known."""
+    row = conn.execute("SELECT * FROM files WHERE id = ?", (file_id,)).fetchone()
+    return None if row is None else _file_row(row)
+
+
+def _file_row(row: sqlite3.Row) -> FileRow:
+    return FileRow(**{name: row[name] for name in FileRow.__slots__})
+
+
+def of_messages(conn: sqlite3.Connection, conversation_id: str) -> dict[str, FileRow]:
+    """Return the files that a conversation's messages show, by id."""
+    rows = conn.execute(
+        "SELECT * FROM files WHERE id IN (SELECT a.file_id FROM attachments a JOIN messages m"
+        " ON m.rowid = a.message_rowid WHERE m.conversation_id = ?)",
+        (conversation_id,),
+    )
+    return {row["id"]: _file_row(row) for row in rows}
+
+
+def is_used(conn: sqlite3.Connection, file_id: str) -> bool:
+    """Whether a message shows a file."""
+    return conn.execute("SELECT 1 FROM attachments WHERE file_id = ?", (file_id,)).fetchone() is not None
+
+
+# -- what is to be asked for
+
+# The service's own ids say nothing of the time; the newest message that shows a file does. What lies in the code
+# sandbox, and lives for hours, comes first.
+_DUE = (
+    "SELECT f.*, coalesce(t.tries, 0) AS tries, t.durable_id,"
+    " max(m.created_at) AS used_at, max(c.account_id) AS account_id"
+    " FROM files f LEFT JOIN _file_fetches t ON t.file_id = f.id"
+    " LEFT JOIN attachments a ON a.file_id = f.id"
+    " LEFT JOIN messages m ON m.rowid = a.message_rowid LEFT JOIN conversations c ON c.id = m.conversation_id"
+    " WHERE f.provider = :provider AND (t.retry_at IS NULL OR t.retry_at <= :now OR :every)"
+    " AND (f.state IN ('pending', 'refused')"
+    "  OR (f.state = 'skipped' AND (f.size IS NULL OR :limit IS NULL OR f.size <= :limit)))"
+    " GROUP BY f.id HAVING coalesce(max(c.account_id), :account) = :account"
+    " ORDER BY f.id LIKE 'sandbox:%' DESC, coalesce(max(m.created_at), f.created_at) DESC, f.id"
+)
+
+
+def due(
+    conn: sqlite3.Connection, provider: str, account_id: str, now: str, limit: int | None, *, every: bool = False
+) -> list[DueFile]:
+    """Return the files of a workspace that are to be asked for now, in the order in which they are.
+
+    ``limit``: the person's, in bytes; ``every``: also those whose pause has not ended. Files of no workspace are asked
+    for in each.
+    """
+    values = {"provider": provider, "account": account_id, "now": now, "limit": limit, "every": every}
+    rows = conn.execute(_DUE, values).fetchall()
+    return [DueFile(_file_row(row), _uses(conn, row["id"]), row["tries"], row["durable_id"]) for row in rows]
+
+
+def _uses(conn: sqlite3.Connection, file_id: str) -> tuple[FileUse, ...]:
+    rows = conn.execute(
+        "SELECT m.conversation_id, coalesce(m.message_id, m.id) AS message_id, c.project_id FROM attachments a"
+        " JOIN messages m ON m.rowid = a.message_rowid JOIN conversations c ON c.id = m.conversation_id"
+        " WHERE a.file_id = ? GROUP BY m.conversation_id ORDER BY c.deleted_at IS NOT NULL, m.created_at DESC LIMIT ?",
+        (file_id, _MOST_USES),
+    )
+    return tuple(FileUse(row["conversation_id"], row["message_id"], row["project_id"]) for row in rows)
+
+
+# -- what came of it
+
+
+def mark_stored(
+    conn: sqlite3.Connection, file_id: str, sha256: str, size: int, described: dict[str, Any], now: str
+) -> None:
+    """Remember that a file's bytes are stored. ``described``: further columns; None leaves one as it is."""
+    given = {name: value for name, value in described.items() if value is not None}
+    columns = {"state": "stored", "reason": None, "sha256": sha256, "size": size, "fetched_at": now, **given}
+    conn.execute(
+        f"UPDATE files SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?", [*columns.values(), file_id]
+    )
+    conn.execute("DELETE FROM _file_fetches WHERE file_id = ?", (file_id,))
+
+
+def mark_not_stored(
+    conn: sqlite3.Connection,
+    file_id: str,
+    state: FileState,
+    reason: str,
+    *,
+    tries: int = 0,
+    retry_at: str | None = None,
+    durable_id: str | None = None,
+) -> None:
+    """Remember why a file's bytes are not stored, and when they may be asked for again."""
+    conn.execute("UPDATE files SET state = ?, reason = ? WHERE id = ?", (state, reason, file_id))
+    conn.execute(
+        "INSERT INTO _file_fetches (file_id, tries, retry_at, durable_id) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (file_id) DO UPDATE SET tries = excluded.tries, retry_at = excluded.retry_at,"
+        " durable_id = coalesce(excluded.durable_id, durable_id)",
+        (file_id, tries, retry_at, durable_id),
+    )
+
+
+def mark_lost(conn: sqlite3.Connection, sha256: str) -> int:
+    """Let files whose stored bytes are missing or damaged be fetched again; return how many there are."""
+    sql = (
+        "UPDATE files SET state = 'pending', sha256 = NULL, fetched_at = NULL,"
+        " reason = 'its stored bytes were missing or damaged' WHERE sha256 = ?"
+    )
+    return conn.execute(sql, (sha256,)).rowcount
+
+
+# -- all of them
+
+
+def hashes(conn: sqlite3.Connection) -> dict[str, int | None]:
+    """Return the hash of every content that is stored, with its size in bytes."""
+    rows = conn.execute("SELECT sha256, max(size) AS size FROM files WHERE sha256 IS NOT NULL GROUP BY sha256")
+    return {row["sha256"]: row["size"] for row in rows}
+
+
+def counts(conn: sqlite3.Connection, provider: str | None = None) -> FileCounts:
+    """Count the files by state; ``provider`` None: of all services."""
+    where = "WHERE provider = :provider OR :provider IS NULL"
+    rows = conn.execute(f"SELECT state, count(*) AS n FROM files {where} GROUP BY state", {"provider": provider})
+    found = {row["state"]: row["n"] for row in rows}
+    total = conn.execute(
+        "SELECT coalesce(sum(size), 0) AS bytes FROM (SELECT max(size) AS size FROM files"
+        f" {where} GROUP BY sha256 HAVING sha256 IS NOT NULL)",
+        {"provider": provider},
+    ).fetchone()
+    known = {name: found.get(name, 0) for name in FileCounts.__slots__ if name != "bytes"}
+    return FileCounts(**known, bytes=total["bytes"])
+
+
+def want(conn: sqlite3.Connection, provider: str, *, wanted: bool) -> None:
+    """Remember whether the person wants files at all: then those that are missing make the mirror incomplete."""
+    settings.remember(conn, f"files_wanted:{provider}", wanted)
+
+
+def are_wanted(conn: sqlite3.Connection, provider: str) -> bool:
+    """Whether the last sync was to fetch files; False before there was one that could."""
+    return bool(settings.setting(conn, f"files_wanted:{provider}", False))
+
+
+def left_to_fetch(conn: sqlite3.Connection, provider: str) -> int:
+    """Count the files that can be had and are not stored: not those of workspaces that the login has left."""
+    sql = (
+        "SELECT count(*) AS n FROM files f WHERE f.state = 'pending' AND f.provider = ? AND"
+        " (NOT EXISTS (SELECT 1 FROM attachments a WHERE a.file_id = f.id) OR EXISTS (SELECT 1 FROM attachments a"
+        " JOIN messages m ON m.rowid = a.message_rowid JOIN conversations c ON c.id = m.conversation_id"
+        " LEFT JOIN accounts w ON w.id = c.account_id WHERE a.file_id = f.id AND w.left_at IS NULL))"
+    )
+    return int(conn.execute(sql, (provider,)).fetchone()["n"])
+
+
+def control(conn: sqlite3.Connection, provider: str, account_id: str) -> DueFile | None:
+    """Return a small file that the service gave before, and a message still shows; None where there is none."""
+    row = conn.execute(
+        "SELECT f.* FROM files f JOIN attachments a ON a.file_id = f.id JOIN messages m ON m.rowid = a.message_rowid"
+        " JOIN conversations c ON c.id = m.conversation_id WHERE f.state = 'stored' AND f.provider = ?"
+        " AND c.account_id = ? AND f.id NOT LIKE 'sandbox:%' AND c.deleted_at IS NULL"
+        " ORDER BY f.fetched_at DESC, f.size LIMIT 1",
+        (provider, account_id),
+    ).fetchone()
+    return None if row is None else DueFile(_file_row(row), _uses(conn, row["id"]), 0, None)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPicture:
+    """A stored picture, and a message that shows it; both None where none does."""
+
+    id: str
+    sha256: str
+    name: str | None
+    prompt: str | None
+    width: int | None
+    height: int | None
+    created_at: str | None
+    conversation_id: str | None
+    message: str | None
+
+
+def pictures(conn: sqlite3.Connection, words: str | None, limit: int, offset: int) -> list[ShownPicture]:
+    """Return stored pictures, the newest first. ``words``: an FTS5 query for their names and prompts."""
+    where = "AND f.rowid IN (SELECT rowid FROM files_fts WHERE files_fts MATCH :words)" if words else ""
+    rows = conn.execute(
+        "SELECT f.id, f.sha256, f.name, f.prompt, f.width, f.height, f.created_at, m.conversation_id, m.id AS message"
+        " FROM files f LEFT JOIN attachments a ON a.rowid = (SELECT min(rowid) FROM attachments WHERE file_id = f.id)"
+        f" LEFT JOIN messages m ON m.rowid = a.message_rowid WHERE f.kind = 'image' AND f.state = 'stored' {where}"
+        " ORDER BY f.created_at DESC, f.id LIMIT :limit OFFSET :offset",
+        {"words": words, "limit": limit, "offset": offset},
+    )
+    return [ShownPicture(**row) for row in rows]

@@ -1,0 +1,214 @@
+"""Fetch the files that conversations name: after the conversations, what lives shortest and is newest first.
+
+Each content is stored when it is whole, in a file named by its hash, and only then noted in the database, so that an
+interruption costs the file in flight. A failure is held against the file only where the service gave another file in
+the same run, or gives one that it gave before (a control); otherwise it may be the service that fails at all of them,
+or has moved the endpoint, and nothing is remembered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mirror.errors import ServiceError, StorageError
+from mirror.files import content
+from mirror.files.byte_store import FREE_FOR_FILES, ByteStore, TooLargeFile
+from mirror.files.plan import FileVerdict, verdict_of
+from mirror.source import FetchedFile, FilePlace, FileToFetch, NoFile
+from mirror.store import file_rows
+
+if TYPE_CHECKING:
+    from mirror.files.byte_store import Incoming
+    from mirror.source import FileSource
+    from mirror.store.database import Writer
+    from mirror.store.file_rows import DueFile
+    from mirror.sync.options import SyncOptions
+    from mirror.sync.outcome import Report
+    from mirror.timing import Timing
+
+# Files in a row that did not come before a control is asked for. Fewer: more requests; more: more in vain.
+DOUBTED_FILES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """A file that did not come, not held against it yet."""
+
+    due: DueFile
+    answer: NoFile
+
+
+@dataclass(slots=True)
+class _Doubt:
+    """What a workspace's files came to: failures not yet held against them, and whether the service gives files."""
+
+    failed: list[_Failed] = field(default_factory=list)
+    gives: bool = False
+
+
+class FileRun:
+    """The files of one run. ``stored``: how many came."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        source: FileSource,
+        provider: str,
+        timing: Timing,
+        report: Report,
+        options: SyncOptions,
+    ) -> None:
+        self.writer, self.source, self.provider = writer, source, provider
+        self.timing, self.report, self.options = timing, report, options
+        self.store = ByteStore(writer.path)
+        self.stored = 0
+
+    def run(self, account_id: str) -> None:
+        """Fetch what is due of a workspace; raises what ends files for this run, after it has noted what came."""
+        limit = self.options.files_max_size
+        conn, now = self.writer.conn, self.timing.iso()
+        todo = file_rows.due(conn, self.provider, account_id, now, limit, every=self.options.full)
+        if not todo:
+            return
+        self.store.remove_leftovers()
+        self.report.fetching_files(len(todo))
+        doubt = _Doubt()
+        for due in todo:
+            self._take(due, doubt)
+            if len(doubt.failed) >= DOUBTED_FILES:
+                self._ask_control(account_id, doubt)
+        if doubt.failed:
+            self._ask_control(account_id, doubt)
+            self._note_failures(doubt)
+
+    def _take(self, due: DueFile, doubt: _Doubt) -> None:
+        size = 0
+        if self._is_too_large(due.row.size):
+            self._skip(due)
+        elif (answer := self._fetch(due)) is not None:
+            doubt.failed.append(_Failed(due, answer))
+        else:
+            doubt.gives = True
+            size = (file_rows.find(self.writer.conn, due.row.id) or due.row).size or 0
+        if doubt.gives:
+            self._note_failures(doubt)
+        self.report.file_done(due.row.name or due.row.id, size)
+
+    def _is_too_large(self, size: int | None) -> bool:
+        limit = self.options.files_max_size
+        return limit is not None and size is not None and size > limit
+
+    def _fetch(self, due: DueFile) -> NoFile | None:
+        """Fetch and store one file; return why it did not come."""
+        self._check_room(due)
+        with self.store.incoming(self.options.files_max_size) as incoming:
+            try:
+                got = self.source.fetch_file(_wanted(due), incoming)
+            except TooLargeFile:
+                self._skip(due)
+                return None
+            if isinstance(got, NoFile):
+                return got
+            if problem := self._problem(due, got, incoming):
+                return NoFile("failed", problem)
+            self._keep(due, got, incoming)
+        return None
+
+    def _check_room(self, due: DueFile) -> None:
+        if self.store.free_bytes() - (due.row.size or 0) < FREE_FOR_FILES:
+            raise StorageError(
+                f"Less than {FREE_FOR_FILES >> 20} MB would be left beside {self.writer.path}, so no more files were"
+                " fetched; chats and files that are saved are safe. Free space, run again."
+            )
+
+    def _problem(self, due: DueFile, got: FetchedFile, incoming: Incoming) -> str | None:
+        """Return why what came is not the file, or not all of it."""
+        name, kind = due.row.name or got.name, due.row.mime_type or got.mime_type
+        promised = got.size if got.size is not None else due.row.size
+        if disguised := content.error_in_disguise(incoming.head, incoming.size, promised, name, kind):
+            return disguised
+        # A picture or a recording may have been encoded again, which changes its size.
+        is_exact = due.row.kind == "document" and got.size is not None
+        if is_exact and incoming.size < (got.size or 0):
+            return f"only {incoming.size:,} of {got.size:,} bytes came"
+        return None
+
+    def _keep(self, due: DueFile, got: FetchedFile, incoming: Incoming) -> None:
+        sha256 = incoming.keep()
+        name = due.row.name or got.name
+        described: dict[str, Any] = {
+            "name": name,
+            "mime_type": content.type_of(incoming.head, name, due.row.mime_type or got.mime_type),
+            "created_at": due.row.created_at or got.created_at,
+        }
+        described["kind"] = _kind(due.row.kind, described["mime_type"])
+        with self.writer.transaction() as conn:
+            file_rows.mark_stored(conn, due.row.id, sha256, incoming.size, described, self.timing.iso())
+        self.stored += 1
+
+    def _skip(self, due: DueFile) -> None:
+        limit = self.options.files_max_size or 0
+        reason = f"it is larger than the {limit:,} bytes that --files-max-size allows"
+        with self.writer.transaction() as conn:
+            file_rows.mark_not_stored(conn, due.row.id, "skipped", reason, tries=due.tries)
+
+    # -- whose fault a failure is
+
+    def _ask_control(self, account_id: str, doubt: _Doubt) -> None:
+        """Ask for a file that came before; raises ServiceError where it does not come either.
+
+        Without such a file, answers that are no failures are believed, and failures in a row are not.
+        """
+        known = file_rows.control(self.writer.conn, self.provider, account_id)
+        if known is not None:
+            with self.store.incoming() as unwanted:
+                doubt.gives = isinstance(self.source.fetch_file(_wanted(known), unwanted), FetchedFile)
+            if doubt.gives:
+                self._note_failures(doubt)
+                return
+        failures = sum(one.answer.why in {"broken", "failed"} for one in doubt.failed)
+        if known is not None or failures >= DOUBTED_FILES:
+            raise ServiceError(
+                "The service fails at one file after the other; nothing is held against them, and all chats are saved."
+                " The next run tries again."
+            )
+
+    def _note_failures(self, doubt: _Doubt) -> None:
+        for one in doubt.failed:
+            verdict = verdict_of(one.answer, one.due.tries)
+            if verdict.state == "gone" and not doubt.gives and one.due.tries == 0:
+                verdict = FileVerdict("pending", 1, None)  # nothing came in this run: another one settles it
+            self._note_failure(one, verdict)
+        doubt.failed.clear()
+
+    def _note_failure(self, one: _Failed, verdict: FileVerdict) -> None:
+        retry_at = None if verdict.pause is None else self.timing.iso(verdict.pause)
+        with self.writer.transaction() as conn:
+            file_rows.mark_not_stored(
+                conn,
+                one.due.row.id,
+                verdict.state,
+                one.answer.reason,
+                tries=verdict.tries,
+                retry_at=retry_at,
+                durable_id=one.answer.durable_id,
+            )
+
+
+def _kind(kind: str, mime_type: str | None) -> str:
+    """Return what a file is to a reader, by its content where a message did not say."""
+    main = (mime_type or "").partition("/")[0]
+    return main if kind == "document" and main in {"image", "audio", "video"} else kind
+
+
+def _wanted(due: DueFile) -> FileToFetch:
+    places = tuple(FilePlace(use.conversation_id, use.message_id, use.project_id) for use in due.uses)
+    return FileToFetch(
+        file_id=due.row.id,
+        name=due.row.name,
+        mime_type=due.row.mime_type,
+        size=due.row.size,
+        places=places,
+        durable_id=due.durable_id,
+    )

@@ -1,0 +1,135 @@
+"""Stored files over HTTP: shown where they cannot run, offered as downloads where they could, and to whom."""
+
+from __future__ import annotations
+
+import http.client
+import re
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from datasette.utils import tilde_encode  # type: ignore[import-untyped] # it has no types
+from files.file_service import png
+from mirrors import add, add_conversation, add_message, open_mirror
+from served import served_as
+
+from mirror.files.byte_store import ByteStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from served import Pages
+
+SVG = b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'><script>alert(1)</script></svg>"
+HTML = b"<!doctype html><script>fetch('/')</script>"
+WAV = b"RIFF\x24\0\0\0WAVEfmt " + b"\0" * 2000
+FILES: dict[str, tuple[str, bytes, str, str]] = {
+    "file_png": ("cat.png", png(1), "image/png", "image"),
+    "file_svg": ("drawing.svg", SVG, "image/svg+xml", "image"),
+    "file_liar": ("photo.png", HTML, "image/png", "image"),
+    "file_html": ("page.html", HTML, "text/html", "document"),
+    "file_wav": ("note.wav", WAV, "audio/wav", "audio"),
+    "file_pdf": ('a "b"\r\nSet-Cookie: x=1\u202efdp.exe', b"%PDF-1.4\n" + b"x" * 500, "application/pdf", "document"),
+    "sandbox:c/m/mnt/data/a b.csv": ("a b.csv", b"a,b\n1,2\n", "text/csv", "document"),
+}
+
+
+@served_as("with_files")
+def with_files(path: Path) -> None:
+    with closing(open_mirror(path)) as conn:
+        add_conversation(conn, "c", "Files", message_count=1)
+        rowid = add_message(conn, "c", "m", "[image: cat.png]\nHere are my files.")
+        store = ByteStore(path)
+        for position, (key, (name, content, mime_type, kind)) in enumerate(FILES.items()):
+            with store.incoming() as incoming:
+                incoming.write(content)
+                sha256 = incoming.keep()
+            row = {"id": key, "name": name, "mime_type": mime_type, "kind": kind, "size": len(content)}
+            row |= {"sha256": sha256, "provider": "chatgpt", "first_seen_at": "2026-01-01", "prompt": None}
+            add(conn, "files", **row, state="stored", created_at="2026-02-01T00:00:00.000Z")
+            shown = {"id": key, "file_id": key, "name": name, "mime_type": mime_type, "position": position}
+            add(conn, "attachments", **shown, message_rowid=rowid, kind="image" if kind == "image" else "file")
+        gone = {"id": "file_gone", "name": "lost.png", "kind": "image", "state": "gone", "provider": "chatgpt"}
+        add(conn, "files", **gone, reason="the service no longer has it", first_seen_at="2026-01-01")
+        add(
+            conn,
+            "attachments",
+            id="g",
+            file_id="file_gone",
+            name="lost.png",
+            position=90,
+            message_rowid=rowid,
+            kind="image",
+        )
+        conn.commit()
+
+
+served_as("without_files", {"tables": {"files": {"allow": False}}})(with_files)
+
+
+def get(pages: Pages, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    with closing(http.client.HTTPConnection("127.0.0.1", pages.port, timeout=30)) as connection:
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+
+
+def address(key: str, database: str = "with_files") -> str:
+    return f"/{database}/-/file/{tilde_encode(key)}?v=1"
+
+
+@pytest.mark.parametrize("key", FILES)
+def test_every_file_comes_whole_and_cannot_run(many: Pages, key: str) -> None:
+    status, headers, body = get(many, address(key))
+    assert (status, body) == (200, FILES[key][1])
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["content-security-policy"].startswith("default-src 'none'; sandbox")
+    is_shown = key in {"file_png", "file_wav"}
+    assert headers["content-disposition"].startswith("inline" if is_shown else "attachment")
+    shown = {"file_png": "image/png", "file_wav": "audio/wav"}
+    assert headers["content-type"] == shown.get(key, "application/octet-stream")
+
+
+def test_a_name_breaks_no_header(many: Pages) -> None:
+    _, headers, _ = get(many, address("file_pdf"))
+    assert "set-cookie" not in headers
+    assert not re.search("[\u202e\r\n/]|%E2%80%AE|%0A", headers["content-disposition"])
+
+
+def test_a_part_of_a_recording_can_be_asked_for(many: Pages) -> None:
+    status, headers, body = get(many, address("file_wav"), Range="bytes=8-15")
+    assert (status, body, headers["content-range"]) == (206, b"WAVEfmt ", f"bytes 8-15/{len(WAV)}")
+    assert get(many, address("file_wav"), Range="bytes=-4")[2] == WAV[-4:]
+    assert get(many, address("file_wav"), Range="bytes=99999-")[0] == 416
+    assert get(many, address("file_wav"), Range="bytes=x-y")[0] == 200
+
+
+def test_the_conversation_shows_what_can_be_shown_and_offers_the_rest(many: Pages) -> None:
+    status, text = many.get("/with_files/-/conversation/c")
+    assert status == 200
+    assert len(re.findall(r"<img ", text)) == 2  # one of them is no picture, and its bytes come as a download
+    assert "[image: cat.png]" not in text
+    assert "not stored: the service no longer has it" in text
+    assert "<script>alert" not in text
+    for link in re.findall(r'(?:src|href)="(/with_files/-/file/[^"]+)"', text):
+        assert get(many, link.replace("&amp;", "&"))[0] == 200
+
+
+def test_pictures_are_found_by_their_names(many: Pages) -> None:
+    assert many.get("/with_files/-/pictures")[1].count("<img ") == 3
+    assert many.get("/with_files/-/pictures?q=drawing")[1].count("<img ") == 1
+    for words in ("%22", "*", "a%20OR", "'", "-x", "NEAR("):
+        assert many.get(f"/with_files/-/pictures?q={words}")[0] == 200
+
+
+def test_a_file_that_is_not_there_is_said_plainly(many: Pages) -> None:
+    status, text = many.get(address("file_gone"))
+    assert (status, "the service no longer has it" in text) == (404, True)
+    for key in ("file_none", "..", "../../chats.db", "%2e%2e"):
+        assert many.get(f"/with_files/-/file/{tilde_encode(key)}")[0] == 404
+
+
+@pytest.mark.parametrize("denied", ["without_files"])
+def test_who_may_not_see_files_sees_none(many: Pages, denied: str) -> None:
+    assert get(many, address("file_png", denied))[0] == 403
+    assert many.get(f"/{denied}/-/pictures")[0] == 403

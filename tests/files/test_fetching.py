@@ -1,0 +1,314 @@
+"""Files come from the service with the conversations that name them: each row of what it answers, over real HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from files.file_service import file_id, png
+
+if TYPE_CHECKING:
+    from files.file_service import FileService
+
+    from mirror.simulator import SimulatedFile
+
+
+def test_an_upload_is_stored_and_not_asked_for_again(service: FileService) -> None:
+    file = service.add(1)
+    assert service.next_run() == 0
+    assert service.bytes_of(file.id) == file.content
+    row = service.mirrored.rows("SELECT name, mime_type, size, kind, state, source FROM files")
+    assert row == [("picture 1.png", "image/png", len(file.content), "image", "stored", "upload")]
+    assert service.next_run() == 0
+    assert service.asked_for_files() == []
+
+
+@pytest.mark.parametrize("host", ["estuary", "api", "storage", "library", "redirecting"])
+def test_each_host_gives_the_bytes(service: FileService, host: str) -> None:
+    file = service.add(1, host=host, library_id="libfile_1")
+    assert service.next_run() == 0
+    assert service.bytes_of(file.id) == file.content
+    for request in service.mirrored.service.storage.requests:
+        assert set(request.headers) <= {"host", "accept", "accept-encoding", "connection"}
+
+
+@pytest.mark.parametrize("needs", ["", "gizmo", "no gizmo", "context", "attachment"])
+def test_each_scope_is_found(service: FileService, needs: str) -> None:
+    file = service.add(1, needs=needs)
+    project = service.mirrored.person.new_project("Bread")
+    for row in service.account.conversations.values():
+        row |= {"gizmo_id": project, "conversation_template_id": project}
+    assert service.next_run() == 0
+    assert service.bytes_of(file.id) == file.content
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        ("file_not_found", "gone"),
+        ("file_expired", "gone"),
+        ("ace_pod_expired", "gone"),
+        ("ace_pod_expired_403", "gone"),
+        ("ace_pod_expired_410", "gone"),
+        ("no_address", "gone"),
+        ("404", "gone"),
+        ("403", "refused"),
+        ("permission_error", "refused"),
+        ("over_user_quota", "refused"),
+    ],
+)
+def test_what_cannot_be_had_is_named_and_is_no_error(service: FileService, answer: str, state: str) -> None:
+    service.add(1)
+    file = service.add(2, always=answer)
+    assert service.next_run() == 0
+    found, reason = service.state(file.id)
+    assert (found, bool(reason)) == (state, True)
+    service.next_run()
+    asked = [path for path in service.asked_for_files() if file.id in path]
+    assert bool(asked) == (state == "refused")
+
+
+@pytest.mark.parametrize("answer", ["retry", "500", "file_timed_out"])
+def test_what_may_come_is_pending_for_some_runs_and_then_not_to_be_had(service: FileService, answer: str) -> None:
+    service.add(1)
+    file = service.add(2, always=answer)
+    assert service.next_run() == 3
+    assert service.state(file.id)[0] == "pending"
+    for _ in range(8):
+        code = service.next_run()
+    assert code == 0
+    assert service.state(file.id)[0] == ("gone" if answer == "500" else "refused")
+
+
+def test_a_file_in_the_making_is_waited_for(service: FileService) -> None:
+    file = service.add(1, answers=["retry", "retry"])
+    assert service.next_run() == 0
+    assert service.bytes_of(file.id) == file.content
+
+
+def test_a_refusal_that_heals_is_found(service: FileService) -> None:
+    service.add(1)
+    file = service.add(2, always="403")
+    service.next_run()
+    file.always = None
+    for _ in range(2):
+        service.next_run()
+    assert service.bytes_of(file.id) == file.content
+
+
+@pytest.mark.parametrize("fault", ["cut", "empty", "html", "json_error", "reset", "500", "404", "redirect", "403"])
+def test_what_is_not_the_file_is_never_stored_as_it(service: FileService, fault: str) -> None:
+    service.add(1)
+    file = service.add(
+        2, fault=fault, name="notes.pdf", mime_type="application/pdf", content=b"%PDF-1.4 " + b"x" * 9000
+    )
+    service.next_run()
+    assert service.state(file.id)[0] in {"pending", "refused"}
+    assert service.mirrored.value("SELECT count(*) FROM files WHERE sha256 IS NOT NULL") == 1
+    file.fault = None
+    service.next_run(full=True)
+    assert service.bytes_of(file.id) == file.content
+
+
+def test_a_body_shorter_than_promised_is_not_whole(service: FileService) -> None:
+    service.add(1)
+    file = service.add(2, faults=["short"], name="notes.pdf", mime_type="application/pdf", content=b"%PDF-1.4 " * 900)
+    assert service.next_run() == 3
+    assert service.next_run() == 0
+    assert service.bytes_of(file.id) == file.content
+
+
+def test_a_longer_body_ends_where_it_was_promised_to(service: FileService) -> None:
+    file = service.add(1, fault="longer")
+    assert service.next_run() == 0
+    assert service.bytes_of(file.id) == file.content
+
+
+def test_a_packed_body_is_unpacked(service: FileService) -> None:
+    file = service.add(1, fault="gzip")
+    assert service.next_run() == 0
+    assert service.bytes_of(file.id) == file.content
+
+
+def test_an_expired_address_is_asked_for_once_more(service: FileService) -> None:
+    file = service.add(1, expired_addresses=1)
+    assert service.next_run() == 0
+    assert service.bytes_of(file.id) == file.content
+
+
+def test_json_and_html_that_are_wanted_are_stored(service: FileService) -> None:
+    page = service.add(1, b"<!doctype html><html>mine</html>", name="page.html", mime_type="text/html")
+    data = service.add(2, b'{"detail": "mine"}', name="data.json", mime_type="application/json")
+    assert service.next_run() == 0
+    assert [service.bytes_of(one.id) for one in (page, data)] == [page.content, data.content]
+
+
+def test_the_type_is_that_of_the_bytes(service: FileService) -> None:
+    webp = b"RIFF\x24\0\0\0WEBPVP8 " + b"\0" * 40
+    file = service.add(1, webp, name="picture.png")
+    service.next_run()
+    assert service.mirrored.value("SELECT mime_type FROM files WHERE id = ?", file.id) == "image/webp"
+
+
+def test_one_content_is_stored_once(service: FileService) -> None:
+    one, other = service.add(1, png(9)), service.add(2, png(9))
+    service.next_run()
+    assert service.states() == {one.id: "stored", other.id: "stored"}
+    assert len(list(service.store.stored())) == 1
+
+
+def test_the_first_429_ends_files_and_the_next_run_goes_on(service: FileService) -> None:
+    files = [service.add(n) for n in range(1, 5)]
+    files[2].answers = ["429"]  # the newest but one: asked for second
+    assert service.next_run() == 6
+    assert sum(state == "stored" for state in service.states().values()) == 1
+    assert service.mirrored.value("SELECT pending FROM sync_runs ORDER BY id DESC") == 0
+    assert service.next_run() == 0
+    assert set(service.states().values()) == {"stored"}
+
+
+def test_a_429_of_the_bytes_ends_files_too(service: FileService) -> None:
+    service.add(1)
+    service.add(2, faults=["429"])
+    assert service.next_run() == 6
+    assert service.next_run() == 0
+
+
+def test_a_service_that_fails_at_every_file_costs_no_file(service: FileService) -> None:
+    files = [service.add(n, always="500") for n in range(1, 9)]
+    for _ in range(5):
+        assert service.next_run() == 5
+    assert set(service.states().values()) == {"pending"}
+    for file in files:
+        file.always = None
+    assert service.next_run() == 0
+    assert set(service.states().values()) == {"stored"}
+
+
+def test_an_endpoint_that_has_moved_makes_no_file_gone(service: FileService) -> None:
+    first = service.add(1)
+    service.next_run()
+    first.always = "404"
+    files = [service.add(n, always="404") for n in range(2, 9)]
+    assert service.next_run() == 5
+    assert {service.state(file.id)[0] for file in files} == {"pending"}
+
+
+def test_no_files_and_a_limit_are_the_persons_choice(service: FileService) -> None:
+    small, large = service.add(1), service.add(2, b"%PDF-1.4 " * 5000, name="a.pdf", mime_type="application/pdf")
+    assert service.next_run(files=False) == 0
+    assert set(service.states().values()) == {"pending"}
+    assert service.next_run(files_max_size=10_000) == 0
+    assert service.states() == {small.id: "stored", large.id: "skipped"}
+    assert service.next_run(files_max_size=100_000) == 0
+    assert service.states() == {small.id: "stored", large.id: "stored"}
+
+
+def test_a_file_larger_than_it_was_said_to_be_is_left(service: FileService) -> None:
+    upload = {"id": file_id(1), "name": "x.bin"}
+    service.known(1, b"\0" * 50_000, name="x.bin", mime_type=None, states_size=False)
+    service.converse([upload])
+    assert service.next_run(files_max_size=10_000) == 0
+    assert service.states() == {file_id(1): "skipped"}
+    assert list(service.store.stored()) == []
+
+
+def made_in_the_sandbox(service: FileService, path: str = "/mnt/data/my file (2).csv", **fields: Any) -> SimulatedFile:
+    """A conversation whose answer links to a file in the code sandbox."""
+    key = service.converse([], f"Done: [file](sandbox:{path.replace(' ', '%20')})", role="assistant")
+    message = next(node for node, held in service.account.conversations[key]["mapping"].items() if held["message"])
+    file = service.known(50, b"a,b\n1,2\n", name=path, mime_type="text/csv", sandbox=(key, message, path), **fields)
+    file.id = "file_" + "5" * 32
+    service.account.files = {file.id if one is file else id_: one for id_, one in service.account.files.items()}
+    return file
+
+
+def test_a_file_of_the_sandbox_comes_first(service: FileService) -> None:
+    file = made_in_the_sandbox(service)
+    service.add(1)
+    assert service.next_run() == 0
+    row = service.mirrored.rows("SELECT id, name, mime_type, source FROM files WHERE id LIKE 'sandbox:%'")[0]
+    assert row[1:] == ("my file (2).csv", "text/csv", "code")
+    assert service.bytes_of(row[0]) == file.content
+    assert "interpreter" in service.asked_for_files()[0]
+
+
+def test_a_sandbox_that_has_ended_is_gone_unless_its_durable_id_is_known(service: FileService) -> None:
+    service.add(1)
+    known = made_in_the_sandbox(service, "/mnt/data/known.csv", durable_id="file_" + "d" * 32, faults=["500"])
+    service.next_run()
+    known.pod_expires = 0.0
+    assert service.next_run() == 0
+    assert set(service.states().values()) == {"stored"}
+
+
+def test_a_sandbox_that_has_ended_is_gone(service: FileService) -> None:
+    service.add(1)
+    made_in_the_sandbox(service, pod_expires=0.0)
+    assert service.next_run() == 0
+    assert sorted(service.states().values()) == ["gone", "stored"]
+
+
+def test_a_file_known_by_its_place_in_the_library_is_found(service: FileService) -> None:
+    for n in range(2, 130):
+        service.known(n, library_id=f"libfile_{n}")
+    service.converse([{"library_file_id": "libfile_120", "name": "x.png", "source": "library"}])
+    assert service.next_run() == 0
+    assert service.bytes_of("libfile_120") == png(120)
+
+
+def test_a_file_of_a_room_is_found(service: FileService) -> None:
+    file = service.known(1, id="CalpicoFile_7")
+    service.converse([{"id": file.id, "name": "x.png"}])
+    assert service.next_run() == 0
+    assert service.bytes_of(file.id) == file.content
+
+
+def test_one_file_in_many_chats_is_fetched_once(service: FileService) -> None:
+    file = service.add(1)
+    upload = {"id": file.id, "name": "again.png"}
+    file.conversations = None
+    for _ in range(5):
+        service.converse([upload])
+    assert service.next_run() == 0
+    assert service.mirrored.service.files.given == {file.id: 1}
+    assert service.mirrored.value("SELECT count(*) FROM attachments WHERE file_id = ?", file.id) == 6
+
+
+def test_nothing_but_reads_is_sent(service: FileService) -> None:
+    """Every POST of a file endpoint but the list of the library raises inside the simulator."""
+    service.add(1)
+    service.next_run()
+    posts = {request.path for request in service.mirrored.service.requests if request.method != "GET"}
+    assert posts <= {"/backend-api/conversations/batch", "/backend-api/files/library"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../etc/passwd",
+        "a/b\\c.png",
+        "x\0y",
+        "\u202egnp.exe",
+        "n" * 400,
+        "CON",
+        ".part0.png",
+        "user-A/0b1c.png",
+        "é ü.png",
+    ],
+)
+def test_a_name_is_never_a_path(service: FileService, name: str) -> None:
+    service.known(1, said_name=name, name=None)
+    service.converse([{"id": file_id(1)}])
+    assert service.next_run() == 0
+    assert service.bytes_of(file_id(1)) == png(1)
+    names = {path.name for path in service.store.folder.rglob("*")}
+    sha256 = service.mirrored.value("SELECT sha256 FROM files")
+    assert names == {sha256, sha256[:2]}
+
+
+def test_bytes_are_private(service: FileService) -> None:
+    file = service.add(1)
+    service.next_run()
+    place = service.store.path_of(service.mirrored.value("SELECT sha256 FROM files WHERE id = ?", file.id))
+    assert [path.stat().st_mode & 0o777 for path in (place, place.parent, place.parent.parent)] == [0o600, 0o700, 0o700]

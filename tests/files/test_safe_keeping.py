@@ -1,0 +1,140 @@
+"""Bytes that are stored stay whole, are missed when they are lost, come again, and go where the mirror goes."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from files.file_service import FileService, png
+from mirrored_service import on_request
+
+from mirror import app
+from mirror.files.byte_store import ByteStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def checked(service: FileService, *, repair: bool = False) -> str | None:
+    error, _ = app.check(service.mirrored.path, service.mirrored.timing(), lambda *_: None, repair=repair)
+    return error.message if error else None
+
+
+def place_of(service: FileService, id_: str) -> Path:
+    return service.store.path_of(service.mirrored.value("SELECT sha256 FROM files WHERE id = ?", id_))
+
+
+def test_damaged_and_missing_bytes_are_found_and_come_again(service: FileService) -> None:
+    damaged, missing, whole = (service.add(n) for n in (1, 2, 3))
+    service.next_run()
+    assert checked(service) is None
+    content = bytearray(place_of(service, damaged.id).read_bytes())
+    content[20] ^= 1
+    place_of(service, damaged.id).write_bytes(content)
+    place_of(service, missing.id).unlink()
+    said = checked(service)
+    assert said
+    assert "1 file missing and 1 file damaged" in said
+    assert "1 file" in (checked(service, repair=True) or "")
+    assert service.next_run() == 0
+    assert checked(service) is None
+    assert [service.bytes_of(one.id) for one in (damaged, missing, whole)] == [png(1), png(2), png(3)]
+    assert service.mirrored.service.files.given == {damaged.id: 2, missing.id: 2, whole.id: 1}
+
+
+def test_a_missing_folder_is_said_once_and_plainly(service: FileService) -> None:
+    for n in range(1, 4):
+        service.add(n)
+    service.next_run()
+    shutil.rmtree(service.store.folder)
+    said = checked(service)
+    assert said
+    assert "the folder chats.files with the bytes of 3 files is not beside" in said
+    assert service.next_run() == 0  # the database works without it
+
+
+def test_bytes_of_no_row_are_left_alone(service: FileService) -> None:
+    service.add(1)
+    service.next_run()
+    with service.store.incoming() as incoming:
+        incoming.write(b"of an older mirror")
+        sha256 = incoming.keep()
+    assert checked(service) is None
+    assert checked(service, repair=True) is None
+    assert service.store.path_of(sha256).exists()
+
+
+def test_a_backup_takes_files_along_and_a_restore_brings_them_back(service: FileService, tmp_path: Path) -> None:
+    files = [service.add(n) for n in range(1, 4)]
+    service.next_run()
+    target = tmp_path / "elsewhere" / "copy.db"
+    target.parent.mkdir()
+    app.backup(service.mirrored.path, target, lambda *_: None)
+    copy = ByteStore(target)
+    assert sorted(copy.stored()) == sorted(service.store.stored())
+    assert all(copy.is_whole(sha256) for sha256 in copy.stored())
+    app.backup(service.mirrored.path, target, lambda *_: None)  # over the older one
+    shutil.rmtree(service.store.folder)
+    service.mirrored.path.unlink()
+    app.restore(service.mirrored.path, target, lambda *_: None)
+    assert checked(service) is None
+    assert [service.bytes_of(file.id) for file in files] == [file.content for file in files]
+
+
+def test_a_damaged_byte_gets_into_no_backup(
+    service: FileService, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = service.add(1)
+    service.next_run()
+    place_of(service, file.id).write_bytes(png(2))
+    app.backup(service.mirrored.path, tmp_path / "copy.db", lambda *_: None)
+    assert list(ByteStore(tmp_path / "copy.db").stored()) == []
+    assert "1 files are missing" in caplog.text
+
+
+def test_moving_the_database_and_its_folder_together_keeps_working(service: FileService, tmp_path: Path) -> None:
+    file = service.add(1)
+    service.next_run()
+    new = tmp_path / "moved" / "mine.db"
+    new.parent.mkdir()
+    shutil.move(service.mirrored.path, new)
+    shutil.move(service.store.folder, new.parent / "mine.files")
+    error, _ = app.check(new, service.mirrored.timing(), lambda *_: None)
+    assert error is None
+    assert file.id in service.states_of(new)
+
+
+@pytest.mark.parametrize("stop_after", range(1, 21, 3))
+def test_an_interruption_costs_at_most_the_file_in_flight(service: FileService, stop_after: int) -> None:
+    for n in range(1, 11):
+        service.add(n)
+    asked = 0
+
+    def stop(line: str) -> None:
+        nonlocal asked
+        asked += "file" in line
+        if asked == stop_after:
+            asked += 1
+            raise KeyboardInterrupt
+
+    with on_request(stop), pytest.raises(KeyboardInterrupt):
+        service.next_run()
+    assert checked(service) is None
+    assert service.next_run() == 0
+    assert set(service.states().values()) == {"stored"}
+    assert sum(service.mirrored.service.files.given.values()) <= 11
+    assert [path.name for path in service.store.folder.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_full_disk_ends_files_and_loses_nothing(service: FileService) -> None:
+    service.add(1)
+    service.next_run()
+    service.add(2)
+    service.add(3, b"%PDF-1.4", name="huge.pdf", mime_type="application/pdf")
+    service.account.conversations[max(service.account.conversations)]["mapping"][
+        f"00000000-0000-4000-8000-{6003:012x}"
+    ]["message"]["metadata"]["attachments"][0]["size"] = 10**18
+    assert service.next_run() == 8
+    assert checked(service) is None
+    assert service.mirrored.value("SELECT count(*) FROM conversations") == 3
