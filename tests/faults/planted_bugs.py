@@ -11,17 +11,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PlantedBug:
-    """``code`` stands once in ``file`` and becomes ``bug``. ``tests``: what pytest runs, of which one fails."""
+    """``code`` stands once in ``file`` and becomes ``bug``. ``tests``: paths that pytest runs, of which one fails."""
 
     name: str
     file: str
     code: str
     bug: str
-    tests: str
+    tests: tuple[str, ...]
 
 
-def _bug(name: str, file: str, code: str, bug: str, tests: str) -> PlantedBug:
-    return PlantedBug(name, f"mirror/{file}.py", code, bug, f"tests/{tests}")
+def _bug(name: str, file: str, code: str, bug: str, *tests: str) -> PlantedBug:
+    return PlantedBug(name, f"mirror/{file}.py", code, bug, tuple(f"tests/{test}" for test in tests))
 
 
 POWER = "faults/test_power_loss.py::test_a_power_cut_loses_nothing_that_was_saved[first sync]"
@@ -37,8 +37,8 @@ BUGS = (
     _bug(
         "a failed transaction is kept",
         "store/database",
-        "raise\n\n    def _same_file",
-        'self.conn.in_transaction and self.conn.execute("COMMIT")\n                raise\n\n    def _same_file',
+        'self.conn.execute("ROLLBACK")\n                raise\n\n    def _same_file',
+        'self.conn.execute("COMMIT")\n                raise\n\n    def _same_file',
         f"{DATABASE}::test_a_failed_transaction_leaves_nothing",
     ),
     _bug(
@@ -67,7 +67,8 @@ BUGS = (
         "store/payloads",
         "if hash_of(body) != self.sha256:",
         "if False:",
-        "test_cli.py -k damage",
+        "test_cli.py::test_check_finds_and_repairs",
+        "test_fold.py::test_damaged_bytes_are_named_where_they_are_needed",
     ),
     _bug(
         "only the newest payload is kept",
@@ -95,8 +96,8 @@ BUGS = (
         "fold",
         "return rank - 1 if rank in live else rank",
         "return max([rank, *live]) + 1",
-        "test_fold.py::test_an_older_copy_never_replaces_a_newer_one"
-        " tests/test_fold.py::test_an_export_stands_below_a_live_payload_of_the_same_time",
+        "test_fold.py::test_an_older_copy_never_replaces_a_newer_one",
+        "test_fold.py::test_an_export_stands_below_a_live_payload_of_the_same_time",
     ),
     _bug(
         "a text emptied upstream is emptied here",
@@ -124,14 +125,15 @@ BUGS = (
         "store/conversations",
         "cjk.update(conn, [(rowids",
         "print(conn, [(rowids",
-        "store/test_cjk.py test_ingest.py",
+        "store/test_cjk.py",
     ),
     _bug(
         "links go to another conversation's message of the same id",
         "store/conversations",
         '"SELECT id, rowid FROM messages WHERE conversation_id = ?"',
         "\"SELECT id, rowid FROM messages WHERE ? <> ''\"",
-        "test_ingest.py test_sync_account.py",
+        "test_ingest.py",
+        ACCOUNT,
     ),
     # -- current
     _bug(
@@ -139,21 +141,23 @@ BUGS = (
         "store/tracking",
         '"(l.stored_us IS NOT l.list_us OR',
         '"(l.stored_us IS NULL OR l.stored_us < l.list_us OR',
-        "sync test_sync_account.py test_sync_lies.py",
+        ACCOUNT,
+        LIES,
+        PLAN,
     ),
     _bug(
         "the watermark moves after a run that failed",
         "sync/run",
         "if whole and self._is_clean(visit):",
         "if True:",
-        f"{TROUBLE} tests/{LIES}",
+        f"{LIES}::test_a_list_that_broke_off_leaves_no_hole",
     ),
     _bug(
         "a list is read to the first known conversation",
         "sync/plan",
         "        if max(listed.list_us or 0 for listed in lower) > watermark_us:\n            return False\n",
         "",
-        f"{PLAN}::test_stop_line tests/{TROUBLE}",
+        f"{PLAN}::test_stop_line",
     ),
     _bug(
         "a list in another order is read to the watermark",
@@ -200,15 +204,15 @@ BUGS = (
     _bug(
         "what is left to be read is success",
         "sync/run",
-        "*([incomplete(pending)] if pending else [])",
-        "*[]",
+        "left = [incomplete(pending)] if pending else []",
+        "left: list[ChatmirrorError] = []",
         f"{BAD}::test_conversations_that_always_answer_500",
     ),
     _bug(
         "only the first workspace is read",
         "sync/run",
-        "for workspace in identity.workspaces:",
-        "for workspace in identity.workspaces[:1]:",
+        "for workspace in identity.workspaces:\n                if not self._is_limited:",
+        "for workspace in identity.workspaces[:1]:\n                if not self._is_limited:",
         f"{ACCOUNT}::test_every_workspace_is_mirrored",
     ),
     _bug(
@@ -223,7 +227,8 @@ BUGS = (
         "store/tracking",
         '        row |= {"tries": 0, "retry_at": None}  # what failed before may come now\n',
         "        pass\n",
-        f"{BAD}::test_what_failed_is_tried_again_at_once tests/sync tests/test_sync_account.py",
+        f"{BAD}::test_what_failed_is_tried_again_at_once",
+        ACCOUNT,
     ),
     _bug(
         "a long conversation begins anew in each run",
@@ -273,7 +278,8 @@ BUGS = (
         "chatgpt/batch",
         "return found | parts",
         "return found",
-        f"{BAD}::test_conversations_that_always_answer_500 tests/{LIES}::test_a_poisoned_chat_blocks_no_other",
+        f"{BAD}::test_conversations_that_always_answer_500",
+        f"{LIES}::test_a_poisoned_chat_blocks_no_other",
     ),
     _bug(
         "another conversation's answer is stored",
@@ -380,7 +386,7 @@ BUGS = (
     _bug(
         "requests are sent without a pause",
         "web/pacing",
-        "self.timing.sleep(request_class.spacing * self.slowness * jitter - elapsed)",
+        "self._sleep(request_class.spacing * self.slowness * jitter - elapsed)",
         "pass",
         f"{PACING}::test_requests_are_spaced",
     ),

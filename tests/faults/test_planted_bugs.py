@@ -32,7 +32,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("bug", BUGS, ids=[bug.name for bug in BUGS])
 def test_a_planted_bug_is_seen(program: Path, bug: PlantedBug) -> None:
-    if "power_loss" in bug.tests:
+    if any("power_loss" in test for test in bug.tests):
         needs_strace(program)
     path = program / bug.file
     text = path.read_text("utf-8")
@@ -46,12 +46,10 @@ def test_a_planted_bug_is_seen(program: Path, bug: PlantedBug) -> None:
     assert re.search(r"\d+ failed", ended.stdout), ended.stdout[-2000:]
 
 
-def _run_tests(program: Path, tests: str) -> subprocess.CompletedProcess[str]:
+def _run_tests(program: Path, tests: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CHATMIRROR_", "PYTEST_XDIST"))}
-    words = re.split(r" (?=tests/|-k )", tests)
-    words = [part for word in words for part in (word.split(" ", 1) if word.startswith("-k ") else [word])]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "--show-capture=no", *words],
+        [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "--show-capture=no", *tests],
         cwd=program,
         env={**kept, "PYTHONPATH": str(program), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
