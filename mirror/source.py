@@ -51,7 +51,8 @@ class Listed:
 
     ``states_home``: the row says where the conversation belongs, so that no ``project_id`` means that it is in none.
     ``mark``: an opaque word that differs when the conversation does, of a service whose times do not tell. ``is_work``:
-    the row says that it is one of those that may stand in a list of their own (see ``Scope``).
+    the row says that it is one of those that may stand in a list of their own (see ``Scope``). ``owner_id``: whose it
+    is, where a row of a shared project says so.
     """
 
     conversation_id: str
@@ -65,6 +66,7 @@ class Listed:
     states_home: bool = False
     mark: str | None = None
     is_work: bool | None = None
+    owner_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ class NotFetched:
     """A conversation that did not come.
 
     ``is_gone``: the service says it is deleted; ``is_unknown``: it says that it knows no such conversation, which a
-    wrong workspace or a closed endpoint says, too; ``later``: it was not tried.
+    wrong workspace or a closed endpoint says, too; ``later``: it was not tried; ``is_denied``: the service refuses it,
+    and nothing failed.
     """
 
     conversation_id: str
@@ -149,6 +152,7 @@ class NotFetched:
     is_gone: bool = False
     is_unknown: bool = False
     later: bool = False
+    is_denied: bool = False
 
     @property
     def is_settled(self) -> bool:

@@ -71,7 +71,7 @@ class ByIdReader:
             if error.code == DELETED:
                 return _deleted(conversation_id)
             self._judge(endpoint, conversation_id, error)
-            return NotFetched(conversation_id, str(error))
+            return NotFetched(conversation_id, str(error), is_denied=not isinstance(error, ServerError))
         if isinstance(got, Fetched):
             self._endpoints.gave(endpoint)
             self._controls.gave(endpoint, conversation_id)

@@ -157,7 +157,12 @@ class ConversationReader:
             return _accepted(wanted, single)
         # The reason that the plural endpoint gives is the better one, unless it was not asked.
         was_asked = isinstance(plural, Fetched) or plural.is_settled or self._endpoints.is_open("plural")
-        return _accepted(wanted, plural) if was_asked else single
+        found = _accepted(wanted, plural) if was_asked else single
+        if isinstance(found, NotFetched) and isinstance(plural, NotFetched):
+            closed = self._endpoints.is_dead("single"), self._endpoints.is_dead("plural")
+            are_denied = single.is_denied or closed[0], plural.is_denied or closed[1]
+            return replace(found, is_denied=all(are_denied) and not all(closed))
+        return found
 
     def _unless_another_gives(self, gone: NotFetched, wanted: ToFetch) -> Fetched | NotFetched:
         """Return what the other endpoint gives of a listed conversation that one endpoint calls deleted."""

@@ -10,6 +10,7 @@ from mirror.errors import ServiceError
 from mirror.source import Listed
 from mirror.values import as_count, as_dict, as_dicts, clean_or_none, clean_text, epoch_us, iso_time
 
+UNKNOWN_OWNER = "unknown"  # of a conversation that has an owner in a form that is not understood
 PROJECT_PREFIX = "g-p-"  # how the id of a project begins; custom GPTs begin with "g-" alone (API notes §5)
 # Rows of a page: the most that the service grants; 101 are refused (API notes §2.1). Larger: every list fails.
 PAGE_SIZE = 100
@@ -44,8 +45,16 @@ def parse_list_row(row: Any, *, is_archived: bool | None = None, has_list_time: 
         project_id=gizmo_id if is_project else None,
         gpt_id=None if is_project else gizmo_id,
         states_home="gizmo_id" in record or "conversation_template_id" in record,
+        owner_id=_owner_id(record.get("owner")),
         is_work=True if record.get("conversation_origin") in _WORK_ORIGINS else None,
     )
+
+
+def _owner_id(owner: object) -> str | None:
+    """Return whose conversation it is, None where the row does not say; the form of an owner is not known."""
+    about = as_dict(owner)
+    found = clean_or_none(about.get("user_id") or about.get("id") or owner)
+    return found or (UNKNOWN_OWNER if owner else None)
 
 
 def parse_list_page(data: Any, label: str, *, is_archived: bool | None = None) -> ListPage:

@@ -42,6 +42,7 @@ def list_row(conversation: dict[str, Any], behaviour: Behaviour, position: int) 
         "sugar_item_visible": False,
         "is_automation_conversation": conversation.get("is_automation_conversation", False),
         "latest_assistant_turn_created_at": None,
+        **({"owner": conversation["owner"]} if conversation.get("owner") else {}),
         "pinned_time": None if conversation["pinned_time"] is None else iso_microseconds(conversation["pinned_time"]),
     }
     if behaviour.null_titles:

@@ -159,6 +159,7 @@ def _tracked(row: sqlite3.Row) -> Tracked:
         gpt_id=row["gpt_id"],
         states_home=bool(row["states_home"]),
         mark=row["list_mark"],
+        owner_id=row["owner_id"],
     )
     return Tracked(
         listed=listed,
@@ -246,6 +247,7 @@ def _stated(listed: Listed) -> dict[str, Any]:
         "created_at": listed.created_at,
         "list_us": listed.list_us,
         "list_mark": listed.mark,
+        "owner_id": listed.owner_id,
         "is_archived": None if listed.is_archived is None else int(listed.is_archived),
         "is_starred": None if listed.is_starred is None else int(listed.is_starred),
     }

@@ -442,14 +442,20 @@ class Sync:
         if tracked.is_current and tracked.is_branch_only:
             self._ask_for_tree_later(conn, tracked, tracked.tries + 1)
             return
-        if got.is_gone and tracked.gone_run_id not in (None, self.run_id):
-            # Listed, and twice proven deleted: the list is stale, and asking now and then is enough.
+        is_stale = got.is_gone and tracked.gone_run_id not in (None, self.run_id)
+        if is_stale or (got.is_denied and tracked.tries and self._is_of_others(tracked)):
+            # Listed, and twice proven deleted: the list is stale, and asking now and then is enough. So it is for what
+            # other members of a shared project do not show.
             tracking.mark_stored(conn, tracked.listed, self.timing.iso())
             self._ask_for_tree_later(conn, tracked, tracked.tries)
             return
         self._fail(conn, tracked, got.reason)
         if got.is_gone:
             tracking.add_proof(conn, tracked.conversation_id, self.timing.iso(), self.run_id, DELETED_WEIGHT)
+
+    def _is_of_others(self, tracked: Tracked) -> bool:
+        owner, identity = tracked.listed.owner_id, self.outcome.identity
+        return owner is not None and identity is not None and owner != identity.user_id
 
     def _ask_for_tree_later(self, conn: sqlite3.Connection, tracked: Tracked, tries: int) -> None:
         retry_at = self.timing.iso(plan.retry_pause(tries))

@@ -165,3 +165,42 @@ def test_projects_that_others_share(tmp_path: Path, *, rejected: bool) -> None:
         assert stored == (set(keys[:1]) if rejected else set(keys))
         assert mirrored.next_run() == 0
         assert [r.query["owned_only"] for r in mirrored.asked(SIDEBAR)] == ["true" if rejected else "false"]
+
+
+@pytest.mark.parametrize("owner", ["user-Other", {"user_id": "user-Other"}, {"name": "Ann"}])
+@pytest.mark.parametrize("status", [403, 404])
+def test_what_other_members_do_not_show_is_no_failure_for_ever(tmp_path: Path, owner: Any, status: int) -> None:
+    """Asked for twice, then now and then; it arrives when it is shown. The person's own ones go on being named."""
+    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=True)) as mirrored:
+        project = mirrored.person.new_project("Ours")
+        mine, theirs = (mirrored.person.new_conversation("Loaf", project=project) for _ in range(2))
+        mirrored.behaviour.batch_omits = frozenset({mine, theirs})
+        denied = {mine, theirs}
+
+        def alter(request: ReceivedRequest, data: Any) -> Any:
+            if "/gizmos/" in request.path and request.path.endswith("/conversations"):
+                owners = {mine: mirrored.account.user_id, theirs: owner}
+                return {**data, "items": [{**row, "owner": owners[row["id"]]} for row in data["items"]]}
+            return (status, {"detail": "No"}) if any(key in request.path for key in denied) else data
+
+        mirrored.alter_answers(alter)
+        assert [mirrored.next_run() for _ in range(3)] == [3, 3, 3]
+        assert mirrored.rows("SELECT conversation_id FROM _listed WHERE stored_us IS NULL") == [(mine,)]
+        denied.discard(mine)
+        for _ in range(4):
+            last = mirrored.next_run()
+        assert last == 0
+        assert len(differences(mirrored)) == 1
+        denied.clear()
+        assert mirrored.next_run(full=True) == 0
+        assert differences(mirrored) == []
+
+
+def test_what_fails_of_other_members_stays_named(tmp_path: Path) -> None:
+    """A server error is no refusal."""
+    with MirroredService(tmp_path) as mirrored:
+        project = mirrored.person.new_project("Ours")
+        theirs = mirrored.person.new_conversation("Loaf", project=project)
+        mirrored.account.tree(theirs)["owner"] = "user-Other"
+        mirrored.behaviour.poisoned = frozenset({theirs})
+        assert [mirrored.next_run() for _ in range(5)] == [3] * 5
