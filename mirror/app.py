@@ -209,7 +209,7 @@ def import_archives(
     with Writer(path) as writer, recorded(writer, "import", timing) as run:
         result = run_import(writer, archives, run.id, timing, progress)
         run.columns.update(new=result.new, changed=result.changed, unchanged=result.unchanged)
-        run.columns.update(failed=len(result.problems))
+        run.columns.update(failed=len(result.problems), files=result.files)
         if result.error is not None:
             run.failed(result.error)
     return result

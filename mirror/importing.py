@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mirror.archive import Found, Problem, Skipped, open_archive
 from mirror.errors import IncompleteError, UsageError
 from mirror.fold import Arrival
+from mirror.importing_files import FileImport
 from mirror.ingest import damaged, ingest
 from mirror.normalize import normalize
 from mirror.normalize.invented_id import invented_id
@@ -39,12 +40,13 @@ class Imported:
     problems: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     not_understood: dict[str, int] = field(default_factory=dict)
+    files: int = 0
     damages: list[ChatmirrorError] = field(default_factory=list)
 
     @property
     def total(self) -> int:
-        """How many conversations the files held that could be used."""
-        return self.new + self.changed + self.unchanged
+        """How many conversations and other files the archives held that could be used."""
+        return self.new + self.changed + self.unchanged + self.files
 
     @property
     def error(self) -> ChatmirrorError | None:
@@ -84,7 +86,19 @@ def run_import(
                 _take(writer, found, run_id, timing, result)
                 progress(done + archive.position, total)
             done += archive.total_bytes
+    _take_files(writer, paths, timing, result, lambda: progress(done, total))
     return result
+
+
+def _take_files(
+    writer: Writer, paths: Sequence[Path], timing: Timing, result: Imported, progress: Callable[[], None]
+) -> None:
+    """Store the files of all archives, after their conversations, which name them."""
+    files = FileImport(writer, timing, progress)
+    for path in paths:
+        files.take(path)
+    result.files += files.stored
+    result.problems += files.problems
 
 
 def _opened(paths: Sequence[Path], result: Imported) -> Iterator[Archive]:

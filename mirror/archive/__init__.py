@@ -5,6 +5,7 @@ service's files is one entry in ``RECOGNISERS``.
 """
 
 from mirror.archive.archive import Archive, open_archive
+from mirror.archive.export_assets import ExportAsset, ExportAssets, open_assets
 from mirror.archive.items import Found, Limits, Problem, Skipped
 from mirror.archive.recogniser import ExportFiles, Recogniser
 from mirror.archive.shapes import RECOGNISERS
@@ -12,6 +13,8 @@ from mirror.archive.shapes import RECOGNISERS
 __all__ = [
     "RECOGNISERS",
     "Archive",
+    "ExportAsset",
+    "ExportAssets",
     "ExportFiles",
     "Found",
     "Limits",
@@ -19,4 +22,5 @@ __all__ = [
     "Recogniser",
     "Skipped",
     "open_archive",
+    "open_assets",
 ]

@@ -9,9 +9,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from mirror.archive.recogniser import ExportFiles, Recogniser, ReportFile, with_id
+from mirror.archive.recogniser import ExportFiles, LibraryFile, Recogniser, ReportFile, with_id
 from mirror.json_bytes import parse_json
-from mirror.values import plain
+from mirror.values import iso_time, plain
 
 if TYPE_CHECKING:
     from mirror.archive.items import Origin
@@ -127,6 +127,57 @@ def report_of(file: ReportFile, raw: bytes) -> PayloadAndText | None:
     return payload, json.dumps(payload).encode()
 
 
+# A file's id at the beginning of its name (API notes §9), then its own name or the end of it.
+_ASSET = re.compile(r"(file-[0-9A-Za-z]{22,24}|file_[0-9a-f]{32,64}|CalpicoFile_[0-9A-Za-z]+)(?:[-.](.*))?", re.DOTALL)
+
+
+def asset_id(path: str) -> tuple[str | None, str | None]:
+    """Return a file's id and name by its path in an export; a name of ``.dat`` says neither."""
+    name = path.replace("\\", "/").rpartition("/")[2]
+    found = _ASSET.fullmatch(name)
+    if found is None:
+        return None, plain(name)
+    rest = found[2] or ""
+    return found[1], None if rest in {"", "dat"} or _is_uuid(rest) else plain(rest)
+
+
+def _is_uuid(name: str) -> bool:
+    return re.fullmatch(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:\.\w+)?", name) is not None
+
+
+def names_of(listed: bytes) -> dict[str, str]:
+    """Return the real names of files by their names in the export; folders before them are left out (API notes §9)."""
+    try:
+        stated = parse_json(listed)
+    except ValueError:
+        return {}
+    pairs = stated.items() if isinstance(stated, dict) else ()
+    names = {key: name.rpartition("/")[2] for key, name in pairs if isinstance(name, str)}
+    return {key: name for key, name in names.items() if name and not _is_uuid(name)}
+
+
+def library_rows(library: bytes) -> list[LibraryFile]:
+    """Return the rows of a library that name a file."""
+    try:
+        rows = parse_json(library)
+    except ValueError:
+        return []
+    found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return [_library_file(row) for row in found if isinstance(row.get("file_id"), str)]
+
+
+def _library_file(row: dict[str, Any]) -> LibraryFile:
+    key = row.get("id")
+    return LibraryFile(
+        file_id=row["file_id"],
+        library_id=plain(key.get("id") if isinstance(key, dict) else key),
+        name=plain(row.get("file_name")),
+        message_id=plain(row.get("origination_message_id")),
+        conversation_id=plain(row.get("origination_thread_id")),
+        created_at=iso_time(row.get("created_at")),
+    )
+
+
 def _path(file: Any) -> str:
     path = file.get("path") if isinstance(file, dict) else file
     return path if isinstance(path, str) else ""
@@ -156,6 +207,10 @@ RECOGNISER = Recogniser(
         library="library_files.json",
         reports=reports,
         report_of=report_of,
+        asset_id=asset_id,
+        asset_names="conversation_asset_file_names.json",
+        names_of=names_of,
+        library_rows=library_rows,
         manifest="export_manifest.json",
         shards=shards,
     ),

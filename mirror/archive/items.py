@@ -57,6 +57,7 @@ class Limits:
     members: int = 1_000_000  # each takes some hundred bytes of memory to list
     depth: int = 500  # of JSON in JSON; Python's own parser gives up at about 990
     nested_zips: int = 3  # the privacy portal puts one ZIP into another (API notes §9)
+    library: int = 64 * MB  # of the lists of files; a library of 2,400 rows has about 3 MB
     manifest: int = 16 * MB  # of a manifest, a library or a report, which are lists and texts of kilobytes
     problems: int = 20  # reported one by one for each file, then only counted
     chunk: int = MB

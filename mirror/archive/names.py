@@ -50,6 +50,19 @@ def is_upload(path: str) -> bool:
     return any(files.uploads.search(path.replace("\\", "/")) for files in _export_files())
 
 
+def holds_assets(path: str, files: ExportFiles) -> bool:
+    """Return whether a service's export keeps a file of the person at this path."""
+    pure = PurePosixPath(path.replace("\\", "/"))
+    is_list = pure.name.lower() in files.without_conversations
+    return not is_list and (_is_asset(pure, files) or bool(files.uploads.search(path.replace("\\", "/"))))
+
+
+def is_asset(path: str) -> bool:
+    """Return whether some service's export keeps a file of the person at this path."""
+    pure = PurePosixPath(path.replace("\\", "/"))
+    return not _is_mac_metadata(pure) and any(holds_assets(path, files) for files in _export_files())
+
+
 def is_export(source: str) -> bool:
     """Return whether it is called as an export calls its files of conversations, whole or in shards."""
     name = source.rsplit("/", 1)[-1]

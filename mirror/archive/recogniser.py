@@ -41,6 +41,30 @@ class ReportFile:
     message_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class LibraryFile:
+    """What an export's own list says of one file. ``library_id``: its place in the person's library."""
+
+    file_id: str
+    library_id: str | None = None
+    name: str | None = None
+    message_id: str | None = None
+    conversation_id: str | None = None
+    created_at: str | None = None
+
+
+def _no_asset(_: str) -> tuple[None, None]:
+    return None, None
+
+
+def _no_names(_: bytes) -> dict[str, str]:
+    return {}
+
+
+def _no_rows(_: bytes) -> list[LibraryFile]:
+    return []
+
+
 def _no_reports(_: bytes) -> list[ReportFile]:
     return []
 
@@ -60,6 +84,9 @@ class ExportFiles:
     ``group_chats``: the file of chats of several people, which have another form.
     ``library``: the file in which ``reports`` finds documents, of which ``report_of`` makes a conversation of one
     message.
+    ``asset_id`` returns a file's id and name by its path in the export, None where it does not say; ``asset_names``:
+    the list of the names of files, read by ``names_of`` (name in the export -> real name); ``library_rows`` reads the
+    library.
     ``manifest``: the file that lists the others; ``shards`` returns the files of conversations that one names, and
     raises ValueError where it is another kind of file.
     """
@@ -74,6 +101,10 @@ class ExportFiles:
     library: str | None = None
     reports: Callable[[bytes], list[ReportFile]] = _no_reports
     report_of: Callable[[ReportFile, bytes], PayloadAndText | None] = _no_report
+    asset_id: Callable[[str], tuple[str | None, str | None]] = _no_asset
+    asset_names: str | None = None
+    names_of: Callable[[bytes], dict[str, str]] = _no_names
+    library_rows: Callable[[bytes], list[LibraryFile]] = _no_rows
     manifest: str | None = None
     shards: Callable[[bytes], list[str]] = _no_shards
 

@@ -128,6 +128,17 @@ def of_messages(conn: sqlite3.Connection, conversation_id: str) -> dict[str, Fil
     return {row["id"]: _file_row(row) for row in rows}
 
 
+def is_stored(conn: sqlite3.Connection, file_id: str) -> bool:
+    """Whether a file's bytes are stored, as far as the rows say."""
+    row = conn.execute("SELECT 1 FROM files WHERE id = ? AND state = 'stored'", (file_id,)).fetchone()
+    return row is not None
+
+
+def not_stored(conn: sqlite3.Connection) -> list[str]:
+    """Return the ids of all files whose bytes are not stored."""
+    return [row["id"] for row in conn.execute("SELECT id FROM files WHERE state <> 'stored' ORDER BY id")]
+
+
 def is_used(conn: sqlite3.Connection, file_id: str) -> bool:
     """Whether a message shows a file."""
     return conn.execute("SELECT 1 FROM attachments WHERE file_id = ?", (file_id,)).fetchone() is not None

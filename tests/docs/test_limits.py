@@ -44,6 +44,8 @@ TECHNICAL = {
     "errors.INTERRUPTED": "an exit code, in the README",
     "errors.TERMINATED": "an exit code, in the README",
     "files.byte_store._CHUNK": "the size of a buffer",
+    "health.stored_bytes._PIECE": "the size of a buffer",
+    "importing_files._PIECE": "the size of a buffer",
     "files.plan._HOUR": "a unit",
     "health.freshness._DAY": "a unit",
     "normalize.chatgpt.citation_marks._NAME_FIELD": "a place in the service's JSON",

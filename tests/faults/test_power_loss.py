@@ -61,6 +61,8 @@ def recorded(stage: Stage, name: str, program: Sequence[str] = (COMMAND,)) -> li
 def cuts(stage: Stage, before: dict[str, bytes], steps: Sequence[Step]) -> Iterator[tuple[str, list[str]]]:
     """Cut the power at random places; yield where, and what is wrong then."""
     rng = random.Random(f"{SEED} {len(steps)}")
+    # Files are renamed to their hashes once they are synced (see below), so each cut finds all of them.
+    (stage.folder / "cut.files").symlink_to("chats.files")
     for _ in range(IMAGES):
         end, how = rng.randint(1, len(steps)), rng.choice(CUTS)
         disk = Disk({path: bytearray(data) for path, data in before.items()})
@@ -105,3 +107,22 @@ def test_a_weaker_setting_is_found(tmp_path: Path, setting: str) -> None:
         stage.service.behaviour.batch = "missing"
         steps = recorded(stage, "first sync", (sys.executable, "-c", WEAKER.format(setting=setting)))
         assert any(wrong for _, wrong in cuts(stage, {}, steps))
+
+
+def test_bytes_are_on_the_disk_before_a_row_says_so(tmp_path: Path) -> None:
+    """Each file is synced, then renamed, then its folder is synced, and only then the database is."""
+    needs_strace(tmp_path)
+    stage, log = stage_of(tmp_path), tmp_path / "calls"
+    with stage.service:
+        traced = ["strace", "-f", "-y", "-e", "trace=fsync,fdatasync,rename", "-o", str(log)]
+        environ = environment(stage)
+        subprocess.run([*traced, COMMAND, "sync"], cwd=stage.folder, env=environ, check=True, timeout=120)
+    calls = [line.partition(" ")[2].strip() for line in log.read_text().splitlines() if "chats." in line]
+    renames = [n for n, call in enumerate(calls) if call.startswith("rename(") and ".incoming-" in call]
+    assert len(renames) == 4
+    for n in renames:
+        temporary = calls[n].split('"')[1]
+        assert any("fsync" in call and temporary in call for call in calls[:n])
+        after = next(call for call in calls[n + 1 :] if "chats.db" in call)
+        folders = calls[n + 1 : calls.index(after, n)]
+        assert any("chats.files" in call and "fsync" in call for call in folders)

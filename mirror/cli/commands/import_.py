@@ -40,6 +40,8 @@ def _print_result(result: Imported) -> None:
     from mirror.terminal import safe
 
     click.echo(f"imported {result.new:,} new and {result.changed:,} changed, {result.unchanged:,} already stored")
+    if result.files:
+        click.echo(f"  {result.files:,} files stored")
     for skipped in result.skipped:
         click.echo(f"  skipped: {safe(skipped)}")
     if result.not_understood:

@@ -1,0 +1,177 @@
+"""Files of exports of every era are stored, tied to what names them, and share their bytes with what a sync fetched."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import zipfile
+from contextlib import closing
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from archive_files import conversation
+from files.file_service import png
+
+from mirror import app
+from mirror.files.byte_store import ByteStore
+from mirror.timing import Timing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from files.file_service import FileService
+
+OLD, NEW, OTHER = "file-" + "A" * 22, "file_" + "b" * 32, "file_" + "c" * 32
+PDF = b"%PDF-1.4\n" + b"words " * 50
+
+
+def talk(n: int, *ids: str, text: str = "Look.", role: str = "user") -> dict[str, Any]:
+    """A conversation of an export that shows these files."""
+    made = conversation(n, text)
+    message = made["mapping"]["m"]["message"]
+    message["author"]["role"] = role
+    message["metadata"] = {"attachments": [{"id": id_, "name": f"{id_[:9]}.png"} for id_ in ids]}
+    return made
+
+
+def zipped(path: Path, members: dict[str, bytes], talks: list[dict[str, Any]]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr("conversations.json", json.dumps(talks))
+        for name, content in members.items():
+            opened.writestr(name, content)
+    return path
+
+
+def imported(folder: Path, *paths: Path) -> dict[str, tuple[str | None, str | None, str | None, bytes]]:
+    """Import; returns each stored file's name, type, source and bytes by its id."""
+    app.import_archives(folder / "chats.db", paths, Timing(), lambda *_: None)
+    store = ByteStore(folder / "chats.db")
+    with closing(sqlite3.connect(folder / "chats.db")) as conn:
+        rows = conn.execute("SELECT id, name, mime_type, source, sha256 FROM files WHERE state = 'stored'").fetchall()
+    return {id_: (name, kind, source, store.path_of(sha256).read_bytes()) for id_, name, kind, source, sha256 in rows}
+
+
+def test_names_by_id(tmp_path: Path) -> None:
+    """2024 to May 2026: the id at the beginning of the name, in several folders."""
+    members = {
+        f"{OLD}-my cat.png": png(1),
+        f"user-X/{NEW}-0b1c2d3e-0000-4000-8000-000000000000.png": png(2),
+        f"dalle-generations/{'file-' + 'D' * 22}-0b1c2d3e-0000-4000-8000-000000000000.webp": png(3),
+        f"0b1c2d3e-0000-4000-8000-000000000000/audio/{OTHER}.wav": b"RIFF\x24\0\0\0WAVEfmt " + b"\0" * 90,
+    }
+    found = imported(tmp_path, zipped(tmp_path / "export.zip", members, [talk(1, OLD, NEW)]))
+    assert found[OLD] == ("file-AAAA.png", "image/png", "upload", png(1))
+    assert found[NEW][3] == png(2)
+    assert found["file-" + "D" * 22][2:] == ("export", png(3))
+    assert found[OTHER][1] == "audio/wav"
+    assert len(found) == 4
+
+
+def test_dat_files_with_the_list_of_names(tmp_path: Path) -> None:
+    """From May 2026 on: every file is called ``<id>.dat``, the names stand in a list of their own."""
+    names = {f"{NEW}.dat": "report.pdf", f"{OTHER}.dat": "dalle-generations/0b1c2d3e-0000-4000-8000-000000000000.webp"}
+    members = {f"{NEW}.dat": PDF, f"{OTHER}.dat": png(4)}
+    members["conversation_asset_file_names.json"] = json.dumps(names).encode()
+    found = imported(tmp_path, zipped(tmp_path / "export.zip", members, [talk(1)]))
+    assert found == {
+        NEW: ("report.pdf", "application/pdf", "export", PDF),
+        OTHER: (None, "image/png", "export", png(4)),
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "is_tied"),
+    [
+        ({"origination_message_id": "m", "file_name": "a.csv"}, True),
+        ({"origination_message_id": "m", "file_name": "other.csv"}, True),
+        ({"origination_thread_id": "id-1", "file_name": "a.csv"}, True),
+        ({"origination_thread_id": "id-2", "file_name": "a.csv"}, False),
+        ({"origination_message_id": "x", "file_name": "b.csv"}, False),
+    ],
+)
+def test_files_of_the_sandbox_are_tied_by_the_library(tmp_path: Path, row: dict[str, Any], is_tied: bool) -> None:
+    library = [{"id": {"id": "libfile_1"}, "file_id": NEW, **row}]
+    members = {f"{NEW}.dat": b"a,b\n1,2\n", "library_files.json": json.dumps(library).encode()}
+    said = talk(1, text="[a](sandbox:/mnt/data/a.csv)", role="assistant")
+    found = imported(tmp_path, zipped(tmp_path / "export.zip", members, [said]))
+    assert ("sandbox:id-1/m/mnt/data/a.csv" in found) == is_tied
+    assert found[NEW][3] == b"a,b\n1,2\n"
+
+
+def test_a_folder_and_the_zips_of_the_privacy_portal(tmp_path: Path) -> None:
+    inner = BytesIO()
+    with zipfile.ZipFile(inner, "w") as opened:
+        opened.writestr(f"{OLD}-holiday.jpg", b"\xff\xd8\xff\xe0" + b"x" * 50)
+        opened.writestr("notes.txt", b"mine")
+    portal = tmp_path / "portal.zip"
+    with zipfile.ZipFile(portal, "w") as opened:
+        conversations = BytesIO()
+        with zipfile.ZipFile(conversations, "w") as held:
+            held.writestr("conversations.json", json.dumps([talk(1, OLD)]))
+        opened.writestr("Conversations__1.zip", conversations.getvalue())
+        opened.writestr("Files__1.zip", inner.getvalue())
+    found = imported(tmp_path, portal)
+    assert found[OLD][1] == "image/jpeg"
+    assert {row[0] for key, row in found.items() if key.startswith("export:")} == {"notes.txt"}
+    folder = tmp_path / "unpacked"
+    folder.mkdir()
+    (folder / f"{NEW}-x.png").write_bytes(png(8))
+    (folder / "link.dat").symlink_to("/etc/passwd")
+    (folder / "conversations.json").write_text(json.dumps([talk(2, NEW)]))
+    assert imported(tmp_path, folder)[NEW][3] == png(8)
+
+
+def test_a_zip_that_a_person_uploaded_is_a_file(tmp_path: Path) -> None:
+    inner = BytesIO()
+    with zipfile.ZipFile(inner, "w") as opened:
+        opened.writestr("conversations.json", json.dumps([talk(9)]))
+    found = imported(tmp_path, zipped(tmp_path / "e.zip", {f"{OLD}-x.zip": inner.getvalue()}, [talk(1, OLD)]))
+    assert found[OLD][1] == "application/zip"
+
+
+def test_nothing_is_written_by_a_name(tmp_path: Path) -> None:
+    place = tmp_path / "mirror"
+    place.mkdir()
+    members = {f"../../{OLD}-x.png": png(1), f"/etc/{NEW}-..\\..\\evil.png": png(2), f"a/{OTHER}-\x1b[31m.png": png(3)}
+    found = imported(place, zipped(tmp_path / "export.zip", members, [talk(1)]))
+    assert set(found) == {OLD, OTHER}  # a path with backslashes ends in a name that is no file's
+    written = {path for path in tmp_path.rglob("*") if path.is_file()}
+    allowed = {path for path in written if path.parent.parent == place / "chats.files" or "chats.db" in path.name}
+    assert written - allowed == {tmp_path / "export.zip"}
+
+
+def test_a_damaged_member_costs_itself(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "export.zip", {f"{OLD}-x.png": png(1), f"{NEW}-y.png": b"unlucky" * 40}, [talk(1, OLD)])
+    data = bytearray(path.read_bytes())
+    at = data.index(b"-y.png") + 8
+    data[at] ^= 0xFF
+    path.write_bytes(data)
+    result = app.import_archives(tmp_path / "chats.db", [path], Timing(), lambda *_: None)
+    assert result.error is not None
+    assert result.files == 1
+    assert result.new == 1
+
+
+def test_an_import_again_stores_nothing_new_and_a_sync_fetches_nothing(service: FileService, tmp_path: Path) -> None:
+    file = service.add(1)
+    export = zipped(tmp_path / "export.zip", {f"{file.id}-cat.png": file.content}, [talk(5)])
+    first = app.import_archives(service.mirrored.path, [export], service.mirrored.timing(), lambda *_: None)
+    again = app.import_archives(service.mirrored.path, [export], service.mirrored.timing(), lambda *_: None)
+    assert (first.files, again.files) == (1, 0)
+    assert service.next_run() == 0
+    assert service.asked_for_files() == []
+    assert service.bytes_of(file.id) == file.content
+    assert service.mirrored.value("SELECT name FROM files WHERE id = ?", file.id) == "cat.png"
+
+
+def test_an_import_brings_what_is_gone_at_the_service(service: FileService, tmp_path: Path) -> None:
+    service.add(1)
+    file = service.add(2, always="404")
+    service.next_run()
+    assert service.state(file.id)[0] == "gone"
+    export = zipped(tmp_path / "export.zip", {f"{file.id}.dat": file.content}, [talk(5)])
+    app.import_archives(service.mirrored.path, [export], service.mirrored.timing(), lambda *_: None)
+    assert service.bytes_of(file.id) == file.content
+    shutil.rmtree(service.store.folder)
