@@ -13,7 +13,7 @@ import zlib
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from mirror.json_bytes import parse_simplified
+from mirror.large_json import read_json
 from mirror.normalize import ParsedPayload, fingerprint, merge, normalize
 from mirror.normalize.merge import holds_as_much
 from mirror.services import service_of
@@ -176,7 +176,7 @@ def _versions(provider: str, stored: Stored, arrival: Arrival | None) -> tuple[l
     damaged: list[_DamagedVersion] = []
     for old in stored.payloads:
         try:
-            found.append(_Version(old, _parsed(old, normalize(provider, parse_simplified(old.body)))))
+            found.append(_Version(old, _parsed(old, normalize(provider, read_json(old.body)))))
         except DamagedPayloadError as error:
             if arrival is None:
                 raise

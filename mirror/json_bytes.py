@@ -30,13 +30,13 @@ MOST_DIGITS = 4_300
 _OPENER_OF = {ord("}"): ord("{"), ord("]"): ord("[")}
 
 
-def parse_json(raw: bytes) -> Any:
+def parse_json(raw: bytes | memoryview) -> Any:
     """Parse JSON text; raises ValueError, whose words complete a sentence about the text.
 
     A byte that is not UTF-8 becomes a lone surrogate, from which the same byte can be made again.
     """
     try:
-        return json.loads(raw.decode("utf-8", "surrogateescape"))
+        return json.loads(str(raw, "utf-8", "surrogateescape"))
     except json.JSONDecodeError as error:
         raise ValueError(f"is not valid JSON: {error.msg} (character {error.pos:,} of it)") from error
     except ValueError as error:  # Python refuses to convert numbers of more than 4,300 digits
@@ -45,7 +45,7 @@ def parse_json(raw: bytes) -> Any:
         raise ValueError("is nested too deeply") from error
 
 
-def parse_simplified(raw: bytes) -> Any:
+def parse_simplified(raw: bytes | memoryview) -> Any:
     """Parse JSON text, also where Python refuses a part of it; raises ValueError where it is no whole JSON.
 
     A number of thousands of digits becomes the text of its digits. What is nested too deeply becomes its own JSON text.
@@ -55,7 +55,7 @@ def parse_simplified(raw: bytes) -> Any:
     except ValueError as error:
         if isinstance(error.__cause__, json.JSONDecodeError):
             raise
-    text = _without_depth(raw).decode("utf-8", "surrogateescape")
+    text = _without_depth(bytes(raw)).decode("utf-8", "surrogateescape")
     try:
         return json.loads(text, parse_int=_integer)
     except json.JSONDecodeError as error:
@@ -73,7 +73,7 @@ def _without_depth(raw: bytes) -> bytes:
     pieces, copied, at, depth = [], 0, 0, 0
     while (match := _TO_BRACKET.match(raw, at)) and (at := match.end()) < len(raw) and raw[at] != _QUOTE:
         if raw[at] not in _OPENER_OF and depth == DEEPEST:
-            end = _value_end(raw, at)
+            end = value_end(raw, at)
             value = raw[at:end].decode("utf-8", "surrogateescape")
             pieces += [raw[copied:at], json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape")]
             copied = at = end
@@ -141,12 +141,13 @@ def members(raw: bytes, start: int = 0) -> Iterator[Member]:
         if raw[at] in b"}]":
             return
         name = parse_json(b'"' + match[1] + b'"') if is_object and match else index
-        end = _value_end(raw, at)
+        end = value_end(raw, at)
         yield Member(name, at, end)
         at, index = end, index + 1
 
 
-def _value_end(raw: bytes, at: int) -> int:
+def value_end(raw: bytes, at: int) -> int:
+    """Return where the value that begins at an offset ends; raises UnpairedBracketError."""
     if raw[at] in b"{[":
         scan = BracketScan(at)
         scan.run(raw)

@@ -7,6 +7,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from mirror.archive import Found, Limits, Problem, Skipped, open_archive
+from mirror.large_json import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +59,7 @@ class Contents:
         self.problems = [item for item in everything if isinstance(item, Problem)]
         self.skipped = [item for item in everything if isinstance(item, Skipped)]
         for item in self.found:
-            assert is_same(json.loads(item.raw.decode("utf-8", "surrogateescape")), item.payload)
+            assert is_same(read_json(item.raw), item.payload)
 
     @property
     def titles(self) -> list[Any]:

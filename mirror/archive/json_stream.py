@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from mirror.archive import shapes
 from mirror.archive.items import MB, Limits, Unusable
 from mirror.archive.window import CutError, TooBigError, Window
-from mirror.json_bytes import SCALAR, BracketScan, UnpairedBracketError, parse_json
+from mirror.json_bytes import BracketScan, UnpairedBracketError
+from mirror.large_json import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,12 +59,14 @@ class DamagedRestError(Exception):
     """What follows damaged text cannot be separated into values; the message is a Fault's reason."""
 
 
-def parsed(raw: bytes, depth: int, limits: Limits) -> tuple[Any, str | None]:
-    """Return a value and None, or None and the reason why there is none."""
-    if depth > limits.depth:
-        return None, f"is nested more than {limits.depth} levels deep"
+def parsed(raw: bytes, limits: Limits) -> tuple[Any, str | None]:
+    """Return a value and None, or None and the reason why there is none.
+
+    What Python's parser refuses (thousands of digits, very deep nesting) is text in the value, as in an answer of the
+    service.
+    """
     try:
-        return parse_json(raw), None
+        return read_json(raw, limits.density * len(raw) + limits.memory), None
     except ValueError as error:
         return None, str(error)
 
@@ -129,7 +132,7 @@ class JsonValues:
             return Fault(at, "is not valid JSON: its brackets do not match")
         if not is_whole and self._next(_BLANKS) is None:
             raise CutError
-        payload, reason = parsed(line, scan.deepest, self._limits)
+        payload, reason = parsed(line, self._limits)
         return Fault(at, reason) if reason else JsonValue(payload, line.rstrip(), at, "none")
 
     def _too_big(self) -> str:
@@ -163,18 +166,17 @@ class JsonValues:
             scan = self._window.scan(at)
         except (CutError, TooBigError, UnpairedBracketError):
             return False
-        return shapes.is_message(parsed(self._window.slice(at, scan.at), scan.deepest, self._limits)[0])
+        return shapes.is_message(parsed(self._window.slice(at, scan.at), self._limits)[0])
 
     def _scalar(self, at: str, container: Container) -> JsonValue | Fault:
-        match = self._window.match(SCALAR)
-        while match is None and self._window.byte() == _QUOTE:
-            if len(self._window) >= self._limits.conversation or not self._window.grow():
-                raise CutError
-            match = self._window.match(SCALAR)
+        match = self._window.scalar()
+        if match is None and self._window.byte() == _QUOTE:
+            self._window.discard_text()
+            return Fault(at, self._too_big())
         if match is None:
             raise DamagedRestError(f"is damaged at {at or 'its end'}")
         self._window.advance(len(match[0]))
-        payload, reason = parsed(match[0], 0, self._limits)
+        payload, reason = parsed(match[0], self._limits)
         return Fault(at, reason) if reason else JsonValue(payload, match[0], at, container)
 
     def _element(self, at: str, container: Container) -> JsonValue | Fault:
@@ -184,7 +186,7 @@ class JsonValues:
             return Fault(at, self._too_big())
         raw = self._window.slice(0, scan.at)
         self._window.advance(scan.at)
-        payload, reason = parsed(raw, scan.deepest, self._limits)
+        payload, reason = parsed(raw, self._limits)
         return Fault(at, reason) if reason else JsonValue(payload, raw, at, container)
 
     def _scan(self, at: str) -> BracketScan | None:
@@ -224,7 +226,7 @@ class JsonValues:
                     at = window.scan(value).at
                 except (CutError, TooBigError, UnpairedBracketError):
                     return None
-            elif scalar := window.match(SCALAR, value):
+            elif scalar := window.scalar(value):
                 at = value + len(scalar[0])
             else:
                 return None

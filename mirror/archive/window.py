@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from mirror.archive.items import Unusable
-from mirror.json_bytes import BracketScan
+from mirror.json_bytes import SCALAR, BracketScan
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Callable
 
     from mirror.archive.items import Limits
 
 # Bytes held before a pattern is matched, so that keys and short values lie in view whole.
 LOOK_AHEAD = 4096
+_IN_TEXT = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_QUOTE = ord('"')
 
 
 class CutError(Exception):
@@ -58,6 +59,9 @@ class Window:
     def advance(self, count: int) -> None:
         """Drop the first ``count`` bytes."""
         self._base += count
+        if self._base > self._limits.chunk and 2 * self._base > len(self._text):  # a value is gone: free its memory
+            self._text = self._text[self._base :]
+            self._base = 0
 
     def slice(self, start: int, end: int) -> bytes:
         """Return bytes that are held already."""
@@ -106,18 +110,39 @@ class Window:
     def discard(self, scan: BracketScan) -> None:
         """Follow a value to its end, keeping nothing of it.
 
-        Raises CutError, UnpairedBracketError, and Unusable for a string without end.
+        Raises CutError and UnpairedBracketError.
         """
         self.advance(scan.at)
         scan.at = 0
         while scan.open_brackets and not scan.run(self._text, self._base):
             self.advance(scan.at)
             scan.at = 0
-            if len(self) > self._limits.conversation:
-                raise Unusable("holds one text larger than a conversation may be; the rest was not read")
-            if not self.grow():
+            if len(self) > self._limits.chunk and self.byte() == _QUOTE:
+                self.discard_text()
+            elif not self.grow():
                 raise CutError
         self.advance(scan.at)
+
+    def scalar(self, at: int = 0) -> re.Match[bytes] | None:
+        """Match the string, number or word at an offset; None where it is too large or none. Raises CutError."""
+        while (match := self.match(SCALAR, at)) is None and self.byte(at) == _QUOTE:
+            if len(self) >= at + self._limits.conversation:
+                return None
+            if not self.grow():
+                raise CutError
+        return match
+
+    def discard_text(self) -> None:
+        """Follow a string to its end, keeping nothing of it; raises CutError."""
+        self.advance(1)
+        while True:
+            inside = _IN_TEXT.match(self._text, self._base)
+            self.advance(inside.end() - self._base if inside else 0)
+            if len(self) and self._text[self._base] == _QUOTE:
+                self.advance(1)
+                return
+            if not self.grow():  # a backslash whose character has not come yet is left
+                raise CutError
 
     def line(self) -> bytes | None:
         """Take a line without its end; None for one that is too long, which is dropped."""

@@ -10,9 +10,13 @@ Pure functions over payloads of the service, which can have any form.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from mirror.values import as_dict, as_list, epoch_us
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NO_MESSAGES = "it came without messages"
 # Microseconds between the newest message and the list's time. A rename or a move explains a little more than nothing.
@@ -22,23 +26,28 @@ LATE_US = 120 * 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Tree:
-    """What of a payload says whether it is whole: its nodes by id, and the id of the newest."""
+    """What of a payload says whether it is whole: its nodes by id, and the id of the newest.
 
-    nodes: dict[Any, dict[str, Any]]
+    Nodes are looked at one by one: those of a large tree are parsed anew for each look (``mirror.large_json``).
+    """
+
+    mapping: dict[Any, Any]
     current: Any
 
     def has(self, node_id: object) -> bool:
-        return isinstance(node_id, str) and node_id in self.nodes
+        return isinstance(node_id, str) and isinstance(self.mapping.get(node_id), dict)
 
-    def messages(self) -> list[dict[str, Any]]:
-        return [node["message"] for node in self.nodes.values() if isinstance(node.get("message"), dict)]
+    def nodes(self) -> Iterator[dict[str, Any]]:
+        return (node for node in self.mapping.values() if isinstance(node, dict))
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        return (node["message"] for node in self.nodes() if isinstance(node.get("message"), dict))
 
 
 def _tree_of(payload: object) -> _Tree:
     """Return the tree in a payload, an empty one where there is none."""
     record = as_dict(payload)
-    mapping = as_dict(record.get("mapping"))
-    return _Tree({key: node for key, node in mapping.items() if isinstance(node, dict)}, record.get("current_node"))
+    return _Tree(as_dict(record.get("mapping")), record.get("current_node"))
 
 
 def contradiction_in(payload: object, known_messages: int) -> str | None:
@@ -47,17 +56,17 @@ def contradiction_in(payload: object, known_messages: int) -> str | None:
     ``known_messages``: how many messages are stored already.
     """
     tree = _tree_of(payload)
-    messages = len(tree.messages())
+    messages = sum(1 for _ in tree.messages())
     if not messages:
         return NO_MESSAGES
     if not tree.has(tree.current):
         return "its newest message is missing from the tree"
-    if not isinstance(tree.nodes[tree.current].get("message"), dict):
+    if not isinstance(tree.mapping[tree.current].get("message"), dict):
         return "its newest message is empty"
-    for node in tree.nodes.values():
+    for node in tree.nodes():
         if node.get("parent") is not None and not tree.has(node["parent"]):
             return "a message's parent is missing from the tree"
-        if any(isinstance(child, str) and child not in tree.nodes for child in as_list(node.get("children"))):
+        if any(isinstance(child, str) and not tree.has(child) for child in as_list(node.get("children"))):
             return "a message lists a child that is missing"
     if messages < known_messages:
         return f"it came with {messages} messages, and {known_messages} are stored"
@@ -67,9 +76,9 @@ def contradiction_in(payload: object, known_messages: int) -> str | None:
 def is_empty_conversation(payload: object) -> bool:
     """Whether nothing was said in a conversation yet: its tree is whole, and holds no message."""
     tree = _tree_of(payload)
-    named = [tree.current, *(node.get("parent") for node in tree.nodes.values())]
+    named = chain([tree.current], (node.get("parent") for node in tree.nodes()))
     is_whole = all(node_id is None or tree.has(node_id) for node_id in named)
-    return bool(tree.nodes) and is_whole and not tree.messages()
+    return any(True for _ in tree.nodes()) and is_whole and not any(True for _ in tree.messages())
 
 
 def outdated_reason(payload: object, list_us: int | None, known_messages: int) -> str | None:
@@ -78,11 +87,11 @@ def outdated_reason(payload: object, list_us: int | None, known_messages: int) -
     ``list_us``: the list's time of the conversation. ``known_messages``: as above.
     """
     tree = _tree_of(payload)
-    stated = [epoch_us(message.get(key)) for message in tree.messages() for key in ("create_time", "update_time")]
-    times = [time for time in stated if time]
-    if list_us is not None and times and list_us - max(times) > LATE_US:
+    stated = (epoch_us(message.get(key)) for message in tree.messages() for key in ("create_time", "update_time"))
+    newest_us = max((time for time in stated if time), default=None)
+    if list_us is not None and newest_us is not None and list_us - newest_us > LATE_US:
         return "the list shows a later change"
-    newest = as_dict(tree.nodes[tree.current].get("message")) if tree.has(tree.current) else {}
+    newest = as_dict(tree.mapping[tree.current].get("message")) if tree.has(tree.current) else {}
     if not known_messages and as_dict(newest.get("author")).get("role") == "user":
         return "it ends with a question"
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mirror.chatgpt.list_rows import PAGE_SIZE, parse_list_page, parse_list_row, rows_in
@@ -12,6 +13,7 @@ from mirror.web.client import Refused
 if TYPE_CHECKING:
     from mirror.chatgpt.memory import ChatGPTMemory
     from mirror.chatgpt.session import Session
+    from mirror.web.client import Answer
 
 # Rows of a project's page: the most that the service grants (API notes §5). Larger: those lists fail.
 PROJECT_PAGE_SIZE = 50
@@ -57,19 +59,21 @@ class Lists:
         return parse_list_page(self._session.get("/conversations", params).data, label, is_archived=is_archived)
 
     def _page(self, offset: int, label: str, filters: dict[str, str], *, is_archived: bool | None) -> ListPage:
-        return parse_list_page(self._with_projects(_page_params(offset) | filters), label, is_archived=is_archived)
+        answer = self._with_projects(_page_params(offset) | filters)
+        page = parse_list_page(answer.data, label, is_archived=is_archived)
+        return replace(page, size=len(answer.body))
 
-    def _with_projects(self, params: dict[str, Any]) -> Any:
+    def _with_projects(self, params: dict[str, Any]) -> Answer:
         """Ask for project conversations too, unless the server refuses that (API notes §2.1)."""
         if not self._memory.rejects_hide_snorlax:
             try:
-                return self._session.get("/conversations", params | _WITH_PROJECTS).data
+                return self._session.get("/conversations", params | _WITH_PROJECTS)
             except Refused as error:
                 if error.status != 422:  # noqa: PLR2004 - how the service refuses a parameter
                     raise
-        data = self._session.get("/conversations", params).data
+        answer = self._session.get("/conversations", params)
         self._memory.rejects_hide_snorlax = True
-        return data
+        return answer
 
     def shared_page(self, offset: int) -> ListPage:
         """One page of the shared conversations.
@@ -77,16 +81,19 @@ class Lists:
         Its rows are shares (API notes §2.4): id and time are the share's, ``conversation_id`` names the conversation.
         """
         params = {"offset": offset, "limit": SHARED_PAGE_SIZE, "order": "created"}
-        rows = rows_in(self._session.get("/shared_conversations", params).data, "shared")
+        answer = self._session.get("/shared_conversations", params)
+        rows = rows_in(answer.data, "shared")
         ids = [row["conversation_id"] for row in as_dicts(rows) if row.get("conversation_id")]
         found = [parse_list_row({"conversation_id": key}, has_list_time=False) for key in ids]
         # Every page counts as a short one: the list can repeat itself for ever, and nothing is read into its order.
-        return ListPage(len(rows), [item for item in found if item is not None], PAGE_SIZE)
+        items = [item for item in found if item is not None]
+        return ListPage(len(rows), items, PAGE_SIZE, size=len(answer.body))
 
     def project_page(self, project_id: str, cursor: str) -> ListPage:
         """One page of a project's conversations."""
         path, params = f"/gizmos/{project_id}/conversations", {"cursor": cursor, "limit": PROJECT_PAGE_SIZE}
-        return parse_list_page(self._session.get(path, params).data, "project")
+        answer = self._session.get(path, params)
+        return replace(parse_list_page(answer.data, "project"), size=len(answer.body))
 
     def pinned_page(self) -> ListPage:
         """The pinned conversations, all on one page."""

@@ -40,6 +40,9 @@ REPEATED_PAGES_TO_END = 2
 # Pages of a list: half a million rows, fifty times the largest account seen (API notes §8). Smaller: a large account is
 # never read to its end.
 MOST_PAGES = 5_000
+# Bytes of all pages of one reading of a list: about 100,000 rows, ten times the largest account seen. Larger: memory
+# beyond its bound; smaller: a large account is never read to its end.
+MOST_LIST_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class ListPage:
     ``row_count``: how many rows came; ``items``: the conversations among them; ``page_size``: how many rows a full page
     has; ``cursor``: to the next page, if the list has cursors. ``flaw``: what the page itself says or shows against the
     list, as the end of a sentence about it. ``odd``: the rows that are no conversations, and how often they come.
+    ``size``: its bytes.
     """
 
     row_count: int
@@ -57,6 +61,7 @@ class ListPage:
     cursor: str | None = None
     flaw: str | None = None
     odd: Counter[str] = field(default_factory=Counter)
+    size: int = 0
 
     @property
     def is_newest_first(self) -> bool:
@@ -114,8 +119,10 @@ def read_by_offset(
     flaws: list[str] = []
     odd: Counter[str] = Counter()
 
+    counted = _counting(fetch)
+
     def checked(offset: int) -> ListPage:
-        page = fetch(offset)
+        page = counted(offset)
         flaws.extend([page.flaw] if page.flaw else [])
         _note_odd(result, page, odd)
         return page
@@ -250,7 +257,7 @@ def read_by_cursor(scope: Scope, fetch: Callable[[str], ListPage], is_enough: St
     result = ListResult(scope)
     odd: Counter[str] = Counter()
     try:
-        for page in pages_by_cursor(fetch):
+        for page in pages_by_cursor(_counting(fetch)):
             _note_odd(result, page, odd)
             fresh = _take_rows(result, page.items)
             if page.items and is_enough(page.items):
@@ -271,6 +278,7 @@ class HasCursor(Protocol):
         """The cursor to the next page, if there is one."""
 
 
+Place = TypeVar("Place", int, str)  # where a page begins: an offset or a cursor
 P = TypeVar("P", bound=HasCursor)
 FIRST_CURSOR = "0"
 
@@ -284,6 +292,23 @@ def pages_by_cursor(fetch: Callable[[str], P]) -> Iterator[P]:
         page = fetch(cursor)
         yield page
         cursor = page.cursor
+
+
+def _counting(fetch: Callable[[Place], ListPage]) -> Callable[[Place], ListPage]:
+    """Return the same, which raises ServiceError when the pages that it returned become too many bytes."""
+    size = 0
+
+    def counted(place: Place) -> ListPage:
+        nonlocal size
+        page = fetch(place)
+        size += page.size
+        if size > MOST_LIST_BYTES:
+            raise ServiceError(
+                f"A list is larger than {MOST_LIST_BYTES >> 20} MB; what was read is kept. Run again later."
+            )
+        return page
+
+    return counted
 
 
 def _take_rows(result: ListResult, items: Sequence[Listed]) -> int:

@@ -29,6 +29,9 @@ MOST_BRANCH_PAGES = 2_000
 # Pages of one conversation that are read before its turn comes again after all others. Smaller: more conversations wait
 # for the end of a run; larger: one long conversation uses up what others need.
 PAGES_A_TURN = 20
+# Bytes of the pages of one conversation, as they came; parsed they take five times as much. Larger: memory beyond its
+# bound; smaller: the beginning of a very long one never comes.
+MOST_BRANCH_BYTES = 24 * 1024 * 1024
 PARAMETERS: dict[str, Any] = {"include_has_versions": "true", "num_turns": TURNS_A_PAGE}
 OLDER_LEFT = "its older messages are still to be read"
 
@@ -53,6 +56,7 @@ class Branch:
     first: dict[str, Any]
     messages: list[Any]
     cursor: str | None
+    size: int  # bytes that came
     stored: StoredPart | None = None
     used: set[str] = field(default_factory=set)
     _before_joining: tuple[list[Any], str] | None = None
@@ -85,7 +89,7 @@ class Branch:
                 return "a page of it holds no messages"
             self.used.add(self.cursor)
             self.messages = _with_older(page["messages"], self.messages)
-            self.cursor = _older_cursor(page)
+            self.cursor = _older_cursor(page) if self.size <= MOST_BRANCH_BYTES else ""
         return None
 
     def _join_stored(self) -> None:
@@ -96,15 +100,19 @@ class Branch:
         at = next((n for n, m in enumerate(self.stored.messages) if oldest and _message_id(m) == oldest), None)
         if at is None:
             return
+        older = self.stored.messages[:at]
         self._before_joining = self.messages, self.cursor
-        self.messages, self.cursor = _with_older(self.stored.messages[:at], self.messages), self.stored.cursor
+        self.size += len(json.dumps(older))
+        self.messages, self.cursor = _with_older(older, self.messages), self.stored.cursor
         self.stored = None
 
     def _older_page(self, session: Session) -> dict[str, Any] | None:
         """Ask for the next older page; None where a stored cursor is not taken any more, and the newer one is next."""
         before, self._before_joining = self._before_joining, None
         try:
-            page = as_dict(session.get(f"{self.path}/messages", {"before": self.cursor, **PARAMETERS}, BY_ID).data)
+            answer = session.get(f"{self.path}/messages", {"before": self.cursor, **PARAMETERS}, BY_ID)
+            page = as_dict(answer.data)
+            self.size += len(answer.body)
         except Refused:
             if before is None:
                 raise
@@ -151,13 +159,15 @@ def open_branch(
 
     ``stored``: returns what is stored of it, if it is not whole; called only where there are older pages.
     """
-    first = session.get(f"/conversations/{conversation_id}", PARAMETERS, BY_ID, tries=tries).data
+    answer = session.get(f"/conversations/{conversation_id}", PARAMETERS, BY_ID, tries=tries)
+    first = answer.data
     if not isinstance(first, dict) or not isinstance(first.get("messages"), list):
         return NotFetched(conversation_id, "the answer holds neither a tree nor messages")
     if is_of_another_conversation(first, conversation_id):
         return NotFetched(conversation_id, "the answer is another conversation's")
-    cursor = _older_cursor(first)
-    return Branch(conversation_id, first, list(first["messages"]), cursor, _stored_part(stored()) if cursor else None)
+    cursor, size = _older_cursor(first), len(answer.body)
+    part = _stored_part(stored()) if cursor else None
+    return Branch(conversation_id, first, list(first["messages"]), cursor, size, part)
 
 
 def _stored_part(payload: Any) -> StoredPart | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from mirror.simulator.exchange import ReceivedRequest
+    from mirror.simulator.exchange import ReceivedRequest, Response
 
 
 @dataclass
@@ -43,6 +43,9 @@ class Behaviour:
     unseen_headers: Callable[[ReceivedRequest], Collection[str]] | None = None
     # Replaces an answer (JSON) by other JSON, or by status and JSON, or by status, JSON and headers.
     alter_answer: Callable[[ReceivedRequest, Any], Any] | None = None
+
+    # Sends this in place of an answer, byte for byte; None: nothing in its place.
+    replace_response: Callable[[ReceivedRequest], Response | None] | None = None
 
     # Lists (§2)
     total: str = "hint"  # hint, true, null, zero, absent, wrong

@@ -154,7 +154,8 @@ class Simulator:
             return faults.broken(how, lambda: self._whole(request, body))
         if self.behaviour.redirect_to and request.path.startswith("/backend-api"):
             return faults.redirect(self.behaviour.redirect_to)
-        return self._whole(request, body)
+        replace = self.behaviour.replace_response
+        return (replace and replace(request)) or self._whole(request, body)
 
     def _is_challenged(self, request: ReceivedRequest) -> bool:
         behaviour, signs_in = self.behaviour, request.path == "/api/auth/session"

@@ -205,7 +205,7 @@ def _add_references(conn: sqlite3.Connection, row: ConversationRow) -> None:
 
 def _save_messages(conn: sqlite3.Connection, conversation_id: str, writes: Sequence[MessageWrite]) -> None:
     present = [write.new for write in writes if write.new is not None]
-    conn.executemany(_UPSERT_MESSAGE, [_message_values(conversation_id, message) for message in present])
+    conn.executemany(_UPSERT_MESSAGE, (_message_values(conversation_id, message) for message in present))
     if any(map(_needs_rowid, writes)):
         rows = conn.execute("SELECT id, rowid FROM messages WHERE conversation_id = ?", (conversation_id,))
         rowids = {row["id"]: row["rowid"] for row in rows}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, SafetyStopError, SignInError, most_severe
 from mirror.ingest import apply_listing, arrival_of, damaged, ingest
-from mirror.json_bytes import parse_simplified
+from mirror.large_json import read_json
 from mirror.services import service_of
 from mirror.source import AccountItem, Fetched, FileSource, Listed, NotFetched, NotRead, ToFetch
 from mirror.store import account_data, file_rows, payloads, runs, scopes, settings, tracking
@@ -400,7 +400,7 @@ class Sync:
         if found is None or found.incomplete_reason is None:
             return None
         try:
-            return parse_simplified(found.body)
+            return read_json(found.body)
         except ValueError:  # damaged bytes, which `check` reports: it is read from its newest page again
             return None
 

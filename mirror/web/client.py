@@ -11,7 +11,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mirror.errors import ServiceError
+from mirror.errors import ChatmirrorError, ServiceError
+from mirror.large_json import TooDenseError
 from mirror.skeleton import Skeletons
 from mirror.web.failures import TooLarge, TooSlow, Unreachable, Untrusted
 from mirror.web.pacing import stop_if_locked
@@ -33,6 +34,8 @@ SLOW_TRIES = 2
 # Addresses in a row that show what looks like a browser check without its header, after which it is one: a page of the
 # proxy can come for a single address. 1: one such page ends a run; large: requests in vain.
 CHALLENGED_ADDRESSES = 3
+# Bytes of a refusal in which its reason is looked for; the known ones have some hundred. Larger: time and memory.
+MOST_REASON_BYTES = 64 * 1024
 CHALLENGE_MARKS = (b"_cf_chl_opt", b"Just a moment")  # words of Cloudflare's own page (API notes §1.7)
 # A fresh connection passes most of the time (API notes §1.7). Fewer: runs end that could have continued.
 CHALLENGE_TRIES = 4
@@ -132,6 +135,23 @@ class Client:
         Raises Refused, ServerError or NoAnswer for what concerns this address alone, and ServiceError, RateLimitError
         or SafetyStopError for what every other request would meet, too.
         """
+        try:
+            return self._request(method, path, request_class, headers, params, data, tries)
+        except (Refused, ChatmirrorError) as error:
+            # Callers keep errors; their frames would keep the answer that failed, which can have a hundred megabytes.
+            error.__context__ = error.__cause__ = None
+            raise error.with_traceback(None)  # noqa: B904 - it is the same one
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        request_class: RequestClass,
+        headers: Mapping[str, str],
+        params: Mapping[str, Any] | None,
+        data: Any,
+        tries: int,
+    ) -> Answer:
         body = None if data is None else json.dumps(data).encode()
         if body is not None:
             headers = {**headers, "Content-Type": "application/json"}
@@ -183,6 +203,8 @@ class Client:
             raise _OtherStatus(f"HTTP {reply.status} came instead of an answer")
         try:
             return Answer(reply.json(), reply.body, reply)
+        except TooDenseError as error:
+            raise TooLarge(f"an answer {error}") from None
         except ValueError as error:
             # A body that was cut inside its compression arrives as half a text with status 200: only parsing shows it.
             raise Unreachable(f"an answer {error}") from None
@@ -190,9 +212,9 @@ class Client:
     def _refused(self, reply: Reply) -> Refused:
         kind = ServerError if reply.status >= 500 else Refused  # noqa: PLR2004 - HTTP's server errors
         try:
-            body = reply.json()
+            body = reply.json() if len(reply.body) <= MOST_REASON_BYTES else {}
         except ValueError:
-            return kind(reply.status, None)
+            body = {}
         return kind(reply.status, self.site.error_code(body), self.site.error_sentence(body))
 
     def _after_challenge(self, failures: _Failures) -> None:

@@ -17,7 +17,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from mirror.errors import SafetyStopError, UsageError
-from mirror.json_bytes import parse_simplified
+from mirror.large_json import read_json
 from mirror.web.failures import Unreachable, Untrusted, exception_names, plain_failure
 from mirror.web.timed_sockets import Allowance, TimedAdapter, addresses
 from mirror.web.unpacking import whole_body
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 # Bytes, as sent, of what comes beside a body: headers, sizes of chunks. Browsers take a quarter of it. Larger: memory;
 # smaller: a body in tiny chunks is refused.
 HEADER_BYTES = 1024 * 1024
+# Bytes of memory that one answer may take with all that is made of it; the program itself takes 45 MB. Larger: a run
+# takes more than 256 MB; smaller: a huge conversation can never be saved.
+MOST_MEMORY = 200 * 1024 * 1024
 _UNQUOTED_IN_PATH = "/%:@!$&'()*+,;=~"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -45,9 +48,9 @@ class WireLimits:
     # A server that sends a byte now and then never meets the one above. Longer: one answer holds up a run; shorter:
     # large ones fail on slow lines.
     total: float = 300.0
-    # The largest conversation seen has 18.4 MB (API notes §3.5) and a batch holds ten. Larger: memory; smaller: a huge
-    # conversation can never be saved.
-    body: int = 256 * 1024 * 1024
+    # The largest conversation seen has 18.4 MB (API notes §3.5) and a batch holds ten; 100,000 messages have about 74.
+    # Larger: memory; smaller: a huge conversation can never be saved.
+    body: int = 128 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,8 @@ class Reply:
     set_cookies: tuple[str, ...] = ()
 
     def json(self) -> Any:
-        """Parse the body; raises ValueError when it is not whole JSON."""
-        return parse_simplified(self.body)
+        """Parse the body; raises ValueError when it is not whole JSON, TooDenseError when it takes too much memory."""
+        return read_json(self.body, MOST_MEMORY)
 
     @property
     def is_html(self) -> bool:

@@ -36,9 +36,7 @@ BROKEN = {
     "a missing value": raw(2).replace(b'"title": "Title 2"', b'"title": '),
     "a missing comma": raw(2).replace(b'2", ', b'2" ', 1),
     "a raw line feed in a text": raw(2).replace(b"Title 2", b"Title\n2"),
-    "nesting without end": b'{"title": "x", "mapping": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}",
     "lists without end": b"[" * 100_000 + b"]" * 100_000,
-    "a number of 5,000 digits": raw(2).replace(b"1700000000.25", b"9" * 5000),
     "null": b"null",
     "a number": b"17",
     "a text": b'"}],[{"',
@@ -322,3 +320,76 @@ def test_a_hundred_thousand_members(tmp_path: Path) -> None:
     assert Contents(path).titles == ["Title 1"]
     with pytest.raises(UsageError, match="more than 50,000 files"):
         Contents(path, members=50_000)
+
+
+# What Python's parser refuses, in a conversation that is whole otherwise.
+ODD = {
+    "a number of 5,000 digits": (b"1700000000.25", b"9" * 5000),
+    "600 levels": (b'"status": ', b'"deep": ' + b'{"a":' * 600 + b"1" + b"}" * 600 + b', "status": '),
+    "100,000 levels": (b'"title": ', b'"deep": ' + b"[" * 100_000 + b"]" * 100_000 + b', "title": '),
+}
+
+
+@pytest.mark.parametrize("packing", ["list", "lines", "alone", "wrapped"])
+@pytest.mark.parametrize("what", ODD)
+def test_what_pythons_parser_refuses_is_imported(tmp_path: Path, what: str, packing: str) -> None:
+    """Its bytes are kept as they are, and what it says is read."""
+    odd = json.dumps(conversation(2, "the words of it")).encode()
+    old, new = ODD[what]
+    odd = (
+        odd.replace(old, new, 1)
+        if old in odd
+        else odd.replace(b'"title": ', new.replace(b'"status": ', b'"title": '), 1)
+    )
+    first, last = (json.dumps(conversation(n)).encode() for n in (1, 3))
+    content, name = {
+        "list": (b"[" + b", ".join([first, odd, last]) + b"]", "conversations.json"),
+        "lines": (b"\n".join([first, odd, last]), "conversations.jsonl"),
+        "alone": (odd, "conversations.json"),
+        "wrapped": (b'{"conversations": [' + b", ".join([first, odd, last]) + b"]}", "x.json"),
+    }[packing]
+    contents = Contents(save(tmp_path / name, content))
+    assert contents.problems == []
+    assert contents.titles == (["Title 2"] if packing == "alone" else ["Title 1", "Title 2", "Title 3"])
+    assert odd in [found.raw for found in contents.found]
+
+
+# Texts that are larger than a conversation may be; with everything in them that could be taken for their end.
+LONG = json.dumps('words, \\ and " and ] } , ' * 3_000).encode()
+
+
+@pytest.mark.parametrize("chunk", [1_000, 1 << 20])
+@pytest.mark.parametrize(
+    "large",
+    [
+        json.dumps(conversation(2)).encode().replace(b'"Title 2"', LONG),
+        b'{"title": %s, "mapping": {}}' % LONG,
+        b"{%s: 1}" % LONG,
+        b"[[%s]]" % LONG,
+        LONG,
+    ],
+    ids=["message", "title", "name", "list", "text"],
+)
+def test_a_text_that_is_too_large_costs_its_conversation(tmp_path: Path, large: bytes, chunk: int) -> None:
+    """It is named, and what follows it is read."""
+    first, last = (json.dumps(conversation(n)).encode() for n in (1, 3))
+    path = save(tmp_path / "conversations.json", b"[" + b", ".join([first, large, last]) + b"]")
+    contents = Contents(path, chunk=chunk, conversation=20_000)
+    assert contents.titles == ["Title 1", "Title 3"]
+    assert [problem.source[:21] for problem in contents.problems] == ["conversations.json[1]"]
+    is_seen_whole = large == LONG and chunk > len(LONG)  # and is named for what it is
+    assert ("no conversation" if is_seen_whole else "larger than") in contents.problems[0].reason
+
+
+def test_a_text_that_is_too_large_and_does_not_end(tmp_path: Path) -> None:
+    """The file is cut off in it: what came before is read."""
+    path = save(tmp_path / "conversations.json", b"[" + json.dumps(conversation(1)).encode() + b', {"a": ' + LONG[:-1])
+    contents = Contents(path, chunk=1_000, conversation=20_000)
+    assert contents.titles == ["Title 1"]
+    assert "ends in the middle" in contents.problems[0].reason
+
+
+def test_a_long_text_before_a_list_hides_nothing(tmp_path: Path) -> None:
+    """Longer than what is looked at once, and shorter than a conversation may be."""
+    path = save(tmp_path / "x.json", b'{"note": %s, "conversations": %s}' % (LONG, array(conversation(1))))
+    assert Contents(path, chunk=1_000).titles == ["Title 1"]

@@ -78,6 +78,8 @@ TECHNICAL = {
     "web.unpacking._DEFLATE_METHOD": "a number of zlib's header",
     "web.unpacking._PIECE": "bytes that are unpacked at once",
     "web.unpacking._WINDOW": "numbers by which zlib knows the formats",
+    "large_json.MB": "a unit",
+    "large_json._SHIFT": "bits of a number that holds two",
 }
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,

@@ -20,6 +20,8 @@ from mirror.normalize.tree import last_model, positioned
 from mirror.values import as_dict, as_id, as_text, first_text, iso_time, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mirror.normalize.chatgpt.nodes import Nodes
 
 # Raise it when some payload gives other rows than before: mirrors then know that `chatmirror rebuild` changes them.
@@ -96,20 +98,34 @@ def fingerprint(payload: object) -> str | None:
     if not isinstance(payload, dict) or not isinstance(payload.get("mapping"), dict):
         return None
     rest = {key: value for key, value in payload.items() if key not in _LISTING_KEYS}
+    digest = hashlib.sha256()
     try:
-        text = json.dumps(rest, sort_keys=True)  # ASCII, so lone surrogates are escaped like everything else
+        for text in _sorted_json(rest, 2):  # ASCII, so lone surrogates are escaped like everything else
+            digest.update(text.encode())
     except (TypeError, ValueError, RecursionError):
         return None  # nested too deep, or no JSON at all: nothing to compare by
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest.hexdigest()
+
+
+def _sorted_json(value: Any, levels: int) -> Iterator[str]:
+    """Yield the JSON of a value with sorted names in pieces, so that a large tree is never one text."""
+    if not isinstance(value, dict) or not levels:
+        yield json.dumps(value, sort_keys=True)
+        return
+    for n, name in enumerate(sorted(value)):
+        yield ("{" if n == 0 else ", ") + json.dumps(name) + ": "
+        yield from _sorted_json(value[name], levels - 1)
+    yield "}" if value else "{}"
 
 
 def _rows(nodes: Nodes, key: str) -> tuple[tuple[Message, ...], dict[str, int]]:
     rows = []
     not_understood: dict[str, int] = {}
     for node in nodes.by_id.values():
-        if node.message is None:
+        message = node.message
+        if message is None:
             continue
-        row, names = message_row(node.id, node.parent, node.message, key)
+        row, names = message_row(node.id, node.parent, message, key)
         rows.append(row)
         for name in names:
             not_understood[name] = not_understood.get(name, 0) + 1

@@ -7,21 +7,38 @@ in document order, under an id that is unique in the conversation, with the pare
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mirror.values import as_dict, as_id, as_list, epoch_us, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _MESSAGE_KEYS = frozenset({"content", "author", "role", "text", "parts"})
 
 
 @dataclass(slots=True)
 class Node:
-    """One node: its id, the raw message if it holds one, and the parent's id, which may be no node."""
+    """One node: its id, and the parent's id, which may be no node.
+
+    Of the payload it only knows its place: a large tree is parsed node by node (``mirror.large_json``).
+    """
 
     id: str
-    raw: dict[str, Any]
-    message: dict[str, Any] | None
+    entries: Any = field(repr=False)
+    place: Any
+    has_message: bool
     parent: str | None = None
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The node as it is in the payload."""
+        return _node_and_message(self.entries[self.place])[0]
+
+    @property
+    def message(self) -> dict[str, Any] | None:
+        """The raw message, if the node holds one."""
+        return _node_and_message(self.entries[self.place])[1]
 
 
 @dataclass(slots=True)
@@ -42,7 +59,7 @@ def nodes_of(payload: dict[str, Any]) -> Nodes:
     mapping = payload.get("mapping")
     messages = payload.get("messages") or payload.get("linear_conversation")
     is_flat = not mapping and bool(messages)
-    nodes = _collected(_keyed(messages if is_flat else mapping))
+    nodes = _collected(messages if is_flat else mapping)
     if is_flat:
         _chain_up(nodes)
     else:
@@ -55,25 +72,29 @@ def _stated_id(name: object) -> str | None:
     return (name or None) if isinstance(name, str) else as_id(name)
 
 
-def _keyed(entries: object) -> list[tuple[Any, Any]]:
-    return list(entries.items()) if isinstance(entries, dict) else [(None, entry) for entry in as_list(entries)]
+def _keyed(entries: object) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield the key, the place and the value of each entry; those of a list have no key."""
+    if isinstance(entries, dict):
+        return ((key, key, entry) for key, entry in entries.items())
+    return ((None, n, entry) for n, entry in enumerate(as_list(entries)))
 
 
-def _collected(entries: list[tuple[Any, Any]]) -> Nodes:
+def _collected(entries: object) -> Nodes:
     nodes = Nodes()
     aliases: dict[str, str] = {}
-    for n, (key, entry) in enumerate(entries):
+    for n, (key, place, entry) in enumerate(_keyed(entries)):
         raw, message = _node_and_message(entry)
         stated = [name for name in map(_stated_id, (key, raw.get("id"), as_dict(message).get("id"))) if name]
         wanted = next((name for name in map(plain, stated) if name), f"node-{n}")
         if _is_repeated(nodes.by_id.get(wanted), message):
             continue
-        node = Node(_free_id(nodes, wanted), raw, message)
+        node = Node(_free_id(nodes, wanted), entries, place, message is not None)
         nodes.by_id[node.id] = node
         if stated:
             nodes.ids.setdefault(stated[0], node.id)
         for name in stated[1:]:
-            aliases.setdefault(name, node.id)
+            if name != stated[0]:
+                aliases.setdefault(name, node.id)
     # A key always means its own node, even where another node's message has the same id.
     nodes.ids = aliases | nodes.ids
     return nodes
@@ -94,7 +115,7 @@ def _node_and_message(entry: object) -> tuple[dict[str, Any], dict[str, Any] | N
 
 def _is_repeated(known: Node | None, message: dict[str, Any] | None) -> bool:
     # Pages of a flat payload overlap; the same message twice is one.
-    if known is None or known.message is None or message is None:
+    if known is None or not known.has_message or message is None:
         return False
     try:
         return known.message == message
@@ -135,7 +156,7 @@ def _join_dangling(nodes: Nodes) -> None:
     Exports since June 2026 leave tool turns out, so that an answer's parent is no node (API notes §9). The first
     message keeps the name of its parent: another payload may hold it.
     """
-    ordered = _in_time([node for node in nodes.by_id.values() if node.message is not None])
+    ordered = _in_time([node for node in nodes.by_id.values() if node.has_message])
     tops: dict[str, str] = {}
     for n, node in enumerate(ordered):
         if node.parent is not None and node.parent not in nodes.by_id:
@@ -163,8 +184,9 @@ def _in_time(nodes: list[Node]) -> list[Node]:
 
 
 def _parent(node: Node, nodes: Nodes, lister: str | None) -> str | None:
-    if "parent" in node.raw:
-        stated = nodes.id_of(node.raw["parent"])
+    raw = node.raw
+    if "parent" in raw:
+        stated = nodes.id_of(raw["parent"])
         if stated in nodes.by_id and stated != node.id:
             return stated
         return lister if lister not in {None, node.id} else None if stated == node.id else stated

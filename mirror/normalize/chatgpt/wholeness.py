@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mirror.values import as_dict, as_dicts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 NO_MESSAGES = "the file holds no messages of it"
 WINDOW = "the file holds only its newest messages"
@@ -34,30 +34,38 @@ def incomplete_reason(payload: Mapping[str, Any]) -> str | None:
     if not isinstance(mapping, dict):
         is_group_chat = "name" in payload and "created_at" in payload  # flat by its nature
         return None if is_group_chat else BRANCH if as_dicts(payload.get("messages")) else NO_MESSAGES
-    nodes = {key: node for key, node in mapping.items() if isinstance(node, dict)}
-    if not nodes:
+    if not any(True for _ in _nodes(mapping)):
         return None if "current_node" in payload else NO_MESSAGES
-    if any(_is_dangling(node.get("parent"), nodes) for node in nodes.values()):
+    if any(_is_dangling(node.get("parent"), mapping) for node in _nodes(mapping)):
         return CUT
-    if _is_dangling(payload.get("current_node"), nodes):
+    if _is_dangling(payload.get("current_node"), mapping):
         return NO_LEAF
-    if "current_node" not in payload and not any(as_dict(node.get("message")) for node in nodes.values()):
+    if "current_node" not in payload and not any(as_dict(node.get("message")) for node in _nodes(mapping)):
         return NO_MESSAGES
-    return POOR if _is_poor(nodes) else None
+    return POOR if _is_poor(mapping) else None
 
 
-def _is_dangling(name: Any, nodes: Mapping[str, Any]) -> bool:
-    return name is not None and not (isinstance(name, str) and name in nodes)
+def _nodes(mapping: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the nodes one by one: those of a large tree are parsed anew for each look (``mirror.large_json``)."""
+    return (node for node in mapping.values() if isinstance(node, dict))
 
 
-def _is_poor(nodes: Mapping[str, Mapping[str, Any]]) -> bool:
+def _is_dangling(name: Any, mapping: Mapping[str, Any]) -> bool:
+    return name is not None and not (isinstance(name, str) and isinstance(mapping.get(name), dict))
+
+
+def _is_poor(mapping: Mapping[str, Any]) -> bool:
     """Return whether a tree keeps little but the words.
 
     Then no node lists its children, no message has a status or a recipient, or some have lost their metadata. The 181
     whole conversations of 2023 to early 2026 that are published have metadata on every message.
     """
-    messages = [message for node in nodes.values() if (message := as_dict(node.get("message")))]
-    knows_children = any("children" in node for node in nodes.values())
-    knows_fate = any("status" in message or "recipient" in message for message in messages)
-    lost_metadata = any("metadata" not in message for message in messages)
-    return not knows_children or (bool(messages) and not knows_fate) or lost_metadata
+    if not any("children" in node for node in _nodes(mapping)):
+        return True
+    has_messages = knows_fate = False
+    for node in _nodes(mapping):
+        if message := as_dict(node.get("message")):
+            if "metadata" not in message:
+                return True
+            has_messages, knows_fate = True, knows_fate or "status" in message or "recipient" in message
+    return has_messages and not knows_fate
