@@ -9,7 +9,6 @@ all decide here, so the same payloads always make the same rows. No SQL, no cloc
 from __future__ import annotations
 
 import json
-import zlib
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from mirror.normalize import ParsedPayload, fingerprint, merge, normalize
 from mirror.normalize.merge import holds_as_much
 from mirror.services import service_of
 from mirror.store.conversations import ConversationRow, Damage, MessageWrite, Update
-from mirror.store.payloads import IMPORTED, DamagedPayloadError, StoredPayload, hash_of
+from mirror.store.payloads import IMPORTED, DamagedPayloadError, StoredPayload, hash_of, pack
 from mirror.store.runs import Change
 from mirror.values import epoch_us, iso_time
 
@@ -198,7 +197,7 @@ def _with_same_bytes(stored: Stored, arrival: Arrival, listed: Tracked | None) -
     if not same or stored.row is None:
         return None
     whole = tuple(
-        replace(version, id=None, packed=zlib.compress(arrival.body)) if version in same else version
+        replace(version, id=None, packed=pack(arrival.body)) if version in same else version
         for version in stored.payloads
     )
     damage = Damage(stored.conversation_id, f"payload {same[0].id} was damaged", is_healed=True)
@@ -257,7 +256,7 @@ def _stored_form(arrival: Arrival, payload_us: int, conversation: Conversation |
         proves_absence=arrival.proves_absence,
         size=len(arrival.body),
         sha256=hash_of(arrival.body),
-        packed=zlib.compress(arrival.body),
+        packed=pack(arrival.body),
         fingerprint=None if arrival.origin in IMPORTED else fingerprint(arrival.provider, arrival.payload),
         incomplete_reason=arrival.incomplete_reason or by_itself,
     )

@@ -1,7 +1,8 @@
 """Fill the database from archives: the official export, or captured answers of the service.
 
-One conversation, one transaction; one unusable conversation never costs the others. An export's copy takes its place
-by its own update time among the copies that are stored already, so that older never replaces newer.
+Several conversations, each whole, in one transaction, and none is counted before that is committed; one unusable
+conversation never costs the others. An export's copy takes its place by its own update time among the copies that are
+stored already, so that older never replaces newer.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mirror.timing import Timing
 
 WORST_SHOWN = 5
+BYTES_A_TRANSACTION = 8 * 1024 * 1024  # of conversations' JSON: about a second's work, the most that a kill can cost
 
 
 @dataclass(slots=True)
@@ -42,6 +44,17 @@ class Imported:
     not_understood: dict[str, int] = field(default_factory=dict)
     files: int = 0
     damages: list[ChatmirrorError] = field(default_factory=list)
+
+    def add(self, more: Imported) -> None:
+        """Count in what another transaction did."""
+        self.new += more.new
+        self.changed += more.changed
+        self.unchanged += more.unchanged
+        self.problems += more.problems
+        self.skipped += more.skipped
+        self.damages += more.damages
+        for name, count in more.not_understood.items():
+            self.not_understood[name] = self.not_understood.get(name, 0) + count
 
     @property
     def total(self) -> int:
@@ -82,8 +95,9 @@ def run_import(
     total = sum(archive.total_bytes for archive in archives)
     for archive in archives:
         with archive:
-            for found in archive:
-                _take(writer, found, run_id, timing, result)
+            items = iter(archive)
+            while (some := _take_some(writer, items, run_id, timing)) is not None:
+                result.add(some)
                 progress(done + archive.position, total)
             done += archive.total_bytes
     _take_files(writer, paths, timing, result, lambda: progress(done, total))
@@ -113,21 +127,35 @@ def _opened(paths: Sequence[Path], result: Imported) -> Iterator[Archive]:
         raise hopeless[0] if len(hopeless) == 1 else UsageError("; ".join(result.problems[:WORST_SHOWN]))
 
 
-def _take(writer: Writer, found: Found | Problem | Skipped, run_id: int, timing: Timing, result: Imported) -> None:
-    if isinstance(found, Problem):
-        result.problems.append(f"{found.source}: {found.reason}")
-    elif isinstance(found, Skipped):
-        result.skipped.append(f"{found.source}: {found.reason}")
-    elif payloads.holds(writer.conn, found.raw):
-        result.unchanged += 1  # these very bytes are stored: nothing of them can be news
+def _take_some(
+    writer: Writer, items: Iterator[Found | Problem | Skipped], run_id: int, timing: Timing
+) -> Imported | None:
+    """Store what comes next in one transaction; return what that did once it is committed, None at the end."""
+    done, size, item = Imported(), 0, None
+    with writer.transaction():
+        for item in items:
+            _take(writer, item, run_id, timing, done)
+            size += len(item.raw) if isinstance(item, Found) else 0
+            if size >= BYTES_A_TRANSACTION:
+                break
+    return None if item is None else done
+
+
+def _take(writer: Writer, item: Found | Problem | Skipped, run_id: int, timing: Timing, done: Imported) -> None:
+    if isinstance(item, Problem):
+        done.problems.append(f"{item.source}: {item.reason}")
+    elif isinstance(item, Skipped):
+        done.skipped.append(f"{item.source}: {item.reason}")
+    elif payloads.holds(writer.conn, item.raw):
+        done.unchanged += 1  # these very bytes are stored: nothing of them can be news
     else:
-        _store(writer, found, run_id, timing, result)
+        _store(writer, item, run_id, timing, done)
 
 
-def _store(writer: Writer, found: Found, run_id: int, timing: Timing, result: Imported) -> None:
+def _store(writer: Writer, found: Found, run_id: int, timing: Timing, done: Imported) -> None:
     conversation = normalize(found.provider, found.payload)
     for name, count in (conversation.not_understood or {}).items():
-        result.not_understood[name] = result.not_understood.get(name, 0) + count
+        done.not_understood[name] = done.not_understood.get(name, 0) + count
     arrival = Arrival(
         conversation_id=conversation.id or invented_id(found.payload, conversation),
         provider=found.provider,
@@ -138,12 +166,11 @@ def _store(writer: Writer, found: Found, run_id: int, timing: Timing, result: Im
         fetched_at=timing.iso(),
         conversation=conversation,
     )
-    with writer.transaction() as conn:
-        ingested = ingest(conn, arrival, run_id)
+    ingested = ingest(writer.conn, arrival, run_id)
     changes = ingested.changes
     if ingested.damage is not None:
-        result.damages.append(damaged(writer.path, ingested.damage))
+        done.damages.append(damaged(writer.path, ingested.damage))
     is_new = any(change.kind == "new" for change in changes)
-    result.new += is_new
-    result.changed += bool(changes) and not is_new
-    result.unchanged += not changes
+    done.new += is_new
+    done.changed += bool(changes) and not is_new
+    done.unchanged += not changes

@@ -85,6 +85,8 @@ def clean_text(value: str) -> tuple[str, bool]:
 
     NUL becomes U+2400. A round trip through UTF-16 joins split surrogate pairs; lone surrogates become U+FFFD.
     """
+    if value.isascii() and "\0" not in value:
+        return value, False
     clean = value.replace("\0", "\u2400")
     try:
         clean.encode()
@@ -107,8 +109,8 @@ def plain(value: object) -> str | None:
     """Return a string fit for any column (an id, a name, a title), None for a blank or no string."""
     if not isinstance(value, str):
         return None
-    text = without_private(clean_text(value)[0])
-    return text if text.strip() else None
+    text = value if value.isascii() and "\0" not in value else without_private(clean_text(value)[0])
+    return text if text and not text.isspace() else None
 
 
 def as_id(value: object) -> str | None:

@@ -37,6 +37,9 @@ class ParsedPayload:
 
 def merge(payloads: Sequence[ParsedPayload]) -> Conversation:
     """Merge the payloads of one conversation, oldest first, into all that is known of it."""
+    if len(payloads) == 1 and (only := payloads[0].conversation).current_node_id in (only.parents or {}):
+        # There is nothing to merge, and where its branch ends is known.
+        return replace(only, not_understood=only.not_understood or {}, incomplete_reason=None)
     newest_first = [payload.conversation for payload in reversed(payloads)]
     parents = _merged_parents(payloads)
     current = next((c.current_node_id for c in newest_first if c.current_node_id in parents), None)

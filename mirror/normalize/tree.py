@@ -7,9 +7,9 @@ several roots, and chains longer than the recursion limit: everything here loops
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from mirror.normalize.rows import row_with_position
 from mirror.values import epoch_us
 
 if TYPE_CHECKING:
@@ -33,12 +33,14 @@ def positioned(
 ) -> tuple[tuple[Message, ...], list[str]]:
     """Return the rows with their positions along the visible branch, and that branch as node ids."""
     rows = tuple(rows)
-    weight = {row.id: Weight(epoch_us(row.created_at), not row.is_hidden) for row in rows}
-    branch = visible_branch(parents, current_node_id, weight)
-    positions = {node: n for n, node in enumerate((node for node in branch if node in weight), 1)}
-    moved = (
-        row if row.position == positions.get(row.id) else replace(row, position=positions.get(row.id)) for row in rows
-    )
+    if current_node_id in parents and _is_tree(parents):
+        branch = chain(parents, current_node_id)  # what no message's time decides, as nearly always
+    else:
+        weight = {row.id: Weight(epoch_us(row.created_at), not row.is_hidden) for row in rows}
+        branch = visible_branch(parents, current_node_id, weight)
+    ids = {row.id for row in rows}
+    positions = {node: n for n, node in enumerate((node for node in branch if node in ids), 1)}
+    moved = (row if row.position == (at := positions.get(row.id)) else row_with_position(row, at) for row in rows)
     return tuple(moved), branch
 
 
@@ -56,10 +58,15 @@ def visible_branch(
     ``parents`` maps every node to its parent in document order; a parent that is no node ends the chain. ``weight``
     knows the nodes that hold a message. Nodes without any structure are one branch, by time if all messages have one.
     """
-    if len(parents) > 1 and not any(parent is not None for parent in parents.values()):
+    if not _is_tree(parents):
         return _by_time(parents, weight)
     leaf = current_node_id if current_node_id in parents else newest_leaf(parents, weight)
     return chain(parents, leaf)
+
+
+def _is_tree(parents: Mapping[str, str | None]) -> bool:
+    """Whether the nodes have a structure; several without any are a mere list of messages."""
+    return len(parents) < 2 or any(parent is not None for parent in parents.values())  # noqa: PLR2004 - several
 
 
 def chain(parents: Mapping[str, str | None], leaf: str | None) -> list[str]:

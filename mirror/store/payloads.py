@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 IMPORTED = frozenset({"export", "capture"})  # origins that are files; every other origin is the service itself
 
+# Of zlib, 1 to 9. On real conversations 6, zlib's own choice, takes twice the time for 8 % less; 1 saves little more.
+COMPRESSION_LEVEL = 3
+
 
 class DamagedPayloadError(ValueError):
     """Stored bytes that cannot be what came: they do not unpack, or do not match their hash."""
@@ -73,6 +76,11 @@ class StoredPayload:
 def hash_of(body: bytes) -> str:
     """Return the hash under which bytes are stored, SHA-256 in hexadecimal."""
     return hashlib.sha256(body).hexdigest()
+
+
+def pack(body: bytes) -> bytes:
+    """Return bytes as they are stored."""
+    return zlib.compress(body, COMPRESSION_LEVEL)
 
 
 def load(conn: sqlite3.Connection, conversation_id: str) -> list[StoredPayload]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _TYPES = {"INTEGER": "('integer', 'null')", "REAL": "('real', 'integer', 'null')", "TEXT": "('text', 'null')"}
 # Of these tables the times are compared and shown by the program's own decisions; others are only shown.
 _TIMED = frozenset({"_listed", "_scopes", "_payloads", "sync_runs"})
+_WITHOUT_ROWID = frozenset({"_row_hashes", "_skeletons"})
 # What a setting holds, by the beginning of its key up to the first colon; others may hold any JSON.
 _SETTINGS: Mapping[str, tuple[type, ...]] = {
     "normalizer": (int,),
@@ -86,7 +87,7 @@ def value_findings(conn: sqlite3.Connection) -> list[DamagedValue]:
 
 
 def _wrong_kinds(conn: sqlite3.Connection, table: str, columns: Mapping[str, str]) -> Iterator[DamagedValue]:
-    rowid = "0" if table == "_row_hashes" else "rowid"  # which has none
+    rowid = "0" if table in _WITHOUT_ROWID else "rowid"
     for column, kind in columns.items():
         wrong = f"typeof({column}) NOT IN {_TYPES[kind]}" if kind in _TYPES else f"typeof({column}) <> 'blob'"
         if table in _TIMED and column.endswith(("_at", "_since")):

@@ -95,6 +95,8 @@ def resolve_citations(text: str, metadata: dict[str, Any], *, legacy: bool) -> C
 
 def _reference_spans(text: str, references: list[dict[str, Any]]) -> tuple[list[_Span], list[Link]]:
     """Return a span for each reference whose text occurs, and the pages of the other references."""
+    if not references:
+        return [], []  # true of most messages: looking at every character of their texts would be dear
     plain_text = text.translate(LOOKALIKES)
     # Searching for every mark from the top of the text would take quadratic time.
     first = {found[0]: found.start() for found in reversed(list(_CLOSED.finditer(plain_text)))}
@@ -196,6 +198,8 @@ def _citation_shown(record: dict[str, Any]) -> tuple[str, list[Link]]:
 
 
 def _legacy_spans(text: str, cited: list[tuple[int, int, dict[str, Any]]]) -> list[_Span]:
+    if "\u3010" not in text and ":contentReference[" not in text:
+        return []  # true of nearly every text, and a hundred times faster than the patterns
     found = [mark for mark in LEGACY.finditer(text) if not _is_quoted(text, mark.start(), mark.end())]
     by_start = {start: record for start, _, record in cited}
     by_number = {_cited_number(record): record for _, _, record in cited}
@@ -228,12 +232,15 @@ def _mark_spans(
     text: str, metadata: dict[str, Any], cited: list[tuple[int, int, dict[str, Any]]], other: list[_Span]
 ) -> list[_Span]:
     """Return spans for newer marks that no other span covers: repetitions, search results, words."""
+    found = list(marks(text))
+    if not found:
+        return []
     covered = {span.start for span in other}
     known = {text[span.start : span.end]: span for span in other}
     sources = _sources(metadata)
     by_start = {start: record for start, _, record in cited}
     spans = []
-    for mark in marks(text):
+    for mark in found:
         if mark.start in covered:
             continue
         same = known.get(text[mark.start : mark.end])
@@ -285,6 +292,8 @@ def _sources(metadata: dict[str, Any]) -> dict[str, Link]:
 
 
 def _put_together(text: str, spans: list[_Span]) -> tuple[str, list[Link]]:
+    if not spans:
+        return text, []
     pieces: list[str] = []
     found: list[Link] = []
     done = seen = 0

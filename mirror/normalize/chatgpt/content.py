@@ -93,8 +93,8 @@ def _read_typed(type_name: str, content: dict[str, Any], draft: MessageDraft) ->
         reader.read(content, draft)
         # A known type may have gained a key since: words under it must be found all the same.
         known = reader.keys | _COMMON_KEYS
-        rest = {key: value for key, value in content.items() if key not in known}
-        draft.add_new_texts(prose_strings(rest))
+        if rest := {key: value for key, value in content.items() if key not in known}:
+            draft.add_new_texts(prose_strings(rest))
     elif content:
         _read_unknown(type_name, content, draft)
 
@@ -119,7 +119,8 @@ def _read_plain(content: dict[str, Any], draft: MessageDraft) -> None:
     if "parts" in content:
         read_parts(content["parts"], draft)
     for key in ("text", "content", "result", "output_str"):
-        draft.add_new_texts(readable_strings(content.get(key), key))
+        if key in content:
+            draft.add_new_texts(readable_strings(content[key], key))
 
 
 def _read_quote(content: dict[str, Any], draft: MessageDraft) -> None:

@@ -21,6 +21,8 @@ _MARKDOWN_LINK = re.compile(r"(!?)\[((?:[^\[\]\\\n]|\\.)*)\]\(([^\s()]*(?:\([^\s
 # Where a reference keeps its pages, in the order in which the service shows them (API notes §4.1).
 PAGE_LISTS = ("items", "sources", "supporting_websites", "fallback_items", "images", "entries")
 
+_SEARCH_KEYS = frozenset({"search_result_groups", "_cite_metadata", "image_results"})  # where found pages stand
+
 
 def web_url(value: object) -> str | None:
     """Return an http(s) address without blanks, or None for anything else."""
@@ -81,6 +83,8 @@ def unique(links: Iterable[Link | None]) -> list[Link]:
 
 def search_pages(metadata: dict[str, Any]) -> list[Link]:
     """Return the pages that a search found, cited or not (API notes §3.6)."""
+    if not _SEARCH_KEYS & metadata.keys():
+        return []
     groups = as_dicts(metadata.get("search_result_groups"))
     entries = [entry for group in groups for entry in (as_dicts(group.get("entries")) or [group])]
     listed = as_dicts(as_dict(metadata.get("_cite_metadata")).get("metadata_list"))

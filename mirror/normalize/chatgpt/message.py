@@ -53,7 +53,7 @@ def message_row(
         updated_at=iso_time(raw.get("update_time")) or iso_time(raw.get("updated_at")),
         status=plain(raw.get("status")),
         message_id=message_id if message_id != node_id else None,
-        is_hidden=not text.strip() or _is_hidden(raw, role, recipient, kind, draft),
+        is_hidden=not text or text.isspace() or _is_hidden(raw, role, recipient, kind, draft),
         is_lossy=is_lossy,
         links=tuple(cited.links),
         attachments=with_references(raw, role, draft.attachments.values(), conversation_id),

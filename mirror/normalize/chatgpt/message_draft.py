@@ -42,20 +42,21 @@ class MessageDraft:
         """Add a string as words of the person or the model; any other value is ignored."""
         if isinstance(text, str):
             self.pieces.append(text)
-            if text.strip():
+            if text and not text.isspace():
                 self.traits.add(trait)
 
     def add_new_texts(self, texts: Iterable[str]) -> None:
         """Add the strings that are not there yet, compared as a whole."""
-        present = set(self.pieces)
+        present: set[str] | None = None
         for text in texts:
+            present = set(self.pieces) if present is None else present  # only where there is anything to look up
             if text not in present:
                 present.add(text)
                 self.add_text(text)
 
     def has_text(self) -> bool:
         """Return whether there is anything but blanks so far."""
-        return any(piece.strip() for piece in self.pieces)
+        return any(piece and not piece.isspace() for piece in self.pieces)
 
     def add_placeholder(self, what: str, label: object = None) -> None:
         """Add ``[what: label]``, or ``[what]``, where the message shows a picture, recording or file."""

@@ -96,6 +96,8 @@ def _update_text(update: dict[str, Any]) -> str:
 def read_code_result(metadata: dict[str, Any], draft: MessageDraft) -> None:
     """Add the result of code (API notes §3.6): pictures, and the output where the text lacks it."""
     result = as_dict(metadata.get("aggregate_result"))
+    if not result:
+        return
     messages = as_dicts(result.get("messages"))
     final = as_text(result.get("final_expression_output"))
     if not draft.has_text():
