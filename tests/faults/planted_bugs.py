@@ -125,7 +125,7 @@ BUGS = (
         "store/conversations",
         "cjk.update(conn, [(rowids",
         "print(conn, [(rowids",
-        "store/test_cjk.py",
+        "faults/test_interruptions.py::test_an_exception_at_any_line[import-0]",
     ),
     _bug(
         "links go to another conversation's message of the same id",
@@ -144,13 +144,6 @@ BUGS = (
         ACCOUNT,
         LIES,
         PLAN,
-    ),
-    _bug(
-        "the watermark moves after a run that failed",
-        "sync/run",
-        "if whole and self._is_clean(visit):",
-        "if True:",
-        f"{LIES}::test_a_list_that_broke_off_leaves_no_hole",
     ),
     _bug(
         "a list is read to the first known conversation",
