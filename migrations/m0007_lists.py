@@ -8,6 +8,7 @@ ALTER TABLE _listed ADD COLUMN owner_id TEXT;    -- whose it is, where a list sa
 UPDATE _listed SET in_main = 0
   WHERE project_id IS NOT NULL AND coalesce(is_archived, 0) = 0 AND account_id IN (
     SELECT substr(key, 8) FROM _settings
-    WHERE key LIKE 'source:%' AND json_valid(value) AND json_extract(value, '$.main_lacks_projects') = 1
+    WHERE key LIKE 'source:%'
+      AND CASE WHEN json_valid(value) THEN json_extract(value, '$.main_lacks_projects') = 1 ELSE 0 END
   );
 """

@@ -14,6 +14,7 @@ from mirror.chatgpt.account_data import project_name, projects_page
 from mirror.chatgpt.paging import FIRST_CURSOR, pages_by_cursor
 from mirror.errors import IncompleteError, RateLimitError
 from mirror.source import Listed, Scope
+from mirror.values import as_dict
 from mirror.web.client import MOST_TRIES, Refused, ServerError
 
 if TYPE_CHECKING:
@@ -90,8 +91,13 @@ class Projects:
         return None
 
     def is_unread(self, project_id: str) -> bool:
-        """Whether the sidebar shows a project now whose list was never read: its chats may be nowhere else."""
-        return project_id in self._in_sidebar and _scope_name(project_id) not in self._memory.projects_seen
+        """Whether the sidebar shows a project now whose list was never read: its chats may be nowhere else.
+
+        One that the person may not read, says the sidebar, holds nothing of the account.
+        """
+        may_read = as_dict(self.by_id.get(project_id, {}).get("current_user_permission")).get("can_read") is not False
+        is_known = _scope_name(project_id) in self._memory.projects_seen
+        return may_read and project_id in self._in_sidebar and not is_known
 
     def _known_before(self, *, full: bool) -> set[str]:
         """Return projects of earlier runs to be asked for, also where the sidebar does not show them.

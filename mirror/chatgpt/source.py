@@ -181,32 +181,47 @@ class ChatGPT:
         return result
 
     def _learn_from(self, result: ListResult, project_id: str | None) -> None:
-        scope = result.scope
+        scope, is_done = result.scope, True
         if isinstance(result.error, ListError) and result.error.code == WORKSPACE_REFUSED:
             self._is_refused = True
         if scope.is_work:
             self._work.judge(result)
+            is_done = result.reached_end or result.is_refused
         else:
             self._work.note_ordinary(result)
-        if scope.is_selection and result.error is None:
-            self._memory.note_read(f"{scope.label} list")
-        if result.error is not None and scope.is_selection and not _is_final(result.error):
-            self._note_not_read(f"{scope.label} list", _cause(result.error))
-            is_refusal = isinstance(result.error, ListError) and result.error.is_refusal
-            result.error = None  # a selection costs no conversation
-            if not is_refusal:
-                return  # its task stays due
-        if project_id is not None and isinstance(result.error, ListError) and result.error.is_refusal:
-            self.session.client.log(f"{scope.label} not read: {result.error.message}")
-            # Left, deleted, or no longer shared: nothing to say, unless nobody has ever seen its chats.
-            result.error = IncompleteError(result.error.message) if self._projects.is_unread(project_id) else None
-            result.is_refused = result.error is None
-            self._projects.note_refused(project_id)
-        if result.error is None and scope.name in self._due and (result.reached_end or not scope.is_work):
+        if scope.is_selection:
+            is_done = self._judge_selection(result)
+        if project_id is not None:
+            self._judge_project(result, project_id)
+        if is_done and result.error is None and scope.name in self._due:
             self._tasks.mark_done(scope.name)
         self._projects.note_rows(result.items, is_main=scope is MAIN)
-        if project_id is not None and result.reached_end:
+
+    def _judge_selection(self, result: ListResult) -> bool:
+        """Take the error from a mere selection, which costs no conversation; return whether its task is done."""
+        name, error = f"{result.scope.label} list", result.error
+        if error is None:
+            self._memory.note_read(name)
+            return True
+        if _is_final(error):
+            return False
+        self._note_not_read(name, _cause(error))
+        result.error = None
+        return isinstance(error, ListError) and error.is_refusal
+
+    def _judge_project(self, result: ListResult, project_id: str) -> None:
+        """Learn whether a project's list was read, or is not given: it was left, deleted, or is no longer shared.
+
+        Then there is nothing to say, unless nobody has ever seen its chats.
+        """
+        if result.reached_end:
             self._projects.note_read(project_id)
+        if not (isinstance(result.error, ListError) and result.error.is_refusal):
+            return
+        self.session.client.log(f"{result.scope.label} not read: {result.error.message}")
+        result.error = IncompleteError(result.error.message) if self._projects.is_unread(project_id) else None
+        result.is_refused = result.error is None
+        self._projects.note_refused(project_id)
 
     # -- conversations
 

@@ -94,7 +94,11 @@ def find_missing(
     """
     offered = {result.scope.name for result in results if not result.is_refused} if all_read else None
     ended = ended_scopes(results)
-    looked_for = [t for t in tracked if not t.is_deleted and _lists_to_end(t, offered, has_project_lists) <= ended]
+    looked_for = [
+        t
+        for t in tracked
+        if not t.is_deleted and _lists_to_end(t, offered, has_project_lists=has_project_lists) <= ended
+    ]
     return Missing(len(looked_for), {t.conversation_id: t for t in looked_for if t.conversation_id not in seen})
 
 
@@ -108,7 +112,7 @@ def ended_scopes(results: Sequence[ListResult]) -> set[str]:
     return {result.scope.name for result in results if result.reached_end and not result.scope.is_selection}
 
 
-def _lists_to_end(tracked: Tracked, offered: set[str] | None, has_project_lists: bool) -> set[str]:  # noqa: FBT001 - inner
+def _lists_to_end(tracked: Tracked, offered: set[str] | None, *, has_project_lists: bool) -> set[str]:
     """Return the lists that have to end without a conversation before it is missing.
 
     ``offered``: all lists that the service has, where they are known. What only the list of Work was seen to show is

@@ -134,8 +134,10 @@ def _should_show(read: Mapping[str, ListResult], listed: Listed) -> bool:
     result = read.get("archived" if listed.is_archived else "main")
     if result is None or result.error is not None:
         return False
+    if result.reached_end:
+        return True
     times = [row.list_us for row in result.items.values() if row.list_us]
-    return result.reached_end or bool(listed.list_us and times and listed.list_us > min(times))
+    return bool(listed.list_us and times and listed.list_us > min(times))
 
 
 def odd_rows(before: Mapping[str, int], results: Sequence[ListResult]) -> dict[str, int]:

@@ -64,7 +64,7 @@ class _Visit:
     errors_before: int
 
 
-class _Scopes:
+class _ListsToRead:
     """The lists that a source offers one after the other, in two parts: those of Work come after all others."""
 
     def __init__(self, scopes: Iterator[Scope]) -> None:
@@ -188,16 +188,16 @@ class Sync:
         if self._is_limited:
             return
         results: list[ListResult] = []
-        scopes = self._scopes(visit, results)
-        self._read_lists(visit, scopes.ordinary(), results)
+        to_read = self._lists_to_read(visit, results)
+        self._read_lists(visit, to_read.ordinary(), results)
         self._check_signed_in(visit, results)
         if self.options.dry:
-            self._read_lists(visit, scopes.of_work(), results)
+            self._read_lists(visit, to_read.of_work(), results)
             self._compare_only(workspace, results)
             return
         try:
             listed = self._remember_lists(workspace, results, results)
-            whole = self._ask(visit, scopes, results, listed)
+            whole = self._ask(visit, to_read, results, listed)
         finally:
             self._learn_from(visit, results)
             self._save_memory(visit)
@@ -222,7 +222,7 @@ class Sync:
     def _is_clean(self, visit: _Visit) -> bool:
         return len(self.errors) == visit.errors_before
 
-    def _ask(self, visit: _Visit, scopes: _Scopes, results: list[ListResult], listed: set[str]) -> bool:
+    def _ask(self, visit: _Visit, to_read: _ListsToRead, results: list[ListResult], listed: set[str]) -> bool:
         """Ask for everything that the lists call for; return whether all of it was asked for."""
         counts = tracking.counts(self.writer.conn, self.source.provider, visit.workspace.id)
         self.outcome.counts.unchanged += counts["current"]
@@ -230,7 +230,7 @@ class Sync:
             self._save_account_data(visit.workspace)
         whole = not self._is_limited and self._fetch(visit.workspace)
         if not self._is_limited:
-            whole = self._ask_for_work(visit, scopes, results, listed) and whole
+            whole = self._ask_for_work(visit, to_read, results, listed) and whole
         if not whole or self._is_limited:
             return False
         all_read = visit.full and self._is_clean(visit)
@@ -239,10 +239,10 @@ class Sync:
             self._verify(visit)
         return not stopped
 
-    def _ask_for_work(self, visit: _Visit, scopes: _Scopes, results: list[ListResult], listed: set[str]) -> bool:
+    def _ask_for_work(self, visit: _Visit, to_read: _ListsToRead, results: list[ListResult], listed: set[str]) -> bool:
         """Read the lists of Work, and what they call for; return whether all of it was asked for."""
         ordinary = len(results)
-        self._read_lists(visit, scopes.of_work(), results)
+        self._read_lists(visit, to_read.of_work(), results)
         if len(results) == ordinary:
             return True
         before = tracking.counts(self.writer.conn, self.source.provider, visit.workspace.id)
@@ -254,7 +254,7 @@ class Sync:
 
     # -- lists
 
-    def _scopes(self, visit: _Visit, results: list[ListResult]) -> _Scopes:
+    def _lists_to_read(self, visit: _Visit, results: list[ListResult]) -> _ListsToRead:
         """Return the lists to read. ``results``: those that were read, which decide what else is to be read."""
         account_id = visit.workspace.id
 
@@ -263,7 +263,7 @@ class Sync:
             return plan.unshown(part.values(), results)
 
         last_read = scopes.last_read(self.writer.conn, account_id)
-        return _Scopes(self.source.scopes(full=visit.full, last_read=last_read, unshown=unshown))
+        return _ListsToRead(self.source.scopes(full=visit.full, last_read=last_read, unshown=unshown))
 
     def _read_lists(self, visit: _Visit, to_read: Iterator[Scope], results: list[ListResult]) -> None:
         """Read lists and add what they bring to ``results``."""

@@ -42,10 +42,19 @@ def old_mirror(tmp_path: Path) -> Path:
             rows,
         )
         told = {"full_at": 7.5, "lists_limited": True, "dead_lanes": {"batch": "HTTP 404"}, "per_id_budget": 40}
+        told["main_lacks_projects"] = True
         conn.execute("INSERT INTO _settings VALUES ('source:w1', ?)", (json.dumps(told),))
+        conn.execute("INSERT INTO _settings VALUES ('source:w0', '{cut')")
         conn.execute("INSERT INTO sync_runs (started_at, command) VALUES ('2026-01-01T00:00:00.000Z', 'sync')")
         conn.commit()
     return path
+
+
+def test_conversations_of_projects_that_the_main_list_lacked_stay_known(old_mirror: Path) -> None:
+    """The flag of the whole account becomes one of each conversation in a project."""
+    with Writer(old_mirror) as writer:
+        found = tracking.tracked_in(writer.conn, "chatgpt", "w1")
+    assert {key: t.in_main for key, t in found.items()} == {"c1": False, "c2": None, "c3": None, "c4": None}
 
 
 def test_what_the_lists_said_is_kept(old_mirror: Path) -> None:

@@ -24,6 +24,10 @@ def read(*scopes: Scope) -> list[ListResult]:
     return [ListResult(scope, reached_end=True) for scope in scopes]
 
 
+WORK = Scope("work", "Work", is_work=True)
+REFUSED = [*read(MAIN), ListResult(PROJECT, is_refused=True)]
+
+
 @pytest.mark.parametrize(
     ("tracked", "results", "seen", "all_read", "is_missing"),
     [
@@ -36,6 +40,12 @@ def read(*scopes: Scope) -> list[ListResult]:
         pytest.param(known(project_id="g-p-1"), read(MAIN), set(), False, False, id="its project was not read"),
         pytest.param(known(project_id="g-p-1"), read(MAIN, PROJECT), set(), False, True, id="not in its project"),
         pytest.param(known(project_id="g-p-1"), read(MAIN), set(), True, True, id="its project exists no more"),
+        pytest.param(known(is_work=True), read(MAIN), set(), False, False, id="of Work, and that list not read"),
+        pytest.param(known(is_work=True), read(MAIN), set(), True, False, id="of Work, and that list not offered"),
+        pytest.param(known(is_work=True), read(MAIN, WORK), set(), False, True, id="of Work, and in neither list"),
+        pytest.param(known(is_work=True, in_main=True), read(MAIN), set(), True, True, id="of Work, once in main"),
+        pytest.param(known(project_id="g-p-1"), REFUSED, set(), True, True, id="its project is refused"),
+        pytest.param(known(project_id="g-p-1"), REFUSED, set(), False, False, id="refused, and not all was read"),
         pytest.param(known(is_deleted=True), read(MAIN), set(), False, False, id="it is known to be deleted"),
     ],
 )

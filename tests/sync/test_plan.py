@@ -174,3 +174,74 @@ def test_unstarred(starred_list: ListResult, lost: list[str]) -> None:
 )
 def test_is_import_current(imported_us: int | None, list_us: int | None, expected: bool) -> None:
     assert plan.is_import_current(imported_us, list_us) is expected
+
+
+WORK, PROJECT = Scope("work", "Work", is_work=True), Scope("project:g-p-1", "Bread", to_the_end=True)
+
+
+@pytest.mark.parametrize(
+    ("results", "listed", "in_main", "is_work"),
+    [
+        pytest.param([result(MAIN, row())], row(), True, None, id="the main list shows it"),
+        pytest.param([result(MAIN), result(WORK, row())], row(), False, True, id="Work alone shows it"),
+        pytest.param([result(MAIN, row()), result(WORK, row())], row(), True, True, id="both show it"),
+        pytest.param([result(MAIN), result(PROJECT, row())], row(), False, None, id="its project alone shows it"),
+        pytest.param([result(MAIN), result(STARRED, row())], row(), None, None, id="a mere selection says nothing"),
+        pytest.param(
+            [result(MAIN, row("c2", T - 1), reached_end=False), result(WORK, row())],
+            row(),
+            False,
+            True,
+            id="the main list was read down to below it",
+        ),
+        pytest.param(
+            [result(MAIN, row("c2", T + 1), reached_end=False), result(WORK, row())],
+            row(),
+            None,
+            True,
+            id="the main list was not read so far down",
+        ),
+        pytest.param(
+            [result(MAIN), result(WORK, row(is_archived=True))],
+            row(is_archived=True),
+            None,
+            True,
+            id="archived, and the archive was not read",
+        ),
+    ],
+)
+def test_place(results: list[ListResult], listed: Listed, in_main: bool | None, is_work: bool | None) -> None:
+    found = plan.place(listed, results)
+    assert (found.in_main, found.is_work) == (in_main, is_work)
+
+
+@pytest.mark.parametrize(
+    ("tracked", "results", "expected"),
+    [
+        pytest.param(known(is_work=True), [result(MAIN, row())], set(), id="the main list shows it"),
+        pytest.param(known(is_work=True), [result(MAIN)], {"work"}, id="it ended without it"),
+        pytest.param(known(is_work=True, in_main=True), [result(MAIN, reached_end=False)], set(), id="not read so far"),
+        pytest.param(known(is_work=True, in_main=False), [result(MAIN, reached_end=False)], {"work"}, id="never there"),
+        pytest.param(known(is_work=True, is_archived=True), [result(ARCHIVED)], {"work_archived"}, id="archived"),
+        pytest.param(known(is_work=True, is_deleted=True), [result(MAIN)], set(), id="deleted"),
+        pytest.param(known(is_work=True, missing_since=NOW), [result(MAIN)], set(), id="missing"),
+        pytest.param(known(in_main=False), [result(MAIN)], set(), id="of no other list"),
+    ],
+)
+def test_unshown(tracked: Tracked, results: list[ListResult], expected: set[str]) -> None:
+    assert plan.unshown([tracked], results) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "results", "expected"),
+    [
+        pytest.param({}, [ListResult(MAIN, odd_rows=2)], {"main": 2}, id="seen now"),
+        pytest.param({"main": 3}, [ListResult(MAIN, odd_rows=2)], {"main": 3}, id="seen before, and not read so far"),
+        pytest.param({"main": 3}, [ListResult(MAIN, reached_end=True, odd_rows=2)], {"main": 2}, id="read to its end"),
+        pytest.param({"main": 3}, [ListResult(MAIN, reached_end=True)], {}, id="understood"),
+        pytest.param({"Work": 1}, [ListResult(MAIN)], {"Work": 1}, id="a list that was not read"),
+        pytest.param({}, [ListResult(STARRED, odd_rows=2)], {}, id="a mere selection"),
+    ],
+)
+def test_odd_rows(before: dict[str, int], results: list[ListResult], expected: dict[str, int]) -> None:
+    assert plan.odd_rows(before, results) == expected

@@ -33,10 +33,10 @@ def marks(mirrored: MirroredService) -> int:
 def test_a_long_work_list_is_read_down_to_what_is_known(tmp_path: Path) -> None:
     """A change deep down moves to its top; quiet runs read one page."""
     with MirroredService(tmp_path, conversations=5) as mirrored:
-        keys = work_chats(mirrored, 240)
+        keys = work_chats(mirrored, 140)
         assert mirrored.next_run() == 0
         assert differences(mirrored) == []
-        for key in (keys[0], keys[100], keys[239]):
+        for key in (keys[0], keys[70], keys[139]):
             mirrored.person.new_message(key)
             assert mirrored.next_run() == 0
             assert len(work_requests(mirrored)) == 2
