@@ -192,7 +192,7 @@ def sync(
 
 def _keep_skeletons(writer: Writer, taken: Skeletons, timing: Timing, provider: str) -> Iterator[str]:
     """Remember what the run's answers were made of; yield what is told of changes."""
-    parts, found = drift.compare(skeletons.load(writer.conn, provider), taken.by_endpoint)
+    parts, found = drift.compare(skeletons.load(writer.conn, provider), taken.by_endpoint, taken.words.known_keys)
     with writer.transaction() as conn:
         skeletons.save(conn, provider, parts)
         skeletons.add_drift(conn, provider, timing.iso(), found)

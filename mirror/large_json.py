@@ -22,7 +22,7 @@ MB = 1024 * 1024
 # where nothing can happen, and all conversations of more than that take a tenth longer to read.
 LARGE = 4 * MB
 # Bytes that are parsed at once in a large text. Larger: more memory; smaller: more time.
-PIECE = MB
+PIECE = 1024 * 1024
 # Levels of brackets at which a text is taken apart: the tree of a conversation in a list in an object is the third.
 LEVELS = 4
 # An object with so many members, all of them objects, stays bytes: the nodes of a tree. Smaller: what has few members

@@ -4,8 +4,9 @@ The skeletons of one run are compared with those of earlier ones, so that a chan
 it hurts, and they can be put into a public bug report. So nothing private may get into them:
 
 * Of a path, only the program's own words are kept; every other part of it is written ``{id}``.
-* Of a key, the words that the program knows are kept. Another key is kept only where it looks like a name in a program
-  and stands in an object of which most keys are known. All other keys (ids, names, addresses) become one ``*``.
+* Of a key, the words that the program knows are kept. Another key is kept only where it looks like a name in a program,
+  stands in an object of which most keys are known, and was met more than once in the run or at the top of an answer.
+  All other keys (ids, names, addresses) become one ``*``, or are left out.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
 # Answers of one endpoint in one run of which a skeleton is taken; of the others, status and content type. Fewer: rare
 # keys are found late; more: a first sync takes seconds longer.
@@ -26,6 +27,9 @@ MOST_ELEMENTS = 100
 MOST_VALUES = 20_000  # of one answer: about 20 ms. Larger: an answer of megabytes holds up the run.
 MOST_PARTS = 1000  # of one endpoint. Smaller: keys of long-lived APIs are left out; larger: the database grows.
 DEEPEST = 14  # levels; references inside a message stand on the eleventh. Smaller: they are left out.
+# Answers of a run, or elements of their lists, in which an unknown key must stand to be kept. 1: what somebody named
+# once may be kept; more: a new key is told late.
+COMMON = 2
 LONGEST_KEY = 40  # characters; the longest known key has 36. Longer: what is no key passes for one.
 WILDCARD, ID = "*", "{id}"
 _PROGRAM_NAME = re.compile(r"[a-z]+[0-9]{0,2}(?:_[a-z]+[0-9]{0,2}|[A-Z][a-z]+[0-9]{0,2})*")
@@ -67,12 +71,27 @@ class Skeleton:
     parts: dict[str, Part] = field(default_factory=dict)
     taken: int = 0
 
+    def kept_parts(self, known_keys: frozenset[str], known_paths: Collection[str] = ()) -> dict[str, Part]:
+        """Return the places without those at and below an unknown key that was met too seldom to be one of the API's.
+
+        ``known_paths``: places that were kept before.
+        """
+        seldom = {
+            path
+            for path, part in self.parts.items()
+            if part.units < COMMON
+            and "." in path
+            and path not in known_paths
+            and _last_key(path) not in known_keys | {WILDCARD, ""}
+        }
+        return {path: part for path, part in self.parts.items() if not seldom.intersection(_way_to(path))}
+
 
 class Skeletons:
     """The skeletons of one run, by endpoint (``GET /backend-api/conversation/{id}``)."""
 
     def __init__(self, words: ApiWords) -> None:
-        self._words = words
+        self.words = words
         self.by_endpoint: dict[str, Skeleton] = {}
 
     def note(self, method: str, path: str, status: int, content_type: str) -> None:
@@ -87,10 +106,10 @@ class Skeletons:
         skeleton = self.by_endpoint.setdefault(f"{method} {self._template(path)}", Skeleton())
         if skeleton.taken < TAKEN_A_RUN:
             skeleton.taken += 1
-            _Taking(skeleton, self._words).take(data)
+            _Taking(skeleton, self.words).take(data)
 
     def _template(self, path: str) -> str:
-        return "/".join(part if part in self._words.path_words or not part else ID for part in path.split("/"))
+        return "/".join(part if part in self.words.path_words or not part else ID for part in path.split("/"))
 
 
 class _Taking:
@@ -160,6 +179,17 @@ class _Taking:
 
 def _type_of(value: Any) -> str:
     return next((name for kind, name in _TYPES if isinstance(value, kind)), "null")
+
+
+def _last_key(path: str) -> str:
+    return path.rpartition(".")[2].partition("[]")[0]
+
+
+def _way_to(path: str) -> Iterator[str]:
+    """Yield a path and the places that it leads through."""
+    while path:
+        yield path
+        path = path[:-2] if path.endswith("[]") else path.rpartition(".")[0]
 
 
 def _spread(values: Sequence[Any]) -> Iterable[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from mirrored_service import MirroredService
 
 from mirror.chatgpt.site import SITE
 from mirror.health import freshness
+from mirror.simulator import ManualClock, generated_account
+from mirror.simulator.story.demo_account import demo_account
 from mirror.skeleton import DEEPEST, MOST_PARTS, TAKEN_A_RUN, Skeletons
 from mirror.store import status as store
 from mirror.store.database import open_reader
@@ -140,7 +143,43 @@ def test_rare_keys_are_no_news(mirrored: MirroredService) -> None:
     assert found == [], found
 
 
+def test_a_key_that_was_kept_counts_also_where_it_comes_once(mirrored: MirroredService) -> None:
+    """With one row a night nothing comes twice."""
+    mirrored.alter_answers(altered("/conversations", each_row(lambda row: row.update(sparkle_level=1))))
+    runs(mirrored, 3)
+    for key in mirrored.ids()[1:]:
+        mirrored.person.delete(key)
+    for _ in range(6):
+        mirrored.next_run(accept_deletions=True)
+        assert told(mirrored) == []
+    assert mirrored.value("SELECT absent FROM _skeletons WHERE name = 'items[].sparkle_level'") == 0
+
+
+def test_an_account_that_grows_tells_nothing(tmp_path: Path) -> None:
+    """Each night brings chats of another kind: thoughts, canvases, tools, pictures, with keys of their own."""
+    clock = ManualClock()
+    told_of = demo_account(clock, random.Random(1))
+    trees = [told_of.tree(key) for key in told_of.conversations]
+    account = generated_account(clock, 0, 4)
+    with MirroredService(tmp_path, account, verify=True) as mirrored:
+        found = []
+        for n, tree in enumerate(trees):
+            account.add({**tree, "update_time": clock(), "gizmo_id": None, "conversation_template_id": None})
+            if n % 4 == 3:
+                mirrored.next_run()
+                found += told(mirrored)
+        assert found == []
+
+
 # -- what is kept
+
+
+def test_an_unknown_key_that_stands_in_one_place_is_left_out_with_all_below_it() -> None:
+    rows = [{"id": 1, "title": 2, "create_time": 3} for _ in range(3)]
+    once = [*rows, {**rows[0], "diary": {"title": 1, "items": [{"id": 1}]}}]
+    assert not [path for path in taken({"items": once}) if "diary" in path]
+    assert "items[].diary.items[].id" in taken({"items": [*once, once[-1]]})
+    assert "diary" in taken({"items": [], "total": 0, "limit": 1, "diary": 1}), "an answer's own keys are no map"
 
 
 def taken(*answers: object, path: str = "/backend-api/conversations") -> list[str]:
@@ -148,7 +187,7 @@ def taken(*answers: object, path: str = "/backend-api/conversations") -> list[st
     for data in answers:
         skeletons.take("GET", path, data)
     (skeleton,) = skeletons.by_endpoint.values()
-    return sorted(skeleton.parts)
+    return sorted(skeleton.kept_parts(SITE.words.known_keys))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +211,7 @@ def taken(*answers: object, path: str = "/backend-api/conversations") -> list[st
 )
 def test_keys_of_maps_are_not_kept(key: str) -> None:
     record = {"id": "1", "title": "2", "create_time": 3, "new_thing": {key: {"title": 1}}}
-    assert taken({"items": [record]}) == sorted(
+    assert taken({"items": [record, record]}) == sorted(
         ["", "items", "items[]"]
         + [
             f"items[].{name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
@@ -106,3 +107,17 @@ def test_of_several_workspaces_the_one_is_named(tmp_path: Path) -> None:
         lines, found = status_of(mirrored)
         assert [line.partition(",")[0] for line in lines] == ["Team Rocket: memories: HTTP 500"]
         assert [one["account"] for one in found] == ["Team Rocket"]
+
+
+@pytest.mark.parametrize("damage", ['{"memories": 5}', '{"memories": {}}', '{"memories": {"reason": 1}}', "[]", "null"])
+def test_what_is_damaged_in_it_stops_nothing(mirrored: MirroredService, damage: str) -> None:
+    """Status still says the rest, and the next run writes it anew."""
+    mirrored.alter_answers(failing("/memories"))
+    assert mirrored.next_run() == 0
+    with closing(sqlite3.connect(mirrored.path)) as conn:
+        conn.execute("UPDATE _settings SET value = ? WHERE key LIKE 'not_read:%'", (damage,))
+        conn.execute("INSERT INTO _drift (provider, seen_at, endpoint, what) VALUES ('chatgpt', 5, 'x', 'y')")
+        conn.commit()
+    status_of(mirrored)
+    assert mirrored.next_run() == 0
+    assert status_of(mirrored)[0][0].startswith("memories: HTTP 500")

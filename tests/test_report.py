@@ -60,6 +60,7 @@ def account_of_canaries() -> SimulatedAccount:
                 message["metadata"] |= {
                     "notes": {CANARY: {CANARY: CANARY}, "title": CANARY},
                     f"{CANARY.title()} Key": 1,
+                    "attachments": [{"id": f"file-{CANARY}", "name": f"{CANARY}.pdf", "mime_type": CANARY}],
                     f"{CANARY}@example.org": 1,
                     f"https://example.org/{CANARY}": 1,
                     "content_references": [{"title": CANARY, "url": f"https://{CANARY}.example", "items": {CANARY: 1}}],
@@ -94,7 +95,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> str:
         project = mirrored.person.new_project(CANARY, description=CANARY, instructions=CANARY)
         mirrored.person.move(mirrored.ids()[1], project)
         mirrored.person.remember(f"{CANARY} likes tea")
-        assert mirrored.next_run() == 0
+        assert mirrored.next_run() == 3, "the files are not to be had"
+        assert mirrored.value("SELECT count(*) FROM conversations") == 12
         mirrored.alter_answers(unkind)
         for key in mirrored.ids():
             mirrored.person.new_message(key)
@@ -138,6 +140,8 @@ def test_what_a_developer_needs_is_in_it(written: str) -> None:
     assert sum(found["incomplete"].values()) == found["conversations"]["incomplete"]
     assert ("memories", "HTTP 403") in [(one["what"], one["kind"]) for one in found["not_read"]]
     assert any(one["endpoint"] == "GET /backend-api/memories" for one in found["drift"])
+    assert sum(one["files"] for one in found["files"].values()) == found["rows"]["files"] > 0
+    assert not [kind for kind in found["files"] if OTHER in kind]
     keys = found["skeletons"]["POST /backend-api/conversations/batch"]["key"]
     assert keys["[].mapping.*.message.content.parts[]"].startswith("string: ")
     assert not [name for name, section in found.items() if isinstance(section, str) and "not readable" in section]
@@ -242,6 +246,7 @@ def test_every_failure_of_a_read_has_a_kind(tmp_path: Path, breakage: str) -> No
         ("HTTP 403: “Sorry (conversation_not_found)”", "HTTP 403 (conversation_not_found)"),
         ("it came with 3 messages, and 12 are stored", "it came with fewer messages than are stored"),
         ("no answer within 60 s", "no answer within"),
+        ("the service refuses it (HTTP 403: “Sorry, Anna”)", "the service refuses it (HTTP 403)"),
         ("Dear Anna", OTHER),
         ("", OTHER),
         ("Anna: HTTP 404", OTHER),

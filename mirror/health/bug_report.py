@@ -50,7 +50,8 @@ _OUTCOMES = {kind.outcome for kind in (*SEVERITY, UsageError)} | {
     "brake",
 }
 _ORIGINS = {"batch", "single", "plural", "export", "capture"}
-_LISTS = {"main", "archived", "starred", "shared", "pins", "project", "work", "work-archived"}
+_LISTS = {"main", "archived", "starred", "shared", "pins", "project", "work", "work_archived"}
+_FILE_STATES = {"stored", "pending", "gone", "refused", "skipped"}
 _BESIDE = {
     "memories",
     "instructions",
@@ -59,6 +60,8 @@ _BESIDE = {
     "starred list",
     "shared list",
     "pinned list",
+    "Work list",
+    "archived Work list",
 }
 _CODES = {
     "conversation_deleted",
@@ -126,6 +129,23 @@ KINDS = (
     "a browser check came",
     "a web page came instead of an answer",
     "came instead of an answer",
+    "it lies in a connected drive",
+    "its address had expired",
+    "to which nothing is sent",
+    "the certificate of its host is not trusted",
+    "it is named by no conversation",
+    "the service did not say where it is",
+    "the service fails at it",
+    "the service is still making it",
+    "the service has no address for it",
+    "the service says that it has expired",
+    "the service no longer has it",
+    "the service refuses it",
+    "the service could not say where it is",
+    "the service does not know an id of this form",
+    "its host fails",
+    "its host refuses it",
+    "its host does not have it",
     "asks for fewer requests",
 )
 _FEWER = re.compile(r"it came with \d+ messages, and \d+ are stored")
@@ -213,6 +233,18 @@ def _lists(conn: sqlite3.Connection, _now: float) -> list[dict[str, Any]]:
     return [row | {"kind": _word(row["kind"], _LISTS)} for row in figures.list_counts(conn)]
 
 
+def _files(conn: sqlite3.Connection, _now: float) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for row in figures.file_reasons(conn):
+        state = _word(row["state"], _FILE_STATES) or "other"
+        one = found.setdefault(
+            f"{state}: {kind_of(row['reason'])}" if row["reason"] else state, {"files": 0, "bytes": 0}
+        )
+        one["files"] += row["files"]
+        one["bytes"] += row["bytes"]
+    return found
+
+
 def _not_read(conn: sqlite3.Connection, _now: float) -> list[dict[str, Any]]:
     return [
         {
@@ -258,6 +290,7 @@ _SECTIONS: dict[str, Callable[[sqlite3.Connection, float], Any]] = {
     "put_off": _put_off,
     "payloads": _payloads,
     "lists": _lists,
+    "files": _files,
     "not_read": _not_read,
     "runs": _runs,
     "drift": _drift,
@@ -271,7 +304,8 @@ def kind_of(reason: str) -> str:
         return "it came with fewer messages than are stored"
     kind = next((kind for kind in KINDS if kind in reason), None)
     if kind is not None:
-        return kind
+        status = _STATUS.search(reason)
+        return f"{kind} ({status[0]})" if status else kind
     if status := _STATUS.match(reason):
         code = _CODE.search(reason)
         return status[0] + (f" ({code[1]})" if code and code[1] in _CODES else "")

@@ -2,7 +2,7 @@
 
 Optional keys come and go, so that a key is called new only where so many answers lacked it before that chance does not
 explain it now, and vanished only where nearly all answers had it and several in a row do not. A first run is no change.
-Failures that pass (401, 429, 5xx) are none either, nor is a 403 or 404 of an address with an id in it.
+Failures that pass (401, 429, 5xx) are none either, nor is a 403, 404 or 410 of an address with an id.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ USUAL = 0.95
 ENOUGH = 3  # answers that were looked at before. Fewer: chance; more: a young mirror says nothing.
 SEVERAL = 3  # answers in a row that lack a key. Fewer: one odd answer; more: it is told later.
 MOST_TOLD = 20  # changes that one run tells. Fewer: some are left out; more: lines that nobody reads.
-_PASSING, _OF_ONE_ID = {"401", "429"}, {"403", "404"}
+_PASSING, _OF_ONE_ID = {"401", "429"}, {"403", "404", "410"}
 
 Known = dict[tuple[str, str, str], KnownPart]
 
@@ -45,28 +45,35 @@ class _Sight:
     is_at_top: bool  # where there is no chance in it: once seen, always seen
 
 
-def compare(known: Known, seen: Mapping[str, Skeleton]) -> tuple[list[KnownPart], list[Drift]]:
-    """Return the rows that a run writes, and what it tells, at most ``MOST_TOLD``."""
+def compare(
+    known: Known, seen: Mapping[str, Skeleton], known_keys: frozenset[str] = frozenset()
+) -> tuple[list[KnownPart], list[Drift]]:
+    """Return the rows that a run writes, and what it tells, at most ``MOST_TOLD``.
+
+    ``known_keys``: keys of the API that the program knows, wherever they stand.
+    """
     parts: list[KnownPart] = []
     found: list[Drift] = []
+    met = known_keys | {part.name.rpartition(".")[2] for part in known.values()}
     for endpoint, skeleton in sorted(seen.items()):
         old = {key: part for key, part in known.items() if key[0] == endpoint}
+        names = {name for _, kind, name in old if kind == "key"}
         room = MOST_PARTS - len(old)
-        for sight in _sights(endpoint, old, skeleton):
+        for sight in _sights(endpoint, old, skeleton, skeleton.kept_parts(known_keys, names)):
             part = old.get((endpoint, sight.kind, sight.name))
             room -= part is None
             if part is not None or room >= 0:
-                found += _told(sight, part)
+                found += _told(sight, part, met)
                 parts.append(_counted(sight, part))
     return parts, found[:MOST_TOLD]
 
 
-def _sights(endpoint: str, known: Known, skeleton: Skeleton) -> Iterator[_Sight]:
+def _sights(endpoint: str, known: Known, skeleton: Skeleton, parts: Mapping[str, Part]) -> Iterator[_Sight]:
     statuses = {name: Part(units=count) for name, count in skeleton.statuses.items()}
     yield from _simple_sights(endpoint, "status", known, statuses)
     content_types = {name: Part(units=count) for name, count in skeleton.content_types.items()}
     yield from _simple_sights(endpoint, "content type", known, content_types)
-    yield from _keys(endpoint, known, skeleton.parts)
+    yield from _keys(endpoint, known, parts)
 
 
 def _simple_sights(endpoint: str, kind: str, known: Known, seen: Mapping[str, Part]) -> Iterator[_Sight]:
@@ -109,12 +116,12 @@ def _counted(sight: _Sight, known: KnownPart | None) -> KnownPart:
     )
 
 
-def _told(sight: _Sight, known: KnownPart | None) -> list[Drift]:
+def _told(sight: _Sight, known: KnownPart | None, met: frozenset[str]) -> list[Drift]:
     what = None
     if not sight.is_told:
         return []
     if known is None:
-        what = f"new {sight.kind} {sight.name}" if _is_new(sight) else None
+        what = f"new {sight.kind} {sight.name}" if _is_new(sight, met) else None
     elif not sight.part.units:
         what = f"{sight.kind} {sight.name} does not come any more" if _has_vanished(sight, known) else None
     elif _has_other_type(sight.part, known):
@@ -123,11 +130,22 @@ def _told(sight: _Sight, known: KnownPart | None) -> list[Drift]:
     return [] if what is None else [Drift(sight.endpoint, what)]
 
 
-def _is_new(sight: _Sight) -> bool:
+def _is_new(sight: _Sight, met: frozenset[str]) -> bool:
+    """Whether it was so often not there that it is no chance now.
+
+    A key that was met elsewhere, as of a rare kind of message, is news only where every answer has it from now on.
+    """
     if not sight.before:
         return False
-    is_everywhere = sight.is_at_top and sight.part.units == sight.now
-    return is_everywhere or sight.part.units * sight.before >= SURPRISE * sight.now
+    is_everywhere = sight.part.units == sight.now
+    if sight.kind == "key" and sight.name.rpartition(".")[2] in met and not (is_everywhere and _is_fixed(sight.name)):
+        return False
+    return (sight.is_at_top and is_everywhere) or sight.part.units * sight.before >= SURPRISE * sight.now
+
+
+def _is_fixed(name: str) -> bool:
+    """Whether a place stands outside of maps, such as the messages of a conversation, which are of many kinds."""
+    return WILDCARD not in name
 
 
 def _has_vanished(sight: _Sight, known: KnownPart) -> bool:

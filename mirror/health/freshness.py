@@ -11,6 +11,7 @@ from mirror.errors import SEVERITY, IncompleteError, NotFreshError, ServiceError
 from mirror.fold import BRANCH_ONLY
 from mirror.normalize import NORMALIZERS
 from mirror.services import not_mirrored, speaker_of
+from mirror.timing import iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -139,7 +140,8 @@ def _drift(service: ServiceStatus, now: float) -> Iterator[str]:
 
 
 def _recent_drift(service: ServiceStatus, now: float) -> list[Drift]:
-    return [drift for drift in service.drift if now - _epoch(drift.seen_at) < DRIFT_DAYS * _DAY]
+    since = iso(now - DRIFT_DAYS * _DAY)
+    return [drift for drift in service.drift if str(drift.seen_at) > since]
 
 
 def _lists(service: ServiceStatus, now: float) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.store import settings, tracking
 from mirror.store.database import upsert
-from mirror.values import as_dict
+from mirror.values import as_dict, as_text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -61,7 +61,9 @@ def not_read(conn: sqlite3.Connection, provider: str) -> list[NotReadSince]:
         (provider,),
     ).fetchall()
     return [
-        NotReadSince(account["label"], what, **known)
+        NotReadSince(
+            account["label"], what, as_text(as_dict(known).get("reason")), as_text(as_dict(known).get("since"))
+        )
         for account in accounts
         for what, known in as_dict(settings.setting(conn, _not_read_key(account["id"]))).items()
     ]

@@ -13,6 +13,7 @@ TABLES = (
     "attachments",
     "changes",
     "conversations",
+    "files",
     "gpts",
     "instructions",
     "links",
@@ -21,8 +22,10 @@ TABLES = (
     "projects",
     "sync_runs",
     "_drift",
+    "_file_fetches",
     "_listed",
     "_payloads",
+    "_row_hashes",
     "_scopes",
     "_settings",
     "_skeletons",
@@ -84,6 +87,15 @@ def payload_counts(conn: sqlite3.Connection) -> dict[str, int]:
     return {row["origin"]: row["found"] for row in rows}
 
 
+def file_reasons(conn: sqlite3.Connection) -> list[dict[str, Any]]:
+    """Count the files by state and reason, with their bytes; the reasons can hold the service's own sentences."""
+    rows = conn.execute(
+        "SELECT state, coalesce(reason, '') AS reason, count(*) AS files, coalesce(sum(size), 0) AS bytes"
+        " FROM files GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    return [dict(row) for row in rows]
+
+
 def list_counts(conn: sqlite3.Connection) -> list[dict[str, Any]]:
     """Return each list's kind and how many conversations it showed when it was last read to its end."""
     rows = conn.execute(
@@ -97,7 +109,7 @@ def last_runs(conn: sqlite3.Connection, most: int) -> list[dict[str, Any]]:
     """Return the newest runs, the newest first, without their messages; ``seconds``: how long each took."""
     rows = conn.execute(
         "SELECT date(started_at) AS day, command, provider, version, outcome, exit_code, is_full, listed, new, changed,"
-        " unchanged, failed, pending, requests, waits,"
+        " unchanged, failed, pending, requests, waits, files, files_pending,"
         " round((julianday(finished_at) - julianday(started_at)) * 86400.0, 1) AS seconds"
         " FROM sync_runs ORDER BY id DESC LIMIT ?",
         (most,),

@@ -33,6 +33,7 @@ _SETTINGS: Mapping[str, tuple[type, ...]] = {
     "session_expires": (str, type(None)),
     "sync": (dict,),
     "source": (dict,),
+    "not_read": (dict,),
 }
 # What is forgotten of these, a sync learns again.
 FORGETTABLE = frozenset({"_settings", "_scopes", "_listed"})

@@ -20,7 +20,10 @@ EDITED = (
 NEW = "To whom it may concern,\n\nthe lift is dead."
 
 
-@pytest.mark.parametrize("edited", [None, {}, [], "", 5, {"38274": ""}, {"38274": None}, {"38274": {}}, [{}], [[[]]]])
+@pytest.mark.parametrize(
+    "edited",
+    [None, {}, [], "", 5, {"38274": ""}, {"38274": None}, {"38274": {}}, [{}], [[[]]], {"38274": {"status": "saved"}}],
+)
 def test_without_an_edit_the_draft_is_shown(edited: Any) -> None:
     assert readable(DRAFT, edited) == PLAIN
 
@@ -42,6 +45,7 @@ def test_without_an_edit_the_draft_is_shown(edited: Any) -> None:
         [{"content": NEW}],
         {"blocks": [{"content": NEW}]},
         {"38274": ["Older", NEW]},
+        {"38274": {"status": "saved", "content": NEW.split("\n")}},
         {"38274": [{"content": "Older"}, {"content": NEW}]},
     ],
 )

@@ -59,7 +59,8 @@ def readable(text: str, edited: Any = None) -> str:
         pieces += [text[end : block.start()], replacement]
         end = block.end()
     pieces.append(text[end:])
-    unplaced = [_headed(edit.subject, edit.text) for edit in edits if edit not in found.values()]
+    placed = {id(edit) for edit in found.values()}
+    unplaced = [_headed(edit.subject, edit.text) for edit in edits if id(edit) not in placed]
     whole = "".join(pieces)
     new = [one for one in unplaced if one.strip() not in whole]
     lines = [whole, *new, *(f"{BEFORE}\n\n{one}" for one in before)]
@@ -110,8 +111,10 @@ def _edits(value: Any, key: str | None, ids: set[str | None], depth: int = 0) ->
     """
     if depth > _DEEPEST:
         return
-    if isinstance(value, str) and value.strip() and key is not None:
-        yield _Edit(key, "", _without_fences(value))
+    if isinstance(value, str):
+        is_prose = key in ids or " " in value.strip()  # a single word beside no draft's id is a flag
+        if key is not None and value.strip() and is_prose:
+            yield _Edit(key, "", _without_fences(value))
     elif isinstance(value, list):
         is_history = key in ids  # of one draft: its last version is the one that is shown
         for one in value[-1:] if is_history else value:
@@ -130,6 +133,8 @@ def _text_of(value: Any, depth: int) -> str:
     """Return the words of an edit; of several versions, the last one's."""
     if isinstance(value, str):
         return _without_fences(value)
+    if isinstance(value, list):
+        return "\n".join(_text_of(one, depth + 1) for one in value).strip("\n") if depth else ""
     if depth > _DEEPEST or not isinstance(value, dict):
         return ""
     for name in _TEXT_KEYS:
