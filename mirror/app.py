@@ -6,7 +6,7 @@ Each job that writes leaves one row in ``sync_runs``, also when it fails or is s
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from mirror.errors import BUG, INTERRUPTED, TERMINATED, ChatmirrorError, Termina
 from mirror.health import drift, integrity
 from mirror.health.stored_bytes import BytesFound, check_bytes, copy_bytes, repair_bytes
 from mirror.store import runs, settings, skeletons
-from mirror.store.database import Writer, translated
+from mirror.store.database import Writer, is_writable, open_current_reader, translated
 from mirror.store.schema import diagnosed
 from mirror.store.search import cjk
 
@@ -228,8 +228,13 @@ def check(
 ) -> tuple[ChatmirrorError | None, int]:
     """Check everything; return what is wrong, None: nothing, and how many findings were repaired.
 
-    ``repair``: derive again what is wrong, then check again.
+    ``repair``: derive again what is wrong, then check again. Without it, a file that cannot be written is only read.
     """
+    if not repair and not is_writable(path):
+        with translated(path), closing(open_current_reader(path)) as conn, diagnosed(conn, path):
+            conn.execute("BEGIN")  # one moment, whatever is written meanwhile
+            found = integrity.check(conn, progress)
+            return found.error(path) or (None if found.file else check_bytes(conn, path).error(path)), 0
     with Writer(path) as writer, translated(path), diagnosed(writer.conn, path):
         found = integrity.check(writer.conn, progress)
         in_files = BytesFound("", 0) if found.file else check_bytes(writer.conn, path)

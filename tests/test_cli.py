@@ -13,7 +13,7 @@ import time
 import zipfile
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pexpect
 import pytest
@@ -23,10 +23,13 @@ from mirrored_service import MirroredService
 from trees import tree
 
 from mirror.simulator import Behaviour
+from mirror.store.database import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
+
+    from mirror.simulator import ReceivedRequest
 
 CHATMIRROR = str(Path(sys.executable).with_name("chatmirror"))
 
@@ -437,10 +440,9 @@ def test_the_end_of_the_login_is_announced_days_ahead(mirrored: MirroredService)
 def test_rows_of_another_version_are_not_called_damage(mirrored: MirroredService) -> None:
     """After an update that reads payloads better, check asks for a rebuild, and is content after it."""
     run(mirrored, "sync")
-    with closing(sqlite3.connect(mirrored.path)) as conn:
+    with Writer(mirrored.path) as writer, writer.transaction() as conn:
         conn.execute("UPDATE _settings SET value = '0' WHERE key = 'normalizer:chatgpt'")
         conn.execute("UPDATE messages SET text = 'as an older version read it' WHERE rowid = 3")
-        conn.commit()
     code, _, err = run(mirrored, "check")
     assert code == 3
     assert "chatmirror rebuild" in err
@@ -625,6 +627,40 @@ def test_a_reader_that_goes_away_is_no_error(demo: tuple[Path, str]) -> None:
     assert (found.returncode, found.stderr) == (0, b"")
 
 
+def test_a_login_that_ends_soon_and_an_error_are_one_line(mirrored: MirroredService) -> None:
+    """Cron mails what is on stderr; the error comes first."""
+    mirrored.behaviour.session_days = 3
+    mirrored.behaviour.poisoned = frozenset({mirrored.ids()[1]})
+    code, _, err = run(mirrored, "sync")
+    assert (code, err.count("\n")) == (3, 1)
+    assert "in 3 days" in err or "in 2 days" in err
+
+
+def test_a_damaged_search_index_is_mended_by_repair_and_by_rebuild(mirrored: MirroredService) -> None:
+    """Search says so, and sends nobody to a backup."""
+    run(mirrored, "sync")
+    for mend in (("check", "--repair"), ("rebuild",)):
+        with closing(sqlite3.connect(mirrored.path)) as conn:
+            conn.execute("UPDATE messages_fts_data SET block = x'0102030405060708' WHERE id > 10")
+            conn.commit()
+        code, _, err = run(mirrored, "search", "river")
+        assert (code, "check --repair" in err, "backup" in err) == (9, True, False)
+        assert run(mirrored, *mend)[0] == 0
+        assert run(mirrored, "check") == (0, "", "")
+        assert run(mirrored, "search", "river")[0] == 0
+
+
+def test_an_id_of_a_person_that_is_no_text_is_one_nevertheless(mirrored: MirroredService) -> None:
+    """A lone surrogate can be stored by no database."""
+
+    def told(request: ReceivedRequest, data: Any) -> Any:
+        return {**data, "user": {"id": "user-\ud800"}} if request.path == "/api/auth/session" else data
+
+    mirrored.alter_answers(told)
+    for _ in range(2):
+        assert run(mirrored, "sync")[0] == 0
+
+
 @pytest.mark.parametrize(
     "command", [("status",), ("search", "x"), ("show", "last"), ("check",), ("rebuild",), ("backup", "copy.db")]
 )
@@ -650,8 +686,8 @@ def test_a_backup_into_a_folder_says_which_file_it_made(mirrored: MirroredServic
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everything")
 def test_a_file_that_cannot_be_written_is_said_without_the_service(mirrored: MirroredService) -> None:
-    """A check asks nothing of the service, and does not speak of it."""
+    """A repair asks nothing of the service, and does not speak of it."""
     run(mirrored, "sync")
     mirrored.path.chmod(0o400)
-    code, _, err = run(mirrored, "check")
+    code, _, err = run(mirrored, "check", "--repair")
     assert (code, "service" in err) == (8, False)

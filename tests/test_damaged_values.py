@@ -172,7 +172,7 @@ def test_an_edit_of_any_column_is_found(mirrored: MirroredService, table: str, c
     )
     if not mirrored.value(f"SELECT count(*) FROM {table}"):
         pytest.skip(f"the mirror has no row of {table}")
-    key = "rowid" if table != "_row_hashes" else "row_key"
+    key = {"_row_hashes": "row_key", "_skeletons": "name"}.get(table, "rowid")
     edit(mirrored.path, f"UPDATE {table} SET {column} = {other} WHERE {key} = (SELECT max({key}) FROM {table})")
     assert findings(mirrored) != []
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mirror.chatgpt.account_data import workspaces
 from mirror.errors import ServiceError
 from mirror.source import Identity, Workspace
-from mirror.values import as_dict, clean_or_none, iso_time
+from mirror.values import as_dict, as_id, clean_or_none, iso_time
 from mirror.web.client import Refused, ServerError
 
 if TYPE_CHECKING:
@@ -52,6 +52,5 @@ def _own_workspace(session: Session) -> Workspace:
     plan, structure = clean_or_none(account.get("planType")), clean_or_none(account.get("structure"))
     if (pasted := session.login.account_id) is not None:
         return Workspace(pasted, plan=plan, structure="workspace", is_personal=False)
-    stated = account.get("id")
-    own = stated if isinstance(stated, str) and stated else session.user_id
+    own = as_id(account.get("id")) or session.user_id
     return Workspace(own, plan=plan, structure=structure, is_personal=structure in {None, "personal"})

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mirror.chatgpt.login import HOW_TO, is_session_cookie, replace_session
 from mirror.chatgpt.site import ORDINARY
 from mirror.errors import SafetyStopError, ServiceError, SignInError
-from mirror.values import as_dict
+from mirror.values import as_dict, as_id
 from mirror.web.client import MOST_TRIES, Answer, Client, Refused
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ class Session:
     @property
     def user_id(self) -> str:
         """The service's id of the person; raises ServiceError if it gave none."""
-        found = _user_id(self.data)
-        if not isinstance(found, str) or not found:
+        found = as_id(_user_id(self.data))
+        if found is None:
             raise ServiceError("ChatGPT does not say whose login this is; nothing was written. Run again later.")
         return found
 

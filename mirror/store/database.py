@@ -25,6 +25,7 @@ BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another program's transac
 # Bytes a page of a new file. Payloads and long texts lie on pages of their own, of which half of the last one is empty
 # on average, and fewer pages are found faster. SQLite's own choice, 4096, took 4 % more disk and 10 % more time.
 PAGE_SIZE = 16_384
+CHECKPOINT_WAIT = 0.5  # seconds that the end of a run waits for readers; what it cannot fold in now, a later one does
 _ATTEMPTS = 100  # to change the kind of log while others read
 # What this program knows: a database that has applied anything else was written by a newer one.
 MIGRATIONS = (
@@ -42,6 +43,7 @@ MIGRATIONS = (
 _OWN_TABLES = frozenset({"conversations", "messages", "sync_runs", "_payloads"})
 FREE_SPACE = 64 * 1024 * 1024  # bytes below which a run does not start
 MINIMUM_SQLITE = (3, 35)
+_CORRUPT_INDEX = 267  # SQLITE_CORRUPT_VTAB: of what is derived from the texts
 _FULL, _IOERR, _READONLY, _CANTOPEN, _CORRUPT, _NOTADB, _BUSY, _LOCKED = 13, 10, 8, 14, 11, 26, 5, 6
 
 
@@ -54,9 +56,12 @@ def storage_error(error: sqlite3.Error, path: Path) -> ChatmirrorError:
         )
     if code in {_BUSY, _LOCKED}:
         return BusyError(f"Another program has held {path} for too long; nothing is lost. Run again later.")
+    if getattr(error, "sqlite_errorcode", None) == _CORRUPT_INDEX:
+        return DamagedError(f"A search index of {path} is damaged; no chat is lost. Run `chatmirror check --repair`.")
     if is_damage(error):
         return DamagedError(
-            f"{path} is damaged ({reason(error)}); it was not changed. Restore a backup, or move it away and sync."
+            f"{path} is damaged ({reason(error)}); it was not changed. Run `chatmirror check`, which says whether it"
+            " can be repaired, or needs a backup: `chatmirror restore BACKUP`."
         )
     if code in {_IOERR, _READONLY, _CANTOPEN}:
         return StorageError(
@@ -165,11 +170,15 @@ class Writer:
         Where that cannot be done now, the log stays beside the file, and loses nothing.
         """
         with translated(self.path):
+            # Not for as long as for a write: a reader can be open for hours, and each run would wait at its end.
+            self.conn.execute(f"PRAGMA busy_timeout={CHECKPOINT_WAIT * 1000:.0f}")
             try:
                 self.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             except sqlite3.OperationalError as error:
                 if (error.sqlite_errorcode & 0xFF) not in {_BUSY, _LOCKED}:  # LOCKED: what was interrupted still reads
                     raise
+            finally:
+                self.conn.execute(f"PRAGMA busy_timeout={self._busy_timeout * 1000:.0f}")
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
@@ -291,13 +300,18 @@ def _check_sqlite() -> None:
         raise UsageError(f"This Python has SQLite {sqlite3.sqlite_version}; chatmirror needs {needed} or newer.")
 
 
+def is_writable(path: Path) -> bool:
+    """Tell whether a file, and what SQLite keeps beside it, can be written."""
+    return os.access(path.absolute().parent, os.W_OK) and os.access(path, os.W_OK)
+
+
 def _check_place(path: Path) -> None:
     folder = path.absolute().parent
     if path.is_dir():
         raise UsageError(f"{path} is a folder, not a database file.")
     if not folder.is_dir():
         raise UsageError(f"The folder {folder} does not exist; make it, or give another -d PATH.")
-    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+    if not os.access(folder, os.W_OK) or (path.exists() and not is_writable(path)):
         raise StorageError(f"Cannot write {path}; nothing was done. Check its permissions.")
     if shutil.disk_usage(folder).free < FREE_SPACE:
         raise StorageError(

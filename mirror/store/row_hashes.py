@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator
 
-# Table -> the columns of its key.
+# Table -> the columns of its key. A table that comes in needs a migration, after which all rows are hashed anew.
 HASHED = {
     "accounts": ("id",),
     "projects": ("id",),
     "gpts": ("id",),
     "conversations": ("id",),
+    "files": ("id",),
     "memories": ("rowid",),
     "instructions": ("rowid",),
     "sync_runs": ("id",),
@@ -31,6 +32,9 @@ HASHED = {
     "_listed": ("conversation_id",),
     "_scopes": ("account_id", "scope"),
     "_settings": ("key",),
+    "_file_fetches": ("file_id",),
+    "_skeletons": ("provider", "endpoint", "kind", "name"),
+    "_drift": ("id",),
 }
 _BYTES = 16  # of a hash that are kept: enough against accidents, and half the size
 _HAS_OWN_HASH = {"_payloads": "body"}

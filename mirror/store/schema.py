@@ -35,6 +35,7 @@ _SETTINGS: Mapping[str, tuple[type, ...]] = {
     "source": (dict,),
     "not_read": (dict,),
 }
+_WITHOUT_ROWID = frozenset({"_row_hashes", "_skeletons"})
 # What is forgotten of these, a sync learns again.
 FORGETTABLE = frozenset({"_settings", "_scopes", "_listed"})
 

@@ -84,19 +84,20 @@ def sync(
         except KeyboardInterrupt:
             report.stopped()
             raise
-    if outcome.identity is not None:
-        _warn_of_expiry(outcome.identity.expires, timing.now())
+    warning = _expiry_warning(outcome, timing.now())
     if dry_run or sys.stdout.isatty() or verbose:
         _print_outcome(outcome, dry=dry_run)
     if outcome.error is not None:
+        outcome.error.message += f" {warning}" if warning else ""  # one run, one line
         raise outcome.error
+    if warning:
+        click.echo(f"chatmirror: {warning}", err=True)
 
 
-def _warn_of_expiry(expires: str | None, now: float) -> None:
+def _expiry_warning(outcome: Outcome, now: float) -> str | None:
     from mirror.health.freshness import expiry_warning
 
-    if warning := expiry_warning(expires, now):
-        click.echo(f"chatmirror: {warning}", err=True)
+    return expiry_warning(outcome.identity.expires, now) if outcome.identity is not None else None
 
 
 def _print_outcome(outcome: Outcome, *, dry: bool) -> None:
