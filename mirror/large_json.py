@@ -270,8 +270,11 @@ class _Reader:
     def _memory(self, at: int, end: int, *, is_several: bool = False) -> int:
         """Return about how many bytes the values between two places take, beside those of the text itself."""
         size, width = end - at, self._width(at, end)
-        if self._raw[at] not in b"{[" and not is_several:
-            return size * (2 * width + 2 if size > LONG_TEXT else width)
+        is_container = is_several or self._raw[at] in b"{["
+        if size > (self._piece if is_container else LONG_TEXT):  # one text, or what is nested too deep to take apart
+            width = 2 * width + 2
+        if not is_container:
+            return size * width
         tokens = sum(self._raw.count(token, at, end) * cost for token, cost in TOKEN_BYTES.items())
         if self._most is not None and tokens > self._left:  # perhaps many of them are in texts
             tokens -= self._tokens_in_texts(at, end)

@@ -44,13 +44,25 @@ def database_of(datasette: Any, request: Any) -> str:
 async def ensure_allowed(datasette: Any, request: Any, database: str, tables: Sequence[str]) -> None:
     """Raise Forbidden unless whoever asks may see all of these tables."""
     for table in tables:
-        if not await is_allowed(datasette, request, database, table):
+        if not await is_allowed(datasette, getattr(request, "actor", None), database, table):
             raise Forbidden(f"view-table {table}")
 
 
-async def is_allowed(datasette: Any, request: Any, database: str, table: str) -> bool:
-    """Tell whether whoever asks may see a table."""
-    actor = getattr(request, "actor", None)
+async def readable_mirrors(datasette: Any, actor: Any, tables: Sequence[str]) -> list[str]:
+    """Return the mirrors of which somebody may see all of these tables."""
+    found = mirrors(datasette).settings
+    return [name for name in found if await _are_allowed(datasette, actor, name, tables)]
+
+
+async def _are_allowed(datasette: Any, actor: Any, database: str, tables: Sequence[str]) -> bool:
+    for table in tables:
+        if not await is_allowed(datasette, actor, database, table):
+            return False
+    return True
+
+
+async def is_allowed(datasette: Any, actor: Any, database: str, table: str) -> bool:
+    """Tell whether somebody may see a table; ``actor`` None: whoever has not signed in."""
     if hasattr(datasette, "permission_allowed"):  # 0.65
         try:
             await datasette.ensure_permissions(

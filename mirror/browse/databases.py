@@ -49,6 +49,11 @@ def mirrors(datasette: Datasette) -> Mirrors:
     return found if isinstance(found, Mirrors) else Mirrors()
 
 
+def were_recognised(datasette: Datasette) -> bool:
+    """Return whether Datasette has started, so that its mirrors are known."""
+    return isinstance(getattr(datasette, "chatmirror", None), Mirrors)
+
+
 async def recognise(datasette: Datasette) -> None:
     """Find the mirrors, and for 1.0 set what their configuration does not state."""
     found = Mirrors()

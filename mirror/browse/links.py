@@ -70,11 +70,13 @@ def menu_entries(datasette: Any, database: str) -> list[dict[str, str]]:
 
 
 def with_descriptions(datasette: Any, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Add the lines of links as descriptions, which 0.65 shows unless somebody wrote their own."""
+    """Add the lines of links as descriptions, which 0.65 shows unless somebody wrote their own.
+
+    On pages of a database and its tables, which 0.65 shows to those who may see them. Its front page has no such
+    place: what stands there is shown to everybody. The menu has the links, for those who may read.
+    """
     for name, own in metadata.get("databases", {}).items():
         own["description_html"] = link_lines(datasette, [name])
         for table in ("conversations", "messages"):
             own["tables"][table]["description_html"] = own["description_html"]
-    if metadata:
-        metadata["description_html"] = link_lines(datasette, list(metadata["databases"]))
     return metadata

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pluggy import HookimplMarker
 
-from mirror.browse import cjk_search, conversation, databases, files, home, links, pages, search
+from mirror.browse import access, cjk_search, conversation, databases, files, home, host_names, links, pages, search
 from mirror.browse.functions import register_functions
 from mirror.store.database import is_chatmirror
 
@@ -70,8 +70,9 @@ def register_output_renderer() -> dict[str, Any]:
 
 @hookimpl
 def asgi_wrapper(datasette: Datasette) -> Callable[[Any], Any]:
-    """Make Datasette's own search box find words inside runs of CJK characters."""
-    return cjk_search.redirecting(datasette)
+    """Answer only under names that the owner knows, and make Datasette's own search box find CJK words."""
+    guard, redirect = host_names.guarding(datasette), cjk_search.redirecting(datasette)
+    return lambda app: guard(redirect(app))
 
 
 @hookimpl
@@ -95,22 +96,44 @@ def extra_css_urls(database: str | None, datasette: Datasette) -> list[str]:
 
 
 @hookimpl
-def menu_links(datasette: Datasette) -> list[dict[str, str]]:
-    """Add the mirrors to every page's menu."""
-    names = databases.mirrors(datasette).settings
-    return [{"href": pages.Addresses(datasette, name)("home"), "label": f"Chats in {name}"} for name in names]
+def menu_links(datasette: Datasette, actor: Any) -> Callable[[], Awaitable[list[dict[str, str]]]]:
+    """Add the mirrors to every page's menu, for those who may read them."""
+
+    async def entries() -> list[dict[str, str]]:
+        names = await access.readable_mirrors(datasette, actor, home.TABLES)
+        return [{"href": pages.Addresses(datasette, name)("home"), "label": f"Chats in {name}"} for name in names]
+
+    return entries
 
 
 @hookimpl
-def database_actions(datasette: Datasette, database: str) -> list[dict[str, str]]:
+def database_actions(datasette: Datasette, actor: Any, database: str) -> Callable[[], Awaitable[list[dict[str, str]]]]:
     """Link from a mirror's database page to our pages."""
-    return links.menu_entries(datasette, database)
+    return _entries(datasette, actor, database)
 
 
 @hookimpl
-def table_actions(datasette: Datasette, database: str) -> list[dict[str, str]]:
+def table_actions(datasette: Datasette, actor: Any, database: str) -> Callable[[], Awaitable[list[dict[str, str]]]]:
     """Link from a mirror's tables to our pages."""
-    return links.menu_entries(datasette, database)
+    return _entries(datasette, actor, database)
+
+
+def _entries(datasette: Datasette, actor: Any, database: str) -> Callable[[], Awaitable[list[dict[str, str]]]]:
+    async def entries() -> list[dict[str, str]]:
+        names = await access.readable_mirrors(datasette, actor, home.TABLES)
+        return links.menu_entries(datasette, database) if database in names else []
+
+    return entries
+
+
+def _lines(datasette: Datasette, request: Any, database: str | None) -> Callable[[], Awaitable[Markup | None]]:
+    """Return what makes a line of links for each mirror, or for this one, that whoever asks may read."""
+
+    async def lines() -> Markup | None:
+        names = await access.readable_mirrors(datasette, getattr(request, "actor", None), home.TABLES)
+        return links.link_lines(datasette, [name for name in names if database in {None, name}])
+
+    return lines
 
 
 @hookimpl
@@ -124,18 +147,18 @@ def row_actions(datasette: Datasette, database: str, table: str, row: Any) -> li
 
 
 @hookimpl
-def top_homepage(datasette: Datasette) -> Markup | None:
+def top_homepage(datasette: Datasette, request: Any) -> Callable[[], Awaitable[Markup | None]]:
     """Link to the mirrors from the front page (1.0)."""
-    return links.link_lines(datasette, list(databases.mirrors(datasette).settings))
+    return _lines(datasette, request, None)
 
 
 @hookimpl
-def top_database(datasette: Datasette, database: str) -> Markup | None:
+def top_database(datasette: Datasette, request: Any, database: str) -> Callable[[], Awaitable[Markup | None]]:
     """Link to our pages from the database page (1.0)."""
-    return links.link_lines(datasette, [database])
+    return _lines(datasette, request, database)
 
 
 @hookimpl
-def top_table(datasette: Datasette, database: str) -> Markup | None:
+def top_table(datasette: Datasette, request: Any, database: str) -> Callable[[], Awaitable[Markup | None]]:
     """Link to our pages from the tables (1.0)."""
-    return links.link_lines(datasette, [database])
+    return _lines(datasette, request, database)

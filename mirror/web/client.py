@@ -16,13 +16,14 @@ from mirror.large_json import TooDenseError
 from mirror.skeleton import Skeletons
 from mirror.web.failures import TooLarge, TooSlow, Unreachable, Untrusted
 from mirror.web.pacing import stop_if_locked
+from mirror.web.transport import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mirror.web.pacing import Pacing
     from mirror.web.site import RequestClass, Site
-    from mirror.web.transport import Reply, Wire
+    from mirror.web.transport import Wire
 
 # Requests for one answer that came cut, late or not at all: with the back-off about half a minute. A guess.
 # Fewer: a short outage ends a run.
@@ -157,6 +158,7 @@ class Client:
             headers = {**headers, "Content-Type": "application/json"}
         failures = _Failures()
         while True:
+            reply = Reply(0, {}, b"")  # what failed is not kept while the next one comes: it can have 128 MB
             self.pacing.wait_turn(request_class)
             try:
                 reply = self.wire.send(

@@ -40,6 +40,27 @@ def test_other_databases_have_no_such_pages(pages: Pages, path: str) -> None:
     assert pages.get(f"/chats{path}")[0] == 200
 
 
+@pytest.fixture(scope="module")
+def half_open(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Pages:
+    """A mirror that everybody may read, beside two of which a visitor may not read all, or nothing."""
+    folder = tmp_path_factory.mktemp("half_open")
+    for name in ("open", "secret", "partly"):
+        bakery(folder / f"{name}.db")
+    denied = {"secret": {"allow": False}, "partly": {"tables": {"messages": {"allow": False}}}}
+    (folder / "metadata.json").write_text(json.dumps({"databases": denied}))
+    return serve(*map(str, sorted(folder.glob("*.db"))), "-m", str(folder / "metadata.json"))
+
+
+@pytest.mark.parametrize("path", ["/", "/open", "/open/conversations", "/partly"])
+def test_no_page_links_to_a_mirror_that_whoever_asks_may_not_read(half_open: Pages, path: str) -> None:
+    """Neither the front page nor the menu of any page tells that it exists; those that may be read are linked."""
+    status, text = half_open.get(path)
+    assert status == 200
+    assert "/open/-/home" in text
+    assert "secret" not in text
+    assert path == "/partly" or "/partly/-/" not in text
+
+
 @pytest.mark.parametrize("denied", ["messages", "conversations", "links", "attachments", "everything"])
 def test_a_denied_table_denies_every_page_that_reads_it(many: Pages, denied: str) -> None:
     """A table or database that somebody may not see shows on no page of ours either."""

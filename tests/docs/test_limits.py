@@ -81,6 +81,7 @@ TECHNICAL = {
     "web.unpacking._WINDOW": "numbers by which zlib knows the formats",
     "large_json.MB": "a unit",
     "large_json._SHIFT": "bits of a number that holds two",
+    "browse.host_names._MISDIRECTED": "HTTP's status of a request that came to the wrong place",
 }
 _OPERATORS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
