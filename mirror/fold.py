@@ -13,9 +13,10 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from mirror.large_json import read_json
-from mirror.normalize import ParsedPayload, fingerprint, merge, normalize
+from mirror.normalize import ParsedPayload, fingerprint, holds_all, merge, normalize
 from mirror.normalize.merge import holds_as_much
 from mirror.services import service_of
+from mirror.source import BRANCH_ONLY
 from mirror.store.conversations import ConversationRow, Damage, MessageWrite, Update
 from mirror.store.payloads import IMPORTED, DamagedPayloadError, StoredPayload, hash_of, pack
 from mirror.store.runs import Change
@@ -24,7 +25,6 @@ from mirror.values import epoch_us, iso_time
 SMALLER = "the service gave fewer messages than are stored; it is read again to be sure"
 SURE_AFTER_US = 6 * 3600 * 1_000_000  # a copy that lags by more than six hours would lag in the lists, too
 CHANGED = "changed since it was last read"
-BRANCH_ONLY = "only its visible branch could be read"
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +41,8 @@ class Arrival:
     ``payload``: its JSON; ``body``: the bytes that it was. ``conversation``: what the normalizer made of it, if it was
     asked already. ``origin`` and ``proves_absence`` as in ``StoredPayload``; ``fetched_at``: ISO time; ``list_us``: the
     list time that it answers, microseconds since 1970, None for a file. ``incomplete_reason``: why it is not believed
-    to be whole; what a file lacks is told by its normalizer.
+    to be whole; what a file lacks is told by its normalizer. ``fingerprint``: as in ``StoredPayload``, set
+    by ``fold``.
     """
 
     conversation_id: str
@@ -55,6 +56,7 @@ class Arrival:
     proves_absence: bool = False
     conversation: Conversation | None = None
     incomplete_reason: str | None = None
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,10 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
     """
     if arrival is not None and (mended := _with_same_bytes(stored, arrival, listed)) is not None:
         return mended
-    if arrival is not None and stored.row is not None:
-        if _is_stored(arrival, stored.payloads):
-            return fold_listing(stored, listed)
+    if arrival is not None and stored.row is not None and _is_stored(arrival, stored.payloads):
+        return fold_listing(stored, listed)
+    if arrival is not None and arrival.origin not in IMPORTED:
+        arrival = replace(arrival, fingerprint=fingerprint(arrival.provider, arrival.payload))
         if listed is not None and (quick := _same_but_for_the_list(stored, arrival, listed)) is not None:
             return quick
     smaller = None
@@ -173,7 +176,7 @@ def _versions(provider: str, stored: Stored, arrival: Arrival | None) -> tuple[l
     """
     found: list[_Version] = []
     damaged: list[_DamagedVersion] = []
-    for old in stored.payloads:
+    for old in () if arrival is not None and _replaces_all(arrival, stored.payloads) else stored.payloads:
         try:
             found.append(_Version(old, _parsed(old, normalize(provider, read_json(old.body)))))
         except DamagedPayloadError as error:
@@ -185,6 +188,20 @@ def _versions(provider: str, stored: Stored, arrival: Arrival | None) -> tuple[l
         new = _stored_form(arrival, _rank(arrival, conversation, stored.payloads), conversation)
         found.append(_Version(new, _parsed(new, conversation)))
     return sorted(found, key=lambda v: (v.stored.payload_us, v.stored.id or float("inf"))), damaged
+
+
+def _replaces_all(arrival: Arrival, versions: Sequence[StoredPayload]) -> bool:
+    """Whether a whole tree holds every message of the one version that is stored, which then need not be read as rows.
+
+    So it is with nearly every conversation that goes on. False also where the stored bytes are damaged.
+    """
+    if len(versions) != 1 or not versions[0].is_live or arrival.origin in IMPORTED or not arrival.proves_absence:
+        return False
+    try:
+        old = read_json(versions[0].body)
+    except ValueError:  # a DamagedPayloadError, too
+        return False
+    return holds_all(arrival.provider, arrival.payload, old)
 
 
 def _with_same_bytes(stored: Stored, arrival: Arrival, listed: Tracked | None) -> Update | None:
@@ -257,7 +274,7 @@ def _stored_form(arrival: Arrival, payload_us: int, conversation: Conversation |
         size=len(arrival.body),
         sha256=hash_of(arrival.body),
         packed=pack(arrival.body),
-        fingerprint=None if arrival.origin in IMPORTED else fingerprint(arrival.provider, arrival.payload),
+        fingerprint=arrival.fingerprint,
         incomplete_reason=arrival.incomplete_reason or by_itself,
     )
 
@@ -298,7 +315,7 @@ def _same_but_for_the_list(stored: Stored, arrival: Arrival, listed: Tracked) ->
         return None
     old = stored.payloads[0]
     is_like = old.is_live and arrival.origin not in IMPORTED and old.proves_absence == arrival.proves_absence
-    if not is_like or old.fingerprint is None or old.fingerprint != fingerprint(arrival.provider, arrival.payload):
+    if not is_like or old.fingerprint is None or old.fingerprint != arrival.fingerprint:
         return None
     new = _stored_form(arrival, max(old.payload_us, arrival.list_us or 0), None)
     return replace(fold_listing(replace(stored, payloads=(new,)), listed), payloads=(new,))

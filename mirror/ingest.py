@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mirror.errors import DamagedError
-from mirror.fold import BRANCH_ONLY, SMALLER, Arrival, fold, fold_listing
+from mirror.fold import SMALLER, Arrival, fold, fold_listing
+from mirror.source import BRANCH_ONLY
 from mirror.store import conversations, runs, tracking
 
 if TYPE_CHECKING:

@@ -21,6 +21,8 @@ _TO_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
 _NOT_BLANK = re.compile(rb"\S")
 _TO_VALUE = re.compile(rb"[\s,]*+")
 _TO_NAMED_VALUE = re.compile(rb'[\s,]*+(?:"((?:[^"\\]|\\.)*+)"\s*+:\s*+)?', re.DOTALL)
+_BETWEEN = re.compile(r"[\s,:]*+")
+_DECODER = json.JSONDecoder()
 _QUOTE = ord('"')
 # Levels of brackets that are parsed where Python refuses the whole; the service's own payloads have about 20. Larger:
 # Python refuses again; smaller: what is below stays JSON text.
@@ -161,6 +163,47 @@ def element_texts(raw: bytes, name: str) -> list[bytes]:
 
     ``raw`` is a valid JSON text of that form. Of a repeated name the last one counts, as it does for the parser.
     """
+    try:
+        found = _elements_parsed(raw.decode("utf-8", "surrogateescape"), name)
+    except (ValueError, RecursionError):  # what Python refuses is cut out by its brackets
+        return _elements_by_brackets(raw, name)
+    return [text.encode("utf-8", "surrogateescape") for text in found]
+
+
+def _elements_parsed(text: str, name: str) -> list[str]:
+    """Return the same from decoded text: parsing it once more takes a quarter of the time of pairing brackets."""
+    at = _past(text, 0)
+    if text[at] == "[":
+        return _elements_at(text, at)[0]
+    found: list[str] = []
+    while text[at := _past(text, at + 1)] != "}":
+        key, at = _DECODER.raw_decode(text, at)
+        at = _past(text, at)
+        if key == name:
+            found, at = _elements_at(text, at)
+        else:
+            _, at = _DECODER.raw_decode(text, at)
+        at = _past(text, at) - 1
+    return found
+
+
+def _elements_at(text: str, at: int) -> tuple[list[str], int]:
+    """Return the texts of an array's elements, and the offset after it."""
+    found = []
+    while text[at := _past(text, at + 1)] != "]":
+        _, end = _DECODER.raw_decode(text, at)
+        found.append(text[at:end])
+        at = _past(text, end) - 1
+    return found, at + 1
+
+
+def _past(text: str, at: int) -> int:
+    """Return the offset of the next character that is neither blank nor between two values."""
+    match = _BETWEEN.match(text, at)
+    return match.end() if match else at
+
+
+def _elements_by_brackets(raw: bytes, name: str) -> list[bytes]:
     start = next(first.start() for first in _NOT_BLANK.finditer(raw))
     if raw[start] == ord("{"):
         start = {member.name: member.start for member in members(raw, start)}[name]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from mirror.errors import ChatmirrorError
 
+# Why a conversation is incomplete of which only the visible branch came; stored, so that a change needs a migration.
+BRANCH_ONLY = "only its visible branch could be read"
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:

@@ -7,9 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from trees import arrival, tree
 
 from mirror.fold import Arrival, fold, fold_listing
+from mirror.normalize import ParsedPayload, merge, normalize
 from mirror.source import Listed
 from mirror.store.conversations import Stored, Update
 from mirror.store.payloads import DamagedPayloadError
@@ -246,3 +249,28 @@ def test_rows_without_a_payload_are_not_wiped() -> None:
     stored = replace(stored_after(arrival(tree("a", "b"))), payloads=())
     with pytest.raises(ValueError, match="no stored payload"):
         fold(stored, None, None)
+
+
+TEXTS = st.sampled_from(["", " ", "one", "two words", "one and more"])
+
+
+@given(
+    before=st.lists(TEXTS, min_size=1, max_size=5), after=st.lists(TEXTS, min_size=1, max_size=7), goes_on=st.booleans()
+)
+def test_a_tree_that_goes_on_makes_the_same_rows_as_when_both_are_read(
+    before: list[str], after: list[str], *, goes_on: bool
+) -> None:
+    """What the newer tree surely holds of the older one is not derived again, which changes no row."""
+    old, new = tree(*before), tree(*before, *after) if goes_on else tree(*after)
+    stored = stored_after(arrival(old, at=EARLY))
+    update = fold(stored, arrival(new, at=LATE), None)
+    versions = [
+        ParsedPayload(normalize("chatgpt", payload), at, proves_absence=True)
+        for payload, at in ((old, EARLY), (new, LATE))
+    ]
+    assert applied(stored, update).messages == {row.id: row for row in merge(versions).messages}
+    if goes_on:
+        assert {write.new.id for write in update.messages if write.new} == {
+            f"n{n + 1}" for n in range(len(before), len(before) + len(after))
+        }
+        assert len(update.payloads or ()) == 1

@@ -62,6 +62,9 @@ class Limits:
     manifest: int = 16 * MB  # of a manifest, a library or a report, which are lists and texts of kilobytes
     problems: int = 20  # reported one by one for each file, then only counted
     chunk: int = MB
+    # Decoded at a time for values that are parsed where they lie; a larger value is cut out first. Below
+    # ``large_json.LARGE``, so that no bound of memory need be watched.
+    view: int = 2 * MB
 
 
 class Unusable(Exception):  # noqa: N818 - names a state of a file, reported as a Problem or a UsageError

@@ -182,8 +182,7 @@ class JsonValues:
     def _element(self, at: str, container: Container) -> JsonValue | Fault:
         """Take one object or array."""
         if ready := self._window.take_parsed():
-            payload, raw = ready
-            return JsonValue(payload, raw, at, container)
+            return JsonValue(*ready, at, container)
         scan = self._scan(at or "its only value")
         if scan is None:
             return Fault(at, self._too_big())

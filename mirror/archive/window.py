@@ -20,8 +20,6 @@ _IN_TEXT = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _QUOTE = ord('"')
 
 
-# Bytes decoded at a time for values that are parsed where they lie; a larger value is cut out first.
-VIEW = 2 * 1024 * 1024
 _DECODER = json.JSONDecoder()
 
 
@@ -69,18 +67,18 @@ class Window:
         chunk = b"" if self._ended else self._read(wanted)
         self._ended = not chunk
         if chunk:
-            self._text = self._text[self._base :] + chunk
-            self._base = 0
-            self._view = None
+            self._hold(self._text[self._base :] + chunk)
         return not self._ended
 
     def advance(self, count: int) -> None:
         """Drop the first ``count`` bytes."""
         self._base += count
         if self._base > self._limits.chunk and 2 * self._base > len(self._text):  # a value is gone: free its memory
-            self._text = self._text[self._base :]
-            self._base = 0
-            self._view = None
+            self._hold(self._text[self._base :])
+
+    def _hold(self, text: bytes) -> None:
+        """Hold another text, from its first byte; what was decoded of the one before is of no use any more."""
+        self._text, self._base, self._view = text, 0, None
 
     def slice(self, start: int, end: int) -> bytes:
         """Return bytes that are held already."""
@@ -122,7 +120,6 @@ class Window:
         raw = self.slice(0, size)
         self.advance(size)
         view.at, view.base = end, self._base
-        self._view = view
         return value, raw
 
     def _view_here(self) -> _View:
@@ -130,7 +127,7 @@ class Window:
         view = self._view
         between = self._text[view.base : self._base] if view else b""
         if view is None or not between.isascii() or view.at + len(between) >= len(view.text):
-            text = self._text[self._base : self._base + VIEW].decode("utf-8", "surrogateescape")
+            text = self._text[self._base : self._base + self._limits.view].decode("utf-8", "surrogateescape")
             self._view = view = _View(text, 0, self._base)
             return view
         view.at, view.base = view.at + len(between), self._base

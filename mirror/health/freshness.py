@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mirror.errors import SEVERITY, IncompleteError, NotFreshError, ServiceError
-from mirror.fold import BRANCH_ONLY
 from mirror.normalize import NORMALIZERS
 from mirror.services import not_mirrored, speaker_of
+from mirror.source import BRANCH_ONLY
 from mirror.timing import iso
 
 if TYPE_CHECKING:

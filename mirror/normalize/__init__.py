@@ -26,6 +26,7 @@ __all__ = [
     "ParsedPayload",
     "conversation_id",
     "fingerprint",
+    "holds_all",
     "merge",
     "normalize",
     "version_of",
@@ -45,6 +46,7 @@ class Normalizer:
     version: int
     conversation_id: Callable[[object], str]
     fingerprint: Callable[[object], str | None]
+    holds_all: Callable[[object, object], bool] = lambda _new, _old: False
 
 
 NORMALIZERS: dict[str, Normalizer] = {
@@ -53,6 +55,7 @@ NORMALIZERS: dict[str, Normalizer] = {
         version=chatgpt.VERSION,
         conversation_id=chatgpt.conversation_id,
         fingerprint=chatgpt.fingerprint,
+        holds_all=chatgpt.holds_all,
     ),
 }
 
@@ -75,6 +78,11 @@ def conversation_id(provider: str, payload: object) -> str:
 def fingerprint(provider: str, payload: object) -> str | None:
     """Return a hash of a payload without its listing metadata, None where it cannot be compared."""
     return _normalizer(provider).fingerprint(payload)
+
+
+def holds_all(provider: str, new: object, old: object) -> bool:
+    """Return whether a payload surely holds every message of an older one, unchanged; False where that is not sure."""
+    return _normalizer(provider).holds_all(new, old)
 
 
 def _normalizer(provider: str) -> Normalizer:

@@ -19,7 +19,7 @@ from mirror.store.search import cjk
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mirror.store.payloads import StoredPayload
     from mirror.store.runs import Change
@@ -32,6 +32,7 @@ _message_values = attrgetter(*MESSAGE_COLUMNS)
 # segment of the index, and segments are merged again and again: with one message a statement that was a third of an
 # import. 1,050 values, of the 32,766 that a statement may have.
 ROWS_A_STATEMENT = 50
+CHARACTERS_A_STATEMENT = 500_000  # of texts, after which no more rows are added: SQLite holds a copy of each
 _EXTRA_NAMES = {
     "links": tuple(f.name for f in fields(Link)),
     "attachments": tuple(f.name for f in fields(Attachment)),
@@ -207,8 +208,7 @@ def _add_references(conn: sqlite3.Connection, row: ConversationRow) -> None:
 
 def _save_messages(conn: sqlite3.Connection, conversation_id: str, writes: Sequence[MessageWrite]) -> None:
     present = [write.new for write in writes if write.new is not None]
-    for start in range(0, len(present), ROWS_A_STATEMENT):
-        some = present[start : start + ROWS_A_STATEMENT]
+    for some in _in_statements(present):
         values = [value for message in some for value in (conversation_id, *_message_values(message))]
         conn.execute(_upsert_of(len(some)), values)
     if any(map(_needs_rowid, writes)):
@@ -219,6 +219,20 @@ def _save_messages(conn: sqlite3.Connection, conversation_id: str, writes: Seque
         cjk.update(conn, [(rowids[_node(write)], _text(write.old), _text(write.new)) for write in writes])
     gone = [(conversation_id, write.old.id) for write in writes if write.new is None and write.old is not None]
     conn.executemany("DELETE FROM messages WHERE conversation_id = ? AND id = ?", gone)
+
+
+def _in_statements(messages: Iterable[Message]) -> Iterator[list[Message]]:
+    """Yield the messages in the numbers in which they are written at once."""
+    some: list[Message] = []
+    characters = 0
+    for message in messages:
+        some.append(message)
+        characters += len(message.text)
+        if len(some) == ROWS_A_STATEMENT or characters >= CHARACTERS_A_STATEMENT:
+            yield some
+            some, characters = [], 0
+    if some:
+        yield some
 
 
 @cache

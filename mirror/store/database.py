@@ -375,6 +375,8 @@ def _write_ahead(conn: sqlite3.Connection) -> None:
 
 def _migrate(conn: sqlite3.Connection) -> None:
     """Apply what is missing, all or nothing: a file with some tables of ours would pass for another program's."""
+    if _table_names(conn) and not is_outdated(conn) and not row_hashes.is_empty(conn):
+        return  # so that an ordinary run need not import what migrations need
     from sqlite_utils import Database  # noqa: PLC0415 - takes a while, and who only reads does not need it
 
     from mirror.migrations import migrations  # noqa: PLC0415 - see above

@@ -9,8 +9,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 from mirror.disk import sync_path
 from mirror.errors import BusyError, StorageError, UsageError
 
@@ -34,6 +32,8 @@ def locked(path: Path) -> Iterator[None]:
     Raises BusyError where another run holds it, StorageError where it cannot be taken. The kernel frees the lock of a
     process that is killed. The lock's file stays: to remove it would let two runs hold two locks of one name.
     """
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - takes a while, and who only reads does not need it
+
     lock = FileLock(f"{real_path(path)}.lock", mode=0o600)
     try:
         lock.acquire(timeout=0)

@@ -107,6 +107,20 @@ def fingerprint(payload: object) -> str | None:
     return digest.hexdigest()
 
 
+def holds_all(new: object, old: object) -> bool:
+    """Return whether a tree holds every node of another one with the very same message."""
+    mapping, before = as_dict(as_dict(new).get("mapping")), as_dict(as_dict(old).get("mapping"))
+    try:
+        return bool(before) and all(
+            isinstance(node, dict)
+            and isinstance(held := mapping.get(key), dict)
+            and held.get("message") == node.get("message")
+            for key, node in before.items()
+        )
+    except RecursionError:
+        return False  # nested too deep to be compared
+
+
 def _sorted_json(value: Any, levels: int) -> Iterator[str]:
     """Yield the JSON of a value with sorted names in pieces, so that a large tree is never one text."""
     if not isinstance(value, dict) or not levels:

@@ -27,6 +27,7 @@ _SANDBOX_FOLDER = "/mnt/data/"
 _ID = re.compile(r"(?:mounted:)?[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}")
 # The part of a composite id (``<hash>#file_…#thumbnail``) that is the file itself.
 _OWN_PART = re.compile(r"(?:file[-_]|CalpicoFile_|libfile_)[A-Za-z0-9_\-]+")
+_MARK_BEGIN = "{{file:"
 _MARK = re.compile(r"\{\{file:(file[-_][A-Za-z0-9_\-]{1,190})\}\}")
 # Keys of the metadata under which an answer says which files it cites or made.
 _CITED = ("content_references", "n7jupd_crefs", "n7jupd_crefs_by_file", "content_references_by_file")
@@ -152,17 +153,20 @@ def _named_in(raw: dict[str, Any], role: str | None) -> Iterator[_Named]:
     yield from _pointers({key: value for key, value in metadata.items() if key != "attachments"}, role)
     yield from _masks(metadata)
     for key in _CITED:
-        yield from _cited(metadata.get(key))
+        if key in metadata:
+            yield from _cited(metadata[key])
     for record in as_dicts(metadata.get(_MOUNTED)):
         if stated := as_text(record.get("mounted_library_file_id")):
             yield _Named(f"mounted:{stated}", record, "file", "library")
     for text in _texts(raw):
-        for mark in _MARK.finditer(text):
+        for mark in _MARK.finditer(text) if _MARK_BEGIN in text else ():
             yield _Named(mark[1], {}, "file", "upload")
 
 
 def _pointers(value: object, role: str | None) -> Iterator[_Named]:
     """Yield every pointer in a value, however deep: as the text of any key, or of a list."""
+    if not any(text.startswith(_SCHEMES) for text in _plain_strings(value)):
+        return  # true of nearly every message; the keys that lead to each text cost more than the texts
     for keys, record, text in _strings(value):
         if text.startswith(_SCHEMES):
             about = record if keys and keys[-1] in {"asset_pointer", "image_url"} else {}
@@ -219,6 +223,19 @@ def _strings(value: object) -> Iterator[tuple[tuple[str, ...], dict[str, Any], s
             waiting += [(keys, record, held) for held in reversed(found)]
 
 
+def _plain_strings(value: object) -> Iterator[str]:
+    """Yield each text, in document order."""
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, str):
+            yield found
+        elif isinstance(found, dict):
+            waiting += reversed(found.values())
+        elif isinstance(found, list):
+            waiting += reversed(found)
+
+
 def _records(value: object) -> Iterator[dict[str, Any]]:
     waiting = [value]
     while waiting:
@@ -232,7 +249,7 @@ def _records(value: object) -> Iterator[dict[str, Any]]:
 
 def _texts(raw: dict[str, Any]) -> Iterator[str]:
     content = raw.get("content")
-    yield from (text for _, _, text in _strings(content if content is not None else raw.get("text")))
+    yield from _plain_strings(content if content is not None else raw.get("text"))
 
 
 # -- files of the code sandbox

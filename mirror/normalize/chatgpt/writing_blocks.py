@@ -45,7 +45,9 @@ def readable(text: str, edited: Any = None) -> str:
     ``edited``: ``metadata.writing_blocks``. What was edited stands in the place of its draft, and what it was before
     at the end, so that both are read and found.
     """
-    blocks = [block for block in _BLOCK.finditer(text) if not _is_in_code(block)]
+    blocks = [block for block in _BLOCK.finditer(text) if not _is_in_code(block)] if ":::writing" in text else []
+    if not blocks and edited is None:
+        return text
     edits = list(_edits(edited, None, {_id_of(block) for block in blocks} - {None}))
     if not blocks and not edits:
         return text
