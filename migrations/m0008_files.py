@@ -17,7 +17,9 @@ CREATE TABLE files (                -- one row a file of the service, however ma
   created_at TEXT,
   first_seen_at TEXT NOT NULL,
   fetched_at TEXT,                  -- when its bytes came, from the service or an archive
-  provider TEXT NOT NULL
+  provider TEXT NOT NULL,
+  origin TEXT,                      -- where the bytes came from: service, archive
+  project_id TEXT REFERENCES projects(id)  -- of a file that was put into a project; NULL: into a message
 );
 CREATE INDEX files_state ON files(state);
 CREATE INDEX files_sha256 ON files(sha256);

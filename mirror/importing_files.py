@@ -82,7 +82,7 @@ class FileImport:
         with self.writer.transaction() as conn:
             is_new = file_rows.find(conn, file_id) is None or not file_rows.is_stored(conn, file_id)
             file_rows.note_unattached(conn, asset.provider, new, now)
-            file_rows.mark_stored(conn, file_id, sha256, incoming.size, {"mime_type": kind}, now)
+            file_rows.mark_stored(conn, file_id, sha256, incoming.size, {"mime_type": kind, "origin": "archive"}, now)
         self.stored += is_new
 
     def _tie(self, assets: ExportAssets, came: Collection[str]) -> None:
@@ -93,7 +93,7 @@ class FileImport:
             row = by_library.get(file_id) or _made_by(file_id, rows)
             source = file_rows.find(self.writer.conn, row.file_id) if row else None
             if source is not None and source.sha256 is not None:
-                described = {"mime_type": source.mime_type}
+                described = {"mime_type": source.mime_type, "origin": "archive"}
                 with self.writer.transaction() as conn:
                     size = source.size or 0
                     file_rows.mark_stored(conn, file_id, source.sha256, size, described, self.timing.iso())

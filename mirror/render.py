@@ -15,7 +15,7 @@ from mirror.terminal import local_day, local_time, safe, to_json
 from mirror.text import fenced, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mirror.normalize.rows import Attachment
     from mirror.store.threads import ConversationView, MessageView
@@ -28,12 +28,18 @@ _KILO = 1024
 
 
 def conversation_markdown(
-    view: ConversationView, messages: Iterable[MessageView], *, all_branches: bool = False, hidden: bool = False
+    view: ConversationView,
+    messages: Iterable[MessageView],
+    *,
+    all_branches: bool = False,
+    hidden: bool = False,
+    files: Mapping[str, str] | None = None,
 ) -> str:
     """Return a conversation as Markdown, safe for a terminal, ending in a newline.
 
     ``messages`` as ``threads.messages`` returns them. ``all_branches`` adds a heading where a branch begins; ``hidden``
-    adds what the service's pages leave out, and whole thoughts.
+    adds what the service's pages leave out, and whole thoughts. ``files``: where the bytes of stored files are, by
+    their ids.
     """
     service = speaker_of(view.provider)
     blocks = [f"# {one_line(view.title or 'Untitled')}", _description(view, service)]
@@ -51,7 +57,7 @@ def conversation_markdown(
         if speaker != previous:
             blocks.append(_turn_heading(speaker, message))
             previous = speaker
-        blocks += _body(message, service, hidden=hidden)
+        blocks += _body(message, service, files or {}, hidden=hidden)
     return safe("\n\n".join(block for block in blocks if block), newlines=True) + "\n"
 
 
@@ -106,7 +112,7 @@ def _branch_heading(message: MessageView, service: str) -> str:
     return f"---\n\n**{branch.number} of {branch.of}** · {what}"
 
 
-def _body(message: MessageView, service: str, *, hidden: bool) -> Iterator[str]:
+def _body(message: MessageView, service: str, files: Mapping[str, str], *, hidden: bool) -> Iterator[str]:
     notes = []
     if message.removed_at:
         notes.append(f"removed on {service}, noticed {local_day(message.removed_at)}, kept in this mirror")
@@ -117,7 +123,7 @@ def _body(message: MessageView, service: str, *, hidden: bool) -> Iterator[str]:
     text = text_without_file_names(message)
     if text.strip():
         yield _formatted(message.kind, text, whole=hidden)
-    yield "\n".join(f"- {file_line(attachment)}" for attachment in message.attachments)
+    yield "\n".join(f"- {_linked_file(attachment, files)}" for attachment in message.attachments)
     yield "\n".join(f"- {_source_link(url, title)}" for url, title in unlinked_sources(message))
 
 
@@ -136,6 +142,15 @@ def text_without_file_names(message: MessageView) -> str:
     names = {f"[{attachment.kind}: {attachment.name}]" for attachment in message.attachments}
     lines = message.text.split("\n") if names else [message.text]
     return "\n".join(line for line in lines if line not in names).strip("\n")
+
+
+def _linked_file(attachment: Attachment, files: Mapping[str, str]) -> str:
+    """Return an attachment's line, as a link to its bytes where they are stored; a picture as a picture."""
+    line, place = file_line(attachment), files.get(attachment.file_id or "")
+    if place is None:
+        return line
+    label = re.sub(r"([\[\]\\])", r"\\\1", line)
+    return f"{'!' if attachment.kind == 'image' else ''}[{label}](<{place}>)"
 
 
 def file_line(attachment: Attachment) -> str:

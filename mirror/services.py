@@ -63,7 +63,7 @@ SERVICES: dict[str, Service] = {
             "Codex tasks",
             "temporary chats",
             "sub-agents of Work",
-            "file contents",
+            "files in a connected drive",
             "settings, scheduled tasks, the library",
         ),
         tool_languages={"python": "python", "container.exec": "bash", "canmore.create_textdoc": "markdown"},

@@ -165,9 +165,9 @@ class NotFetched:
 
 @dataclass(frozen=True, slots=True)
 class AccountItem:
-    """Something of a workspace beside its conversations: a project, a custom GPT, a memory, the instructions."""
+    """Something of a workspace beside its conversations: a project, its file, a custom GPT, a memory, instructions."""
 
-    kind: Literal["project", "gpt", "memory", "instructions"]
+    kind: Literal["project", "file", "gpt", "memory", "instructions"]
     id: str
     row: Mapping[str, Any]
 

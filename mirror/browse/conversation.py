@@ -177,7 +177,10 @@ async def as_markdown(datasette: Any, request: Any, database: str, rows: list[An
 
     def rendered(conn: sqlite3.Connection) -> str:
         messages = threads.messages(conn, key, all_branches=all_branches)
-        return render.conversation_markdown(threads.conversation(conn, key), messages, all_branches=all_branches)
+        at, known = pages.Addresses(datasette, database), file_rows.of_messages(conn, key)
+        places = {file_id: at.file(file_id, row.sha256) for file_id, row in known.items() if row.sha256}
+        view = threads.conversation(conn, key)
+        return render.conversation_markdown(view, messages, all_branches=all_branches, files=places)
 
     text = await access.read_in_time(datasette, database, rendered, SECONDS)
     return Response(text, content_type="text/markdown; charset=utf-8", headers={"x-content-type-options": "nosniff"})

@@ -11,10 +11,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mirror.chatgpt.files import is_file_id
 from mirror.chatgpt.list_rows import PROJECT_PREFIX
 from mirror.services import service_of
 from mirror.source import AccountItem, Workspace
-from mirror.values import as_dict, as_dicts, as_list, clean_or_none, clean_text, iso_time
+from mirror.values import as_count, as_dict, as_dicts, as_list, clean_or_none, clean_text, iso_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +58,7 @@ def workspaces(data: object) -> tuple[Workspace, ...]:
 def projects_page(data: object) -> ProjectsPage:
     """Read one page of the sidebar; a custom GPT in it is no project."""
     record = as_dict(data)
-    gizmos = [gizmo for row in as_list(record.get("items")) if (gizmo := _unwrapped(row)) is not None]
+    gizmos = [_with_files(gizmo, row) for row in as_list(record.get("items")) if (gizmo := _unwrapped(row)) is not None]
     found = [gizmo for gizmo in gizmos if str(gizmo["id"]).startswith(PROJECT_PREFIX)]
     cursor = record.get("cursor")
     return ProjectsPage(found, cursor if isinstance(cursor, str) and cursor else None)
@@ -76,6 +77,33 @@ def _unwrapped(row: object) -> dict[str, Any] | None:
             return row
         row = row.get("gizmo") or row.get("resource")
     return None
+
+
+def _with_files(gizmo: dict[str, Any], row: object) -> dict[str, Any]:
+    """Return a project with the files that what it is wrapped in says it has."""
+    for _ in range(MOST_WRAPPINGS):
+        record = as_dict(row)
+        if isinstance(record.get("files"), list) and record is not gizmo:
+            return {**gizmo, "files": record["files"]}
+        row = record.get("gizmo") or record.get("resource")
+    return gizmo
+
+
+def project_files(gizmo: Mapping[str, Any]) -> Iterator[AccountItem]:
+    """Yield the files that a person put into a project, which no message need name."""
+    for file in as_list(gizmo.get("files")):
+        record = as_dict(file)
+        file_id = next((key for key in map(record.get, ("file_id", "id")) if is_file_id(key)), None)
+        if file_id is not None:
+            row = {
+                "name": clean_or_none(record.get("name")),
+                "mime_type": clean_or_none(record.get("type")) or clean_or_none(record.get("mime_type")),
+                "size": as_count(record.get("size")),
+                "created_at": iso_time(record.get("created_at")),
+                "project_id": str(gizmo["id"]),
+                "provider": _SERVICE.provider,
+            }
+            yield AccountItem("file", file_id, row)
 
 
 def project_name(gizmo: Mapping[str, Any]) -> str:

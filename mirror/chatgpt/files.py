@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeGuard, cast
 from urllib.parse import parse_qs, quote
 
 from mirror.chatgpt.site import FILE
@@ -59,6 +59,11 @@ _MOUNTED, _LIBRARY, _ROOM = "mounted:", "libfile_", "CalpicoFile_"
 _GONE_CODES = frozenset({"file_expired", "ace_pod_expired"})
 _NOT_FOUND_CODES = frozenset({"file_not_found"})
 _REFUSED_CODES = frozenset({"permission_error", "over_user_quota"})
+
+
+def is_file_id(value: object) -> TypeGuard[str]:
+    """Whether a value is the id of a file."""
+    return isinstance(value, str) and _FILE_ID.fullmatch(value) is not None
 
 
 class Road(NamedTuple):

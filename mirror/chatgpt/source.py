@@ -16,6 +16,7 @@ from mirror.chatgpt.account_data import (
     has_memories,
     instructions_items,
     memory_items,
+    project_files,
     project_item,
 )
 from mirror.chatgpt.conversations import ConversationReader
@@ -259,6 +260,7 @@ class ChatGPT:
         """See Source."""
         for row in self._projects.by_id.values():
             yield project_item(row)
+            yield from project_files(row)
         yield from self._gpt_items(unnamed_gpts)
         if "memories" in self._due:
             params = {"include_memory_entries": "true"}

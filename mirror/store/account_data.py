@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mirror.store import settings, tracking
+from mirror.store import file_rows, settings, tracking
 from mirror.store.database import upsert
 from mirror.values import as_dict, as_text
 
@@ -34,6 +34,8 @@ def save_items(conn: sqlite3.Connection, account_id: str, items: Sequence[Accoun
     for item in items:
         if item.kind == "project":
             save_named(conn, "projects", {"id": item.id, "account_id": account_id, **item.row}, now)
+        elif item.kind == "file":
+            file_rows.note_of_project(conn, item.id, item.row, now)
         elif item.kind == "gpt":
             save_named(conn, "gpts", {"id": item.id, **item.row}, now)
         elif item.kind == "memory":

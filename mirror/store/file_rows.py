@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from mirror.normalize.rows import Attachment
 from mirror.store import settings
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from mirror.normalize.rows import Attachment, Message
+    from mirror.normalize.rows import Message
 
 FileState = Literal["stored", "pending", "gone", "refused", "skipped"]
 _MOST_USES = 3  # conversations of one file that are offered to the service as its context; most files have one
+_MOST_CONTROLS = 3  # files that came before and are asked for again; the one or other may be gone by now
 _DESCRIPTION = ("name", "mime_type", "size", "prompt", "width", "height", "source", "created_at")
 # What a message says later is added; what is stored already stays, for one file has many uses.
 _NOTE = (
@@ -45,6 +47,7 @@ class FileRow:
     height: int | None
     sha256: str | None
     created_at: str | None
+    project_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,22 @@ def note_unattached(
 ) -> None:
     """Make a row for a file that no message need name: a project's, or one of an archive."""
     conn.execute(_NOTE, _described(attachment, provider, seen_at, created_at))
+
+
+def note_of_project(conn: sqlite3.Connection, file_id: str, row: Mapping[str, Any], seen_at: str) -> None:
+    """Make a row for a file that a person put into a project; ``row``: its name, type, size, time and project."""
+    known = Attachment(
+        id=file_id,
+        name=row["name"],
+        mime_type=row["mime_type"],
+        size=row["size"],
+        kind="image" if (row["mime_type"] or "").startswith("image/") else "file",
+        file_id=file_id,
+        source="project",
+    )
+    note_unattached(conn, row["provider"], known, seen_at, row["created_at"])
+    values = (row["project_id"], file_id, row["project_id"])
+    conn.execute("UPDATE files SET project_id = ? WHERE id = ? AND project_id IS NOT ?", values)
 
 
 def _described(attachment: Attachment, provider: str, seen_at: str, created_at: str | None) -> dict[str, Any]:
@@ -273,16 +292,16 @@ def left_to_fetch(conn: sqlite3.Connection, provider: str) -> int:
     return int(conn.execute(sql, (provider,)).fetchone()["n"])
 
 
-def control(conn: sqlite3.Connection, provider: str, account_id: str) -> DueFile | None:
-    """Return a small file that the service gave before, and a message still shows; None where there is none."""
-    row = conn.execute(
+def controls(conn: sqlite3.Connection, provider: str, account_id: str) -> list[DueFile]:
+    """Return a few files that the service gave before, and living messages still show, the last ones first."""
+    rows = conn.execute(
         "SELECT f.* FROM files f JOIN attachments a ON a.file_id = f.id JOIN messages m ON m.rowid = a.message_rowid"
         " JOIN conversations c ON c.id = m.conversation_id WHERE f.state = 'stored' AND f.provider = ?"
-        " AND c.account_id = ? AND f.id NOT LIKE 'sandbox:%' AND c.deleted_at IS NULL"
-        " ORDER BY f.fetched_at DESC, f.size LIMIT 1",
-        (provider, account_id),
-    ).fetchone()
-    return None if row is None else DueFile(_file_row(row), _uses(conn, row["id"]), 0, None)
+        " AND f.origin = 'service' AND c.account_id = ? AND f.id NOT LIKE 'sandbox:%' AND c.deleted_at IS NULL"
+        " AND c.missing_since IS NULL GROUP BY f.id ORDER BY f.fetched_at DESC, f.size LIMIT ?",
+        (provider, account_id, _MOST_CONTROLS),
+    ).fetchall()
+    return [DueFile(_file_row(row), _uses(conn, row["id"]), 0, None) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,9 @@ class DamagedValue:
         return f"{self.what} in row {self.rowid} of {self.table}"
 
 
+_WITHOUT_ROWID = frozenset({"_row_hashes", "_skeletons"})
+
+
 @cache
 def known_columns() -> Mapping[str, Mapping[str, str]]:
     """Return table -> column -> type, as the migrations make them; without the full-text indexes' own tables."""

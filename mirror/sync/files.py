@@ -141,6 +141,7 @@ class FileRun:
             "name": name,
             "mime_type": content.type_of(incoming.head, name, due.row.mime_type or got.mime_type),
             "created_at": due.row.created_at or got.created_at,
+            "origin": "service",
         }
         described["kind"] = _kind(due.row.kind, described["mime_type"])
         with self.writer.transaction() as conn:
@@ -156,23 +157,25 @@ class FileRun:
     # -- whose fault a failure is
 
     def _ask_control(self, account_id: str, doubt: _Doubt) -> None:
-        """Ask for a file that came before; raises ServiceError where it does not come either.
+        """Ask for files that came before; raises ServiceError where none of them comes either.
 
-        Without such a file, answers that are no failures are believed, and failures in a row are not.
+        Without such files, answers that are no failures are believed, and failures in a row are not.
         """
-        known = file_rows.control(self.writer.conn, self.provider, account_id)
-        if known is not None:
-            with self.store.incoming() as unwanted:
-                doubt.gives = isinstance(self.source.fetch_file(_wanted(known), unwanted), FetchedFile)
-            if doubt.gives:
-                self._note_failures(doubt)
-                return
+        known = file_rows.controls(self.writer.conn, self.provider, account_id)
+        if any(map(self._comes, known)):
+            doubt.gives = True
+            self._note_failures(doubt)
+            return
         failures = sum(one.answer.why in {"broken", "failed"} for one in doubt.failed)
-        if known is not None or failures >= DOUBTED_FILES:
+        if known or failures >= DOUBTED_FILES:
             raise ServiceError(
                 "The service fails at one file after the other; nothing is held against them, and all chats are saved."
                 " The next run tries again."
             )
+
+    def _comes(self, due: DueFile) -> bool:
+        with self.store.incoming() as unwanted:
+            return isinstance(self.source.fetch_file(_wanted(due), unwanted), FetchedFile)
 
     def _note_failures(self, doubt: _Doubt) -> None:
         for one in doubt.failed:
@@ -210,5 +213,6 @@ def _wanted(due: DueFile) -> FileToFetch:
         mime_type=due.row.mime_type,
         size=due.row.size,
         places=places,
+        project_id=due.row.project_id,
         durable_id=due.durable_id,
     )

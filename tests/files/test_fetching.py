@@ -312,3 +312,18 @@ def test_bytes_are_private(service: FileService) -> None:
     service.next_run()
     place = service.store.path_of(service.mirrored.value("SELECT sha256 FROM files WHERE id = ?", file.id))
     assert [path.stat().st_mode & 0o777 for path in (place, place.parent, place.parent.parent)] == [0o600, 0o700, 0o700]
+
+
+@pytest.mark.parametrize("nesting", [0, 1])
+def test_files_of_a_project_are_fetched_in_its_name(service: FileService, nesting: int) -> None:
+    """They are in no message, and the service gives them only with the project's id."""
+    file = service.known(1, needs="gizmo", name="plan.pdf", mime_type="application/pdf", content=b"%PDF-1.4 plan")
+    row = {"id": "x", "file_id": file.id, "name": "plan.pdf", "type": "application/pdf", "size": len(file.content)}
+    project = service.mirrored.person.new_project("Bread", files=[row, {"id": 5}, {"id": "../x"}])
+    service.mirrored.behaviour.sidebar_nesting = nesting
+    service.converse([])
+    assert service.next_run() == 0
+    assert service.bytes_of(file.id) == file.content
+    assert service.mirrored.rows("SELECT name, source, project_id FROM files") == [("plan.pdf", "project", project)]
+    assert service.next_run() == 0
+    assert service.asked_for_files() == []

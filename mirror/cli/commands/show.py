@@ -32,7 +32,7 @@ def show(path: Path, reference: str, all_branches: bool, as_json: bool, raw: boo
         if raw:
             _print_payload(conn, conversation_id)
         else:
-            _print_conversation(conn, conversation_id, all_branches=all_branches, as_json=as_json)
+            _print_conversation(conn, path, conversation_id, all_branches=all_branches, as_json=as_json)
 
 
 def _print_payload(conn: sqlite3.Connection, conversation_id: str) -> None:
@@ -41,9 +41,12 @@ def _print_payload(conn: sqlite3.Connection, conversation_id: str) -> None:
     sys.stdout.buffer.write(payloads.load(conn, conversation_id)[-1].body + b"\n")
 
 
-def _print_conversation(conn: sqlite3.Connection, conversation_id: str, *, all_branches: bool, as_json: bool) -> None:
+def _print_conversation(
+    conn: sqlite3.Connection, path: Path, conversation_id: str, *, all_branches: bool, as_json: bool
+) -> None:
     from mirror import render
-    from mirror.store import threads
+    from mirror.files.byte_store import ByteStore
+    from mirror.store import file_rows, threads
     from mirror.terminal import is_interactive
 
     view = threads.conversation(conn, conversation_id)
@@ -51,7 +54,9 @@ def _print_conversation(conn: sqlite3.Connection, conversation_id: str, *, all_b
     if as_json:
         click.echo(render.conversation_json(view, messages))
         return
-    text = render.conversation_markdown(view, messages, all_branches=all_branches)
+    store, known = ByteStore(path), file_rows.of_messages(conn, conversation_id)
+    places = {key: store.path_of(row.sha256).as_posix() for key, row in known.items() if row.sha256}
+    text = render.conversation_markdown(view, messages, all_branches=all_branches, files=places)
     if is_interactive(sys.stdout):
         click.echo_via_pager(text)
     else:
