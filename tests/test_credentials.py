@@ -183,10 +183,12 @@ def test_a_login_takes_its_place_when_it_is_on_the_disk(tmp_path: Path, monkeypa
     environ = {"CHATMIRROR_CONFIG_DIR": str(tmp_path)}
     path = save(Login({SESSION_COOKIE: "old"}), environ)
     seen: list[str] = []
+    inode = path.stat().st_ino
     monkeypatch.setattr(os, "fsync", lambda _: seen.append(f"sync, {json.loads(path.read_text())['cookies']}"))
     save(Login({SESSION_COOKIE: "new"}), environ)
     old, new = ({SESSION_COOKIE: value} for value in ("old", "new"))
     assert seen == [f"sync, {old}", f"sync, {new}"]
+    assert path.stat().st_ino != inode
 
 
 def test_a_login_that_a_killed_run_left_half_written_is_gone(tmp_path: Path) -> None:

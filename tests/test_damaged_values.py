@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -52,14 +52,34 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MirroredService]
         yield mirrored
 
 
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MirroredService]:
+    """A mirror of three conversations, for tests that run every command."""
+    with MirroredService(tmp_path_factory.mktemp("few"), conversations=3) as mirrored:
+        mirrored.sync()
+        yield mirrored
+
+
+@contextmanager
+def spoilable(mirrored: MirroredService, folder: Path) -> Iterator[MirroredService]:
+    """The same, with a copy of its database for one test to spoil."""
+    path = mirrored.path
+    mirrored.path = folder / "chats.db"
+    shutil.copy(path, mirrored.path)
+    yield mirrored
+    mirrored.path = path
+
+
 @pytest.fixture
 def mirrored(whole: MirroredService, tmp_path: Path) -> Iterator[MirroredService]:
-    """The same, for one test to spoil."""
-    path = whole.path
-    whole.path = tmp_path / "chats.db"
-    shutil.copy(path, whole.path)
-    yield whole
-    whole.path = path
+    with spoilable(whole, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def small(few: MirroredService, tmp_path: Path) -> Iterator[MirroredService]:
+    with spoilable(few, tmp_path) as opened:
+        yield opened
 
 
 def edit(path: Path, sql: str, *values: object) -> int:
@@ -113,14 +133,14 @@ DAMAGE = [
 
 @pytest.mark.parametrize("sql", DAMAGE)
 def test_a_damaged_value_is_named_by_every_command(
-    mirrored: MirroredService, tmp_path: Path, capsys: pytest.CaptureFixture[str], sql: str
+    small: MirroredService, tmp_path: Path, capsys: pytest.CaptureFixture[str], sql: str
 ) -> None:
     """Exit 9 and one line, or the command does its work; never an internal error."""
-    assert edit(mirrored.path, sql)
-    shutil.copy(mirrored.path, tmp_path / "spoilt.db")
+    assert edit(small.path, sql)
+    shutil.copy(small.path, tmp_path / "spoilt.db")
     for arguments in COMMANDS:
-        shutil.copy(tmp_path / "spoilt.db", mirrored.path)
-        code, err = command(mirrored, capsys, *arguments)
+        shutil.copy(tmp_path / "spoilt.db", small.path)
+        code, err = command(small, capsys, *arguments)
         assert code != 1, (arguments, err)
         assert "internal error" not in err, (arguments, err)
         assert code != 8, (arguments, err)
@@ -144,14 +164,14 @@ def test_what_a_sync_learns_again_is_repaired(mirrored: MirroredService, table: 
 )
 @pytest.mark.parametrize("sql", ["ALTER TABLE {0} RENAME COLUMN {1} TO other", "ALTER TABLE {0} RENAME TO other"])
 def test_a_renamed_column_or_table_is_named_by_every_command(
-    mirrored: MirroredService, tmp_path: Path, capsys: pytest.CaptureFixture[str], table: str, column: str, sql: str
+    small: MirroredService, tmp_path: Path, capsys: pytest.CaptureFixture[str], table: str, column: str, sql: str
 ) -> None:
     """Exit 10 and one line, or the command does its work without it."""
-    edit(mirrored.path, sql.format(table, column))
-    shutil.copy(mirrored.path, tmp_path / "altered.db")
+    edit(small.path, sql.format(table, column))
+    shutil.copy(small.path, tmp_path / "altered.db")
     for arguments in COMMANDS:
-        shutil.copy(tmp_path / "altered.db", mirrored.path)
-        code, err = command(mirrored, capsys, *arguments)
+        shutil.copy(tmp_path / "altered.db", small.path)
+        code, err = command(small, capsys, *arguments)
         assert code in {0, 3, 4, 5, 10, 2}, (arguments, code, err)
         assert "internal error" not in err
         if arguments[0] == "check":

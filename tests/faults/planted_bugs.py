@@ -28,6 +28,7 @@ POWER = "faults/test_power_loss.py::test_a_power_cut_loses_nothing_that_was_save
 LIES, TROUBLE, ACCOUNT = "test_sync_lies.py", "test_sync_trouble.py", "test_sync_account.py"
 BAD, EVIDENCE, PLAN = "sync/test_one_bad_thing.py", "sync/test_evidence.py", "sync/test_plan.py"
 DATABASE, MERGE = "store/test_database.py", "normalize/test_normalize_merge.py"
+BACKUP, PLACES, LOGIN = "store/test_backup.py", "store/test_places.py", "test_credentials.py"
 PAGING, TRANSPORT, PACING = "chatgpt/test_paging.py", "web/test_transport.py", "web/test_pacing.py"
 
 BUGS = (
@@ -366,6 +367,83 @@ BUGS = (
         "return value if is_whole else None",
         "return value",
         "browse/test_safe_html.py",
+    ),
+    _bug(
+        "a login is written in place",
+        "credentials/stored",
+        "Path(temporary).replace(path)",
+        "path.write_bytes(Path(temporary).read_bytes())",
+        f"{LOGIN}::test_a_login_takes_its_place_when_it_is_on_the_disk",
+    ),
+    _bug(
+        "a login is not synced",
+        "credentials/stored",
+        "        sync_path(Path(temporary))\n",
+        "",
+        f"{LOGIN}::test_a_login_takes_its_place_when_it_is_on_the_disk",
+    ),
+    _bug(
+        "a login that another user could exchange is taken",
+        "credentials/stored",
+        "if folder & stat.S_IWOTH and not folder & stat.S_ISVTX:",
+        "if False:",
+        f"{LOGIN}::test_a_login_that_others_could_exchange_is_refused",
+    ),
+    _bug(
+        "a backup is written in place",
+        "store/files",
+        "    copy.replace(target)\n",
+        "    target.write_bytes(copy.read_bytes())\n",
+        f"{BACKUP}::test_a_backup_is_on_the_disk_before_it_has_its_name",
+    ),
+    _bug(
+        "a backup is not synced",
+        "store/files",
+        "    sync_path(copy)\n",
+        "",
+        f"{BACKUP}::test_a_backup_is_on_the_disk_before_it_has_its_name",
+    ),
+    _bug(
+        "a backup is not proven",
+        "store/backup",
+        "problem = proof(written)",
+        "problem = None",
+        f"{BACKUP}::test_a_damaged_or_empty_mirror_never_replaces_a_good_backup",
+    ),
+    _bug(
+        "a backup replaces whatever has its name",
+        "store/backup",
+        "if (problem := _why_not_older(conn, target)) is not None:",
+        "if (problem := None) is not None:",
+        f"{BACKUP}::test_nothing_but_an_older_backup_is_replaced",
+    ),
+    _bug(
+        "each name of a database has a lock",
+        "store/files",
+        'FileLock(f"{real_path(path)}.lock"',
+        'FileLock(f"{path}.lock"',
+        f"{PLACES}::test_two_runs_exclude_each_other_by_whatever_name",
+    ),
+    _bug(
+        "a file with two names is taken",
+        "store/files",
+        "path.stat().st_nlink > 1",
+        "False",
+        f"{PLACES}::test_a_file_with_two_names_is_refused_by_both",
+    ),
+    _bug(
+        "what only damaged bytes gave is given up",
+        "fold",
+        "arrival.proves_absence and not only_rows",
+        "arrival.proves_absence",
+        "sync/test_damaged_payload.py::test_what_only_damaged_bytes_gave_is_kept",
+    ),
+    _bug(
+        "rows without a payload are not compared",
+        "health/integrity",
+        "        found.hashed += row_hashes.findings(conn)\n",
+        "",
+        "test_damaged_values.py::test_a_row_that_is_gone_or_added_is_found",
     ),
     _bug("others can read the mirror", "store/database", "os.O_WRONLY, 0o600", "os.O_WRONLY, 0o644", DATABASE),
     # -- polite
