@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from files.file_service import file_id, png
+
+from mirror import app
 
 if TYPE_CHECKING:
     from files.file_service import FileService
@@ -327,3 +331,53 @@ def test_files_of_a_project_are_fetched_in_its_name(service: FileService, nestin
     assert service.mirrored.rows("SELECT name, source, project_id FROM files") == [("plan.pdf", "project", project)]
     assert service.next_run() == 0
     assert service.asked_for_files() == []
+
+
+def test_an_account_whose_only_file_is_gone_is_current_in_the_second_run(service: FileService) -> None:
+    """The first run cannot tell a file that is gone from an endpoint that has moved."""
+    file = service.add(1, always="404")
+    assert service.next_run() == 3
+    assert service.next_run() == 0
+    assert service.state(file.id)[0] == "gone"
+
+
+def test_files_of_every_workspace_are_asked_for_in_its_name(service: FileService) -> None:
+    file = service.add(1)
+    team = service.account.add_workspace("Team")
+    other = service.add(2)
+    service.account.homes[next(iter(other.conversations or set()))] = team
+    assert service.next_run() == 0
+    asked = {
+        request.path.rpartition("/")[2]: request.headers.get("chatgpt-account-id")
+        for request in service.mirrored.service.requests
+        if "/files/download/" in request.path
+    }
+    assert asked == {file.id: None, other.id: team}
+
+
+def test_a_dry_run_asks_for_no_file(service: FileService) -> None:
+    service.add(1)
+    service.next_run(dry=True)
+    assert service.asked_for_files() == []
+
+
+def test_a_conversation_that_is_edited_keeps_its_files(service: FileService) -> None:
+    file = service.add(1)
+    service.next_run()
+    service.mirrored.person.new_message(next(iter(file.conversations or set())))
+    assert service.next_run() == 0
+    assert service.states() == {file.id: "stored"}
+    assert service.mirrored.service.files.given == {file.id: 1}
+
+
+def test_an_older_mirror_learns_of_its_files_by_a_rebuild(service: FileService) -> None:
+    """As after an update from a version that knew none."""
+    file = service.add(1)
+    service.next_run(files=False)
+    with closing(sqlite3.connect(service.mirrored.path)) as conn:
+        conn.execute("UPDATE attachments SET file_id = NULL, source = NULL, width = NULL")
+        conn.execute("DELETE FROM files")
+        conn.commit()
+    app.rebuild(service.mirrored.path, service.mirrored.timing(), lambda *_: None)
+    assert service.next_run() == 0
+    assert service.bytes_of(file.id) == file.content

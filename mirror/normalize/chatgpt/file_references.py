@@ -27,16 +27,13 @@ _SANDBOX_FOLDER = "/mnt/data/"
 _ID = re.compile(r"(?:mounted:)?[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}")
 # The part of a composite id (``<hash>#file_…#thumbnail``) that is the file itself.
 _OWN_PART = re.compile(r"(?:file[-_]|CalpicoFile_|libfile_)[A-Za-z0-9_\-]+")
+_MARK_BEGIN = "{{file:"
 _MARK = re.compile(r"\{\{file:(file[-_][A-Za-z0-9_\-]{1,190})\}\}")
 # Keys of the metadata under which an answer says which files it cites or made.
 _CITED = ("content_references", "n7jupd_crefs", "n7jupd_crefs_by_file", "content_references_by_file")
 _MOUNTED = "mounted_library_file_references"
 _NOT_FILES = frozenset({"libdir"})
 _LONGEST_PATH = 1_000  # characters; a path of the sandbox has at most 4,096 bytes, names of files 255
-
-
-# A text inside a message: the keys that lead to it, the innermost object around it, and itself.
-_Text = tuple[tuple[str, ...], dict[str, Any], str]
 
 
 class _Named(NamedTuple):
@@ -59,16 +56,13 @@ def with_references(
     for n, attachment in enumerate(read):
         file_id = file_id_in(attachment.id)
         _add(found, replace(attachment, file_id=file_id, source=_source(role, attachment.kind)), f"\0{n}")
-    # Each text is looked at once: conversations hold hundreds of thousands.
-    content = raw.get("content")
-    texts = list(_strings(content if content is not None else raw.get("text")))
-    for named in _named_in(raw, role, texts):
+    for named in _named_in(raw, role):
         new = _attachment(named)
         if new.source == "library" and (nameless := _without_id(found, new.name)):
             found[new.file_id or nameless] = _combined(found.pop(nameless), new)
         else:
             _add(found, new, named.stated)
-    for path in dict.fromkeys(_sandbox_paths(texts) if role == "assistant" else ()):
+    for path in dict.fromkeys(_sandbox_paths(raw) if role == "assistant" else ()):
         _add(found, _sandbox_file(path, raw, conversation_id), path)
     title = title_of(as_dict(raw.get("metadata")).get("image_gen_title"))
     return tuple(_with_title(one, title) for one in found.values())
@@ -151,26 +145,29 @@ def _with_title(attachment: Attachment, title: str | None) -> Attachment:
 # -- where a message names files
 
 
-def _named_in(raw: dict[str, Any], role: str | None, texts: list[_Text]) -> Iterator[_Named]:
+def _named_in(raw: dict[str, Any], role: str | None) -> Iterator[_Named]:
     metadata = as_dict(raw.get("metadata"))
-    yield from _pointers(texts, role)
+    yield from _pointers(raw.get("content"), role)
     yield from _uploads(as_dicts(metadata.get("attachments")))
     yield from _uploads(as_dicts(as_dict(raw.get("content")).get("attachments")))
-    yield from _pointers(_strings({key: value for key, value in metadata.items() if key != "attachments"}), role)
+    yield from _pointers({key: value for key, value in metadata.items() if key != "attachments"}, role)
     yield from _masks(metadata)
     for key in _CITED:
-        yield from _cited(metadata.get(key))
+        if key in metadata:
+            yield from _cited(metadata[key])
     for record in as_dicts(metadata.get(_MOUNTED)):
         if stated := as_text(record.get("mounted_library_file_id")):
             yield _Named(f"mounted:{stated}", record, "file", "library")
-    for _, _, text in texts:
-        for mark in _MARK.finditer(text) if "{{file:" in text else ():
+    for text in _texts(raw):
+        for mark in _MARK.finditer(text) if _MARK_BEGIN in text else ():
             yield _Named(mark[1], {}, "file", "upload")
 
 
-def _pointers(texts: Iterable[_Text], role: str | None) -> Iterator[_Named]:
-    """Yield every pointer among texts: it can be that of any key, or stand in a list."""
-    for keys, record, text in texts:
+def _pointers(value: object, role: str | None) -> Iterator[_Named]:
+    """Yield every pointer in a value, however deep: as the text of any key, or of a list."""
+    if not any(text.startswith(_SCHEMES) for text in _plain_strings(value)):
+        return  # true of nearly every message; the keys that lead to each text cost more than the texts
+    for keys, record, text in _strings(value):
         if text.startswith(_SCHEMES):
             about = record if keys and keys[-1] in {"asset_pointer", "image_url"} else {}
             kind = _kind(keys, as_text(about.get("content_type")))
@@ -213,7 +210,7 @@ def _cited(value: object) -> Iterator[_Named]:
             yield _Named(library, record, "file", "library")
 
 
-def _strings(value: object) -> Iterator[_Text]:
+def _strings(value: object) -> Iterator[tuple[tuple[str, ...], dict[str, Any], str]]:
     """Yield the keys that lead to each text, the innermost object around it, and the text, in document order."""
     waiting: list[tuple[tuple[str, ...], dict[str, Any], object]] = [((), {}, value)]
     while waiting:
@@ -224,6 +221,19 @@ def _strings(value: object) -> Iterator[_Text]:
             waiting += [((*keys[-5:], str(key)), found, held) for key, held in reversed(found.items())]
         elif isinstance(found, list):
             waiting += [(keys, record, held) for held in reversed(found)]
+
+
+def _plain_strings(value: object) -> Iterator[str]:
+    """Yield each text, in document order."""
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, str):
+            yield found
+        elif isinstance(found, dict):
+            waiting += reversed(found.values())
+        elif isinstance(found, list):
+            waiting += reversed(found)
 
 
 def _records(value: object) -> Iterator[dict[str, Any]]:
@@ -237,11 +247,16 @@ def _records(value: object) -> Iterator[dict[str, Any]]:
             waiting += reversed(found)
 
 
+def _texts(raw: dict[str, Any]) -> Iterator[str]:
+    content = raw.get("content")
+    yield from _plain_strings(content if content is not None else raw.get("text"))
+
+
 # -- files of the code sandbox
 
 
-def _sandbox_paths(texts: list[_Text]) -> Iterator[str]:
-    for _, _, text in texts:
+def _sandbox_paths(raw: dict[str, Any]) -> Iterator[str]:
+    for text in _texts(raw):
         start = text.find(_SANDBOX + _SANDBOX_FOLDER)
         while start >= 0:
             target = _link_target(text, start)
