@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from mirror.values import as_dict, as_list, epoch_us
+from mirror.values import as_dict, as_dicts, as_list, epoch_us
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 NO_MESSAGES = "it came without messages"
 # Microseconds between the newest message and the list's time. A rename or a move explains a little more than nothing.
@@ -100,6 +100,17 @@ def outdated_reason(payload: object, list_us: int | None, known_messages: int) -
 def node_count(payload: object) -> int:
     """Return how many nodes a tree has; 0 where there is no tree."""
     return len(as_dict(as_dict(payload).get("mapping")))
+
+
+def holds_messages(tree: object, branch: object) -> bool:
+    """Whether a tree has a message for each one that a branch (a flat answer) shows, and there are some."""
+    held = _ids_of(_tree_of(tree).messages())
+    shown = _ids_of(as_dicts(as_dict(branch).get("messages")))
+    return bool(shown) and shown <= held
+
+
+def _ids_of(messages: Iterable[dict[str, Any]]) -> set[str]:
+    return {found for message in messages if isinstance(found := message.get("id"), str)}
 
 
 def is_of_another_conversation(payload: dict[str, Any], conversation_id: str) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mirror.chatgpt.batch import BATCH_SIZE, BatchReader
 from mirror.chatgpt.by_id import ByIdReader
-from mirror.chatgpt.completeness import NO_MESSAGES, contradiction_in, node_count, outdated_reason
+from mirror.chatgpt.completeness import NO_MESSAGES, contradiction_in, holds_messages, node_count, outdated_reason
 from mirror.chatgpt.controls import Controls
 from mirror.chatgpt.endpoints import ENDPOINTS, Endpoints
 from mirror.chatgpt.plural import OLDER_LEFT
@@ -148,11 +148,15 @@ class ConversationReader:
             return self._unless_another_gives(single, wanted)
         if _is_final(single):
             return single
-        if wanted.wants_tree_only:
+        if wanted.wants_tree_only and not isinstance(single, Fetched):
             return _accepted(wanted, single)
         plural = self._by_id.fetch_listed("plural", wanted)
         if isinstance(plural, Fetched) and plural.incomplete_reason is None:
-            return plural
+            # An odd tree that holds the whole visible branch is not a cut one: it also holds the other branches.
+            holds_branch = isinstance(single, Fetched) and holds_messages(single.payload, plural.payload)
+            if isinstance(single, Fetched) and holds_branch:
+                return replace(single, incomplete_reason=None)
+            return _accepted(wanted, single) if wanted.wants_tree_only else plural
         if isinstance(single, Fetched):
             return _accepted(wanted, single)
         # The reason that the plural endpoint gives is the better one, unless it was not asked.

@@ -11,10 +11,10 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mirror.errors import ChatmirrorError, ServiceError
+from mirror.errors import ChatmirrorError, SafetyStopError, ServiceError
 from mirror.large_json import TooDenseError
 from mirror.skeleton import Skeletons
-from mirror.web.failures import TooLarge, TooSlow, Unreachable, Untrusted
+from mirror.web.failures import Redirected, TooLarge, TooSlow, Unreachable, Untrusted
 from mirror.web.pacing import stop_if_locked
 from mirror.web.transport import Reply
 
@@ -37,6 +37,9 @@ SLOW_TRIES = 2
 CHALLENGED_ADDRESSES = 3
 # Bytes of a refusal in which its reason is looked for; the known ones have some hundred. Larger: time and memory.
 MOST_REASON_BYTES = 64 * 1024
+# Addresses in a row that are redirected, after which nothing is believed of the host any more. 1: one conversation that
+# is redirected ends a run; large: requests in vain.
+REDIRECTED_ADDRESSES = 3
 CHALLENGE_MARKS = (b"_cf_chl_opt", b"Just a moment")  # words of Cloudflare's own page (API notes §1.7)
 # A fresh connection passes most of the time (API notes §1.7). Fewer: runs end that could have continued.
 CHALLENGE_TRIES = 4
@@ -116,6 +119,8 @@ class Client:
     log: Callable[[str], None]
     skeletons: Skeletons = field(init=False)
     _challenged_paths: set[str] = field(default_factory=set)
+    _redirected_paths: set[str] = field(default_factory=set)
+    _has_answered: bool = False  # in this run
 
     def __post_init__(self) -> None:
         self.skeletons = Skeletons(self.site.words)
@@ -186,6 +191,8 @@ class Client:
                     self.skeletons.take(method, path, answer.data)
                     self.pacing.note_answer(request_class)
                     self._challenged_paths.clear()
+                    self._redirected_paths.clear()
+                    self._has_answered = True
                     return answer
 
     def _answer(self, reply: Reply, request_class: RequestClass) -> Answer | None:
@@ -234,6 +241,7 @@ class Client:
         failures.unreachable += 1
         if failures.unreachable >= min(tries, _tries_after(error)):
             self._note_challenged(path, error)
+            self._note_redirected(path, error)
             raise NoAnswer(str(error)) from None
         self.pacing.back_off(failures.challenged + failures.unreachable - 1)
 
@@ -244,6 +252,13 @@ class Client:
             if len(self._challenged_paths) >= CHALLENGED_ADDRESSES:
                 raise self._challenge_error()
 
+    def _note_redirected(self, path: str, error: Unreachable) -> None:
+        """Count the addresses that are redirected; raises SafetyStopError where it is not single ones."""
+        if isinstance(error, Redirected):
+            self._redirected_paths.add(path)
+            if not self._has_answered or len(self._redirected_paths) >= REDIRECTED_ADDRESSES:
+                raise SafetyStopError(f"{self.site.name}: {error}; what is saved stays. Run again later.")
+
     def _challenge_error(self) -> ServiceError:
         return ServiceError(
             f"{self.site.name} shows a browser check instead of answers; what is saved stays. Open"
@@ -252,7 +267,7 @@ class Client:
 
 
 def _tries_after(error: Unreachable) -> int:
-    if isinstance(error, TooLarge):
+    if isinstance(error, TooLarge | Redirected):
         return 1
     if isinstance(error, _OtherStatus):
         return SERVER_ERROR_TRIES

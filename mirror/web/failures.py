@@ -35,6 +35,10 @@ class TooLarge(Unreachable):
     """An answer is larger than what is read; another try would bring the same."""
 
 
+class Redirected(Unreachable):
+    """A redirect came; nothing was sent to the other address."""
+
+
 class Untrusted(Exception):  # noqa: N818 - the client makes it an error of ours
     """The other end's certificate is not trusted. Nothing was sent; another try would not help."""
 

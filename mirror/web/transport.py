@@ -16,9 +16,9 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
-from mirror.errors import SafetyStopError, UsageError
+from mirror.errors import UsageError
 from mirror.large_json import read_json
-from mirror.web.failures import Unreachable, Untrusted, exception_names, plain_failure
+from mirror.web.failures import Redirected, Unreachable, Untrusted, exception_names, plain_failure
 from mirror.web.timed_sockets import Allowance, TimedAdapter, addresses
 from mirror.web.unpacking import whole_body
 
@@ -158,7 +158,7 @@ class RequestsWire:
         body: bytes | None,
         seconds: float = inf,
     ) -> Reply:
-        """See Wire. A redirect raises SafetyStopError, and nothing goes to the other address."""
+        """See Wire. A redirect raises Redirected, and nothing goes to the other address."""
         # A lone surrogate in an id or cursor is sent as a question mark, and the site refuses it as unknown.
         query = urlencode(params, errors="replace")
         url = f"{self.base_url}{quote(path, safe=_UNQUOTED_IN_PATH, errors='replace')}" + (f"?{query}" if query else "")
@@ -198,7 +198,4 @@ def _pieces(response: requests.Response) -> Iterator[bytes]:
 def _refuse_redirect(reply: Reply) -> None:
     if reply.status in {301, 302, 303, 307, 308}:
         host = urlsplit(reply.headers.get("location", "")).hostname or "another page"
-        raise SafetyStopError(
-            f"The service answered with an unexpected redirect to {host[:80]}; nothing was sent there, and what is"
-            " saved stays. Run again later."
-        )
+        raise Redirected(f"an unexpected redirect to {host[:80]} came, and nothing was sent there")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -546,3 +547,54 @@ def test_one_conversation_that_is_refused_teaches_nothing_of_parameters(tmp_path
         assert mirrored.next_run() == 3
         singles = [r for r in mirrored.service.requests if r.path.startswith("/backend-api/conversation/")]
         assert len(with_parameters(mirrored)) == len(singles) > 0
+
+
+@pytest.mark.parametrize("batch", ["normal", "missing"])
+def test_conversations_that_are_redirected(tmp_path: Path, batch: str) -> None:
+    """One and two of sixty cost themselves; nothing goes to the other host."""
+    with MirroredService(tmp_path, behaviour=Behaviour(batch=batch), conversations=COUNT) as mirrored:
+        sent_away = {mirrored.ids()[n] for n in (0, 30)}
+
+        def breaks(request: ReceivedRequest) -> str | None:
+            is_bad = sent_away.intersection(request.ids) or any(key in request.path for key in sent_away)
+            return "redirect" if is_bad else None
+
+        mirrored.behaviour.break_request = breaks
+        assert mirrored.next_run() == 3
+        assert stored(mirrored) == set(mirrored.ids()) - sent_away
+
+
+ODD_TREES: dict[str, Callable[[dict[str, Any], str], None]] = {
+    "a parent that is missing": lambda tree, leaf: tree["mapping"][leaf].update(parent="nobody"),
+    "a parent that is no id": lambda tree, leaf: tree["mapping"][leaf].update(parent={"a": 1}),
+    "a child that is missing": lambda tree, leaf: tree["mapping"][leaf].update(children=["nobody"]),
+    "an unknown newest message": lambda tree, _: tree.update(current_node="nobody"),
+    "no newest message": lambda tree, _: tree.update(current_node=None),
+    "a newest message that is no id": lambda tree, _: tree.update(current_node=5),
+}
+
+
+@pytest.mark.parametrize("odd", list(ODD_TREES))
+def test_one_odd_thing_in_a_tree_costs_no_branch(tmp_path: Path, odd: str) -> None:
+    """It holds all that the branch shows, so it is odd and not cut: stored with every branch, in the first run."""
+    with MirroredService(tmp_path, conversations=12, verify=True) as mirrored:
+        key = mirrored.ids()[3]
+        mirrored.person.regenerate(key)
+        mirrored.person.edit_prompt(key, "Asked otherwise")
+        tree = mirrored.account.tree(key)
+        leaf = next(node for node, one in tree["mapping"].items() if one["message"] and node != tree["current_node"])
+        total = sum(one["message"] is not None for one in tree["mapping"].values())
+
+        def alter(_: ReceivedRequest, shown: Any) -> Any:
+            data = deepcopy(shown)
+            for found in data if isinstance(data, list) else [data]:
+                ids = {found.get("conversation_id"), found.get("id")} if isinstance(found, dict) else set()
+                if key in ids and found.get("mapping"):
+                    ODD_TREES[odd](found, leaf)
+            return data
+
+        mirrored.alter_answers(alter)
+        for _ in range(3):
+            assert mirrored.next_run() == 0
+            assert mirrored.value("SELECT count(*) FROM messages WHERE conversation_id = ?", key) == total
+            assert mirrored.value("SELECT is_complete FROM conversations WHERE id = ?", key) == 1

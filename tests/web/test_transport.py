@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from mirror.errors import SafetyStopError, UsageError
-from mirror.web.failures import Unreachable
+from mirror.errors import UsageError
+from mirror.web.failures import Redirected, Unreachable
 from mirror.web.transport import RequestsWire, checked_base_url
 
 SECRET = {"Authorization": "Bearer canary", "Cookie": "canary=1", "ChatGPT-Account-ID": "canary"}
@@ -81,7 +81,7 @@ def test_no_redirect_is_followed(serve, status, form):
     other, other_url = serve(reply())
     target = form.format(other=other_url, port=other.server_address[1])
     _, url = serve(reply(status, Location=target))
-    with pytest.raises(SafetyStopError, match="redirect"):
+    with pytest.raises(Redirected, match="redirect"):
         send(url)
     assert other.hits == []
 
