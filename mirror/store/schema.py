@@ -126,11 +126,15 @@ def diagnosed(conn: sqlite3.Connection, path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-        raise explanation(conn, path) or error from error
+        if (found := explanation(conn, path)) is not None:
+            raise found from error
+        raise
     except StorageError as error:
         if getattr(error.__cause__, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR:  # of a statement, not the disk
             raise
-        raise explanation(conn, path) or error from error.__cause__
+        if (found := explanation(conn, path)) is not None:
+            raise found from error.__cause__
+        raise
 
 
 def explanation(conn: sqlite3.Connection, path: Path) -> ChatmirrorError | None:
