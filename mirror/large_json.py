@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import ItemsView, ValuesView
 from typing import TYPE_CHECKING, Any
 
 from mirror.json_bytes import UnpairedBracketError, parse_simplified, value_end
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 MB = 1024 * 1024
 # Bytes. The densest text of this size takes 120 MB. Larger: more memory for what nobody reckoned; smaller: reckoning
@@ -67,10 +68,28 @@ def read_json(raw: bytes, most: int | None = None, *, large: int = LARGE, piece:
     return _Reader(raw, most, piece).whole() if len(raw) > large else parse_simplified(raw)
 
 
+class _Items(ItemsView[str, Any]):
+    """The members of an object that is not parsed, in either direction."""
+
+    _mapping: Mapping[str, Any]
+
+    def __reversed__(self) -> Iterator[tuple[str, Any]]:
+        return ((name, self._mapping[name]) for name in reversed(list(self._mapping)))
+
+
+class _Values(ValuesView[Any]):
+    """Their values, likewise."""
+
+    _mapping: Mapping[str, Any]
+
+    def __reversed__(self) -> Iterator[Any]:
+        return (self._mapping[name] for name in reversed(list(self._mapping)))
+
+
 class UnparsedObject(dict[str, Any]):
     """A JSON object of many members, each of which is parsed when it is asked for, and not kept.
 
-    It is read like any dict. ``items`` and ``values`` are iterators, so that not all of them are in memory at once.
+    It is read like any dict, value by value, so that not all of them are in memory at once; a copy of it is parsed.
     """
 
     def __init__(self, raw: bytes, places: dict[str, int]) -> None:
@@ -88,13 +107,28 @@ class UnparsedObject(dict[str, Any]):
         """See dict."""
         return self[name] if name in self else default  # noqa: SIM401 - this is what ``get`` is made of
 
-    def items(self) -> Iterator[tuple[str, Any]]:  # type: ignore[override] # no view: that would be of the places
-        """See dict."""
-        return ((name, self[name]) for name in self)
+    def __iter__(self) -> Iterator[str]:
+        # Defined anew so that ``{**one}`` and ``dict(one)`` ask for the values: of a dict that iterates as usual they
+        # would copy the places.
+        return super().__iter__()
 
-    def values(self) -> Iterator[Any]:  # type: ignore[override] # as above
+    def items(self) -> _Items:  # type: ignore[override] # a dict's own view would be of the places
         """See dict."""
-        return (self[name] for name in self)
+        return _Items(self)
+
+    def values(self) -> _Values:  # type: ignore[override] # as above
+        """See dict."""
+        return _Values(self)
+
+    def copy(self) -> dict[str, Any]:
+        """Return all of it, parsed."""
+        return dict(self.items())
+
+    def __or__(self, other: Any) -> Any:
+        return self.copy() | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | self.copy()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, dict) or self.keys() != other.keys():

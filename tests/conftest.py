@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import canaries
 import pytest
 from commands import run
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
 
 # How long an example takes says more about the machine than about the program.
 settings.register_profile("same", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
@@ -22,6 +27,7 @@ MEMORY = Path("/dev/shm")
 if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 2 * 1024**3:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
+LEAKS = pytest.StashKey[list[str]]()  # where secrets stand in the folder of a test
 FOR_TESTS = {"CHATMIRROR_DATASETTE_PRE", "CHATMIRROR_REAL_DATA", "CHATMIRROR_RANDOM_RUNS", "CHATMIRROR_SEED"}
 FOR_TESTS |= {"CHATMIRROR_FAULT_POINTS", "CHATMIRROR_KILLS", "CHATMIRROR_POWER_CUTS", "CHATMIRROR_LONG"}
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,6 +42,28 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("CHATMIRROR_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """No test leaves a secret of a simulated service in a file, in its output or in its log."""
+    report = yield
+    if report.when == "teardown":
+        found = item.stash.get(LEAKS, [])
+        found += canaries.leaks(Path("/nowhere"), report.sections)
+        canaries.WATCHED.clear()
+        if found and report.passed:
+            report.outcome, report.longrepr = "failed", f"a secret of the simulated service is in: {', '.join(found)}"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def look_for_secrets(request: pytest.FixtureRequest, clean_environment: None, tmp_path: Path) -> Iterator[None]:
+    """Look through the test's folder before it is removed."""
+    yield
+    request.node.stash[LEAKS] = canaries.leaks(tmp_path, [])
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,8 @@ import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+import canaries
+
 from mirror import app
 from mirror.health import integrity
 from mirror.simulator import Behaviour, ManualClock, SimulatedAccount, Simulator, generated_account
@@ -109,6 +111,7 @@ class MirroredService:
 
     def __enter__(self) -> Self:
         self.service.__enter__()
+        canaries.watch(self.service)
         self.environ |= {"CHATMIRROR_STORAGE_URL": self.service.storage_url}
         self.environ |= {"CHATMIRROR_BASE_URL": self.service.url, "CHATGPT_SESSION_TOKEN": self.service.session_cookie}
         return self

@@ -79,6 +79,19 @@ def test_a_large_tree_is_read_like_any_other() -> None:
     )
     assert json.loads(json.dumps(found)) == {"mapping": nodes, "title": "x"}
     assert mapping != {**nodes, "n7": {}}
+    for copied in (
+        {**mapping},
+        dict(mapping),
+        mapping.copy(),
+        mapping | {},
+        {} | mapping,
+        {k: mapping[k] for k in mapping},
+    ):
+        assert type(copied) is dict
+        assert copied == nodes
+    assert list(reversed(mapping.items())) == list(reversed(nodes.items()))
+    assert list(reversed(mapping.values())) == list(reversed(nodes.values()))
+    assert len(mapping.items()) == len(mapping.values()) == MANY_MEMBERS
     with pytest.raises(KeyError):
         mapping["none"]
 

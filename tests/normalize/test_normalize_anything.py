@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mirror.normalize import ParsedPayload, merge, normalize
+from mirror.large_json import read_json
+from mirror.normalize import ParsedPayload, fingerprint, merge, normalize
 from mirror.normalize.rows import KINDS
 
 if TYPE_CHECKING:
@@ -272,3 +273,25 @@ def test_a_conversation_of_a_hundred_thousand_messages_is_read_in_seconds() -> N
     }
     conversation = normalize("chatgpt", {"mapping": mapping})
     assert conversation.messages[-1].position == 100_000
+
+
+@pytest.mark.parametrize("where", ["message", "metadata", "content", "mapping", "root"])
+@pytest.mark.parametrize("shape", ["mapping", "messages"])
+def test_large_objects_anywhere_are_normalized_like_small_ones(where: str, shape: str) -> None:
+    """What a large payload keeps as bytes is read like any other object."""
+    many = {f"k{n}": {"title": f"word {n}", "url": f"https://site.example/{n}"} for n in range(1500)}
+    message = {"id": "m", "author": {"role": "assistant"}, "content": {"content_type": "text", "parts": ["a"]}}
+    message |= {"metadata": {}}
+    for name in ("metadata", "content"):
+        if where == name:
+            message[name] = many
+    message |= many if where == "message" else {}
+    node: dict[str, Any] = {"id": "m", "parent": None, "children": [], "message": message}
+    payload: dict[str, Any] = {"conversation_id": "c", "title": "t"}
+    payload |= {"mapping": {"m": node}} if shape == "mapping" else {"messages": [message]}
+    if where == "mapping" and shape == "mapping":
+        payload["mapping"] |= many
+    payload |= many if where == "root" else {}
+    small, large = json.loads(json.dumps(payload)), read_json(json.dumps(payload).encode(), large=0, piece=100)
+    assert normalize("chatgpt", large) == normalize("chatgpt", small)
+    assert fingerprint("chatgpt", large) == fingerprint("chatgpt", small)

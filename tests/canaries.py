@@ -1,0 +1,50 @@
+"""Secrets of the simulated services that a test started, looked for in everything that the test left behind.
+
+In all files but the login's own (the folder ``config``), in what was printed, and in what was logged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from mirror.simulator import Simulator
+
+WATCHED: list[Simulator] = []  # of the test that is running
+LENGTH = 48  # characters of a secret that betray it: what is cut, wrapped or in a longer text is found, too
+LOGIN_FOLDER = "config"  # where the tests keep the login
+
+
+def watch(service: Simulator) -> None:
+    """Take a service's secrets for canaries until the test ends."""
+    WATCHED.append(service)
+
+
+def secrets() -> Iterator[str]:
+    """Yield a part of each secret that was given out: the middle of a cookie, the end of a token."""
+    for service in WATCHED:
+        for cookie in service.sessions.cookies:
+            middle = len(cookie) // 2
+            yield cookie[middle : middle + LENGTH]
+        for token in service.sessions.bearers:
+            yield token[-LENGTH:]
+
+
+def leaks(folder: Path, printed: Iterable[tuple[str, str]]) -> list[str]:
+    """Return where a secret stands: files below a folder, and parts of what was printed or logged, by name."""
+    wanted = [secret.encode() for secret in secrets()]
+    if not wanted:
+        return []
+    found = [name for name, text in printed if _has_any(text.encode("utf-8", "surrogateescape"), wanted)]
+    for path in folder.rglob("*") if folder.is_dir() else ():
+        is_login = LOGIN_FOLDER in path.relative_to(folder).parts
+        if path.is_file() and not path.is_symlink() and not is_login and _has_any(path.read_bytes(), wanted):
+            found.append(str(path.relative_to(folder)))
+    return found
+
+
+def _has_any(data: bytes, wanted: Iterable[bytes]) -> bool:
+    return any(secret in data for secret in wanted)
