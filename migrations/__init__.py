@@ -18,8 +18,8 @@ from .m0004_tracking import SCHEMA as TRACKING
 from .m0005_completeness import SCHEMA as COMPLETENESS
 from .m0006_told import SCHEMA as TOLD
 from .m0007_lists import SCHEMA as LISTS
-from .m0007_row_hashes import SCHEMA as ROW_HASHES
-from .m0008_files import SCHEMA as FILES
+from .m0008_row_hashes import SCHEMA as ROW_HASHES
+from .m0009_files import SCHEMA as FILES
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -63,10 +63,10 @@ def m0007_lists(db: Database) -> None:
 
 
 @migrations()
-def m0007_row_hashes(db: Database) -> None:
+def m0008_row_hashes(db: Database) -> None:
     db.executescript(ROW_HASHES)
 
 
 @migrations()
-def m0008_files(db: Database) -> None:
+def m0009_files(db: Database) -> None:
     db.executescript(FILES)

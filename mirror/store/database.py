@@ -36,8 +36,8 @@ MIGRATIONS = (
     "m0005_completeness",
     "m0006_told",
     "m0007_lists",
-    "m0007_row_hashes",
-    "m0008_files",
+    "m0008_row_hashes",
+    "m0009_files",
 )
 # A database is taken for a mirror by these tables, whatever its file is called.
 _OWN_TABLES = frozenset({"conversations", "messages", "sync_runs", "_payloads"})
