@@ -55,9 +55,11 @@ def workspaces(data: object) -> tuple[Workspace, ...]:
     return tuple(sorted(found.values(), key=lambda workspace: (not workspace.is_personal, workspace.id)))
 
 
-def projects_page(data: object) -> ProjectsPage:
-    """Read one page of the sidebar; a custom GPT in it is no project."""
+def projects_page(data: object) -> ProjectsPage | None:
+    """Read one page of the sidebar; a custom GPT in it is no project. None for an answer of an unknown form."""
     record = as_dict(data)
+    if not isinstance(record.get("items"), list):
+        return None
     gizmos = [_with_files(gizmo, row) for row in as_list(record.get("items")) if (gizmo := _unwrapped(row)) is not None]
     found = [gizmo for gizmo in gizmos if str(gizmo["id"]).startswith(PROJECT_PREFIX)]
     cursor = record.get("cursor")

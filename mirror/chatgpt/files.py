@@ -289,8 +289,8 @@ def _answer_in(data: Any) -> _Answer:
     if code or record.get("status") == "error":
         return _by_code(code or "an error without a code")
     address = first_text(record.get("download_url"), record.get("url"), data)
-    if not address:
-        return _Answer("absent", "the service has no address for it")
+    if not address:  # an answer of an unknown form says nothing of the file
+        return _Answer("failed", "the service did not say where it is")
     about = FetchedFile(
         name=_last_part(as_text(record.get("file_name")) or as_text(record.get("name"))),
         mime_type=plain(record.get("mime_type")) or plain(record.get("mime")),

@@ -15,7 +15,7 @@ from mirror.chatgpt.paging import FIRST_CURSOR, pages_by_cursor
 from mirror.errors import IncompleteError, RateLimitError
 from mirror.source import Listed, Scope
 from mirror.values import as_dict
-from mirror.web.client import MOST_TRIES, Refused, ServerError
+from mirror.web.client import MOST_TRIES, NoAnswer, Refused, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -30,6 +30,11 @@ SIDEBAR_LIMIT = 20
 # Seconds before a project that was refused, and that the sidebar does not show, is asked for again outside full runs.
 # Smaller: requests in vain for projects that were left; larger: one that comes back is read later.
 REFUSED_AGAIN = 7 * 86_400.0
+# Projects whose list was empty that are asked again in a run, in turn, where the main list names no project's chats. 0:
+# the first chat of a project can wait for the weekly full run; larger: requests for projects that stay empty.
+EMPTY_A_RUN = 3
+_EMPTY = "empty"  # in the place of a digest: its list showed nothing when it was read
+_DAY = 86_400.0
 _REFUSED_PARAMETER = {400, 403, 422}
 _SERVER_ERROR = 500
 NAMES = "names of projects"  # what is not read where the sidebar fails
@@ -132,7 +137,10 @@ class Projects:
     def _page(self, cursor: str, owned_only: str, tries: int = MOST_TRIES) -> ProjectsPage:
         params = {"conversations_per_gizmo": 0, "owned_only": owned_only, "limit": SIDEBAR_LIMIT}
         query = params if cursor == FIRST_CURSOR else {**params, "cursor": cursor}
-        return projects_page(self._session.get(SIDEBAR_PATH, query, tries=tries).data)
+        page = projects_page(self._session.get(SIDEBAR_PATH, query, tries=tries).data)
+        if page is None:
+            raise NoAnswer("an answer of an unknown form")
+        return page
 
     def scopes(self) -> list[Scope]:
         """Return the projects' lists.
@@ -153,8 +161,16 @@ class Projects:
         if self._are_hidden:
             return set(names)
         seen = self._memory.projects_seen
+        empty = sorted(name for name in names if seen.get(name) == _EMPTY and name in ever_read)
         is_new = {name for name, key in names.items() if name not in ever_read or seen.get(name) != self._digest(key)}
-        return is_new | self._unshown.intersection(names)
+        return (is_new - set(empty)) | self._in_turn(empty) | self._unshown.intersection(names)
+
+    def _in_turn(self, empty: list[str]) -> set[str]:
+        """Return which of the empty projects are asked in this run: the sidebar need not show that a chat came."""
+        if self._main_names_projects:
+            return set()
+        start = int(self._now // _DAY) * EMPTY_A_RUN
+        return {empty[(start + n) % len(empty)] for n in range(EMPTY_A_RUN) if empty}
 
     def note_rows(self, rows: Mapping[str, Listed], *, is_main: bool = False) -> None:
         """Learn from rows of any list which projects there are."""
@@ -162,10 +178,10 @@ class Projects:
         self._named_by_rows |= named
         self._main_names_projects = self._main_names_projects or (is_main and bool(named))
 
-    def note_read(self, project_id: str) -> None:
+    def note_read(self, project_id: str, *, is_empty: bool) -> None:
         """Remember that a project's list was read to its end."""
         name = _scope_name(project_id)
-        self._memory.projects_seen[name] = self._digest(project_id)
+        self._memory.projects_seen[name] = _EMPTY if is_empty else self._digest(project_id)
         self._memory.projects_refused.pop(name, None)
 
     def note_refused(self, project_id: str) -> None:

@@ -216,7 +216,7 @@ class ChatGPT:
         Then there is nothing to say, unless nobody has ever seen its chats.
         """
         if result.reached_end:
-            self._projects.note_read(project_id)
+            self._projects.note_read(project_id, is_empty=not result.items)
         if not (isinstance(result.error, ListError) and result.error.is_refusal):
             return
         self.session.client.log(f"{result.scope.label} not read: {result.error.message}")

@@ -78,7 +78,8 @@ def error_in_disguise(head: bytes, size: int, promised: int | None, name: str | 
         return "an empty answer came in its place"
     if size > _LONGEST_ERROR or size == promised:
         return None
-    expected = f"{(name or '').lower()} {(stated or '').lower()}"
+    # Of a name only its end counts: "html.png" is a picture.
+    expected = f"{(name or '').lower().rpartition('.')[2]} {(stated or '').lower()}"
     begin = head.lstrip()[:200].lower()
     if begin.startswith((b"<!doctype html", b"<html")):
         return None if any(word in expected for word in ("htm", "xml", "svg")) else "a web page came in its place"

@@ -137,7 +137,7 @@ KINDS = (
     "the service did not say where it is",
     "the service fails at it",
     "the service is still making it",
-    "the service has no address for it",
+    "the service did not say where it is",
     "the service says that it has expired",
     "the service no longer has it",
     "the service refuses it",

@@ -90,7 +90,7 @@ _PARTS = {
     "all": "1",
     "to do": f"({_IS_PENDING} OR l.is_generating OR l.is_branch_only)",
     "starred": "l.is_starred = 1",
-    "in other lists": "l.missing_since IS NULL AND (l.project_id IS NOT NULL OR l.is_work = 1)",
+    "in other lists": "c.deleted_at IS NULL AND (l.project_id IS NOT NULL OR l.is_work = 1)",
     "archived or perhaps gone": f"(l.is_archived = 1 OR l.gone_run_id IS NOT NULL OR {_IS_PENDING})",
 }
 

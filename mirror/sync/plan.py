@@ -106,11 +106,12 @@ def homes(tracked: Tracked, *, has_project_lists: bool = True) -> set[str]:
 def unshown(tracked: Collection[Tracked], results: Sequence[ListResult]) -> set[str]:
     """Return the names of the lists in which conversations are known to stand that main and archived do not show.
 
-    Below where those two were read to, what was seen of them before counts.
+    Below where those two were read to, what was seen of them before counts. A list that failed once to show what it
+    holds is among them: what is missing is looked for until a deletion is proven.
     """
     read = _ordinary_lists(results)
     seen = {key for result in read.values() for key in result.items}
-    living = [t for t in tracked if not t.is_deleted and t.missing_since is None and t.conversation_id not in seen]
+    living = [t for t in tracked if not t.is_deleted and t.conversation_id not in seen]
     hidden = [t for t in living if t.in_main is False or _should_show(read, t.listed)]
     return {name for t in hidden for name in homes(t)} - {"main", "archived"}
 
@@ -165,15 +166,16 @@ def expected(scope: Scope, counts: Mapping[str, int], *, full: bool) -> int | No
 
 
 def to_fetch(tracked: Collection[Tracked], now: str, latest: str, *, full: bool = False) -> list[Tracked]:
-    """Return what is to be fetched now, newest first: not stored as listed, being written when it was, or a branch.
+    """Return what is to be fetched now: not stored as listed, being written when it was, or a branch.
 
+    The newest first, and after all others what earlier runs could not read to its end: it may take all that is granted.
     ``latest``: the latest ISO time until which a run today would put something off. A later one is from a wrong clock.
     ``full``: whatever was put off is tried now.
     """
     todo = [t for t in tracked if not t.is_current or t.is_generating or t.is_branch_only]
     todo = [t for t in todo if t.missing_since is None]
     due = [t for t in todo if full or t.retry_at is None or t.retry_at <= now or t.retry_at > latest]
-    return sorted(due, key=lambda t: t.list_us or 0, reverse=True)
+    return sorted(due, key=lambda t: (t.tries == 0, t.list_us or 0), reverse=True)
 
 
 def retry_pause(tries: int) -> float:

@@ -60,16 +60,21 @@ PROJECT = {"id": "g-p-1", "display": {"name": "P"}}
         ({"items": [PROJECT]}, ["g-p-1"], None),
         ({"items": [{"gizmo": {"gizmo": {"gizmo": {"gizmo": PROJECT}}}}]}, [], None),
         ({"items": [{"gizmo": {"id": "x"}}, {"id": 5}, {"id": "g-\ud83d"}, None, {}]}, [], None),
-        ({"items": {"a": 1}, "cursor": 5}, [], None),
-        ({}, [], None),
-        (None, [], None),
+        ({"items": [], "cursor": 5}, [], None),
     ],
 )
 def test_a_page_of_the_sidebar(data: object, ids: list[str], cursor: str | None) -> None:
     """However the projects are wrapped."""
     page = projects_page(data)
+    assert page is not None
     assert [project["id"] for project in page.projects] == ids
     assert page.cursor == cursor
+
+
+@pytest.mark.parametrize("data", [{}, None, [], {"items": None}, {"items": {"a": 1}}, {"projects": [PROJECT]}])
+def test_a_page_of_an_unknown_form(data: object) -> None:
+    """It is no account without projects."""
+    assert projects_page(data) is None
 
 
 def test_a_project() -> None:

@@ -68,7 +68,7 @@ def test_a_list_is_read_when_the_sidebar_shows_a_change() -> None:
     memory = ChatGPTMemory()
     projects = loaded(gizmo("g-p-1"), gizmo("g-p-2"), memory=memory)
     assert projects.changed([]) == {"project:g-p-1", "project:g-p-2"}
-    projects.note_read("g-p-1")
+    projects.note_read("g-p-1", is_empty=False)
     assert projects.changed(["project:g-p-1"]) == {"project:g-p-2"}
     assert projects.changed([]) == {"project:g-p-1", "project:g-p-2"}
     later = loaded(gizmo("g-p-1", num_interactions=5), memory=memory)
@@ -92,7 +92,7 @@ def test_whose_lists_are_read_where_the_main_list_lacks_conversations(
     memory = ChatGPTMemory()
     projects = loaded(gizmo("g-p-1"), gizmo("g-p-2"), memory=memory)
     for key in ("g-p-1", "g-p-2"):
-        projects.note_read(key)
+        projects.note_read(key, is_empty=False)
     later = loaded(gizmo("g-p-1"), gizmo("g-p-2"), memory=memory, unshown=unshown)
     later.note_rows(main, is_main=True)
     assert later.changed(["project:g-p-1", "project:g-p-2"]) == changed

@@ -30,7 +30,7 @@ POOR = {"a": {"id": "a", "parent": None, "message": POOR_MESSAGE}}
     [
         pytest.param({"mapping": TREE, "current_node": "a"}, None, id="a whole tree"),
         pytest.param({"mapping": TREE}, None, id="a tree without a leaf's name, as old exports have"),
-        pytest.param({"mapping": {}, "current_node": None}, None, id="nothing said yet"),
+        pytest.param({"mapping": {}, "current_node": None}, wholeness.NO_MESSAGES, id="nothing said, or lost"),
         pytest.param({"mapping": {}}, wholeness.NO_MESSAGES, id="an empty mapping alone"),
         pytest.param({"title": "T"}, wholeness.NO_MESSAGES, id="a shell without a mapping"),
         pytest.param({"mapping": POOR, "current_node": "a"}, wholeness.POOR, id="an export of June 2026"),
@@ -56,7 +56,7 @@ POOR = {"a": {"id": "a", "parent": None, "message": POOR_MESSAGE}}
             wholeness.WINDOW,
             id="a window made into a tree",
         ),
-        pytest.param({"mapping": {"a": 5}, "current_node": []}, None, id="nonsense for a node"),
+        pytest.param({"mapping": {"a": 5}, "current_node": []}, wholeness.NO_LEAF, id="nonsense for a node"),
         pytest.param({"mapping": TREE, "current_node": [{}]}, wholeness.NO_LEAF, id="nonsense for a leaf"),
         pytest.param({"mapping": {"a": {"parent": {}}}}, wholeness.CUT, id="nonsense for a parent"),
     ],

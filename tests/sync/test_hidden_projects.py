@@ -217,3 +217,49 @@ def test_a_project_that_the_person_may_not_read(tmp_path: Path, *, can_read: boo
         mirrored.account.projects_of_others.add(project)
         mirrored.alter_answers(lambda request, data: (403, {"detail": "No"}) if project in request.path else data)
         assert mirrored.next_run() == code
+
+
+def test_a_project_that_shows_nothing_once(tmp_path: Path) -> None:
+    """Its chats are alive, and what is new in them arrives as soon as its list shows them again."""
+    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=True), conversations=12) as mirrored:
+        project = mirrored.person.new_project("Bread")
+        keys = [mirrored.person.new_conversation("Loaf", project=project) for _ in range(5)]
+        assert mirrored.next_run() == 0
+        nothing: dict[str, Any] = {"items": [], "cursor": None}
+        mirrored.alter_answers(lambda request, data: nothing if "/gizmos/g-p-" in request.path else data)
+        mirrored.next_run()
+        mirrored.alter_answers(None)
+        for _ in range(3):
+            mirrored.person.new_message(keys[0])
+            assert mirrored.next_run() == 0
+            assert differences(mirrored) == []
+            assert marks(mirrored) == 0
+
+
+@pytest.mark.parametrize("answer", [{}, {"items": None}, {"projects": []}, None])
+def test_a_sidebar_of_an_unknown_form_is_no_account_without_projects(tmp_path: Path, answer: Any) -> None:
+    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=True), conversations=12) as mirrored:
+        mirrored.person.new_conversation("Loaf", project=mirrored.person.new_project("Bread"))
+        mirrored.alter_answers(lambda request, data: (200, answer) if request.path.endswith(SIDEBAR) else data)
+        assert mirrored.next_run() == 3
+        mirrored.alter_answers(None)
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []
+
+
+def test_the_first_chat_of_an_empty_project(tmp_path: Path) -> None:
+    """It arrives in the next run, although neither the main list nor the sidebar shows that it came."""
+    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=True), conversations=12) as mirrored:
+        project = mirrored.person.new_project("Bread")
+        shown = dict(mirrored.account.projects[project])
+
+        def still(request: ReceivedRequest, data: Any) -> Any:
+            mirrored.account.projects[project].update(shown)
+            return data
+
+        mirrored.alter_answers(still)
+        assert mirrored.next_run() == 0
+        assert mirrored.next_run() == 0
+        mirrored.person.new_conversation("Loaf", project=project)
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []

@@ -34,13 +34,12 @@ def incomplete_reason(payload: Mapping[str, Any]) -> str | None:
     if not isinstance(mapping, dict):
         is_group_chat = "name" in payload and "created_at" in payload  # flat by its nature
         return None if is_group_chat else BRANCH if as_dicts(payload.get("messages")) else NO_MESSAGES
-    if not any(True for _ in _nodes(mapping)):
-        return None if "current_node" in payload else NO_MESSAGES
     if any(_is_dangling(node.get("parent"), mapping) for node in _nodes(mapping)):
         return CUT
     if _is_dangling(payload.get("current_node"), mapping):
         return NO_LEAF
-    if "current_node" not in payload and not any(as_dict(node.get("message")) for node in _nodes(mapping)):
+    # A conversation in which nothing was said looks like one whose messages were lost: it is asked for once.
+    if not any(as_dict(node.get("message")) for node in _nodes(mapping)):
         return NO_MESSAGES
     return POOR if _is_poor(mapping) else None
 
