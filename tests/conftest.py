@@ -29,7 +29,13 @@ if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).
 
 LEAKS = pytest.StashKey[list[str]]()  # where secrets stand in the folder of a test
 FOR_TESTS = {"CHATMIRROR_DATASETTE_PRE", "CHATMIRROR_REAL_DATA", "CHATMIRROR_RANDOM_RUNS", "CHATMIRROR_SEED"}
-FOR_TESTS |= {"CHATMIRROR_FAULT_POINTS", "CHATMIRROR_KILLS", "CHATMIRROR_POWER_CUTS", "CHATMIRROR_LONG"}
+FOR_TESTS |= {
+    "CHATMIRROR_FAULT_POINTS",
+    "CHATMIRROR_KILLS",
+    "CHATMIRROR_POWER_CUTS",
+    "CHATMIRROR_LONG",
+    "CHATMIRROR_PLANTED_BUGS",
+}
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -1,6 +1,6 @@
 """An exception at any line of any job: the mirror stays whole, and the next run reaches the same end.
 
-``CHATMIRROR_FAULT_POINTS`` says at how many lines in all (``.ci/run``: 5,000; the long run: 40,000),
+``CHATMIRROR_FAULT_POINTS`` says at how many lines in all (the long run: 40,000),
 ``CHATMIRROR_SEED`` which.
 """
 

@@ -1,4 +1,8 @@
-"""The tests have teeth: each planted bug turns at least one of its tests red."""
+"""The tests have teeth: each planted bug turns at least one of its tests red.
+
+It runs the suite's own tests again for each bug, some minutes in all, so only where ``CHATMIRROR_PLANTED_BUGS=1`` asks
+for it; that the code of each bug still stands is checked always.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from planted_bugs import BUGS, PlantedBug
 from processes import needs_strace
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+IS_ASKED_FOR = os.environ.get("CHATMIRROR_PLANTED_BUGS", "") not in {"", "0"}
 COPIED = ("mirror", "migrations", "tests", "pyproject.toml")
 
 
@@ -31,12 +36,18 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=[bug.name for bug in BUGS])
+def test_the_place_of_a_bug_exists(bug: PlantedBug) -> None:
+    found = (ROOT / bug.file).read_text("utf-8").count(bug.code)
+    assert found == 1, f"the code that {bug.name!r} changes stands {found} times"
+
+
+@pytest.mark.skipif(not IS_ASKED_FOR, reason="CHATMIRROR_PLANTED_BUGS=1 plants bugs, for some minutes")
+@pytest.mark.parametrize("bug", BUGS, ids=[bug.name for bug in BUGS])
 def test_a_planted_bug_is_seen(program: Path, bug: PlantedBug) -> None:
     if any("power_loss" in test for test in bug.tests):
         needs_strace(program)
     path = program / bug.file
     text = path.read_text("utf-8")
-    assert text.count(bug.code) == 1, f"the code that {bug.name!r} changes stands {text.count(bug.code)} times"
     path.write_text(text.replace(bug.code, bug.bug), "utf-8")
     try:
         ended = _run_tests(program, bug.tests)

@@ -1,6 +1,6 @@
 """A power cut after any write of the real command: nothing that was reported as saved is lost, and nothing is in part.
 
-``CHATMIRROR_POWER_CUTS``: how many states of the files are opened (``.ci/run``: 1,000; the long run: 100,000).
+``CHATMIRROR_POWER_CUTS``: how many states of the files are opened (the long run: 100,000).
 """
 
 from __future__ import annotations
