@@ -2,7 +2,7 @@
 
 After every run: no text that was ever stored is lost, no conversation is stored in part, nothing that exists is marked
 deleted, and exit 0 is true. Every ten runs: the file is undamaged, and after clean full runs the mirror equals the
-account. ``CHATMIRROR_RANDOM_RUNS`` says how many runs to simulate (``.ci/run``: 1,000), ``CHATMIRROR_SEED`` where the
+account. ``CHATMIRROR_RANDOM_RUNS`` says how many runs to simulate (the long run: 20,000), ``CHATMIRROR_SEED`` where the
 random numbers begin.
 """
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from scenarios import Content
 
-POINTS = int(os.environ.get("CHATMIRROR_FAULT_POINTS", "700"))
+POINTS = int(os.environ.get("CHATMIRROR_FAULT_POINTS", "280"))
 SEED = int(os.environ.get("CHATMIRROR_SEED", "1"))
 PARTS = 4  # of each scenario's points: a test each, so that several processes share them
 

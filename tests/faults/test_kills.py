@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from scenarios import Content
 
-KILLS = int(os.environ.get("CHATMIRROR_KILLS", "6"))
+KILLS = int(os.environ.get("CHATMIRROR_KILLS", "2"))
 SEED = int(os.environ.get("CHATMIRROR_SEED", "1"))
 MOMENTS = ("before", "middle", "after")
 PARTS = range(2)  # of the points of each test, so that several processes share them

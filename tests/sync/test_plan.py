@@ -224,7 +224,7 @@ def test_place(results: list[ListResult], listed: Listed, in_main: bool | None, 
         pytest.param(known(is_work=True, in_main=False), [result(MAIN, reached_end=False)], {"work"}, id="never there"),
         pytest.param(known(is_work=True, is_archived=True), [result(ARCHIVED)], {"work_archived"}, id="archived"),
         pytest.param(known(is_work=True, is_deleted=True), [result(MAIN)], set(), id="deleted"),
-        pytest.param(known(is_work=True, missing_since=NOW), [result(MAIN)], set(), id="missing"),
+        pytest.param(known(is_work=True, missing_since=NOW), [result(MAIN)], {"work"}, id="missing"),
         pytest.param(known(in_main=False), [result(MAIN)], set(), id="of no other list"),
     ],
 )
