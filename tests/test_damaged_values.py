@@ -16,6 +16,7 @@ from mirrored_service import MirroredService, findings
 from mirror import app
 from mirror.cli import cli
 from mirror.cli.entry import exit_code_of
+from mirror.files.byte_store import folder_of
 from mirror.simulator import ManualClock, demo_account
 from mirror.store.schema import known_columns
 
@@ -67,6 +68,8 @@ def spoilable(mirrored: MirroredService, folder: Path) -> Iterator[MirroredServi
     path = mirrored.path
     mirrored.path = folder / "chats.db"
     shutil.copy(path, mirrored.path)
+    if folder_of(path).exists():
+        shutil.copytree(folder_of(path), folder_of(mirrored.path))
     yield mirrored
     mirrored.path = path
 
