@@ -120,7 +120,7 @@ class Client:
     skeletons: Skeletons = field(init=False)
     _challenged_paths: set[str] = field(default_factory=set)
     _redirected_paths: set[str] = field(default_factory=set)
-    _has_answered: bool = False  # in this run
+    _answers: int = 0  # in this run
 
     def __post_init__(self) -> None:
         self.skeletons = Skeletons(self.site.words)
@@ -192,7 +192,7 @@ class Client:
                     self.pacing.note_answer(request_class)
                     self._challenged_paths.clear()
                     self._redirected_paths.clear()
-                    self._has_answered = True
+                    self._answers += 1
                     return answer
 
     def _answer(self, reply: Reply, request_class: RequestClass) -> Answer | None:
@@ -256,7 +256,8 @@ class Client:
         """Count the addresses that are redirected; raises SafetyStopError where it is not single ones."""
         if isinstance(error, Redirected):
             self._redirected_paths.add(path)
-            if not self._has_answered or len(self._redirected_paths) >= REDIRECTED_ADDRESSES:
+            # The first answer is the session's; a redirect right after it speaks of the whole API.
+            if self._answers <= 1 or len(self._redirected_paths) >= REDIRECTED_ADDRESSES:
                 raise SafetyStopError(f"{self.site.name}: {error}; what is saved stays. Run again later.")
 
     def _challenge_error(self) -> ServiceError:
