@@ -289,6 +289,8 @@ def _answer_in(data: Any) -> _Answer:
     if code or record.get("status") == "error":
         return _by_code(code or "an error without a code")
     address = first_text(record.get("download_url"), record.get("url"), data)
+    if not address and record.get("download_url", address) is None:
+        return _Answer("absent", "the service has no address for it")
     if not address:  # an answer of an unknown form says nothing of the file
         return _Answer("failed", "the service did not say where it is")
     about = FetchedFile(

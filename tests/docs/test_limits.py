@@ -34,7 +34,6 @@ TECHNICAL = {
     "chatgpt.periodic_tasks._DAY": "a unit",
     "chatgpt.periodic_tasks._WEEK": "a unit",
     "chatgpt.projects._DAY": "a unit",
-    "chatgpt.projects._EMPTY": "a word in place of a digest",
     "chatgpt.projects._REFUSED_PARAMETER": "HTTP's statuses",
     "chatgpt.projects._SERVER_ERROR": "HTTP's status",
     "chatgpt.single._PERHAPS_REFUSED_PARAMETER": "HTTP's statuses",

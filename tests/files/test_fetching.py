@@ -104,7 +104,7 @@ def test_a_refusal_that_heals_is_found(service: FileService) -> None:
 def test_what_is_not_the_file_is_never_stored_as_it(service: FileService, fault: str) -> None:
     service.add(1)
     file = service.add(
-        2, fault=fault, name="notes.pdf", mime_type="application/pdf", content=b"%PDF-1.4 " + b"x" * 9000
+        2, fault=fault, name="notes.pdf", mime_type="application/pdf", content=b"%PDF-1.4 " + b"A page of notes. " * 600
     )
     service.next_run()
     assert service.state(file.id)[0] in {"pending", "refused"}
