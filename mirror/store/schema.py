@@ -140,6 +140,8 @@ def diagnosed(conn: sqlite3.Connection, path: Path) -> Iterator[None]:
 def explanation(conn: sqlite3.Connection, path: Path) -> ChatmirrorError | None:
     """Return what is wrong with a database's tables or values, None: nothing is, or it cannot be looked at."""
     with suppress(sqlite3.Error):
+        if conn.execute("PRAGMA table_info(_file_fetches)").fetchone() is None:
+            return None  # the newest table could not be made, which is said elsewhere: nobody altered the file
         if tables := schema_findings(conn):
             return altered(path, tables)
         if values := value_findings(conn):
