@@ -38,6 +38,7 @@ class Identity:
     """Whose login it is. ``expires``: ISO time at which the session ends, if the service says.
 
     ``lists_all_workspaces``: the service told which workspaces there are, so that one that is not among them has ended.
+    ``workspaces_failure``: why it did not, where that failed.
     """
 
     user_id: str
@@ -46,6 +47,7 @@ class Identity:
     expires: str | None
     workspaces: tuple[Workspace, ...]
     lists_all_workspaces: bool = True
+    workspaces_failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

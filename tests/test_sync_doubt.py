@@ -156,9 +156,9 @@ def test_after_the_lock_nothing_more_is_asked_for_any_workspace(tmp_path):
         assert mirrored.service.requests[-1].path.endswith(key)
 
 
-@pytest.mark.parametrize("answer", [(200, {"accounts": {}}), (200, []), (403, {}), (404, {})])
+@pytest.mark.parametrize("answer", [(200, {"accounts": {}}), (200, []), (403, {}), (404, {}), (500, {})])
 def test_silence_about_a_workspace_is_not_its_end(tmp_path, answer):
-    """Where the service does not tell the workspaces, the run says which one it has not looked at."""
+    """Where the service does not list the workspaces, those that are known are read, and the run says so."""
     with MirroredService(tmp_path) as mirrored:
         keys = with_team(mirrored)
         assert mirrored.next_run() == 0
@@ -166,9 +166,19 @@ def test_silence_about_a_workspace_is_not_its_end(tmp_path, answer):
         own = mirrored.ids()[0]
         mirrored.person.new_message(own)
         mirrored.alter_answers(lambda request, data: answer if "accounts/check" in request.path else data)
-        assert mirrored.next_run() == 5
-        assert "Team" in mirrored.value("SELECT message FROM sync_runs ORDER BY id DESC")
-        assert mirrored.value("SELECT count(*) FROM messages WHERE conversation_id = ?", own) == 6
+        assert mirrored.next_run() == 3
+        assert "did not list your workspaces" in mirrored.value("SELECT message FROM sync_runs ORDER BY id DESC")
+        assert differences(mirrored) == []
+        assert heal(mirrored, 1) == []
+
+
+@pytest.mark.parametrize("answer", [(200, {"accounts": {}}), (200, {}), (500, {})])
+def test_a_first_run_without_a_list_of_workspaces_says_so(tmp_path, answer):
+    """There may be others than the login's own."""
+    with MirroredService(tmp_path) as mirrored:
+        with_team(mirrored)
+        mirrored.alter_answers(lambda request, data: answer if "accounts/check" in request.path else data)
+        assert mirrored.next_run() == 3
         assert heal(mirrored, 1) == []
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mirror.chatgpt.account_data import workspaces
-from mirror.errors import ServiceError
 from mirror.source import Identity, Workspace
 from mirror.values import as_dict, as_id, clean_or_none, iso_time
 from mirror.web.client import Refused, ServerError
@@ -18,9 +17,9 @@ WORKSPACES_PATH = "/accounts/check/v4-2023-04-27"
 
 
 def identify(session: Session) -> Identity:
-    """Sign in and ask who it is; raises SignInError or ServiceError."""
+    """Sign in and ask who it is; raises SignInError, and ServiceError where the sign-in fails."""
     session.sign_in()
-    listed = _listed_workspaces(session)
+    listed, failure = _listed_workspaces(session)
     user = as_dict(session.data.get("user"))
     name, email = user.get("name"), user.get("email")
     return Identity(
@@ -30,20 +29,24 @@ def identify(session: Session) -> Identity:
         expires=iso_time(session.data.get("expires")),
         workspaces=listed or (_own_workspace(session),),
         lists_all_workspaces=bool(listed),
+        workspaces_failure=failure,
     )
 
 
-def _listed_workspaces(session: Session) -> tuple[Workspace, ...]:
-    """Return the workspaces that the service lists, none where it refuses to list them."""
+def _listed_workspaces(session: Session) -> tuple[tuple[Workspace, ...], str | None]:
+    """Return the workspaces that the service lists, and why there are none if that failed.
+
+    Some accounts are refused the list, which is no failure.
+    """
     try:
         data = session.get(WORKSPACES_PATH).data
-    except ServerError:
-        raise ServiceError(
-            "ChatGPT could not list the workspaces of this login; what is saved stays. Run again later."
-        ) from None
-    except Refused:
-        return ()
-    return workspaces(data)
+    except ServerError as error:
+        return (), str(error)
+    except Refused as error:
+        session.client.log(f"the workspaces were not listed: {error}")
+        return (), None
+    found = workspaces(data)
+    return found, None if found else "an answer of an unknown form"
 
 
 def _own_workspace(session: Session) -> Workspace:

@@ -28,7 +28,7 @@ TURNS_A_PAGE = 10
 MOST_BRANCH_PAGES = 2_000
 # Pages of one conversation that are read before its turn comes again after all others. Smaller: more conversations wait
 # for the end of a run; larger: one long conversation uses up what others need.
-PAGES_A_TURN = 20
+PAGES_A_TURN = 5
 # Bytes of the pages of one conversation, as they came; parsed they take five times as much. Larger: memory beyond its
 # bound; smaller: the beginning of a very long one never comes.
 MOST_BRANCH_BYTES = 24 * 1024 * 1024

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mirror.source import Workspace
 from mirror.store import file_rows, settings, tracking
 from mirror.store.database import upsert
 from mirror.values import as_dict, as_text
@@ -104,6 +105,16 @@ def listed_workspaces(conn: sqlite3.Connection, provider: str) -> dict[str, str]
         (provider,),
     )
     return {row["id"]: row["label"] for row in rows}
+
+
+def known_workspaces(conn: sqlite3.Connection, provider: str) -> list[Workspace]:
+    """Return the workspaces whose lists were read and which the login did not leave, the personal one first."""
+    rows = conn.execute(
+        "SELECT id, name, plan, structure FROM accounts WHERE provider = ? AND left_at IS NULL"
+        " AND id IN (SELECT account_id FROM _scopes) ORDER BY coalesce(structure, 'personal') <> 'personal', id",
+        (provider,),
+    )
+    return [Workspace(**dict(row), is_personal=row["structure"] in (None, "personal")) for row in rows]
 
 
 def leave_workspace(conn: sqlite3.Connection, account_id: str, now: str) -> int:

@@ -127,9 +127,10 @@ def _lists_to_end(tracked: Tracked, offered: set[str] | None, *, has_project_lis
 def ended_workspaces(writer: Writer, source: Source, identity: Identity, now: str) -> list[ChatmirrorError]:
     """Return what to say, if anything, of known workspaces that this login does not enter.
 
-    Silence about one is not its end. One that has ended is said once: its conversations are marked missing, and all of
-    it is listed if it comes back.
+    One that has ended is said once: its conversations are marked missing, and all of it is listed if it comes back.
     """
+    if not identity.lists_all_workspaces:
+        return []  # silence about one is not its end
     absent = account_data.listed_workspaces(writer.conn, source.provider)
     for workspace in identity.workspaces:
         absent.pop(workspace.id, None)
@@ -137,8 +138,6 @@ def ended_workspaces(writer: Writer, source: Source, identity: Identity, now: st
         return []
     names = ", ".join(f"“{name}”" for name in absent.values())
     service = service_of(source.provider)
-    if not identity.lists_all_workspaces:
-        return [ServiceError(f"{service.name} did not list your workspaces, so {names} was not checked. Run again.")]
     with writer.transaction() as conn:
         count = sum(account_data.leave_workspace(conn, account_id, now) for account_id in absent)
         for account_id in absent:

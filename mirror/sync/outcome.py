@@ -88,14 +88,14 @@ class ErrorCollector:
         return True
 
 
-def incomplete(pending: Sequence[Tracked]) -> IncompleteError:
-    """Say what could not be saved."""
+def incomplete(pending: Sequence[Tracked], *, is_all: bool) -> IncompleteError:
+    """Say what could not be saved. ``is_all``: nothing else is wrong."""
     first = pending[0]
     more = f" and {len(pending) - 1:,} more" if len(pending) > 1 else ""
+    rest = "Everything else is current; later" if is_all else "Later"
     return IncompleteError(
         f"{len(pending):,} conversation{'s' if len(pending) > 1 else ''} could not be saved: “{first.title}”"
-        f" ({first.conversation_id}: {first.error or 'not read yet'}){more}. Everything else is current;"
-        " later runs try again."
+        f" ({first.conversation_id}: {first.error or 'not read yet'}){more}. {rest} runs try again."
     )
 
 

@@ -12,7 +12,7 @@ This module knows sources and stores, neither HTTP nor SQL.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +111,7 @@ class Sync:
     def run(self) -> Outcome:
         """Bring the mirror up to date; errors end up in the outcome, interruptions go through."""
         try:
-            identity = self.outcome.identity = self.source.identity()
+            identity = self.outcome.identity = self._with_known_workspaces(self.source.identity())
             self._refuse_other_account(identity)
             if not self.options.dry:
                 self.errors += ended_workspaces(self.writer, self.source, identity, self.timing.iso())
@@ -123,6 +123,24 @@ class Sync:
             self.errors.append(error)
         self._conclude()
         return self.outcome
+
+    def _with_known_workspaces(self, identity: Identity) -> Identity:
+        """Return it with the workspaces of earlier runs, and say so, where the service did not list them now."""
+        if identity.lists_all_workspaces:
+            return identity
+        known = account_data.known_workspaces(self.writer.conn, self.source.provider)
+        ids = {workspace.id for workspace in known}
+        has_personal = any(workspace.is_personal for workspace in known)
+        new = [own for own in identity.workspaces if own.id not in ids and not (own.is_personal and has_personal)]
+        if identity.workspaces_failure or len(known) > 1:
+            reason = identity.workspaces_failure or "it refused to"
+            self._unread.append(
+                IncompleteError(
+                    f"{service_of(self.source.provider).name} did not list your workspaces ({reason}); those that are"
+                    " known are read, and a new one may be missing. Later runs try again."
+                )
+            )
+        return replace(identity, workspaces=(*known, *new))
 
     @property
     def _is_limited(self) -> bool:
@@ -149,10 +167,11 @@ class Sync:
         counts = self.outcome.counts
         counts.pending = len(pending)
         counts.files_pending = file_rows.left_to_fetch(self.writer.conn, self.source.provider)
-        left = [incomplete(pending)] if pending else []
-        left += [incomplete_files(counts.files_pending)] if counts.files_pending and self._wants_files else []
-        left += [not_understood(self._odd_rows)] if self._odd_rows else []
-        error = most_severe([*self.errors, *left, *self._unread])
+        others = [*self.errors, *self._unread]
+        others += [incomplete_files(counts.files_pending)] if counts.files_pending and self._wants_files else []
+        others += [not_understood(self._odd_rows)] if self._odd_rows else []
+        left = [incomplete(pending, is_all=not others)] if pending else []
+        error = most_severe([*self.errors, *left, *others])
         if isinstance(error, RateLimitError) and error not in self._file_errors:
             error = with_forecast(error, len(pending), counts.new + counts.changed)
         self.outcome.error = error

@@ -16,7 +16,6 @@ from mirror.chatgpt.account_data import (
     workspaces,
 )
 from mirror.chatgpt.identity import identify
-from mirror.errors import ServiceError
 from mirror.source import Workspace
 
 TEAM = {"account": {"account_id": "ws-1", "structure": "workspace", "name": "Team", "plan_type": "team"}}
@@ -156,8 +155,10 @@ def test_a_service_that_lists_no_workspaces(answer: Any) -> None:
     assert (workspace.id, workspace.is_personal) == ("ws-9", False)
 
 
-def test_a_service_that_fails_to_list_workspaces() -> None:
-    """Nothing is guessed."""
-    session, _ = session_of(lambda request: (500, {}))
-    with pytest.raises(ServiceError, match="could not list the workspaces"):
-        identify(session)
+@pytest.mark.parametrize(
+    ("answer", "failure"), [((404, {}), None), ((500, {}), "HTTP 500"), ({}, "an answer of an unknown form")]
+)
+def test_a_service_that_fails_to_list_workspaces(answer: Any, failure: str | None) -> None:
+    """A failure is told from an account that is not offered the list."""
+    session, _ = session_of(lambda request: answer)
+    assert identify(session).workspaces_failure == failure
