@@ -66,7 +66,7 @@ def is_file_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and _FILE_ID.fullmatch(value) is not None
 
 
-class Road(NamedTuple):
+class AddressRequest(NamedTuple):
     """One way to ask for a file's address. ``when``: the answer to the one before after which it is tried."""
 
     path: str
@@ -77,7 +77,7 @@ class Road(NamedTuple):
 class _Answer(NamedTuple):
     """What one request for an address came to.
 
-    ``kind``: *address*, *gone* for good, *absent* here (another road may find it), *refused*, *unready*, *broken*,
+    ``kind``: *address*, *gone* for good, *absent* here (another request may find it), *refused*, *unready*, *broken*,
     *failed*.
     """
 
@@ -131,39 +131,41 @@ class FileReader:
     # -- the address
 
     def _resolve(self, wanted: FileToFetch) -> _Answer:
-        """Ask for an address, one road after the other, until one has it or it is clear that none does."""
+        """Ask for an address, one request after the other, until one has it or it is clear that none does."""
         found = _Answer("absent", "it is named by no conversation")
         was_refused: _Answer | None = None
-        for road in self._roads(wanted):
-            if found.kind != "absent" and found.kind not in road.when:
+        for request in self._requests(wanted):
+            if found.kind != "absent" and found.kind not in request.when:
                 break
-            found = self._ask(road)
+            found = self._ask(request)
             if found.kind == "refused":
                 was_refused = found
             if found.kind not in {"refused", "absent"}:
                 return found
         return was_refused or found
 
-    def _roads(self, wanted: FileToFetch) -> Iterator[Road]:
+    def _requests(self, wanted: FileToFetch) -> Iterator[AddressRequest]:
         file_id = wanted.durable_id or wanted.file_id
         sandbox = _SANDBOX.fullmatch(wanted.file_id)
         if sandbox and wanted.durable_id is None:
             conversation, message, path = sandbox.groups()
-            yield Road(_path("conversation", conversation, "interpreter/download"), _sandbox_query(message, path))
+            yield AddressRequest(
+                _path("conversation", conversation, "interpreter/download"), _sandbox_query(message, path)
+            )
             return
         if file_id.startswith(_LIBRARY):
-            yield from self._library_roads(file_id)
+            yield from self._library_requests(file_id)
         elif file_id.startswith(_ROOM):
-            yield from (Road(_room_path(place, file_id), {}) for place in wanted.places[:1])
+            yield from (AddressRequest(_room_path(place, file_id), {}) for place in wanted.places[:1])
         else:
-            yield from _roads_by_id(file_id, wanted)
+            yield from _requests_by_id(file_id, wanted)
 
-    def _library_roads(self, library_id: str) -> Iterator[Road]:
-        """Yield the road to a file of which only the place in the library is known."""
+    def _library_requests(self, library_id: str) -> Iterator[AddressRequest]:
+        """Yield the request for a file of which only the place in the library is known."""
         if self._library is None:
             self._library = self._read_library()
         if file_id := self._library.get(library_id):
-            yield Road(_path("files/download", file_id), {"inline": "true"})
+            yield AddressRequest(_path("files/download", file_id), {"inline": "true"})
 
     def _read_library(self) -> dict[str, str]:
         """Return the file ids of the library by their places in it."""
@@ -183,18 +185,18 @@ class FileReader:
                 break
         return {key: file_id for key, file_id in found.items() if _FILE_ID.fullmatch(file_id)}
 
-    def _ask(self, road: Road) -> _Answer:
-        """Ask one road, again where the file is still being made."""
+    def _ask(self, request: AddressRequest) -> _Answer:
+        """Send one request, again where the file is still being made."""
         for pause in (*READY_PAUSES, None):
-            found = self._ask_once(road)
+            found = self._ask_once(request)
             if found.kind != "unready" or pause is None:
                 return found
             self.session.client.pacing.timing.sleep(pause)
         return found
 
-    def _ask_once(self, road: Road) -> _Answer:
+    def _ask_once(self, request: AddressRequest) -> _Answer:
         try:
-            data = self.session.get(road.path, road.params, FILE, tries=RESOLVE_TRIES).data
+            data = self.session.get(request.path, request.params, FILE, tries=RESOLVE_TRIES).data
         except NoAnswer as error:
             return _Answer("failed", f"the service did not say where it is: {error}")
         except ServerError as error:
@@ -258,24 +260,26 @@ def _sandbox_query(message_id: str, path: str) -> dict[str, str]:
     return {"message_id": message_id, "sandbox_path": path}
 
 
-def _roads_by_id(file_id: str, wanted: FileToFetch) -> Iterator[Road]:
+def _requests_by_id(file_id: str, wanted: FileToFetch) -> Iterator[AddressRequest]:
     """Yield the ways to ask for a file by its id, in the order in which they are tried (API notes §7)."""
     path = _path("files/download", file_id)
     if wanted.project_id:
-        yield Road(path, {"gizmo_id": wanted.project_id, "download_intent": "true"})
+        yield AddressRequest(path, {"gizmo_id": wanted.project_id, "download_intent": "true"})
     if not wanted.places:
-        yield Road(path, {"inline": "true"})
+        yield AddressRequest(path, {"inline": "true"})
         return
     first = wanted.places[0]
-    yield Road(path, {"conversation_id": first.conversation_id, "inline": "false"})
+    yield AddressRequest(path, {"conversation_id": first.conversation_id, "inline": "false"})
     if first.project_id:
         params = {"conversation_id": first.conversation_id, "gizmo_id": first.project_id, "inline": "false"}
-        yield Road(path, params)
-    yield Road(path, {"check_context_scopes_for_conversation_id": first.conversation_id, "download_intent": "true"})
-    yield Road(_path("conversation", first.conversation_id, "attachment", file_id, "download"), {})
+        yield AddressRequest(path, params)
+    yield AddressRequest(
+        path, {"check_context_scopes_for_conversation_id": first.conversation_id, "download_intent": "true"}
+    )
+    yield AddressRequest(_path("conversation", first.conversation_id, "attachment", file_id, "download"), {})
     for place in wanted.places[1:]:
         params = {"conversation_id": place.conversation_id, "inline": "false"}
-        yield Road(path, params, frozenset({"refused"}))
+        yield AddressRequest(path, params, frozenset({"refused"}))
 
 
 def _answer_in(data: Any) -> _Answer:

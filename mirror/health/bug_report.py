@@ -46,8 +46,8 @@ _OUTCOMES = {kind.outcome for kind in (*SEVERITY, UsageError)} | {
     "interrupted",
     "bug",
     "failed",
-    "service unwell",
-    "brake",
+    "service unwell",  # of version 0.1
+    "brake",  # of version 0.1
 }
 _ORIGINS = {"batch", "single", "plural", "export", "capture"}
 _LISTS = {"main", "archived", "starred", "shared", "pins", "project", "work", "work_archived"}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mirror.timing import Timing
 
 # Files in a row that did not come before a control is asked for. Fewer: more requests; more: more in vain.
-DOUBTED_FILES = 5
+FAILURES_BEFORE_A_CONTROL = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class _Failed:
 
 
 @dataclass(slots=True)
-class _Doubt:
+class _Unsettled:
     """What a workspace's files came to: failures not yet held against them, and whether the service gives files."""
 
     failed: list[_Failed] = field(default_factory=list)
@@ -73,26 +73,26 @@ class FileRun:
             return
         self.store.remove_leftovers()
         self.report.fetching_files(len(todo))
-        doubt = _Doubt()
+        unsettled = _Unsettled()
         for due in todo:
-            self._take(due, doubt)
-            if len(doubt.failed) >= DOUBTED_FILES:
-                self._ask_control(account_id, doubt)
-        if doubt.failed:
-            self._ask_control(account_id, doubt)
-            self._note_failures(doubt)
+            self._take(due, unsettled)
+            if len(unsettled.failed) >= FAILURES_BEFORE_A_CONTROL:
+                self._ask_control(account_id, unsettled)
+        if unsettled.failed:
+            self._ask_control(account_id, unsettled)
+            self._note_failures(unsettled)
 
-    def _take(self, due: DueFile, doubt: _Doubt) -> None:
+    def _take(self, due: DueFile, unsettled: _Unsettled) -> None:
         size = 0
         if self._is_too_large(due.row.size):
             self._skip(due)
         elif (answer := self._fetch(due)) is not None:
-            doubt.failed.append(_Failed(due, answer))
+            unsettled.failed.append(_Failed(due, answer))
         else:
-            doubt.gives = True
+            unsettled.gives = True
             size = (file_rows.find(self.writer.conn, due.row.id) or due.row).size or 0
-        if doubt.gives:
-            self._note_failures(doubt)
+        if unsettled.gives:
+            self._note_failures(unsettled)
         self.report.file_done(due.row.name or due.row.id, size)
 
     def _is_too_large(self, size: int | None) -> bool:
@@ -156,18 +156,18 @@ class FileRun:
 
     # -- whose fault a failure is
 
-    def _ask_control(self, account_id: str, doubt: _Doubt) -> None:
+    def _ask_control(self, account_id: str, unsettled: _Unsettled) -> None:
         """Ask for files that came before; raises ServiceError where none of them comes either.
 
         Without such files, answers that are no failures are believed, and failures in a row are not.
         """
         known = file_rows.controls(self.writer.conn, self.provider, account_id)
         if any(map(self._comes, known)):
-            doubt.gives = True
-            self._note_failures(doubt)
+            unsettled.gives = True
+            self._note_failures(unsettled)
             return
-        failures = sum(one.answer.why in {"broken", "failed"} for one in doubt.failed)
-        if known or failures >= DOUBTED_FILES:
+        failures = sum(one.answer.why in {"broken", "failed"} for one in unsettled.failed)
+        if known or failures >= FAILURES_BEFORE_A_CONTROL:
             raise ServiceError(
                 "The service fails at one file after the other; nothing is held against them, and all chats are saved."
                 " The next run tries again."
@@ -177,13 +177,13 @@ class FileRun:
         with self.store.incoming() as unwanted:
             return isinstance(self.source.fetch_file(_wanted(due), unwanted), FetchedFile)
 
-    def _note_failures(self, doubt: _Doubt) -> None:
-        for one in doubt.failed:
+    def _note_failures(self, unsettled: _Unsettled) -> None:
+        for one in unsettled.failed:
             verdict = verdict_of(one.answer, one.due.tries)
-            if verdict.state == "gone" and not doubt.gives and one.due.tries == 0:
+            if verdict.state == "gone" and not unsettled.gives and one.due.tries == 0:
                 verdict = FileVerdict("pending", 1, None)  # nothing came in this run: another one settles it
             self._note_failure(one, verdict)
-        doubt.failed.clear()
+        unsettled.failed.clear()
 
     def _note_failure(self, one: _Failed, verdict: FileVerdict) -> None:
         retry_at = None if verdict.pause is None else self.timing.iso(verdict.pause)

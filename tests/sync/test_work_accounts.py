@@ -160,7 +160,7 @@ def test_an_unfinished_answer_of_work_is_asked_for_once_a_run(tmp_path: Path) ->
 
 
 def test_an_archived_list_that_leaves_archived_work_out_moves_nobody(tmp_path: Path) -> None:
-    """The archived list of Work fails tonight: its conversations are not looked at one by one."""
+    """The archived list of Work fails in a run: its conversations are not looked at one by one."""
     with MirroredService(tmp_path) as mirrored:
         keys = work_chats(mirrored, 15)
         for key in keys[:12]:
