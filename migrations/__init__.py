@@ -1,7 +1,7 @@
 """The schema of a chatmirror database, one numbered function a change, applied by sqlite-utils in this order.
 
 Plain SQL on purpose: what stands here is what a reader finds with ``.schema``. Each one is named in
-``mirror.store.database.MIGRATIONS``, too. Never edit a released migration, never ``transform()`` a table that has FTS
+``mirror.store.schema.MIGRATIONS``, too. Never edit a released migration, never ``transform()`` a table that has FTS
 triggers (it drops them silently), and stay within SQLite 3.38.
 """
 

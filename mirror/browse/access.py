@@ -13,7 +13,8 @@ from datasette.utils import sqlite_timelimit, tilde_decode  # type: ignore[impor
 from datasette.utils.asgi import Forbidden, NotFound  # type: ignore[import-untyped] # as above
 
 from mirror.browse.databases import mirrors
-from mirror.store.database import is_outdated, reason
+from mirror.store.database import reason
+from mirror.store.schema import is_outdated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

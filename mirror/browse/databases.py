@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mirror.store.database import is_chatmirror
+from mirror.store.schema import is_chatmirror
 
 if TYPE_CHECKING:
     from datasette.app import Datasette  # type: ignore[import-untyped] # it has no types

@@ -13,7 +13,7 @@ from pluggy import HookimplMarker
 
 from mirror.browse import access, cjk_search, conversation, databases, files, home, host_names, links, pages, search
 from mirror.browse.functions import register_functions
-from mirror.store.database import is_chatmirror
+from mirror.store.schema import is_chatmirror
 
 if TYPE_CHECKING:
     import sqlite3

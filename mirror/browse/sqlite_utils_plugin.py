@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pluggy import HookimplMarker
 
 from mirror.browse.functions import register_functions
-from mirror.store.database import is_chatmirror
+from mirror.store.schema import is_chatmirror
 
 if TYPE_CHECKING:
     import sqlite3

@@ -16,9 +16,9 @@ from mirror.fold import fold
 from mirror.ingest import apply_listing, derive_again
 from mirror.normalize import NORMALIZERS
 from mirror.store import conversations, payloads, row_hashes, tracking
-from mirror.store.database import is_damage, is_outdated, reason
+from mirror.store.database import is_damage, reason
 from mirror.store.health import file_findings, index_findings, rebuild_indexes
-from mirror.store.schema import FORGETTABLE, altered, forget, schema_findings, summary, value_findings
+from mirror.store.schema import FORGETTABLE, altered, forget, is_outdated, schema_findings, summary, value_findings
 from mirror.store.settings import derived_by, remember
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mirror.errors import DamagedError
 from mirror.files.byte_store import ByteStore
 from mirror.store import file_rows
-from mirror.store.database import is_outdated
+from mirror.store.schema import is_outdated
 
 if TYPE_CHECKING:
     import sqlite3

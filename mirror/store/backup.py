@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from mirror.errors import BusyError, ChatmirrorError, DamagedError, StorageError, UsageError
 from mirror.store import files
-from mirror.store.database import connect, is_chatmirror, is_damage, is_empty, open_reader, reason, storage_error
+from mirror.store.database import connect, is_damage, open_reader, reason, storage_error
 from mirror.store.runs import KEEP_RUNS
+from mirror.store.schema import is_chatmirror, is_empty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mirror.errors import BusyError, ChatmirrorError, DamagedError, ForeignDatabaseError, StorageError, UsageError
 from mirror.store import files, row_hashes
-from mirror.store.schema import diagnosed
+from mirror.store.schema import MIGRATIONS, applied_migrations, diagnosed, is_outdated, table_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,20 +27,6 @@ BUSY_TIMEOUT = 30.0  # seconds that a writer waits for another program's transac
 PAGE_SIZE = 16_384
 CHECKPOINT_WAIT = 0.5  # seconds that the end of a run waits for readers; what it cannot fold in now, a later one does
 _ATTEMPTS = 100  # to change the kind of log while others read
-# What this program knows: a database that has applied anything else was written by a newer one.
-MIGRATIONS = (
-    "m0001_initial",
-    "m0002_cjk",
-    "m0003_months",
-    "m0004_tracking",
-    "m0005_completeness",
-    "m0006_told",
-    "m0007_lists",
-    "m0008_row_hashes",
-    "m0009_files",
-)
-# A database is taken for a mirror by these tables, whatever its file is called.
-_OWN_TABLES = frozenset({"conversations", "messages", "sync_runs", "_payloads"})
 FREE_SPACE = 64 * 1024 * 1024  # bytes below which a run does not start
 MINIMUM_SQLITE = (3, 35)
 _CORRUPT_INDEX = 267  # SQLITE_CORRUPT_VTAB: of what is derived from the texts
@@ -200,7 +186,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 
 def _refuse_empty(conn: sqlite3.Connection, path: Path) -> None:
-    if not _table_names(conn):
+    if not table_names(conn):
         conn.close()
         raise empty_file_error(path)
 
@@ -231,25 +217,6 @@ def open_current_reader(path: Path) -> sqlite3.Connection:
             " `chatmirror check` where the file can be written, then run this again."
         )
     return conn
-
-
-def is_chatmirror(conn: sqlite3.Connection, database: str = "main") -> bool:
-    """Tell whether a database is a mirror; False for what cannot be read. Takes a connection of any program.
-
-    ``database``: its name on the connection, where it is attached to it.
-    """
-    with suppress(sqlite3.Error, UnicodeDecodeError):  # the message of a damaged schema may be no text
-        return _table_names(conn, database) >= _OWN_TABLES
-    return False
-
-
-def is_empty(conn: sqlite3.Connection, database: str = "main") -> bool:
-    """Tell whether a database has no table at all."""
-    return not _table_names(conn, database)
-
-
-def _table_names(conn: sqlite3.Connection, database: str = "main") -> set[str]:
-    return {name for (name,) in conn.execute(f"SELECT name FROM {database}.sqlite_master WHERE type = 'table'")}
 
 
 def upsert(conn: sqlite3.Connection, table: str, keys: Sequence[str], row: Mapping[str, Any]) -> int:
@@ -329,23 +296,11 @@ def _create_private(path: Path) -> None:
         raise StorageError(f"Cannot create {path} ({error}); nothing was done.") from error
 
 
-def is_outdated(conn: sqlite3.Connection) -> bool:
-    """Whether a mirror was made by an older program and has not been brought to this one's tables yet."""
-    return bool(set(MIGRATIONS) - _applied_migrations(conn, _table_names(conn)))
-
-
-def _applied_migrations(conn: sqlite3.Connection, tables: set[str]) -> set[str]:
-    if "_sqlite_migrations" not in tables:
-        return set()
-    query = "SELECT name FROM _sqlite_migrations WHERE migration_set = 'chatmirror'"
-    return {name for (name,) in conn.execute(query)}
-
-
 def _refuse_unknown(conn: sqlite3.Connection, path: Path) -> None:
-    tables = _table_names(conn)
+    tables = table_names(conn)
     if not tables:
         return
-    applied = _applied_migrations(conn, tables)
+    applied = applied_migrations(conn, tables)
     if not applied:
         raise ForeignDatabaseError(f"{path} was not made by chatmirror; it was not changed. Give another -d PATH.")
     if unknown := applied.difference(MIGRATIONS):
@@ -375,7 +330,7 @@ def _write_ahead(conn: sqlite3.Connection) -> None:
 
 def _migrate(conn: sqlite3.Connection) -> None:
     """Apply what is missing, all or nothing: a file with some tables of ours would pass for another program's."""
-    if _table_names(conn) and not is_outdated(conn) and not row_hashes.is_empty(conn):
+    if table_names(conn) and not is_outdated(conn) and not row_hashes.is_empty(conn):
         return  # so that an ordinary run need not import what migrations need
     from sqlite_utils import Database  # noqa: PLC0415 - takes a while, and who only reads does not need it
 

@@ -1,4 +1,4 @@
-"""The tables and columns that this program knows, and what of a database is not as they say.
+"""Whose database it is, the tables and columns that this program knows, and what is not as they say.
 
 SQLite lets any program rename a column, and stores any kind of value in it: a bit that flipped in a record's header
 makes a text of a number.
@@ -21,6 +21,20 @@ if TYPE_CHECKING:
 
     from mirror.errors import ChatmirrorError
 
+# What this program knows: a database that has applied anything else was written by a newer one.
+MIGRATIONS = (
+    "m0001_initial",
+    "m0002_cjk",
+    "m0003_months",
+    "m0004_tracking",
+    "m0005_completeness",
+    "m0006_told",
+    "m0007_lists",
+    "m0008_row_hashes",
+    "m0009_files",
+)
+# A database is taken for a mirror by these tables, whatever its file is called.
+_OWN_TABLES = frozenset({"conversations", "messages", "sync_runs", "_payloads"})
 _TYPES = {"INTEGER": "('integer', 'null')", "REAL": "('real', 'integer', 'null')", "TEXT": "('text', 'null')"}
 # Of these tables the times are compared and shown by the program's own decisions; others are only shown.
 _TIMED = frozenset({"_listed", "_scopes", "_payloads", "sync_runs"})
@@ -54,6 +68,39 @@ class DamagedValue:
 
 
 _WITHOUT_ROWID = frozenset({"_row_hashes", "_skeletons"})
+
+
+def is_chatmirror(conn: sqlite3.Connection, database: str = "main") -> bool:
+    """Tell whether a database is a mirror; False for what cannot be read. Takes a connection of any program.
+
+    ``database``: its name on the connection, where it is attached to it.
+    """
+    with suppress(sqlite3.Error, UnicodeDecodeError):  # the message of a damaged schema may be no text
+        return table_names(conn, database) >= _OWN_TABLES
+    return False
+
+
+def is_empty(conn: sqlite3.Connection, database: str = "main") -> bool:
+    """Tell whether a database has no table at all."""
+    return not table_names(conn, database)
+
+
+def table_names(conn: sqlite3.Connection, database: str = "main") -> set[str]:
+    """Return the names of a database's tables."""
+    return {name for (name,) in conn.execute(f"SELECT name FROM {database}.sqlite_master WHERE type = 'table'")}
+
+
+def is_outdated(conn: sqlite3.Connection) -> bool:
+    """Whether a mirror was made by an older program and has not been brought to this one's tables yet."""
+    return bool(set(MIGRATIONS) - applied_migrations(conn, table_names(conn)))
+
+
+def applied_migrations(conn: sqlite3.Connection, tables: set[str]) -> set[str]:
+    """Return which of our migrations a database has applied. ``tables``: the names of its tables."""
+    if "_sqlite_migrations" not in tables:
+        return set()
+    query = "SELECT name FROM _sqlite_migrations WHERE migration_set = 'chatmirror'"
+    return {name for (name,) in conn.execute(query)}
 
 
 @cache
@@ -140,8 +187,8 @@ def diagnosed(conn: sqlite3.Connection, path: Path) -> Iterator[None]:
 def explanation(conn: sqlite3.Connection, path: Path) -> ChatmirrorError | None:
     """Return what is wrong with a database's tables or values, None: nothing is, or it cannot be looked at."""
     with suppress(sqlite3.Error):
-        if conn.execute("PRAGMA table_info(_file_fetches)").fetchone() is None:
-            return None  # the newest table could not be made, which is said elsewhere: nobody altered the file
+        if is_outdated(conn):
+            return None  # its tables could not be made or updated, which is said elsewhere: nobody altered the file
         if tables := schema_findings(conn):
             return altered(path, tables)
         if values := value_findings(conn):

@@ -16,7 +16,7 @@ from served import served_as
 
 from mirror.browse.functions import inflate
 from mirror.browse.plugin import prepare_connection, render_cell
-from mirror.store.database import is_chatmirror
+from mirror.store.schema import is_chatmirror
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ import pytest
 
 from mirror.errors import BusyError, DamagedError, ForeignDatabaseError, StorageError, UsageError
 from mirror.health import integrity
-from mirror.store import database
+from mirror.store import database, schema
 from mirror.store.database import Writer, open_reader, upsert
 
 
@@ -39,7 +39,7 @@ def test_a_new_file_has_every_migration_that_the_program_knows(path):
     """What a run applies is what the next one recognises."""
     with Writer(path) as writer:
         applied = [row[0] for row in writer.conn.execute("SELECT name FROM _sqlite_migrations ORDER BY id")]
-    assert tuple(applied) == database.MIGRATIONS
+    assert tuple(applied) == schema.MIGRATIONS
     open_reader(path).close()
 
 

@@ -13,7 +13,8 @@ from commands import run
 from mirror.chatgpt.memory import ChatGPTMemory
 from mirror.migrations import CJK, INITIAL, MONTHS
 from mirror.store import tracking
-from mirror.store.database import Writer, is_outdated
+from mirror.store.database import Writer
+from mirror.store.schema import is_outdated
 from mirror.sync import memory
 
 if TYPE_CHECKING:
