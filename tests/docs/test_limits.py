@@ -39,7 +39,7 @@ TECHNICAL = {
     "chatgpt.single._PERHAPS_REFUSED_PARAMETER": "HTTP's statuses",
     "chatgpt.single._REFUSED_PARAMETER": "HTTP's statuses",
     "chatgpt.work._REFUSED_PARAMETER": "HTTP's statuses",
-    "cli.commands.sync._UNITS": "units",
+    "cli.commands.sync._POWERS": "units",
     "cli.commands.demo.SEED": "makes the same story every time",
     "errors.BUG": "an exit code, in the README",
     "errors.INTERRUPTED": "an exit code, in the README",

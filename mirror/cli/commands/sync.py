@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
     from mirror.sync.outcome import Outcome
 
-_UNITS = {"": 1, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000}
+_POWERS = {"": 0, "K": 1, "M": 2, "G": 3}
 
 
-class FileSize(click.ParamType[int]):
-    """A number of bytes, with or without a unit: 5000, 50MB, 2GB."""
+class FileSize(click.ParamType):  # type: ignore[type-arg] # older versions of click have no generic one
+    """A number of bytes, with or without a unit: 5000, 50MB, 2GB, 2GiB."""
 
     name = "size"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the bytes."""
-        found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,3})?)\s*([KMG]?)i?B?", str(value).strip().upper().replace("IB", "B"))
+        found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)\s*([KMG]?)(I?)B?", str(value).strip().upper())
         if found is None:
             self.fail(f"{value!r} is no size; give for instance 50MB or 2GB.", param, ctx)
-        return int(float(found[1]) * _UNITS[found[2]])
+        return int(float(found[1]) * (1024 if found[3] else 1000) ** _POWERS[found[2]])
 
 
 @click.command()
