@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 from mirror import __version__
 from mirror.chatgpt.login import LOGIN_FORM as CHATGPT_LOGIN
 from mirror.credentials.stored import load_login, save_login
-from mirror.errors import BUG, INTERRUPTED, TERMINATED, ChatmirrorError, Terminated, UsageError, bug_message
+from mirror.errors import (
+    BUG,
+    INTERRUPTED,
+    TERMINATED,
+    ChatmirrorError,
+    IncompleteError,
+    Terminated,
+    UsageError,
+    bug_message,
+)
 from mirror.health import drift, integrity
 from mirror.health.stored_bytes import BytesFound, check_bytes, copy_bytes, repair_bytes
 from mirror.store import runs, settings, skeletons
@@ -36,7 +45,6 @@ if TYPE_CHECKING:
     from mirror.web.client import Client
     from mirror.web.site import Site
 
-FILES = logging.getLogger("chatmirror.files")
 REQUESTS = logging.getLogger("chatmirror.web")  # one line a request: method, path, status, bytes
 
 
@@ -250,33 +258,43 @@ def check(
         return error, max(0, len(found.all) - len(left.all))
 
 
-def backup(path: Path, target: Path, progress: Callable[[int, int], None]) -> int:
-    """Write a proven copy of the database; return its size in bytes."""
+def backup(path: Path, target: Path, progress: Callable[[int, int], None]) -> tuple[int, ChatmirrorError | None]:
+    """Write a proven copy of the database to a file; return its size in bytes, and what it lacks if anything."""
     from mirror.store.backup import backup as write
 
-    place = target / path.name if target.is_dir() else target
+    lost: list[int] = []
+    size = write(path, target, lambda copy: _proven_with_files(copy, path, target, progress, lost))
+    return size, _lacking(target, path, sum(lost))
 
-    def prove(copy: sqlite3.Connection) -> ChatmirrorError | None:
-        return _proven_with_files(copy, path, place, progress)
 
-    return write(path, target, prove)
+def restore(
+    path: Path, source: Path, progress: Callable[[int, int], None]
+) -> tuple[Path | None, ChatmirrorError | None]:
+    """Put a backup in the database's place; return where the old one is kept, if there was one, and what is lacking."""
+    from mirror.store.backup import restore as put_back
+
+    lost: list[int] = []
+    kept = put_back(path, source, lambda copy: _proven_with_files(copy, source, path, progress, lost))
+    return kept, _lacking(path, source, sum(lost))
 
 
 def _proven_with_files(
-    copy: sqlite3.Connection, source: Path, target: Path, progress: Callable[[int, int], None]
+    copy: sqlite3.Connection, source: Path, target: Path, progress: Callable[[int, int], None], lost: list[int]
 ) -> ChatmirrorError | None:
     """Check a copy of a database, and bring the bytes of its files beside the target before it is put there."""
     error = integrity.check_copy(copy, progress).error_of_copy(source, target)
-    if error is None and (lost := copy_bytes(copy, source, target)):
-        FILES.warning("chatmirror: the bytes of %d files are missing beside %s; run `chatmirror check`.", lost, source)
+    if error is None:
+        lost.append(copy_bytes(copy, source, target))
     return error
 
 
-def restore(path: Path, source: Path, progress: Callable[[int, int], None]) -> Path | None:
-    """Put a backup in the database's place; return where the old one is kept, None where there was none."""
-    from mirror.store.backup import restore as put_back
-
-    return put_back(path, source, lambda copy: _proven_with_files(copy, source, path, progress))
+def _lacking(target: Path, source: Path, lost: int) -> ChatmirrorError | None:
+    if not lost:
+        return None
+    return IncompleteError(
+        f"{target} has all chats and lacks the bytes of {lost:,} file{'' if lost == 1 else 's'}, which are missing or"
+        f" damaged beside {source}. Run `chatmirror check --repair`, then `chatmirror sync` to fetch them again."
+    )
 
 
 def try_login(login: Login, environ: Mapping[str, str], timing: Timing, provider: str = DEFAULT_PROVIDER) -> Identity:

@@ -15,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 import pexpect
 import pytest
 from archive_files import save
@@ -22,6 +23,7 @@ from commands import BIN, started, wait_until
 from mirrored_service import MirroredService
 from trees import tree
 
+from mirror.cli.commands.sync import FileSize
 from mirror.simulator import Behaviour
 from mirror.store.database import Writer
 
@@ -252,7 +254,7 @@ def test_a_success_in_the_future_is_none(mirrored: MirroredService) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@pytest.mark.parametrize("arguments", [["show", "last"], ["search", "river"], ["status"]])
+@pytest.mark.parametrize("arguments", [["show", "last"], ["search", "river"], ["status"], ["report", "-"]])
 def test_a_full_disk_under_the_output_is_said(mirrored: MirroredService, arguments: list[str]) -> None:
     """Where the work is to print, what cannot be printed is no bug and no success."""
     assert run(mirrored, "sync")[0] == 0
@@ -691,3 +693,16 @@ def test_a_file_that_cannot_be_written_is_said_without_the_service(mirrored: Mir
     mirrored.path.chmod(0o400)
     code, _, err = run(mirrored, "check", "--repair")
     assert (code, "service" in err) == (8, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("5000", 5000), ("50MB", 50_000_000), ("2.5 gb", 2_500_000_000), ("1GiB", 1 << 30), ("1K", 1000)]
+)
+def test_sizes_in_every_form(text: str, size: int) -> None:
+    assert FileSize().convert(text, None, None) == size
+
+
+@pytest.mark.parametrize("text", ["", "big", "-1", "1TB", "99999999999999GB", "0x10", "1e9"])
+def test_what_is_no_size_is_said(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is no size"):
+        FileSize().convert(text, None, None)

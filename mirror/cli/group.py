@@ -9,7 +9,7 @@ from mirror.cli import streams
 from mirror.cli.commands import auth, backup, check, demo, import_, rebuild, report, restore, search, show, status, sync
 
 # The commands whose work is to print: there, what cannot be printed is no success.
-PRINTING = frozenset({"search", "show", "status"})
+PRINTING = frozenset({"report", "search", "show", "status"})
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 

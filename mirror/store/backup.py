@@ -32,8 +32,6 @@ def backup(source: Path, target: Path, proof: Proof) -> int:
     Raises UsageError where the target is anything else than an older backup of this mirror, DamagedError where the
     copy does not prove whole, StorageError when it cannot be written, BusyError while a run uses the target.
     """
-    if target.is_dir():
-        target = target / source.name
     target = files.real_path(target)
     _refuse_place(source, target)
     with closing(open_reader(source)) as conn:

@@ -24,6 +24,8 @@ def backup(path: Path, target: Path) -> None:
 
     written = target / path.name if target.is_dir() else target
     with item_progress("Checking") as progress:
-        size = app.backup(path, target, progress)
+        size, error = app.backup(path, written, progress)
     if sys.stdout.isatty():
         click.echo(f"{written}: {size / 1e6:,.1f} MB")
+    if error is not None:
+        raise error

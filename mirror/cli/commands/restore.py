@@ -22,6 +22,8 @@ def restore(path: Path, backup: Path) -> None:
     from mirror.cli.progress import item_progress
 
     with item_progress("Checking") as progress:
-        kept = app.restore(path, backup, progress)
+        kept, error = app.restore(path, backup, progress)
     old = f" What was there is kept as {kept}; remove it when you do not need it." if kept else ""
     click.echo(f"{path} is restored from {backup}; next: chatmirror sync.{old}")
+    if error is not None:
+        raise error
