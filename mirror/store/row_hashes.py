@@ -1,8 +1,9 @@
 """Hashes of the rows that no payload gives: what damage to them cannot be derived from.
 
 Messages, links and attachments are compared with their payloads, payloads with their own hash. All other rows are
-hashed here. Temporary triggers, which only the writing connection has, note which rows a transaction touches; before it
-commits, these are hashed. So a row that is changed by anything else, a disk or another program, does not match.
+hashed here, but those that only count what answers were made of. Temporary triggers, which only the writing connection
+has, note which rows a transaction touches; before it commits, these are hashed. So a row that is changed by anything
+else, a disk or another program, does not match.
 """
 
 from __future__ import annotations
@@ -33,8 +34,6 @@ HASHED = {
     "_scopes": ("account_id", "scope"),
     "_settings": ("key",),
     "_file_fetches": ("file_id",),
-    "_skeletons": ("provider", "endpoint", "kind", "name"),
-    "_drift": ("id",),
 }
 _BYTES = 16  # of a hash that are kept: enough against accidents, and half the size
 _HAS_OWN_HASH = {"_payloads": "body"}
@@ -110,7 +109,8 @@ def _hashes(conn: sqlite3.Connection, table: str, key: str | None = None) -> Ite
     """Yield key and hash of each row of a table, or of the one with this key."""
     columns = [name for name in known_columns()[table] if name != _HAS_OWN_HASH.get(table)]
     where = f" WHERE {_where(table)}" if key is not None else ""
-    values = key.split("\x1f") if key is not None else ()
+    # Of a key of one column nothing is split: an id can hold any character.
+    values = key.split("\x1f", len(HASHED[table]) - 1) if key is not None else ()
     for row in conn.execute(f"SELECT {_key(table)}, {', '.join(columns)} FROM {table}{where}", values):
         yield row[0], _hash([row[column] for column in columns])
 

@@ -38,7 +38,6 @@ _OWN_TABLES = frozenset({"conversations", "messages", "sync_runs", "_payloads"})
 _TYPES = {"INTEGER": "('integer', 'null')", "REAL": "('real', 'integer', 'null')", "TEXT": "('text', 'null')"}
 # Of these tables the times are compared and shown by the program's own decisions; others are only shown.
 _TIMED = frozenset({"_listed", "_scopes", "_payloads", "sync_runs"})
-_WITHOUT_ROWID = frozenset({"_row_hashes", "_skeletons"})
 # What a setting holds, by the beginning of its key up to the first colon; others may hold any JSON.
 _SETTINGS: Mapping[str, tuple[type, ...]] = {
     "normalizer": (int,),
@@ -50,8 +49,8 @@ _SETTINGS: Mapping[str, tuple[type, ...]] = {
     "not_read": (dict,),
 }
 _WITHOUT_ROWID = frozenset({"_row_hashes", "_skeletons"})
-# What is forgotten of these, a sync learns again.
-FORGETTABLE = frozenset({"_settings", "_scopes", "_listed"})
+# What is forgotten of these, a sync learns again, or it is computed anew.
+FORGETTABLE = frozenset({"_settings", "_scopes", "_listed", "_skeletons", "_drift", "_file_fetches", "_row_hashes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +64,6 @@ class DamagedValue:
     def __str__(self) -> str:
         """Return the finding as a sentence."""
         return f"{self.what} in row {self.rowid} of {self.table}"
-
-
-_WITHOUT_ROWID = frozenset({"_row_hashes", "_skeletons"})
 
 
 def is_chatmirror(conn: sqlite3.Connection, database: str = "main") -> bool:
@@ -211,6 +207,9 @@ def summary(found: Sequence[str]) -> str:
 
 def forget(conn: sqlite3.Connection, damaged: DamagedValue) -> None:
     """Delete the row of a damaged value in one of the FORGETTABLE tables, so that a sync learns it again."""
+    if damaged.table in _WITHOUT_ROWID:
+        conn.execute(f"DELETE FROM {damaged.table}")
+        return
     conn.execute(f"DELETE FROM {damaged.table} WHERE rowid = ?", (damaged.rowid,))
     if damaged.table == "_listed":
         conn.execute("DELETE FROM _scopes")  # so that the next sync reads every list to its end
