@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from contextlib import suppress
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 FREE_FOR_FILES = 512 * 1024 * 1024
 _TEMPORARY = ".incoming-"
 _DAMAGED = ".damaged"
+_HASH = re.compile("[0-9a-f]{64}")
 HEAD = 64 * 1024  # bytes kept in memory to tell what a content is; an error in disguise is shorter
 _CHUNK = 1 << 20
 
@@ -45,7 +47,9 @@ class ByteStore:
         self.folder = folder_of(Path(os.path.realpath(database)))
 
     def path_of(self, sha256: str) -> Path:
-        """Return where a content lies, or would lie."""
+        """Return the place of a content; where no content is, for what is no hash (a damaged value in a row)."""
+        if _HASH.fullmatch(sha256) is None:
+            return self.folder / "no hash"
         return self.folder / sha256[:2] / sha256
 
     def holds(self, sha256: str, size: int | None = None) -> bool:

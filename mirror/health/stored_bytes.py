@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mirror.errors import DamagedError
 from mirror.files.byte_store import ByteStore
 from mirror.store import file_rows
-from mirror.store.schema import is_outdated
+from mirror.store.schema import table_names
 
 if TYPE_CHECKING:
     import sqlite3
@@ -50,8 +50,8 @@ class BytesFound:
             what = f"the folder {self.folder} with the bytes of {_files(self.expected)} is not beside {path}"
         else:
             parts = [(len(self.missing), "missing"), (len(self.damaged), "damaged")]
-            said = " and ".join(f"{_files(count)} {how}" for count, how in parts if count)
-            what = f"in {self.folder}, the bytes of {said}"
+            said = " and ".join(f"the bytes of {_files(count)} are {how}" for count, how in parts if count)
+            what = f"in {self.folder}, {said}"
         if is_repaired:
             todo = "Run `chatmirror sync`, which fetches them again where the service still has them."
         else:
@@ -77,11 +77,11 @@ def check_bytes(conn: sqlite3.Connection, path: Path) -> BytesFound:
 def repair_bytes(writer: Writer, found: BytesFound) -> None:
     """Note what is lost, so that a sync fetches it again; what is damaged is kept aside."""
     store = ByteStore(writer.path)
+    for sha256 in found.damaged:
+        store.set_aside(sha256)
     with writer.transaction() as conn:
         for sha256 in found.lost:
             file_rows.mark_lost(conn, sha256)
-    for sha256 in found.damaged:
-        store.set_aside(sha256)
 
 
 def copy_bytes(conn: sqlite3.Connection, source: Path, target: Path) -> int:
@@ -89,8 +89,8 @@ def copy_bytes(conn: sqlite3.Connection, source: Path, target: Path) -> int:
 
     Each is proven on its way; what is there already stays. Returns how many were missing or damaged at the source.
     """
-    if is_outdated(conn):
-        return 0
+    if "files" not in table_names(conn):
+        return 0  # a mirror of version 0.1
     here, there = ByteStore(source), ByteStore(target)
     lost = 0
     for sha256, size in file_rows.hashes(conn).items():

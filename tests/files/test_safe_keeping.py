@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,7 +37,7 @@ def test_damaged_and_missing_bytes_are_found_and_come_again(service: FileService
     place_of(service, missing.id).unlink()
     said = checked(service)
     assert said
-    assert "1 file missing and 1 file damaged" in said
+    assert "the bytes of 1 file are missing and the bytes of 1 file are damaged" in said
     assert "1 file" in (checked(service, repair=True) or "")
     assert service.next_run() == 0
     assert checked(service) is None
@@ -52,6 +54,24 @@ def test_a_missing_folder_is_said_once_and_plainly(service: FileService) -> None
     assert said
     assert "the folder chats.files with the bytes of 3 files is not beside" in said
     assert service.next_run() == 0  # the database works without it
+
+
+@pytest.mark.parametrize("value", ["/etc/passwd", "../../outside", "", "AB" * 32])
+def test_a_hash_that_is_none_leads_nowhere(service: FileService, tmp_path: Path, value: str) -> None:
+    """A damaged row, or a mirror that somebody made up, names no file of this computer."""
+    file = service.add(1)
+    service.next_run()
+    outside = tmp_path / "outside"
+    outside.write_text("not ours")
+    with closing(sqlite3.connect(service.mirrored.path)) as conn:
+        conn.execute("UPDATE files SET sha256 = ? WHERE id = ?", (value, file.id))
+        conn.commit()
+    assert service.store.path_of(value).parent == service.store.folder
+    assert checked(service)
+    checked(service, repair=True)
+    assert outside.read_text() == "not ours"
+    assert service.next_run() == 0
+    assert service.bytes_of(file.id) == file.content
 
 
 def test_bytes_of_no_row_are_left_alone(service: FileService) -> None:
@@ -82,15 +102,15 @@ def test_a_backup_takes_files_along_and_a_restore_brings_them_back(service: File
     assert [service.bytes_of(file.id) for file in files] == [file.content for file in files]
 
 
-def test_a_damaged_byte_gets_into_no_backup(
-    service: FileService, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_byte_gets_into_no_backup(service: FileService, tmp_path: Path) -> None:
+    """The backup has all chats, and says that it lacks a file: exit 3."""
     file = service.add(1)
     service.next_run()
     place_of(service, file.id).write_bytes(png(2))
-    app.backup(service.mirrored.path, tmp_path / "copy.db", lambda *_: None)
+    _, error = app.backup(service.mirrored.path, tmp_path / "copy.db", lambda *_: None)
+    assert error is not None
+    assert (error.exit_code, "lacks the bytes of 1 file," in error.message) == (3, True)
     assert list(ByteStore(tmp_path / "copy.db").stored()) == []
-    assert "1 files are missing" in caplog.text
 
 
 def test_moving_the_database_and_its_folder_together_keeps_working(service: FileService, tmp_path: Path) -> None:
