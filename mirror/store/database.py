@@ -118,7 +118,7 @@ class Writer:
             _refuse_unknown(self.conn, self.path)
             self.conn.execute(f"PRAGMA page_size={PAGE_SIZE}")  # of a file that is made now; others keep theirs
             _write_ahead(self.conn)
-            for pragma in ("synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
+            for pragma in ("synchronous=FULL", "fullfsync=ON", "foreign_keys=ON", "recursive_triggers=ON"):
                 self.conn.execute(f"PRAGMA {pragma}")
             with diagnosed(self.conn, self.path):
                 _migrate(self.conn)
@@ -174,11 +174,15 @@ def open_reader(path: Path) -> sqlite3.Connection:
             f"There is no {path} yet. Run `chatmirror sync` or `chatmirror import` first, or give -d PATH."
         )
     with translated(path):
+        conn = _connect(files.uri(path, "mode=ro"))
         try:
-            conn = _connect(files.uri(path, "mode=ro"))
             _refuse_unknown(conn, path)
             _refuse_empty(conn, path)
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            conn.close()
+            # An I/O error may be the file beside it, which a full disk does not let grow.
+            if (error.sqlite_errorcode & 0xFF) not in {_CANTOPEN, _READONLY, _IOERR}:
+                raise
             conn = _connect_unwritable(path)
             _refuse_unknown(conn, path)
             _refuse_empty(conn, path)

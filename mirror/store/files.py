@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -98,9 +99,17 @@ def keep_aside(path: Path) -> Path | None:
     kept = next(name for name in _kept_names(path) if not name.exists())
     for suffix in ("-wal", "-journal", ""):
         if beside(path, suffix).exists():
-            beside(kept, suffix).hardlink_to(beside(path, suffix))
+            _link_or_copy(beside(path, suffix), beside(kept, suffix))
     sync_path(path.parent)
     return kept
+
+
+def _link_or_copy(path: Path, second: Path) -> None:
+    try:
+        second.hardlink_to(path)
+    except OSError:  # a file system without links: exFAT, some shares
+        shutil.copy2(path, second)
+        sync_path(second)
 
 
 def beside(path: Path, suffix: str) -> Path:
