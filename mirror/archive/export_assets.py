@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from mirror.archive import zips
 from mirror.archive.items import MB, Limits, Unusable
-from mirror.archive.names import clean, holds_assets, is_asset, kind_of
+from mirror.archive.names import clean, holds_assets, is_asset, is_upload, kind_of
 from mirror.archive.shapes import RECOGNISERS
 
 if TYPE_CHECKING:
@@ -83,25 +83,33 @@ def _service_of(path: str) -> tuple[str, ExportFiles]:
 
 @contextmanager
 def open_assets(path: Path, limits: Limits | None = None) -> Iterator[ExportAssets]:
-    """Yield the files of an export; none for anything that is not a folder or a ZIP that can be read."""
+    """Yield the files of an export; none for anything that is not a folder or a ZIP.
+
+    Raises Unusable for a damaged ZIP of files alone; the reading of its conversations says it of any other.
+    """
     limits = limits or Limits()
     found = ExportAssets()
-    if path.is_dir():
-        _take_all(_folder_members(path), found, limits)
-        yield found
-        return
-    try:
-        opened = zips.open_zip(path, limits)
-    except (Unusable, OSError):
-        yield found  # which the reading of its conversations has said already
-        return
-    spools: list[IO[bytes]] = []
-    with opened:
+    with ExitStack() as open_files:
         budget = zips.Budget(limits.inflated)
-        _take_all(_zip_members(opened, clean(path.name), budget, limits, spools), found, limits)
+        if path.is_dir():
+            members = _folder_members(path, budget, limits, open_files)
+        elif (opened := _opened_zip(path, limits)) is not None:
+            members = _zip_members(open_files.enter_context(opened), clean(path.name), budget, limits, open_files)
+        else:
+            members = iter(())
+        _take_all(members, found, limits)
         yield found
-    for spool in spools:
-        spool.close()
+
+
+def _opened_zip(path: Path, limits: Limits) -> zipfile.ZipFile | None:
+    try:
+        return zips.open_zip(path, limits)
+    except Unusable:
+        if is_upload(path.name):
+            raise
+        return None
+    except OSError:
+        return None
 
 
 def _take_all(members: Iterator[_Member], found: ExportAssets, limits: Limits) -> None:
@@ -127,7 +135,7 @@ def _text(member: _Member, limits: Limits) -> bytes:
     return text if len(text) <= limits.library else b""
 
 
-def _folder_members(folder: Path) -> Iterator[_Member]:
+def _folder_members(folder: Path, budget: zips.Budget, limits: Limits, open_files: ExitStack) -> Iterator[_Member]:
     name = folder.resolve().name or "folder"
     for place, _, files in os.walk(folder):
         for file in sorted(files):
@@ -135,7 +143,11 @@ def _folder_members(folder: Path) -> Iterator[_Member]:
             if path.is_symlink() or not path.is_file():
                 continue
             inside = path.relative_to(folder).as_posix()
-            yield _Member(inside, clean(f"{name}/{inside}"), partial(_opened, path), _nothing)
+            member = _Member(inside, clean(f"{name}/{inside}"), partial(_opened, path), _nothing)
+            if _is_of_the_portal(inside):
+                yield from _nested(member, budget, limits, open_files, 1)
+            else:
+                yield member
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -143,30 +155,44 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _zip_members(
-    opened: zipfile.ZipFile, source: str, budget: zips.Budget, limits: Limits, spools: list[IO[bytes]], level: int = 0
+    opened: zipfile.ZipFile, source: str, budget: zips.Budget, limits: Limits, open_files: ExitStack, level: int = 0
 ) -> Iterator[_Member]:
     overlaps = zips.overlapping(opened)
     for info in opened.filelist:
-        is_odd = zips.is_link(info) or zips.is_encrypted(info) or info.header_offset in overlaps
-        if info.is_dir() or is_odd:
+        if info.is_dir():
             continue
         check = partial(zips.verify, opened, info, budget, limits)
+        if reason := _why_odd(info, overlaps):
+            check = partial(_refuse, reason)
         member = _Member(info.filename, f"{source}/{clean(info.filename)}", partial(opened.open, info), check)
-        is_zip = info.filename.lower().endswith(".zip") and level < limits.nested_zips
-        # The portal's own ZIPs are opened; one that a person uploaded is a file.
-        is_upload = _service_of(info.filename)[1].asset_id(info.filename)[0] is not None
-        if is_zip and not is_upload and (kind_of(info.filename) == "zip" or level == 0):
-            yield from _nested(member, budget, limits, spools, level + 1)
+        if _is_of_the_portal(info.filename) and level < limits.nested_zips:
+            yield from _nested(member, budget, limits, open_files, level + 1)
         else:
             yield member
 
 
+def _is_of_the_portal(path: str) -> bool:
+    """Whether it is a ZIP that the privacy portal packed, of conversations or of files; a person's own is a file."""
+    return kind_of(path) == "zip" or is_upload(path.rpartition("/")[2])
+
+
+def _why_odd(info: zipfile.ZipInfo, overlaps: set[int]) -> str | None:
+    if zips.is_link(info):
+        return "is a link, not a file"
+    if zips.is_encrypted(info):
+        return "needs a password"
+    return "overlaps another file in the ZIP" if info.header_offset in overlaps else None
+
+
+def _refuse(reason: str) -> None:
+    raise Unusable(reason)
+
+
 def _nested(
-    member: _Member, budget: zips.Budget, limits: Limits, spools: list[IO[bytes]], level: int
+    member: _Member, budget: zips.Budget, limits: Limits, open_files: ExitStack, level: int
 ) -> Iterator[_Member]:
-    """Yield the files of a ZIP in a ZIP, as the privacy portal packs them; the ZIP itself where it is none."""
-    spool = tempfile.SpooledTemporaryFile(_SPOOLED)  # noqa: SIM115 - read until the archive is closed
-    spools.append(spool)
+    """Yield the files of a ZIP that the privacy portal packed into an export; the ZIP, refused, where it is damaged."""
+    spool = open_files.enter_context(tempfile.SpooledTemporaryFile(_SPOOLED))  # noqa: SIM115 - the stack closes it
     try:
         member.check()
         with member.open() as file:
@@ -174,7 +200,8 @@ def _nested(
                 spool.write(piece)
         inner = zips.open_zip(spool, limits)
     except (Unusable, *zips.READ_ERRORS):
+        yield replace(member, check=partial(_refuse, "is a ZIP of files that is damaged; download the export again"))
         return
-    for one in _zip_members(inner, member.source, budget, limits, spools, level):
+    for one in _zip_members(inner, member.source, budget, limits, open_files, level):
         # What lies in a ZIP of files is a file, whatever it is called.
         yield _Member(f"{member.path}/{one.path}", one.source, one.open, one.check)
