@@ -169,14 +169,14 @@ def is_used(conn: sqlite3.Connection, file_id: str) -> bool:
 # sandbox, and lives for hours, comes first.
 _DUE = (
     "SELECT f.*, coalesce(t.tries, 0) AS tries, t.durable_id,"
-    " max(m.created_at) AS used_at, max(c.account_id) AS account_id"
+    " max(m.created_at) AS used_at"
     " FROM files f LEFT JOIN _file_fetches t ON t.file_id = f.id"
     " LEFT JOIN attachments a ON a.file_id = f.id"
     " LEFT JOIN messages m ON m.rowid = a.message_rowid LEFT JOIN conversations c ON c.id = m.conversation_id"
     " WHERE f.provider = :provider AND (t.retry_at IS NULL OR t.retry_at <= :now OR :every)"
     " AND (f.state IN ('pending', 'refused')"
     "  OR (f.state = 'skipped' AND (f.size IS NULL OR :limit IS NULL OR f.size <= :limit)))"
-    " GROUP BY f.id HAVING coalesce(max(c.account_id), :account) = :account"
+    " GROUP BY f.id HAVING count(c.account_id) = 0 OR max(c.account_id = :account)"
     " ORDER BY f.id LIKE 'sandbox:%' DESC, coalesce(max(m.created_at), f.created_at) DESC, f.id"
 )
 
