@@ -29,6 +29,9 @@ _QUOTE = ord('"')
 DEEPEST = 200
 # Digits of a whole number: Python's own limit, which exists because converting more takes quadratic time.
 MOST_DIGITS = 4_300
+# Bytes that are decoded to be cut; one emoji makes each of them four. Larger: that much more memory; smaller: cutting
+# takes four times as long.
+MOST_DECODED = 4 * 1024 * 1024
 _OPENER_OF = {ord("}"): ord("{"), ord("]"): ord("[")}
 
 
@@ -163,6 +166,8 @@ def element_texts(raw: bytes, name: str) -> list[bytes]:
 
     ``raw`` is a valid JSON text of that form. Of a repeated name the last one counts, as it does for the parser.
     """
+    if len(raw) > MOST_DECODED:
+        return _elements_by_brackets(raw, name)
     try:
         found = _elements_parsed(raw.decode("utf-8", "surrogateescape"), name)
     except (ValueError, RecursionError):  # what Python refuses is cut out by its brackets

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirror.json_bytes import BracketScan, UnpairedBracketError, element_texts, members, parse_json
+from mirror.json_bytes import MOST_DECODED, BracketScan, UnpairedBracketError, element_texts, members, parse_json
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=6),
@@ -102,3 +102,12 @@ def test_brackets_that_do_not_pair_are_found_out(text: bytes) -> None:
     """Nothing is taken for the end of a value that has none."""
     with pytest.raises(UnpairedBracketError):
         BracketScan().run(text)
+
+
+def test_a_large_text_is_cut_as_a_small_one_is() -> None:
+    """By its brackets, which takes no memory for a decoded copy."""
+    raw = '{"x": [1], "conversations": [{"a": "😀 ]}"}, [2, {}], "s", 7]}'.encode()
+    small = element_texts(raw, "conversations")
+    padding = b" " * MOST_DECODED
+    assert element_texts(raw + padding, "conversations") == small
+    assert len(small) == 4

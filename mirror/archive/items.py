@@ -56,7 +56,7 @@ class Limits:
     ratio_from: int = 100 * MB  # below this a member is harmless whatever its ratio
     members: int = 1_000_000  # each takes some hundred bytes of memory to list
     density: int = 5  # bytes of memory for each byte of a large conversation: ordinary ones take 3, a single text 5
-    memory: int = 20 * MB  # beside that
+    memory: int = 12 * MB  # beside that; with the program itself, about 60
     nested_zips: int = 3  # the privacy portal puts one ZIP into another (API notes §9)
     library: int = 64 * MB  # of the lists of files; a library of 2,400 rows has about 3 MB
     manifest: int = 16 * MB  # of a manifest, a library or a report, which are lists and texts of kilobytes

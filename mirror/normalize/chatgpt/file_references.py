@@ -268,9 +268,9 @@ def _sandbox_paths(raw: dict[str, Any]) -> Iterator[str]:
 def _link_target(text: str, start: int) -> str:
     """Return the address that begins at ``start``: of a Markdown link, which may hold blanks and brackets, or alone."""
     tail = text[start : start + _LONGEST_PATH].partition("\n")[0]
-    if text[:start].endswith("<"):
+    if text.endswith("<", 0, start):
         return tail.partition(">")[0]
-    if not text[:start].endswith("]("):
+    if not text.endswith("](", 0, start):
         return re.split(r"[\s)\]>\"'`]", tail, maxsplit=1)[0]
     depth = 0
     for n, sign in enumerate(tail):

@@ -45,7 +45,7 @@ def readable(text: str, edited: Any = None) -> str:
     ``edited``: ``metadata.writing_blocks``. What was edited stands in the place of its draft, and what it was before
     at the end, so that both are read and found.
     """
-    blocks = [block for block in _BLOCK.finditer(text) if not _is_in_code(block)] if ":::writing" in text else []
+    blocks = list(_blocks(text)) if ":::writing" in text else []
     if not blocks and edited is None:
         return text
     edits = list(_edits(edited, None, {_id_of(block) for block in blocks} - {None}))
@@ -69,9 +69,14 @@ def readable(text: str, edited: Any = None) -> str:
     return whole if len(lines) == 1 else "\n\n".join(line.strip("\n") for line in lines if line.strip())
 
 
-def _is_in_code(block: re.Match[str]) -> bool:
-    """Whether it stands in a block of code, where it is shown on purpose."""
-    return block.string.count(_CODE_FENCE, 0, block.start()) % 2 == 1
+def _blocks(text: str) -> Iterator[re.Match[str]]:
+    """Yield the drafts in a text; what stands in a block of code is shown there on purpose."""
+    fences, counted = 0, 0
+    for block in _BLOCK.finditer(text):
+        fences += text.count(_CODE_FENCE, counted, block.start())
+        counted = block.start()
+        if fences % 2 == 0:
+            yield block
 
 
 def _shown(block: re.Match[str]) -> str:
@@ -95,7 +100,8 @@ def _shown_edit(edit: _Edit, before: str) -> str:
 def _matched(blocks: list[re.Match[str]], edits: list[_Edit]) -> dict[int, _Edit]:
     """Return which edit belongs to which block: by id, or where nothing states an id and there is one for each."""
     ids = [_id_of(block) for block in blocks]
-    found = {n: edit for n, key in enumerate(ids) for edit in edits if key is not None and edit.block_id == key}
+    by_id = {edit.block_id: edit for edit in edits}
+    found = {n: by_id[key] for n, key in enumerate(ids) if key is not None and key in by_id}
     if not found and len(blocks) == len(edits) and all(edit.block_id is None for edit in edits):
         found = dict(enumerate(edits))
     return found
