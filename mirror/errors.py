@@ -146,7 +146,15 @@ def most_severe(errors: list[ChatmirrorError]) -> ChatmirrorError | None:
 
 
 def bug_message(error: BaseException) -> str:
-    """Return the line for an error that nobody foresaw: its type and place.
+    """Return the line for an error that nobody foresaw."""
+    return (
+        f"internal error ({mistake(error)}); what is saved is safe. Please report it; CHATMIRROR_DEBUG=1"
+        " prints the details, without chats or secrets."
+    )
+
+
+def mistake(error: BaseException) -> str:
+    """Return the type and place of an error that nobody foresaw.
 
     Never its own message, which can hold a secret or the text of a chat.
     """
@@ -154,7 +162,4 @@ def bug_message(error: BaseException) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     place = f" in {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
-    return (
-        f"internal error ({type(error).__name__}{place}); what is saved is safe. Please report it; CHATMIRROR_DEBUG=1"
-        " prints the details, without chats or secrets."
-    )
+    return f"{type(error).__name__}{place}"

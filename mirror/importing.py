@@ -15,7 +15,7 @@ from mirror.errors import IncompleteError, UsageError
 from mirror.fold import Arrival
 from mirror.importing_files import FileImport
 from mirror.ingest import damaged, ingest
-from mirror.normalize import normalize
+from mirror.normalize import UnreadablePayloadError, normalize
 from mirror.normalize.invented_id import invented_id
 from mirror.store import payloads
 
@@ -149,7 +149,10 @@ def _take(writer: Writer, item: Found | Problem | Skipped, run_id: int, timing: 
     elif payloads.holds(writer.conn, item.raw):
         done.unchanged += 1  # these very bytes are stored: nothing of them can be news
     else:
-        _store(writer, item, run_id, timing, done)
+        try:
+            _store(writer, item, run_id, timing, done)
+        except UnreadablePayloadError as error:
+            done.problems.append(f"{item.source}: {error}")
 
 
 def _store(writer: Writer, found: Found, run_id: int, timing: Timing, done: Imported) -> None:

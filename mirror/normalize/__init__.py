@@ -1,4 +1,4 @@
-"""Payloads become rows: pure functions without input or output, which raise for no JSON value.
+"""Payloads become rows: pure functions without input or output, which are to raise for no JSON value.
 
 ``normalize`` reads one payload of a service, ``merge`` folds the payloads of one conversation. A service is one more
 package beside ``chatgpt`` and one more entry in ``NORMALIZERS``.
@@ -6,15 +6,17 @@ package beside ``chatgpt`` and one more entry in ``NORMALIZERS``.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mirror.errors import mistake
 from mirror.normalize.chatgpt import conversation as chatgpt
 from mirror.normalize.merge import ParsedPayload, merge
 from mirror.normalize.rows import Attachment, Conversation, Link, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "NORMALIZERS",
@@ -24,6 +26,7 @@ __all__ = [
     "Message",
     "Normalizer",
     "ParsedPayload",
+    "UnreadablePayloadError",
     "conversation_id",
     "fingerprint",
     "holds_all",
@@ -33,9 +36,13 @@ __all__ = [
 ]
 
 
+class UnreadablePayloadError(ValueError):
+    """A payload at which a normalizer failed, a mistake of ours that nobody foresaw: it costs one conversation."""
+
+
 @dataclass(frozen=True, slots=True)
 class Normalizer:
-    """What is known of one service's payloads. No function raises, whatever JSON it is given.
+    """What is known of one service's payloads. No function is to raise, whatever JSON it is given.
 
     ``from_payload`` returns the whole conversation. ``version`` changes when some payload gives other rows than before.
     ``conversation_id`` returns the id without reading messages, "" where there is none. ``fingerprint`` is a hash of
@@ -61,8 +68,13 @@ NORMALIZERS: dict[str, Normalizer] = {
 
 
 def normalize(provider: str, payload: object) -> Conversation:
-    """Return the conversation in a provider's payload; raises ValueError for an unknown provider."""
-    return _normalizer(provider).from_payload(payload)
+    """Return the conversation in a provider's payload.
+
+    Raises ValueError for an unknown provider, UnreadablePayloadError where the normalizer fails.
+    """
+    read = _normalizer(provider).from_payload
+    with _one_payload():
+        return read(payload)
 
 
 def version_of(provider: str) -> int:
@@ -76,13 +88,32 @@ def conversation_id(provider: str, payload: object) -> str:
 
 
 def fingerprint(provider: str, payload: object) -> str | None:
-    """Return a hash of a payload without its listing metadata, None where it cannot be compared."""
-    return _normalizer(provider).fingerprint(payload)
+    """Return a hash of a payload without its listing metadata, None where it cannot be compared; raises likewise."""
+    hash_of = _normalizer(provider).fingerprint
+    with _one_payload():
+        return hash_of(payload)
 
 
 def holds_all(provider: str, new: object, old: object) -> bool:
-    """Return whether a payload surely holds every message of an older one, unchanged; False where that is not sure."""
-    return _normalizer(provider).holds_all(new, old)
+    """Return whether a payload surely holds every message of an older one, unchanged; False where that is not sure.
+
+    Raises likewise.
+    """
+    compare = _normalizer(provider).holds_all
+    with _one_payload():
+        return compare(new, old)
+
+
+@contextmanager
+def _one_payload() -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise UnreadablePayloadError(
+            f"this version of chatmirror cannot read it ({mistake(error)}); please report it"
+        ) from error
 
 
 def _normalizer(provider: str) -> Normalizer:

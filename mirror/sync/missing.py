@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from mirror.errors import RateLimitError, SafetyStopError, ServiceError
 from mirror.ingest import apply_listing, arrival_of, ingest
-from mirror.normalize import normalize
+from mirror.normalize import UnreadablePayloadError, normalize
 from mirror.services import service_of
 from mirror.source import Fetched, Listed, ToFetch
 from mirror.store import account_data, conversations, runs, tracking
@@ -161,6 +161,7 @@ class MissingReview:
         self.is_confirmed = is_confirmed  # the person says that what is missing was deleted
         self.changes: list[tuple[Change, ...]] = []
         self.damages: list[Damage] = []  # of what was stored
+        self.unreadable: list[tuple[Tracked, str]] = []  # what came and could not be stored, and why
         self.error: ChatmirrorError | None = None  # why not everything could be asked for
 
     def run(
@@ -254,7 +255,7 @@ class MissingReview:
 
     def _keep(self, tracked: Tracked, got: Fetched, account_id: str) -> bool:
         """Store what was fetched of an archived conversation; return whether it says that it is archived no more."""
-        is_out = normalize(self.source.provider, got.payload).is_archived is False
+        is_out = self._says_unarchived(got)
         now = self.timing.iso()
         with self.writer.transaction() as conn:
             if is_out:
@@ -264,11 +265,21 @@ class MissingReview:
             self._store(conn, tracked, got, now)
         return is_out
 
+    def _says_unarchived(self, got: Fetched) -> bool:
+        try:
+            return normalize(self.source.provider, got.payload).is_archived is False
+        except UnreadablePayloadError:  # said when it is to be stored
+            return False
+
     def _store(self, conn: sqlite3.Connection, tracked: Tracked, got: Fetched, now: str) -> None:
         """Store what came of a conversation that no list shows; it answers what a list last said of it."""
         if not tracked.is_current and got.incomplete_reason is None:
             tracking.mark_stored(conn, tracked.listed, now)
-        ingested = ingest(conn, arrival_of(self.source.provider, got, tracked, now), self.run_id)
+        try:
+            ingested = ingest(conn, arrival_of(self.source.provider, got, tracked, now), self.run_id)
+        except UnreadablePayloadError as error:
+            self.unreadable.append((tracked, str(error)))
+            return
         self.changes.append(ingested.changes)
         self.damages += [ingested.damage] if ingested.damage else []
 

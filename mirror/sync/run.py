@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, SafetyStopError, SignInError, most_severe
 from mirror.ingest import apply_listing, arrival_of, damaged, ingest
 from mirror.large_json import read_json
+from mirror.normalize import UnreadablePayloadError
 from mirror.services import service_of
 from mirror.source import AccountItem, Fetched, FileSource, Listed, NotFetched, NotRead, ToFetch
 from mirror.store import account_data, file_rows, payloads, runs, scopes, settings, tracking
@@ -431,7 +432,12 @@ class Sync:
                 self._apply(conn, tracked)
                 return
             self._mark(conn, tracked, got)  # first, so that the row written next says whether it is complete
-            ingested = ingest(conn, arrival_of(self.source.provider, got, tracked, self.timing.iso()), self.run_id)
+            try:
+                ingested = ingest(conn, arrival_of(self.source.provider, got, tracked, self.timing.iso()), self.run_id)
+            except UnreadablePayloadError as error:
+                self._fail(conn, tracked, str(error))
+                self._apply(conn, tracked)
+                return
             if got.incomplete_reason is None and ingested.incomplete_reason is not None:
                 self._fail(conn, tracked, ingested.incomplete_reason)
                 self._apply(conn, tracked)
@@ -501,6 +507,7 @@ class Sync:
             for changes in review.changes:
                 self.outcome.count(changes)
             self.errors += [damaged(self.writer.path, damage) for damage in review.damages]
+            self._put_off(review.unreadable)
         if review.error is not None:
             self.report.note(f"not all missing conversations were asked for: {review.error.message}")
             if isinstance(review.error, RateLimitError) and review.error.is_final:
@@ -516,14 +523,17 @@ class Sync:
         for changes in result.changes:
             self.outcome.count(changes)
         self.errors += [damaged(self.writer.path, damage) for damage in result.damages]
-        for tracked, reason in result.unbelieved:
-            with self.writer.transaction() as conn:
-                self._fail(conn, tracked, reason)
-                self._apply(conn, tracked)
+        self._put_off(result.unbelieved)
         if result.error is not None:
             self.report.note(f"not all was read again: {result.error.message}")
             if isinstance(result.error, RateLimitError) and result.error.is_final:
                 self.errors.append(result.error)
+
+    def _put_off(self, failed: Sequence[tuple[Tracked, str]]) -> None:
+        for tracked, reason in failed:
+            with self.writer.transaction() as conn:
+                self._fail(conn, tracked, reason)
+                self._apply(conn, tracked)
 
     # -- the rest
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mirror.errors import ChatmirrorError
 from mirror.ingest import arrival_of, ingest
+from mirror.normalize import UnreadablePayloadError
 from mirror.source import NotFetched, ToFetch
 from mirror.store import tracking
 from mirror.store.conversations import message_total
@@ -78,7 +79,12 @@ def _settle(
     if isinstance(got, NotFetched) or got.incomplete_reason is not None or got.is_branch_only:
         tracking.mark_verified(conn, key, now, was_same=True)  # tried; its turn comes again after all others
         return
-    ingested = ingest(conn, arrival_of(source.provider, got, tracked, now), run_id)
+    try:
+        ingested = ingest(conn, arrival_of(source.provider, got, tracked, now), run_id)
+    except UnreadablePayloadError as error:
+        tracking.mark_verified(conn, key, now, was_same=True)
+        result.unbelieved.append((tracked, str(error)))
+        return
     tracking.mark_verified(conn, key, now, was_same=not ingested.changes)
     result.changes.append(ingested.changes)
     result.damages += [ingested.damage] if ingested.damage else []

@@ -1,0 +1,68 @@
+"""What nobody foresaw: a mistake of the program's own costs the one conversation at which it happens."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from archive_files import conversation, save
+from mirrored_service import MirroredService
+
+from mirror import app, normalize
+from mirror.errors import IncompleteError
+from mirror.timing import Timing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WORD = "wormwood"
+
+
+@pytest.fixture(autouse=True)
+def mistaken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the reading of every payload fail that holds a certain word."""
+    sound = normalize.NORMALIZERS["chatgpt"]
+
+    def read(payload: object) -> normalize.Conversation:
+        if WORD in repr(payload):
+            raise KeyError(WORD)
+        return sound.from_payload(payload)
+
+    monkeypatch.setitem(normalize.NORMALIZERS, "chatgpt", replace(sound, from_payload=read))
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_sync_stores_all_others_and_names_it(tmp_path: Path, *, verify: bool) -> None:
+    """Where it is new, where it was stored before, and where it is only read once more."""
+    with MirroredService(tmp_path, conversations=6, verify=verify) as mirrored:
+        mirrored.person.new_message(mirrored.ids()[0], f"What is {WORD}?", "A plant.")
+        assert mirrored.sync().error is not None
+        assert mirrored.value("SELECT count(*) FROM conversations WHERE is_complete") == 5
+        mirrored.person.new_message(mirrored.ids()[1], f"And {WORD} tea?", "Bitter.")
+        mirrored.person.new_message(mirrored.ids()[2], "And mint?", "Fresh.")
+        outcome = mirrored.sync()
+        assert isinstance(outcome.error, IncompleteError)
+        assert "cannot read it (KeyError in test_own_mistakes.py:" in outcome.error.message
+        assert WORD not in outcome.error.message
+        assert mirrored.value("SELECT count(*) FROM messages WHERE text = 'Fresh.'") == 1
+        assert mirrored.value("SELECT count(*) FROM conversations WHERE is_complete") == 4
+
+
+def test_it_is_read_as_soon_as_it_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later version reads what was put off, without being asked to."""
+    with MirroredService(tmp_path, conversations=3) as mirrored:
+        mirrored.person.new_message(mirrored.ids()[0], f"What is {WORD}?", "A plant.")
+        mirrored.sync()
+        monkeypatch.undo()
+        assert [mirrored.next_run() for _ in range(3)][-1] == 0
+        assert mirrored.value("SELECT count(*) FROM conversations") == 3
+
+
+def test_an_import_stores_all_others_and_names_it(tmp_path: Path) -> None:
+    """Also what was read in the same transaction."""
+    export = save(tmp_path / "conversations.json", [conversation(n, more=WORD if n == 1 else "") for n in range(3)])
+    result = app.import_archives(tmp_path / "chats.db", [export], Timing(), lambda *_: None)
+    assert result.new == 2
+    assert isinstance(result.error, IncompleteError)
+    assert "conversations.json[1]" in result.error.message
