@@ -6,6 +6,7 @@ The simulated service runs in a process of its own, with real latency, so that i
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import sqlite3
@@ -15,7 +16,7 @@ import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 CHANGES = 10
+LEFT_OUT = {"status", "recipient", "metadata", "weight", "end_turn"}  # of a message, by exports since June 2026
 HEAD = f"{'run':<34}{'requests':>9}{'target':>8}{'wall s':>9}{'best s':>8}{'ratio':>7}{'CPU s':>8}{'ms/conv.':>10}"
 
 
@@ -38,22 +40,37 @@ class RunCost(NamedTuple):
 
 
 def serve(pipe: Connection, conversations: int, archived: int, messages: int, latency: float) -> None:
-    """Run the service; every number that comes down the pipe is how many conversations to change, None ends it."""
+    """Run the service.
+
+    Down the pipe comes how many conversations to change, or a path at which to write an export of all; None ends it.
+    """
     shift = [0.0]
     account = generated_account(lambda: time.time() + shift[0], conversations, messages, archived=archived)
     with Simulator(account, Behaviour(latency=latency)) as service:
         pipe.send((service.url, service.session_cookie))
-        while (count := pipe.recv()) is not None:
+        while (wish := pipe.recv()) is not None:
             shift[0] += 60
-            for key in list(account.conversations)[:count]:
-                service.person.new_message(key)
-            pipe.send(count)
+            if isinstance(wish, Path):
+                wish.write_text(json.dumps([poor(account.shown(key)) for key in account.conversations]))
+            else:
+                for key in list(account.conversations)[:wish]:
+                    service.person.new_message(key)
+            pipe.send(wish)
 
 
-def timed_sync(folder: Path, environ: dict[str, str]) -> RunCost:
-    """Run one ``chatmirror sync`` and read what it cost."""
+def poor(tree: dict[str, Any]) -> dict[str, Any]:
+    """Return a conversation as an export of June 2026 keeps it: nodes without children, messages without their fate."""
+    mapping = {}
+    for key, node in tree["mapping"].items():
+        message = {name: value for name, value in (node["message"] or {}).items() if name not in LEFT_OUT}
+        mapping[key] = {"id": key, "parent": node["parent"], "message": message or None}
+    return {**tree, "mapping": mapping}
+
+
+def timed_sync(folder: Path, environ: dict[str, str], *arguments: str) -> RunCost:
+    """Run one ``chatmirror sync``, or another command, and read what it cost."""
     begin = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-m", "mirror", "sync"], cwd=folder, env=environ)
+    process = subprocess.Popen([sys.executable, "-m", "mirror", *(arguments or ["sync"])], cwd=folder, env=environ)
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.monotonic() - begin
     if status:
@@ -74,7 +91,7 @@ def print_row(name: str, cost: RunCost, target: float, latency: float, stored: i
 
 
 def measure(conversations: int, archived: int, messages: int, latency: float, scale: str) -> None:
-    """Print three runs of one account: the first, one without changes, one with a few."""
+    """Print runs of one account: the first, one without changes, one with a few; and those after an import of all."""
     ours, theirs = multiprocessing.Pipe()
     service = multiprocessing.Process(
         target=serve, args=(theirs, conversations, archived, messages, latency), daemon=True
@@ -94,6 +111,19 @@ def measure(conversations: int, archived: int, messages: int, latency: float, sc
         ours.send(CHANGES)
         ours.recv()
         print_row(f"{CHANGES} changes, {size}", timed_sync(folder, environ), unchanged.requests + 2, latency, CHANGES)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ours.send(folder / "conversations.json")
+        ours.recv()
+        environ = {"CHATMIRROR_BASE_URL": url, "CHATGPT_SESSION_TOKEN": cookie, "CHATMIRROR_WAIT_SCALE": scale}
+        brought = timed_sync(folder, {}, "import", "conversations.json")
+        click.echo(
+            f"{f'import of {every:,}, as of June 2026':<34}{'':>17}{brought.wall:>9.1f}{'':>15}{brought.cpu:>8.2f}"
+        )
+        print_row(
+            "first sync after it", timed_sync(folder, environ), 1.15 * (every / 10 + every / 100 + 10), latency, every
+        )
+        print_row("unchanged after it", timed_sync(folder, environ), 10 + archived / 100, latency, 0)
     ours.send(None)
     service.join()
 
