@@ -100,7 +100,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     ),
     "blanks": lambda: filled("[", " ", 127 * MB, "]"),
     "no JSON": lambda: filled("", "x", 127 * MB, ""),
-    "no end": lambda: filled('{"mapping": "', "x", 127 * MB, ""),
+    "no end": lambda: filled('{"mapping": "', "x", 50 * MB, ""),
     "nodes": lambda: filled('{"mapping": {', '"n":{},', 60 * MB, '"n":{}}}'),
     "dense nodes": lambda: filled('{"mapping": {"n": {"message": [', "{},", 20 * MB, "0]}}}"),
 }
