@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from mirror.timing import Timing
     from mirror.web.client import Client
     from mirror.web.site import Site
+    from mirror.web.transport import Wire
 
 REQUESTS = logging.getLogger("chatmirror.web")  # one line a request: method, path, status, bytes
 
@@ -81,8 +82,13 @@ CONNECTORS = {"chatgpt": Connector(CHATGPT_LOGIN, _chatgpt_site, _chatgpt)}
 DEFAULT_PROVIDER = "chatgpt"
 
 
-def connect(login: Login, environ: Mapping[str, str], timing: Timing, provider: str) -> tuple[Source, Client]:
-    """Return a service as a source that signs in with this login, and the client that sends its requests."""
+def connect(
+    login: Login, environ: Mapping[str, str], timing: Timing, provider: str, wire: Wire | None = None
+) -> tuple[Source, Client]:
+    """Return a service as a source that signs in with this login, and the client that sends its requests.
+
+    ``wire``: another way to the site than plain HTTP.
+    """
     from mirror.web.client import Client
     from mirror.web.downloads import checked_storage_url
     from mirror.web.pacing import Pacing
@@ -90,7 +96,7 @@ def connect(login: Login, environ: Mapping[str, str], timing: Timing, provider: 
 
     connector = CONNECTORS[provider]
     site = connector.site()
-    wire = RequestsWire(environ.get("CHATMIRROR_BASE_URL") or site.home_url, timing.monotonic)
+    wire = wire or RequestsWire(environ.get("CHATMIRROR_BASE_URL") or site.home_url, timing.monotonic)
     scale = _scale(environ.get("CHATMIRROR_WAIT_SCALE"))
     if is_loopback(wire.base_url):
         timing.scale = scale
@@ -104,8 +110,10 @@ def connect(login: Login, environ: Mapping[str, str], timing: Timing, provider: 
     return connector.source(client, login, store, storage_url), client
 
 
-def _connect_stored(environ: Mapping[str, str], timing: Timing, provider: str) -> tuple[Source, Client]:
-    return connect(load_login(environ, CONNECTORS[provider].form), environ, timing, provider)
+def _connect_stored(
+    environ: Mapping[str, str], timing: Timing, provider: str, wire: Wire | None
+) -> tuple[Source, Client]:
+    return connect(load_login(environ, CONNECTORS[provider].form), environ, timing, provider, wire)
 
 
 def _scale(text: str | None) -> float:
@@ -170,14 +178,15 @@ def sync(
     options: SyncOptions | None = None,
     *,
     provider: str = DEFAULT_PROVIDER,
+    wire: Wire | None = None,
 ) -> Outcome:
-    """Run the nightly job; the outcome's error, if any, is recorded; the caller raises it."""
+    """Run the nightly job; the outcome's error, if any, is recorded; the caller raises it. ``wire``: as ``connect``."""
     from mirror.sync.run import Sync
 
     # A run that cannot start leaves no empty database and no lock file. Where there is a database, its row says why.
-    connected = None if path.exists() else _connect_stored(environ, timing, provider)
+    connected = None if path.exists() else _connect_stored(environ, timing, provider, wire)
     with Writer(path) as writer, recorded(writer, "sync", timing, provider) as run:
-        source, client = connected or _connect_stored(environ, timing, provider)
+        source, client = connected or _connect_stored(environ, timing, provider, wire)
         job = Sync(writer, source, timing, report, run.id, options)
         try:
             outcome = job.run()

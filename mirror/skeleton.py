@@ -34,7 +34,8 @@ LONGEST_KEY = 40  # characters; the longest known key has 36. Longer: what is no
 WILDCARD, ID = "*", "{id}"
 _PROGRAM_NAME = re.compile(r"[a-z]+[0-9]{0,2}(?:_[a-z]+[0-9]{0,2}|[A-Z][a-z]+[0-9]{0,2})*")
 _CONTENT_TYPE = re.compile(r"[a-z]{1,20}/[a-z.+-]{1,40}")
-_TYPES = ((dict, "object"), (list, "list"), (str, "string"), (bool, "boolean"), (int | float, "number"))
+# Values as the parser of JSON makes them, so that their exact class decides.
+_TYPES = {dict: "object", list: "list", str: "string", bool: "boolean", int: "number", float: "number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ class _Taking:
             part = self._parts[path] = Part()
         self._values += 1
         self._paths.add(path)
-        part.types.add(_type_of(value))
+        part.types.add(_TYPES.get(type(value), "null"))
         if depth >= DEEPEST or self._values >= MOST_VALUES:
             return  # an object that is not looked into is not counted as one: it lacks nothing
         if isinstance(value, dict):
@@ -168,17 +169,15 @@ class _Taking:
 
     def _named(self, record: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
         """Yield what stands in an object, under names that may be kept."""
-        known = [key for key in record if key in self._words.known_keys]
+        known: list[Any] = []
+        others: list[Any] = []
+        for key in record:
+            (known if key in self._words.known_keys else others).append(key)
         for key in known:
             yield key, record[key]
-        others = [key for key in record if key not in self._words.known_keys]
         is_record = len(known) > len(others)
         for key in _spread(others):
             yield (key if is_record and _is_program_name(key) else WILDCARD), record[key]
-
-
-def _type_of(value: Any) -> str:
-    return next((name for kind, name in _TYPES if isinstance(value, kind)), "null")
 
 
 def _last_key(path: str) -> str:

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import canaries
+from direct_wire import DirectWire
 
 from mirror import app
 from mirror.health import integrity
@@ -87,7 +88,7 @@ class MirroredService:
     """A simulated service and a mirror of it; ``next_run()`` lets a day pass and syncs.
 
     ``verify``: also read a batch of unchanged conversations again, as the program does. Without it, what a run reads is
-    what changed.
+    what changed. ``over_http``: otherwise requests go to the service directly, which takes a third of the time.
     """
 
     def __init__(
@@ -98,8 +99,9 @@ class MirroredService:
         *,
         conversations: int = 12,
         verify: bool = False,
+        over_http: bool = True,
     ) -> None:
-        self.verify = verify
+        self.verify, self.over_http = verify, over_http
         self.account = account or generated_account(ManualClock(), conversations, 4)
         assert isinstance(self.account.clock, ManualClock)
         self.clock = self.account.clock
@@ -133,7 +135,8 @@ class MirroredService:
         report = report or QuietReport()
         with on_request(report.note):
             options = {"verify": self.verify, **options}
-            outcome = app.sync(self.path, self.environ, self.timing(), report, SyncOptions(**options))
+            wire = None if self.over_http else DirectWire(self.service)
+            outcome = app.sync(self.path, self.environ, self.timing(), report, SyncOptions(**options), wire=wire)
         self.notes = report.notes
         return outcome
 

@@ -16,7 +16,6 @@ from mirror.chatgpt.completeness import NO_MESSAGES, contradiction_in, holds_mes
 from mirror.chatgpt.controls import Controls
 from mirror.chatgpt.endpoints import ENDPOINTS, Endpoints
 from mirror.chatgpt.plural import OLDER_LEFT
-from mirror.chatgpt.single import ask_for_everything_again
 from mirror.errors import ChatmirrorError, RateLimitError, ServiceError
 from mirror.source import Fetched, NotFetched, ToFetch
 
@@ -115,13 +114,11 @@ class ConversationReader:
         return 0 if self._endpoints.is_dead("batch") else BATCH_SIZE
 
     def begin_full_run(self) -> None:
-        """Take back a part of the trust in batches, and ask again what was refused: endpoints and parameters.
-
-        Neither is believed for ever.
-        """
+        """Take back a part of the trust in batches, and ask again what was refused: nothing is believed for ever."""
         self._memory.clean_audits = min(self._memory.clean_audits, AUDITS_FOR_TRUST - AUDITS_AGAIN)
         self._endpoints.reopen()
-        ask_for_everything_again(self._memory)
+        self._memory.refusals.begin_full_run()
+        self._memory.takes_widget_state = False
 
     def _best_of(self, wanted: ToFetch, batched: Fetched | None) -> Fetched | NotFetched:
         """Return the best that the endpoints give of one conversation.

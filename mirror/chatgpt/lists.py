@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.chatgpt.list_rows import PAGE_SIZE, parse_list_page, parse_list_row, rows_in
 from mirror.chatgpt.paging import ListError, ListPage
+from mirror.chatgpt.refusals import PROJECT_CHATS
 from mirror.values import as_dicts
 from mirror.web.client import Refused
 
@@ -27,10 +28,6 @@ class Lists:
 
     def __init__(self, session: Session, memory: ChatGPTMemory) -> None:
         self._session, self._memory = session, memory
-
-    def begin_full_run(self) -> None:
-        """Ask with every parameter again, also with those that were refused."""
-        self._memory.rejects_hide_snorlax = False
 
     def main_page(self, offset: int) -> ListPage:
         """One page of the conversations that are not archived."""
@@ -54,7 +51,7 @@ class Lists:
 
     def _work_page(self, offset: int, label: str, *, is_archived: bool) -> ListPage:
         params = _page_params(offset) | _OF_WORK | {"is_archived": str(is_archived).lower()}
-        if not self._memory.rejects_hide_snorlax:  # the main list, read before, has shown whether it is refused
+        if self._memory.refusals.may_ask(PROJECT_CHATS):  # the main list, read before, has shown whether it is refused
             params |= _WITH_PROJECTS
         return parse_list_page(self._session.get("/conversations", params).data, label, is_archived=is_archived)
 
@@ -65,14 +62,18 @@ class Lists:
 
     def _with_projects(self, params: dict[str, Any]) -> Answer:
         """Ask for project conversations too, unless the server refuses that (API notes §2.1)."""
-        if not self._memory.rejects_hide_snorlax:
-            try:
-                return self._session.get("/conversations", params | _WITH_PROJECTS)
-            except Refused as error:
-                if error.status != 422:  # noqa: PLR2004 - how the service refuses a parameter
-                    raise
-        answer = self._session.get("/conversations", params)
-        self._memory.rejects_hide_snorlax = True
+        refusals = self._memory.refusals
+        if not refusals.may_ask(PROJECT_CHATS):
+            return self._session.get("/conversations", params)
+        try:
+            answer = self._session.get("/conversations", params | _WITH_PROJECTS)
+        except Refused as error:
+            if error.status != 422:  # noqa: PLR2004 - how the service refuses a parameter
+                raise
+            answer = self._session.get("/conversations", params)
+            refusals.refused(PROJECT_CHATS)
+        else:
+            refusals.answered(PROJECT_CHATS)
         return answer
 
     def shared_page(self, offset: int) -> ListPage:

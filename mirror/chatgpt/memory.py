@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mirror.chatgpt.refusals import Refusals, times
 from mirror.values import as_count, as_dict
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 _OLD_NAMES = {
     "dead_endpoints": "dead_lanes",
     "tasks_done": "chores",
-    "rejects_hide_snorlax": "hide_snorlax_rejected",
     "single_read_budget": "per_id_budget",
 }
 _WORK_LIST = ("unknown", "empty", "used", "refused")
@@ -27,15 +26,13 @@ class ChatGPTMemory:
 
     ``dead_endpoints``: closed endpoint -> why. ``clean_audits``: batch trees in a row that a read by id confirmed.
     ``tasks_done``: periodic task -> epoch second at which it was last done. ``projects_seen``: a project's list ->
-    digest of what the sidebar said when the list was last read to its end. ``rejects_hide_snorlax``: the lists refuse
-    that parameter. ``work_list``: what is known of the lists of Work, a word of ``mirror.chatgpt.work``;
+    digest of what the sidebar said when the list was last read to its end. ``refusals``: which parameters and lists the
+    service refuses. ``work_list``: what is known of the lists of Work, a word of ``mirror.chatgpt.work``;
     ``work_failures``: runs in a row in which they failed.
     ``single_read_budget``: reads by id that a run may make, None where no limit was met.
     ``sidebar_read``: the list of projects was read in some run. ``controls``: endpoint -> the conversation that it gave
-    last. ``rejects_widget_state``: single reads refuse the parameters that ask for all of a conversation;
-    ``takes_widget_state``: one came that was asked for with them. ``projects_refused``: a project's list -> epoch
-    second at which the service last refused it. ``rejects_shared_projects``: the list of projects refuses to name those
-    that others share.
+    last. ``takes_widget_state``: a conversation came by a single read that asked for all that it has.
+    ``projects_refused``: a project's list -> epoch second at which the service last refused it.
     ``not_read``: what stands beside the conversations and failed when it was asked for last -> why.
     """
 
@@ -44,15 +41,13 @@ class ChatGPTMemory:
     tasks_done: dict[str, float] = field(default_factory=dict)
     projects_seen: dict[str, str] = field(default_factory=dict)
     sidebar_read: bool = False
-    rejects_hide_snorlax: bool = False
+    refusals: Refusals = field(default_factory=Refusals)
     single_read_budget: int | None = None
     controls: dict[str, str] = field(default_factory=dict)
-    rejects_widget_state: bool = False
     takes_widget_state: bool = False
     work_list: str = "unknown"
     work_failures: int = 0
     projects_refused: dict[str, float] = field(default_factory=dict)
-    rejects_shared_projects: bool = False
     not_read: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -62,18 +57,16 @@ class ChatGPTMemory:
         return cls(
             dead_endpoints=_texts(stored["dead_endpoints"]),
             clean_audits=as_count(stored["clean_audits"]) or 0,
-            tasks_done=_times(stored["tasks_done"]),
+            tasks_done=times(as_dict(stored["tasks_done"])),
             projects_seen=_texts(stored["projects_seen"]),
             sidebar_read=stored["sidebar_read"] is True,
-            rejects_hide_snorlax=stored["rejects_hide_snorlax"] is True,
+            refusals=Refusals.of_json(stored["refusals"]),
             single_read_budget=as_count(stored["single_read_budget"]),
             controls=_texts(stored["controls"]),
-            rejects_widget_state=stored["rejects_widget_state"] is True,
             takes_widget_state=stored["takes_widget_state"] is True,
             work_list=stored["work_list"] if stored["work_list"] in _WORK_LIST else "unknown",
             work_failures=as_count(stored["work_failures"]) or 0,
-            projects_refused=_times(stored["projects_refused"]),
-            rejects_shared_projects=stored["rejects_shared_projects"] is True,
+            projects_refused=times(as_dict(stored["projects_refused"])),
             not_read=_texts(stored["not_read"]),
         )
 
@@ -83,18 +76,8 @@ class ChatGPTMemory:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as ``of_json`` reads it."""
-        return asdict(self)
+        return asdict(self) | {"refusals": self.refusals.as_json()}
 
 
 def _texts(value: object) -> dict[str, str]:
     return {key: text for key, text in as_dict(value).items() if isinstance(text, str)}
-
-
-def _times(value: object) -> dict[str, float]:
-    return {key: float(seconds) for key, seconds in as_dict(value).items() if _is_time(seconds)}
-
-
-def _is_time(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return 0 <= value <= sys.float_info.max  # no NaN, and no whole number beyond any float

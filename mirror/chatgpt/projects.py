@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.chatgpt.account_data import project_name, projects_page
 from mirror.chatgpt.paging import FIRST_CURSOR, pages_by_cursor
+from mirror.chatgpt.refusals import SHARED_PROJECTS
 from mirror.errors import IncompleteError, RateLimitError
 from mirror.source import Listed, Scope
 from mirror.values import as_dict
@@ -65,8 +66,6 @@ class Projects:
         sidebar fails and was never read: there may be projects that nobody has seen.
         """
         self._unshown = {name for name in unshown if name.startswith(_SCOPE_PREFIX)}
-        if full:
-            self._memory.rejects_shared_projects = False
         failure = self._read_sidebar()
         self._in_sidebar = set(self.by_id)
         for project_id in sorted(self._named_by_rows | self._known_before(full=full)):
@@ -122,16 +121,20 @@ class Projects:
 
     def _sidebar_page(self, cursor: str) -> ProjectsPage:
         """Ask for a page, also of projects that others share, unless the server refuses to name them."""
-        if not self._memory.rejects_shared_projects:
-            try:
-                return self._page(cursor, owned_only="false")
-            except Refused as error:
-                if error.status == _SERVER_ERROR:  # the answer to some parameters; or the service is in trouble
-                    return self._page(cursor, owned_only="true", tries=1)
-                if error.status not in _REFUSED_PARAMETER:
-                    raise
-        page = self._page(cursor, owned_only="true")
-        self._memory.rejects_shared_projects = True
+        refusals = self._memory.refusals
+        if not refusals.may_ask(SHARED_PROJECTS):
+            return self._page(cursor, owned_only="true")
+        try:
+            page = self._page(cursor, owned_only="false")
+        except Refused as error:
+            if error.status == _SERVER_ERROR:  # the answer to some parameters; or the service is in trouble
+                return self._page(cursor, owned_only="true", tries=1)
+            if error.status not in _REFUSED_PARAMETER:
+                raise
+            page = self._page(cursor, owned_only="true")
+            refusals.refused(SHARED_PROJECTS)
+        else:
+            refusals.answered(SHARED_PROJECTS)
         return page
 
     def _page(self, cursor: str, owned_only: str, tries: int = MOST_TRIES) -> ProjectsPage:

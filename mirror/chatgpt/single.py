@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mirror.chatgpt.completeness import contradiction_in, is_empty_conversation, is_of_another_conversation
+from mirror.chatgpt.refusals import EVERYTHING_OF_ONE
 from mirror.chatgpt.site import BY_ID
 from mirror.source import Fetched, NotFetched
 from mirror.web.client import MOST_TRIES, Refused
@@ -25,14 +26,10 @@ _REFUSED_PARAMETER = {400, 422}
 _PERHAPS_REFUSED_PARAMETER = {403, 500}
 
 
-def ask_for_everything_again(memory: ChatGPTMemory) -> None:
-    """Try the parameters in the next read, also where they were refused."""
-    memory.rejects_widget_state = memory.takes_widget_state = False
-
-
 def _with_everything(session: Session, memory: ChatGPTMemory, path: str, tries: int) -> Answer:
-    """Ask for all that a conversation has; where the parameters are refused, without them from then on."""
-    if not memory.rejects_widget_state:
+    """Ask for all that a conversation has; where the parameters are refused, without them."""
+    is_asked = memory.refusals.may_ask(EVERYTHING_OF_ONE)
+    if is_asked:
         try:
             answer = session.get(path, EVERYTHING, BY_ID, tries=tries)
         except Refused as error:
@@ -41,9 +38,11 @@ def _with_everything(session: Session, memory: ChatGPTMemory, path: str, tries: 
                 raise
         else:
             memory.takes_widget_state = True
+            memory.refusals.answered(EVERYTHING_OF_ONE)
             return answer
     answer = session.get(path, None, BY_ID, tries=tries)
-    memory.rejects_widget_state = True
+    if is_asked:
+        memory.refusals.refused(EVERYTHING_OF_ONE)
     return answer
 
 

@@ -94,12 +94,13 @@ class ChatGPT:
 
     def _use(self, memory: ChatGPTMemory) -> None:
         self._memory = memory
+        memory.refusals.now = self.session.client.pacing.timing.now()
         self._lists = Lists(self.session, memory)
         self._reader = ConversationReader(self.session, memory)
         self._files = FileReader(self.session, self._downloads, self._storage_url)
         self._projects = Projects(self.session, memory)
         self._work = WorkLists(memory, self.session.client.log, self._note_not_read)
-        self._tasks = PeriodicTasks(memory.tasks_done, self.session.client.pacing.timing.now())
+        self._tasks = PeriodicTasks(memory.tasks_done, memory.refusals.now)
         self._is_refused = False  # the service refuses the workspace itself
         self._due: set[str] = set()  # periodic tasks and projects' lists for this run
 
@@ -133,7 +134,6 @@ class ChatGPT:
         """
         if full:
             self._reader.begin_full_run()
-            self._lists.begin_full_run()
         yield MAIN
         if self._is_refused:
             return  # this workspace takes no request: the others are read
@@ -159,6 +159,7 @@ class ChatGPT:
         if full:
             return set(tasks)
         spare = QUIET_RUN_REQUESTS - LOGIN_REQUESTS - WORKSPACE_REQUESTS * self._workspace_count - self._work.requests
+        spare -= len(self._memory.refusals.met)  # each took a request more
         return self._tasks.due(tasks, most=max(0, spare))
 
     def read_list(self, scope: Scope, enough: Callable[[Sequence[Listed]], bool], expected: int | None) -> ListResult:

@@ -2,7 +2,8 @@
 
 They are lists of their own: the main and archived lists may leave out what stands in them. Not every server knows them:
 one refuses the parameter, another ignores it and shows the ordinary list. An account that has such conversations is
-asked for both lists in every run, one that has none now and then for one of them.
+asked for both lists in every run, one that has none every other day for one of them, and so is one that was refused
+them on several days (``mirror.chatgpt.refusals``).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mirror.chatgpt.paging import ListError
+from mirror.chatgpt.refusals import WORK_LIST
 from mirror.errors import IncompleteError, RateLimitError
 from mirror.source import Scope
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 WORK = Scope("work", "Work", is_work=True)
 WORK_ARCHIVED = Scope("work_archived", "archived Work", to_the_end=True, is_work=True)
 # Runs in a row in which the Work list fails, and the main list does not, before that counts as a refusal: the service
-# answers some parameters with 500 (API notes §2.1). Smaller: a bad day hides Work conversations for a week; larger: an
+# answers some parameters with 500 (API notes §2.1). Smaller: a bad day hides Work conversations; larger: an
 # account that has no such list is not current for longer.
 MOST_FAILURES = 3
 _REFUSED_PARAMETER = {400, 422}
@@ -51,7 +53,8 @@ class WorkLists:
     @property
     def requests(self) -> int:
         """How many requests they take in a run without changes."""
-        return {USED: 2, UNKNOWN: 1}.get(self._memory.work_list, 0)
+        is_again = self._memory.refusals.may_ask(WORK_LIST)
+        return {USED: 2, UNKNOWN: 1, REFUSED: int(is_again)}.get(self._memory.work_list, 0)
 
     @property
     def tasks(self) -> list[str]:
@@ -68,8 +71,10 @@ class WorkLists:
     def scopes(self, unshown: Collection[str], *, full: bool, is_due: bool) -> Iterator[Scope]:
         """Yield the lists to read. ``is_due``: where nothing stood in them, it is time to look again."""
         self._is_needed = bool({WORK.name, WORK_ARCHIVED.name}.intersection(unshown))
-        is_wanted = full or is_due or self._is_needed or (self._is_in_use and self._memory.work_list == EMPTY)
-        if not (is_wanted or self._memory.work_list in {UNKNOWN, USED}):
+        state = self._memory.work_list
+        is_wanted = full or is_due or self._is_needed or (self._is_in_use and state == EMPTY)
+        is_again = state == REFUSED and self._memory.refusals.may_ask(WORK_LIST)
+        if not (is_wanted or is_again or state in {UNKNOWN, USED}):
             return
         if not self._limited & {"main", WORK.name}:
             yield WORK
@@ -100,6 +105,7 @@ class WorkLists:
             self._judge_failure(result, result.error)
             return
         self._memory.note_read(_named(result.scope))
+        self._memory.refusals.answered(WORK_LIST)
         if result.items:
             self._memory.work_list, self._memory.work_failures = USED, 0
         elif result.scope is WORK and self._memory.work_list != USED:
@@ -125,6 +131,7 @@ class WorkLists:
             self._note_not_read(_named(result.scope), why)
         if is_refused and result.scope is WORK:
             self._memory.work_list = REFUSED
+            self._memory.refusals.refused(WORK_LIST)
 
 
 def _named(scope: Scope) -> str:

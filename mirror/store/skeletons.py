@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,20 +41,23 @@ class Drift:
     seen_at: str = ""
 
 
+_COLUMNS = [field.name for field in fields(KnownPart)]
+_values = attrgetter(*_COLUMNS)  # a run writes a thousand rows, and ``astuple`` copies each value
+
+
 def load(conn: sqlite3.Connection, provider: str) -> dict[tuple[str, str, str], KnownPart]:
     """Return what is known of a service's answers."""
-    names = ", ".join(field.name for field in fields(KnownPart))
+    names = ", ".join(_COLUMNS)
     rows = conn.execute(f"SELECT {names} FROM _skeletons WHERE provider = ? ORDER BY endpoint, kind, name", (provider,))
-    found = [KnownPart(**dict(row)) for row in rows]
+    found = [KnownPart(*row) for row in rows]
     return {part.key: part for part in found}
 
 
 def save(conn: sqlite3.Connection, provider: str, parts: Iterable[KnownPart]) -> None:
     """Write what is known now."""
-    names = [field.name for field in fields(KnownPart)]
     conn.executemany(
-        f"INSERT OR REPLACE INTO _skeletons (provider, {', '.join(names)}) VALUES (?{', ?' * len(names)})",
-        [(provider, *astuple(part)) for part in parts],
+        f"INSERT OR REPLACE INTO _skeletons (provider, {', '.join(_COLUMNS)}) VALUES (?{', ?' * len(_COLUMNS)})",
+        [(provider, *_values(part)) for part in parts],
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mirror.chatgpt.memory import ChatGPTMemory
+from mirror.chatgpt.refusals import Refusals
 
 FULL = ChatGPTMemory(
     dead_endpoints={"batch": "HTTP 404"},
@@ -16,7 +17,7 @@ FULL = ChatGPTMemory(
     tasks_done={"memories": 1_790_000_000.5},
     projects_seen={"project:g-p-1": "[1, 2, 3]"},
     sidebar_read=True,
-    rejects_hide_snorlax=True,
+    refusals=Refusals({"hide_snorlax": 2}, {"hide_snorlax": 1_790_000_000.5}),
     single_read_budget=190,
     controls={"batch": "c1"},
     work_list="used",
@@ -36,15 +37,13 @@ def test_it_is_read_as_it_was_written() -> None:
         "tasks_done",
         "projects_seen",
         "sidebar_read",
-        "rejects_hide_snorlax",
+        "refusals",
         "single_read_budget",
         "controls",
-        "rejects_widget_state",
         "takes_widget_state",
         "work_list",
         "work_failures",
         "projects_refused",
-        "rejects_shared_projects",
         "not_read",
     }
 
@@ -56,13 +55,19 @@ def test_an_old_mirrors_memory_is_read() -> None:
         "clean_audits": 5,
         "chores": {"memories": 1_790_000_000.5},
         "projects_seen": {"project:g-p-1": "[1, 2, 3]"},
-        "hide_snorlax_rejected": True,
         "per_id_budget": 190,
         "full_at": 1_790_000_000.0,
         "lists_limited": False,
     }
     assert ChatGPTMemory.of_json(stored) == replace(
-        FULL, controls={}, sidebar_read=False, work_list="unknown", work_failures=0, projects_refused={}, not_read={}
+        FULL,
+        refusals=Refusals(),
+        controls={},
+        sidebar_read=False,
+        work_list="unknown",
+        work_failures=0,
+        projects_refused={},
+        not_read={},
     )
 
 

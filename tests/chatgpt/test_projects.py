@@ -10,6 +10,7 @@ from scripted_wire import session_of
 
 from mirror.chatgpt.memory import ChatGPTMemory
 from mirror.chatgpt.projects import Projects, project_id_of
+from mirror.chatgpt.refusals import SHARED_PROJECTS
 from mirror.source import Listed, Scope
 
 
@@ -125,7 +126,7 @@ def test_projects_of_others_are_asked_for_until_that_is_refused(status: int) -> 
     projects = Projects(session, memory)
     projects.load()
     assert list(projects.by_id) == ["g-p-1"]
-    assert memory.rejects_shared_projects
+    assert not memory.refusals.may_ask(SHARED_PROJECTS)
     asked.clear()
     Projects(session, memory).load()
     assert asked == ["true"]

@@ -1,0 +1,69 @@
+"""A wire to a simulated service in this process: what the transport makes of each response, without a socket.
+
+For tests of thousands of runs, in which two thirds of the time would go into HTTP on both ends; some of their runs go
+over real HTTP all the same, and every other test does.
+"""
+
+from __future__ import annotations
+
+import json
+from email.utils import formatdate
+from math import inf
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+from mirror.simulator.exchange import ReceivedRequest
+from mirror.web.failures import Redirected, Unreachable
+from mirror.web.transport import Reply, WireLimits
+from mirror.web.unpacking import whole_body
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mirror.simulator import Simulator
+    from mirror.simulator.exchange import Response
+
+
+class DirectWire:
+    """Hands each request to the service itself; see ``mirror.web.transport.Wire``."""
+
+    def __init__(self, service: Simulator) -> None:
+        self.base_url, self._service, self._connection = service.url, service, 1
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any],
+        headers: Mapping[str, str],
+        body: bytes | None,
+        seconds: float = inf,
+    ) -> Reply:
+        data = json.loads(body or b"null")
+        ids = data.get("conversation_ids") if isinstance(data, dict) else None
+        request = ReceivedRequest(
+            method,
+            quote(path),
+            dict(parse_qsl(urlencode(params), keep_blank_values=True)),
+            tuple(ids) if isinstance(ids, list) else (),
+            headers={name.lower(): value for name, value in headers.items()},
+            connection=self._connection,
+        )
+        return self._received(self._service.respond(request, data))
+
+    def renew(self) -> None:
+        self._connection += 1
+
+    def _received(self, response: Response) -> Reply:
+        """Return what the transport makes of a response."""
+        if response.ending == "reset":
+            raise Unreachable("the connection was reset")
+        if response.length is not None and response.length > len(response.body):
+            raise Unreachable("the answer was cut")
+        if 300 <= response.status < 400:
+            raise Redirected("an unexpected redirect to another page came, and nothing was sent there")
+        headers = {name.lower(): values[0] for name, values in response.headers.items() if values}
+        headers["date"] = formatdate(self._service.now(), usegmt=True)
+        body = whole_body([response.body], headers.get("content-encoding", ""), WireLimits().body)
+        return Reply(response.status, headers, body, tuple(response.headers.get("Set-Cookie", ())))
