@@ -20,6 +20,7 @@ from .m0006_told import SCHEMA as TOLD
 from .m0007_lists import SCHEMA as LISTS
 from .m0008_row_hashes import SCHEMA as ROW_HASHES
 from .m0009_files import SCHEMA as FILES
+from .m0010_texts import SCHEMA as TEXTS
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -70,3 +71,8 @@ def m0008_row_hashes(db: Database) -> None:
 @migrations()
 def m0009_files(db: Database) -> None:
     db.executescript(FILES)
+
+
+@migrations()
+def m0010_texts(db: Database) -> None:
+    db.executescript(TEXTS)

@@ -23,9 +23,10 @@ from mirror.errors import (
     UsageError,
     bug_message,
 )
+from mirror.file_reading import read_texts
 from mirror.health import drift, integrity
 from mirror.health.stored_bytes import BytesFound, check_bytes, copy_bytes, repair_bytes
-from mirror.store import runs, settings, skeletons
+from mirror.store import file_texts, runs, settings, skeletons
 from mirror.store.database import Writer, is_writable, open_current_reader, translated
 from mirror.store.schema import diagnosed
 from mirror.store.search import cjk
@@ -236,6 +237,7 @@ def rebuild(path: Path, timing: Timing, progress: Callable[[int, int], None]) ->
     """Derive all rows again from the stored payloads; return how many conversations changed by it."""
     with Writer(path) as writer, recorded(writer, "rebuild", timing) as run:
         changed = integrity.rebuild(writer, timing, progress)
+        read_texts(writer, again=True)
         run.columns.update(changed=changed)
     return changed
 
@@ -259,6 +261,7 @@ def check(
             return found.error(path) or in_files.error(path), 0
         integrity.forget_values(writer, found)  # first, for no row could be written of this run
         with recorded(writer, "repair", timing) as run:
+            read_texts(writer, damaged=file_texts.damaged(writer.conn))
             left = integrity.repair(writer, found, run.id, timing) if found.all else found
             repair_bytes(writer, in_files)
             error = left.error(path, is_repaired=True) or in_files.error(path, is_repaired=True)

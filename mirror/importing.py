@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mirror.archive import Found, Problem, Skipped, open_archive
 from mirror.errors import IncompleteError, UsageError
+from mirror.file_reading import read_texts
 from mirror.fold import Arrival
 from mirror.importing_files import FileImport
 from mirror.ingest import damaged, ingest
@@ -111,6 +112,7 @@ def _take_files(
     files = FileImport(writer, timing, progress)
     for path in paths:
         files.take(path)
+    read_texts(writer)
     result.files += files.stored
     result.problems += files.problems
 

@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 T = TypeVar("T")
-CHAT_TABLES = ("conversations", "messages", "links", "attachments", "files", "projects", "gpts", "accounts")
+CHAT_TABLES = (
+    "conversations",
+    "messages",
+    "links",
+    "attachments",
+    "files",
+    "file_texts",
+    "projects",
+    "gpts",
+    "accounts",
+)
 
 
 class TooLongError(Exception):

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from mirror.browse import access, pages
 from mirror.errors import UsageError
 from mirror.services import speaker_of
+from mirror.store.search.files import FILE_KINDS
 from mirror.store.search.search import Filters, SearchResult, search, split_marks
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from datasette import Response  # type: ignore[import-untyped] # it has no types
 
+FILES_SHOWN = 5  # before the conversations; by judgement: more would push these off the screen
 SECONDS = 8.0  # by judgement: a reader would rather be told to add a word than wait longer
 SHOWN, MOST = 20, 500  # conversations on a page at first, and at most; by judgement: two screens, what browsers lay out
 LABELS = {
@@ -107,6 +109,7 @@ async def search_page(datasette: Any, request: Any) -> Response:
         result=result,
         warning=warning,
         labels=LABELS,
+        files_shown=FILES_SHOWN if asked.filters.get("kind") not in {"file", *FILE_KINDS} else len(result.files),
         assistant=assistant_name(result),
         role_label=role_label,
         service=speaker_of,

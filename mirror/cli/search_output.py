@@ -8,18 +8,26 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mirror.files.byte_store import ByteStore
+from mirror.store.search.files import FILE_NAME
 from mirror.store.search.snippets import split_marks
 from mirror.terminal import is_interactive, local_day, safe, to_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mirror.store.search.files import FileHit
     from mirror.store.search.search import Hit, Passage, SearchResult
 
 
-def print_hits(found: SearchResult, *, as_json: bool) -> None:
-    """Print what a search found, the best first; with ``as_json`` one object a line."""
+def print_hits(found: SearchResult, database: Path, *, as_json: bool) -> None:
+    """Print what a search found, the best first, conversations before files; with ``as_json`` one object a line."""
+    store = ByteStore(database)
     if as_json:
         for hit in found.hits:
             click.echo(to_json(_as_object(hit)))
+        for file in found.files:
+            click.echo(to_json(_file_as_object(file, store)))
         return
     colour = is_interactive(sys.stdout)
     for hit in found.hits:
@@ -27,12 +35,31 @@ def print_hits(found: SearchResult, *, as_json: bool) -> None:
         for passage in hit.passages:
             _print_line(f"    {_about(passage)}", passage.snippet, colour=colour)
         click.echo()
+    for file in found.files:
+        _print_file(file, store, colour=colour)
     for line in _remarks(found):
         click.echo(line)
 
 
 def _print_line(label: str, snippet: str, *, colour: bool) -> None:
     click.echo(f"{safe(label)}  {_marked(snippet, colour=colour)}")
+
+
+def _print_file(file: FileHit, store: ByteStore, *, colour: bool) -> None:
+    """Print a file: its name, where it lies, which conversations show it, and what of it matched."""
+    name = _marked(file.snippet, colour=colour) if file.kind == FILE_NAME else safe(file.name or file.file_id)
+    click.echo(f"{name}  ({file.kind})")
+    place = _place(file, store) or f"not stored ({file.state})"
+    click.echo(f"    {safe(place)}")
+    if file.kind != FILE_NAME:
+        _print_line(f"    {local_day(file.created_at) or 'no date'}", file.snippet, colour=colour)
+    for one in file.conversations:
+        click.echo(f"    in {safe(one.title or 'Untitled')}  {safe(one.url)}")
+    click.echo()
+
+
+def _place(file: FileHit, store: ByteStore) -> str | None:
+    return str(store.path_of(file.sha256)) if file.sha256 else None
 
 
 def _heading(hit: Hit, *, colour: bool) -> str:
@@ -58,7 +85,7 @@ def _remarks(found: SearchResult) -> list[str]:
     if not is_interactive(sys.stdout):
         return []
     remarks = []
-    if not found.hits:
+    if not found.hits and not found.files:
         remarks.append("Nothing found.")
     if found.is_partial:
         remarks.append("No conversation holds all of these words; these hold most of them.")
@@ -70,8 +97,19 @@ def _remarks(found: SearchResult) -> list[str]:
     return remarks
 
 
+def _file_as_object(file: FileHit, store: ByteStore) -> dict[str, object]:
+    """Return a file for JSON; the first conversation that shows it in the keys that conversations have, too."""
+    found = asdict(file)
+    first = file.conversations[0] if file.conversations else None
+    found["conversation_id"], found["title"], found["url"] = (first or (None, None, None))[:3]
+    found["conversations"] = [one._asdict() for one in file.conversations]
+    found["snippet"] = "".join(piece for piece, _ in split_marks(file.snippet))
+    found["path"] = _place(file, store)
+    return found
+
+
 def _as_object(hit: Hit) -> dict[str, object]:
-    found = asdict(hit)
+    found = {"kind": "conversation", **asdict(hit)}
     found["title"] = hit.title
     del found["marked_title"]
     for passage in found["passages"]:

@@ -15,7 +15,7 @@ from mirror.errors import DamagedError, IncompleteError
 from mirror.fold import fold
 from mirror.ingest import apply_listing, derive_again
 from mirror.normalize import NORMALIZERS
-from mirror.store import conversations, payloads, row_hashes, tracking
+from mirror.store import conversations, file_texts, payloads, row_hashes, tracking
 from mirror.store.database import is_damage, reason
 from mirror.store.health import file_findings, index_findings, rebuild_indexes
 from mirror.store.schema import FORGETTABLE, altered, forget, is_outdated, schema_findings, summary, value_findings
@@ -129,6 +129,9 @@ def check(conn: sqlite3.Connection, progress: Callable[[int, int], None]) -> Fin
             _check_conversation(conn, conversation_id, found)
             progress(done, len(ids))
         found.indexes += index_findings(conn)
+        found.indexes += [
+            f"the text of the stored file {sha256[:12]} is damaged" for sha256 in file_texts.damaged(conn)
+        ]
         found.hashed += row_hashes.findings(conn)
     return found
 

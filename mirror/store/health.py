@@ -8,7 +8,8 @@ import sqlite3
 from mirror.store.database import is_damage
 from mirror.store.search import cjk
 
-INDEXES = ("messages_fts", "conversations_fts", "files_fts")
+INDEXES = ("messages_fts", "conversations_fts", "files_fts", "file_texts_fts")
+_CHARACTER_INDEXES = (cjk.TABLE, cjk.FILE_TABLE)
 
 
 def file_findings(conn: sqlite3.Connection) -> list[str]:
@@ -22,8 +23,8 @@ def file_findings(conn: sqlite3.Connection) -> list[str]:
 def index_findings(conn: sqlite3.Connection) -> list[str]:
     """Return which full-text indexes do not hold what their tables do, as sentences."""
     broken = [index for index in INDEXES if not _index_is_whole(conn, index)]
-    if cjk.is_filled(conn) and not (_index_is_whole(conn, cjk.TABLE) and cjk.is_whole(conn)):
-        broken.append(cjk.TABLE)
+    of_characters = _CHARACTER_INDEXES if cjk.is_filled(conn) else ()
+    broken += [index for index in of_characters if not (_index_is_whole(conn, index) and cjk.is_whole(conn, index))]
     return [f"the search index {index} is out of step" for index in broken]
 
 
@@ -58,7 +59,7 @@ _WORDS = "SELECT term, count(*), sum(doc), sum(offset) FROM {0} GROUP BY term"
 
 
 def _holds_the_same(conn: sqlite3.Connection, index: str) -> bool:
-    if index == cjk.TABLE:
+    if index in _CHARACTER_INDEXES:
         return True  # which of its texts it holds is compared by ``cjk.is_whole``
     made = conn.execute("SELECT sql FROM main.sqlite_master WHERE name = ?", (index,)).fetchone()["sql"]
     columns = ", ".join(row["name"] for row in conn.execute(f"PRAGMA table_info({index})"))

@@ -32,6 +32,7 @@ MIGRATIONS = (
     "m0007_lists",
     "m0008_row_hashes",
     "m0009_files",
+    "m0010_texts",
 )
 # A database is taken for a mirror by these tables, whatever its file is called.
 _OWN_TABLES = frozenset({"conversations", "messages", "sync_runs", "_payloads"})
@@ -50,7 +51,9 @@ _SETTINGS: Mapping[str, tuple[type, ...]] = {
 }
 _WITHOUT_ROWID = frozenset({"_row_hashes", "_skeletons"})
 # What is forgotten of these, a sync learns again, or it is computed anew.
-FORGETTABLE = frozenset({"_settings", "_scopes", "_listed", "_skeletons", "_drift", "_file_fetches", "_row_hashes"})
+FORGETTABLE = frozenset(
+    {"_settings", "_scopes", "_listed", "_skeletons", "_drift", "_file_fetches", "_row_hashes", "file_texts"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ def known_columns() -> Mapping[str, Mapping[str, str]]:
         names = [
             name
             for name, sql in conn.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
-            if "_fts" not in name and not name.startswith(("sqlite_", "_sqlite_", "messages_cjk")) and sql
+            if "_fts" not in name and "_cjk" not in name and not name.startswith(("sqlite_", "_sqlite_")) and sql
         ]
         return {name: {row[1]: row[2] for row in conn.execute(f"PRAGMA table_info({name})")} for name in names}
 

@@ -17,6 +17,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, SafetyStopError, SignInError, most_severe
+from mirror.file_reading import read_texts
 from mirror.ingest import apply_listing, arrival_of, damaged, ingest
 from mirror.large_json import read_json
 from mirror.normalize import UnreadablePayloadError
@@ -195,6 +196,7 @@ class Sync:
             for workspace in identity.workspaces:
                 self.source.enter(workspace, memory.load_source(self.writer.conn, workspace.id))
                 job.run(workspace.id)
+        read_texts(self.writer)
         self.outcome.counts.files = job.stored
         self.errors += self._file_errors
 

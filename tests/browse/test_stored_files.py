@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import re
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +14,7 @@ from mirrors import add, add_conversation, add_message, open_mirror
 from served import served_as
 
 from mirror.files.byte_store import ByteStore
+from mirror.store import file_texts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +47,8 @@ def with_files(path: Path) -> None:
                 sha256 = incoming.keep()
             row = {"id": key, "name": name, "mime_type": mime_type, "kind": kind, "size": len(content)}
             row |= {"sha256": sha256, "provider": "chatgpt", "first_seen_at": "2026-01-01", "prompt": None}
+            with suppress(UnicodeDecodeError):
+                file_texts.save(conn, sha256, content.decode(), is_whole=True)
             add(conn, "files", **row, state="stored", created_at="2026-02-01T00:00:00.000Z")
             shown = {"id": key, "file_id": key, "name": name, "mime_type": mime_type, "position": position}
             add(conn, "attachments", **shown, message_rowid=rowid, kind="image" if kind == "image" else "file")
@@ -64,6 +67,7 @@ def with_files(path: Path) -> None:
         conn.commit()
 
 
+served_as("without_texts", {"tables": {"file_texts": {"allow": False}}})(with_files)
 served_as("without_files", {"tables": {"files": {"allow": False}}})(with_files)
 
 
@@ -122,6 +126,29 @@ def test_pictures_are_found_by_their_names(many: Pages) -> None:
         assert many.get(f"/with_files/-/pictures?q={words}")[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("query", "name", "kind"),
+    [
+        ("q=drawing", "drawing.svg", "file name"),
+        ("q=lost", "lost.png", "file name"),
+        ("q=svg+onload", "drawing.svg", "file text"),
+        ("q=drawing&kind=file+name", "drawing.svg", "file name"),
+        ("q=drawing&kind=file&service=chatgpt&since=2026&sort=newest", "drawing.svg", "file name"),
+    ],
+)
+def test_the_search_page_shows_files_and_what_of_them_matched(many: Pages, query: str, name: str, kind: str) -> None:
+    status, text = many.get(f"/with_files/-/search?{query}")
+    (section,) = re.findall(r'<section class="files".*?</section>', text, re.DOTALL)
+    plain = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", section))
+    assert (status, name in plain, kind in plain) == (200, True, True)
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in section or kind != "file text"
+    for link in re.findall(r'href="([^"]+)"', section):
+        page = get(many, link.replace("&amp;", "&").partition("#")[0])
+        assert page[0] == 200, link
+    assert 'class="files"' not in many.get("/with_files/-/search?q=drawing&until=2025")[1]
+
+
 def test_a_file_that_is_not_there_is_said_plainly(many: Pages) -> None:
     status, text = many.get(address("file_gone"))
     assert (status, "the service no longer has it" in text) == (404, True)
@@ -133,3 +160,8 @@ def test_a_file_that_is_not_there_is_said_plainly(many: Pages) -> None:
 def test_who_may_not_see_files_sees_none(many: Pages, denied: str) -> None:
     assert get(many, address("file_png", denied))[0] == 403
     assert many.get(f"/{denied}/-/pictures")[0] == 403
+    assert many.get(f"/{denied}/-/search?q=drawing")[0] == 403
+
+
+def test_who_may_not_see_what_files_say_finds_none(many: Pages) -> None:
+    assert many.get("/without_texts/-/search?q=drawing")[0] == 403

@@ -22,7 +22,7 @@ TEXT = page("schema.md")
 SECTIONS = sections(TEXT)
 # What SQLite and sqlite-utils make for themselves; the page says so in one sentence.
 NOT_OURS = re.compile(
-    r"sqlite_.*|_sqlite_migrations|idx__sqlite_migrations_.*|(messages_fts|conversations_fts|files_fts|messages_cjk)(_.*)?"
+    r"sqlite_.*|_sqlite_migrations|idx__sqlite_migrations_.*|(messages|conversations|files|file_texts)_(fts|cjk)(_.*)?"
 )
 
 

@@ -1,4 +1,4 @@
-"""``chatmirror search``: find messages and titles."""
+"""``chatmirror search``: find messages, titles and files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 @database_option
 @click.argument("words", nargs=-1, required=True)
 @click.option("--role", help="Only messages of user, assistant, tool or system.")
-@click.option("--kind", help="Only text, code, output, reasoning, canvas, quote, voice, image, file, ...")
+@click.option(
+    "--kind",
+    help="Only text, code, output, reasoning, canvas, quote, voice, image, file, 'file name', prompt, 'file text', ...",
+)
 @click.option("--model", help="Only messages of this model.")
 @click.option("--project", help="Only conversations of this project (its name or id).")
 @click.option("--since", metavar="DATE", help="Only messages from this day on, e.g. 2025-03-01.")
@@ -25,11 +28,18 @@ if TYPE_CHECKING:
 @click.option("--all-branches", is_flag=True, help="Include edited prompts and regenerated answers.")
 @click.option("--latest", is_flag=True, help="Newest first instead of best first.")
 @click.option(
-    "-n", "limit", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many conversations."
+    "-n",
+    "limit",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="How many conversations, and files.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def search(path: Path, words: tuple[str, ...], limit: int, latest: bool, as_json: bool, **filters: Any) -> None:
-    """Find messages and titles, best first, grouped by conversation.
+    """Find messages and titles, best first, grouped by conversation; then files.
+
+    Files are found by their names, by the prompts of pictures, and by the text of text files and PDFs.
 
     You can use "an exact phrase", prefix* and -without. Other punctuation is matched literally.
     """
@@ -39,4 +49,4 @@ def search(path: Path, words: tuple[str, ...], limit: int, latest: bool, as_json
     with opened(path) as conn:
         filters["branches"] = "all" if filters.pop("all_branches") else "visible"
         found = store.search(conn, " ".join(words), store.Filters(**filters), limit=limit, latest=latest)
-    print_hits(found, as_json=as_json)
+    print_hits(found, path, as_json=as_json)

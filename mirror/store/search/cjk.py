@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator
 
-TABLE = "messages_cjk"
+TABLE, FILE_TABLE = "messages_cjk", "file_texts_cjk"
+_TEXTS = {TABLE: "messages", FILE_TABLE: "file_texts"}  # whose texts an index holds
 VERSION = 3  # of ``index_form``; an index that another version filled is filled again
 _SETTING = "cjk"
 _RANGES = (  # Thai and Lao, Myanmar, Hangul letters, Khmer, radicals, kana and Han, Hangul, and their extensions
@@ -94,36 +95,37 @@ def where_clause(match: str) -> str:
     return f"rowid in (select rowid from {TABLE} where {TABLE} match '{quoted}')"
 
 
-def update(conn: sqlite3.Connection, changes: Iterable[tuple[int, str, str]]) -> None:
-    """Bring the index up to date with (rowid, old text, new text), empty where there is none."""
+def update(conn: sqlite3.Connection, changes: Iterable[tuple[int, str, str]], table: str = TABLE) -> None:
+    """Bring an index up to date with (rowid, old text, new text), empty where there is none."""
     changes = [change for change in changes if change[1] != change[2]]
     olds = [(rowid, index_form(old)) for rowid, old, _ in changes if is_indexed(old)]
     news = [(rowid, index_form(new)) for rowid, _, new in changes if is_indexed(new)]
     # The table is contentless: FTS5 must be given the old text to be able to remove it.
-    conn.executemany(f"INSERT INTO {TABLE}({TABLE}, rowid, text) VALUES ('delete', ?, ?)", olds)
-    conn.executemany(f"INSERT INTO {TABLE}(rowid, text) VALUES (?, ?)", news)
+    conn.executemany(f"INSERT INTO {table}({table}, rowid, text) VALUES ('delete', ?, ?)", olds)
+    conn.executemany(f"INSERT INTO {table}(rowid, text) VALUES (?, ?)", news)
 
 
 def is_filled(conn: sqlite3.Connection) -> bool:
-    """Tell whether the index was filled by this version of ``index_form``."""
+    """Tell whether the indexes were filled by this version of ``index_form``."""
     return bool(setting(conn, _SETTING) == VERSION)
 
 
 def fill(conn: sqlite3.Connection) -> None:
-    """Fill the index again from the stored texts."""
-    conn.execute(f"INSERT INTO {TABLE}({TABLE}) VALUES ('delete-all')")
-    rows = ((rowid, index_form(text)) for rowid, text in _indexed_texts(conn))
-    conn.executemany(f"INSERT INTO {TABLE}(rowid, text) VALUES (?, ?)", rows)
+    """Fill the indexes again from the stored texts."""
+    for table in _TEXTS:
+        conn.execute(f"INSERT INTO {table}({table}) VALUES ('delete-all')")
+        rows = ((rowid, index_form(text)) for rowid, text in _indexed_texts(conn, table))
+        conn.executemany(f"INSERT INTO {table}(rowid, text) VALUES (?, ?)", rows)
     remember(conn, _SETTING, VERSION)
 
 
-def is_whole(conn: sqlite3.Connection) -> bool:
-    """Tell whether the index holds exactly the texts that it should."""
+def is_whole(conn: sqlite3.Connection, table: str = TABLE) -> bool:
+    """Tell whether an index holds exactly the texts that it should."""
     # Which texts, not what they say: a contentless table cannot be asked for that.
-    held = {row["rowid"] for row in conn.execute(f"SELECT rowid FROM {TABLE}")}
-    return held == {rowid for rowid, _ in _indexed_texts(conn)}
+    held = {row["rowid"] for row in conn.execute(f"SELECT rowid FROM {table}")}
+    return held == {rowid for rowid, _ in _indexed_texts(conn, table)}
 
 
-def _indexed_texts(conn: sqlite3.Connection) -> Iterator[tuple[int, str]]:
-    rows = conn.execute("SELECT rowid, text FROM messages")
+def _indexed_texts(conn: sqlite3.Connection, table: str) -> Iterator[tuple[int, str]]:
+    rows = conn.execute(f"SELECT rowid, text FROM {_TEXTS[table]}")
     return ((row["rowid"], row["text"]) for row in rows if is_indexed(row["text"]))

@@ -42,8 +42,13 @@ class _Conversation:
     is_archived: bool
 
 
-def facets_of(conn: sqlite3.Connection, candidates: Sequence[Candidate]) -> tuple[Facet, ...]:
-    """Return the facets of these messages; that of the service only where there are several."""
+def facets_of(
+    conn: sqlite3.Connection, candidates: Sequence[Candidate], file_kinds: Sequence[str] = ()
+) -> tuple[Facet, ...]:
+    """Return the facets of these messages, and of files by what of them matched.
+
+    That of the service only where there are several.
+    """
     conversations = _conversations(conn, {c.conversation_id for c in candidates})
     found = [conversations[c.conversation_id] for c in candidates]
     rows = conn.execute("SELECT id, coalesce(name, id) AS name FROM projects")
@@ -51,7 +56,7 @@ def facets_of(conn: sqlite3.Connection, candidates: Sequence[Candidate]) -> tupl
     facets = [
         *_services([one.provider for one in found]),
         _facet("role", (c.role for c in candidates)),
-        _facet("kind", (c.kind for c in candidates)),
+        _facet("kind", [*(c.kind for c in candidates), *file_kinds]),
         _facet("model", (c.model for c in candidates)),
         _facet("project", (one.project_id for one in found), projects),
         _dates([c.created_at for c in candidates if c.created_at]),

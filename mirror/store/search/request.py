@@ -140,9 +140,15 @@ def _conversation_conditions(conn: sqlite3.Connection, filters: Filters) -> Cond
     if filters.provider is not None:
         conditions.add("c.provider = ?", filters.provider)
     if filters.project is not None:
-        named = "SELECT id FROM projects WHERE id = ? OR name = ? COLLATE NOCASE"
-        ids = [row["id"] for row in conn.execute(named, (filters.project, filters.project))]
-        if not ids:
-            raise UsageError(f"There is no project “{filters.project}” in this mirror; give its name or id.")
+        ids = project_ids(conn, filters.project)
         conditions.add(f"c.project_id IN ({', '.join('?' * len(ids))})", *ids)
     return conditions
+
+
+def project_ids(conn: sqlite3.Connection, project: str) -> list[str]:
+    """Return the ids of the projects with this name or id; raises UsageError where there is none."""
+    named = "SELECT id FROM projects WHERE id = ? OR name = ? COLLATE NOCASE"
+    ids = [row["id"] for row in conn.execute(named, (project, project))]
+    if not ids:
+        raise UsageError(f"There is no project “{project}” in this mirror; give its name or id.")
+    return ids

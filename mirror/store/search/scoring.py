@@ -22,6 +22,9 @@ _HIDDEN, _OFF_BRANCH = 0.6, 0.6  # what the service does not show is found, afte
 _NOT_AS_TYPED = 0.5  # "C" where "C++" was typed
 _TITLE = 1.2  # a title names the subject
 _LEAST_RELEVANCE = 0.4  # of the worst match by bm25, so that relevance alone does not decide
+# A name or prompt names the subject; what a file says is one place of many.
+_FILE_KINDS = {"file name": 1.2, "prompt": 1.0}
+_FILE_TEXT = 0.8
 _RECENT = 0.15  # what being written now adds, half of it a year earlier: the newer of two equals comes first
 _MORE_MATCHES, _MOST_MORE = 0.02, 5  # what each further message adds: that several match says a little more
 
@@ -90,6 +93,21 @@ def scored(titles: Sequence[TitleMatch], candidates: Sequence[Candidate]) -> dic
         match.messages.append((score, candidate))
         match.newest = max(match.newest, candidate.created_at or "")
     return found
+
+
+def file_scores(files: Sequence[tuple[str, float, str | None]]) -> list[float]:
+    """Return the score of each file, given what of it matched, its rank and its date.
+
+    Ranks are compared within a kind: each kind has an index of its own.
+    """
+    now = _month(max((date or "" for _, _, date in files), default=""))
+    best: dict[str, float] = {}
+    for kind, rank, _ in files:
+        best[kind] = min(rank, best.get(kind, 0.0))
+    return [
+        _FILE_KINDS.get(kind, _FILE_TEXT) * _relevance(rank, best[kind]) * _freshness(date, now)
+        for kind, rank, date in files
+    ]
 
 
 def _relevance(rank: float, best: float) -> float:

@@ -1,4 +1,4 @@
-"""Find messages and titles: the best first, by conversation, with counts to narrow it by."""
+"""Find messages, titles and files: the best first, by conversation, with counts to narrow it by."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mirror.store.search.candidates import matching_messages
 from mirror.store.search.facets import facets_of
 from mirror.store.search.fallback import partial_matches
+from mirror.store.search.files import matching_files
 from mirror.store.search.request import DEFAULT_LIMITS, Filters, search_for
 from mirror.store.search.scoring import scored
 from mirror.store.search.snippets import snippets, split_marks, without_layout
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mirror.store.search.facets import Facet
+    from mirror.store.search.files import FileHit
     from mirror.store.search.query import Word
     from mirror.store.search.request import Search, SearchLimits
     from mirror.store.search.scoring import Candidate, ConversationMatch
@@ -70,7 +72,8 @@ class SearchResult:
 
     ``elsewhere``: matching messages on other branches, left out of the hits. ``is_widened``: nothing was found on the
     visible branches, these hits are from the others. ``is_complete``: every match was looked at; otherwise there were
-    many, and the counts are of the ``looked_at`` only. ``conversations``: how many of them match.
+    many, and the counts are of the ``looked_at`` only. ``conversations``: how many of them match. ``files``: the best
+    of the ``files_found`` whose name, prompt or text matches.
     """
 
     hits: tuple[Hit, ...] = ()
@@ -79,6 +82,8 @@ class SearchResult:
     is_complete: bool = True
     looked_at: int = 0
     conversations: int = 0
+    files: tuple[FileHit, ...] = ()
+    files_found: int = 0
     facets: tuple[Facet, ...] = field(default=())
 
     @property
@@ -106,7 +111,7 @@ def search(
     facets: bool = False,
     limits: SearchLimits = DEFAULT_LIMITS,
 ) -> SearchResult:
-    """Return the best ``limit`` conversations for whatever was typed; ``latest``: newest first.
+    """Return the best ``limit`` conversations, and files, for whatever was typed; ``latest``: newest first.
 
     What is no date, or an unknown project, is a UsageError.
     """
@@ -119,6 +124,7 @@ def search(
     is_widened = bool(found) and not matches.conversations
     if is_widened:
         matches, elsewhere = _Matches(scored([], found), found, matches.words), 0
+    files = matching_files(wanted)
     best = _in_order(matches.conversations, latest=latest)[:limit]
     return SearchResult(
         hits=tuple(_hits(conn, matches.words, best)),
@@ -127,7 +133,9 @@ def search(
         is_complete=is_complete,
         looked_at=len(matches.messages),
         conversations=len(matches.conversations),
-        facets=facets_of(conn, matches.messages) if facets else (),
+        files=files.hits,
+        files_found=len(files.kinds),
+        facets=facets_of(conn, matches.messages, files.kinds) if facets else (),
     )
 
 

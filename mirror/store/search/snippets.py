@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 TOKENS = 28  # by judgement: words of a snippet, about two lines of a terminal
 LONGEST = 300  # characters of a snippet; by judgement: a word can be as long as a file
 BEFORE = 60  # of these, characters before the match; by judgement: enough to see what it is about
+NEARBY = 2_000  # characters round a match in which a snippet is made; by judgement: many times a snippet
 START, STOP = "\x02", "\x03"  # round what matched, inside this program only; ``split_marks`` takes them out
 _TOKENIZER = "porter unicode61 remove_diacritics 2"  # the indexes' own, so that snippets mark what these found
 
@@ -79,6 +80,19 @@ def _small_index() -> sqlite3.Connection:
     conn.row_factory = sqlite3.Row
     conn.execute(f"CREATE VIRTUAL TABLE few USING fts5(text, tokenize='{_TOKENIZER}')")
     return conn
+
+
+def near_match(text: str, words: Sequence[Word]) -> str:
+    """Return the part of a long text round its first match, so that marking it costs little.
+
+    All of it where only another form of a word is in it.
+    """
+    if len(text) <= 2 * NEARBY:
+        return text
+    wanted = [re.escape(word.text) for word in words if not word.is_excluded]
+    found = re.search("|".join(wanted), text, re.IGNORECASE) if wanted else None
+    begin = max(0, found.start() - NEARBY) if found else 0
+    return text[begin : begin + 2 * NEARBY] if found else text
 
 
 def is_own_stem(word: str) -> bool:

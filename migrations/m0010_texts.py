@@ -1,0 +1,27 @@
+"""What stored files say, for the search."""
+
+SCHEMA = """
+CREATE TABLE file_texts (           -- one row a content that was looked into, however many files have it
+  rowid INTEGER PRIMARY KEY,
+  sha256 TEXT NOT NULL UNIQUE,      -- of the content: files.sha256
+  text TEXT NOT NULL,               -- empty where it has none that could be read
+  is_whole INTEGER NOT NULL         -- 0: only its beginning
+);
+CREATE VIRTUAL TABLE file_texts_fts USING fts5(
+  text, content="file_texts", tokenize="porter unicode61 remove_diacritics 2"
+);
+CREATE TRIGGER file_texts_ai AFTER INSERT ON file_texts BEGIN
+  INSERT INTO "file_texts_fts"(rowid, text) VALUES (new.rowid, new.text);
+END;
+CREATE TRIGGER file_texts_ad AFTER DELETE ON file_texts BEGIN
+  INSERT INTO "file_texts_fts"(file_texts_fts, rowid, text) VALUES ('delete', old.rowid, old.text);
+END;
+CREATE TRIGGER file_texts_au AFTER UPDATE OF rowid, text ON file_texts
+WHEN old.rowid IS NOT new.rowid OR old.text IS NOT new.text BEGIN
+  INSERT INTO "file_texts_fts"(file_texts_fts, rowid, text) VALUES ('delete', old.rowid, old.text);
+  INSERT INTO "file_texts_fts"(rowid, text) VALUES (new.rowid, new.text);
+END;
+CREATE VIRTUAL TABLE file_texts_cjk USING fts5(  -- as messages_cjk
+  text, content="", tokenize="unicode61 remove_diacritics 0 categories 'L* M* N* Co'"
+);
+"""

@@ -1,0 +1,241 @@
+"""Which files match: their names, what pictures were made from, and what text files and PDFs say.
+
+Names and prompts are short, so words inside runs of CJK characters are looked for as they are; texts have an index of
+characters, like messages. A file that only matches by parts of its name and of its text is not found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from mirror.store.search.cjk import FILE_TABLE, has_cjk
+from mirror.store.search.dates import parse_period
+from mirror.store.search.query import CHARACTER_INDEX, WORD_INDEX, like_pattern
+from mirror.store.search.request import Conditions, project_ids
+from mirror.store.search.scoring import file_scores
+from mirror.store.search.snippets import START, near_match, snippets
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from mirror.store.search.query import Word
+    from mirror.store.search.request import Search
+
+FILE_NAME, PROMPT, FILE_TEXT = "file name", "prompt", "file text"
+FILE_KINDS = (FILE_NAME, PROMPT, FILE_TEXT)
+_NAME_INDEX = "files_fts"
+_TEXT_TABLES = {WORD_INDEX: "file_texts_fts", CHARACTER_INDEX: FILE_TABLE}
+_LIKE = "(ifnull(f.name, '') LIKE ? ESCAPE '\\' OR ifnull(f.prompt, '') LIKE ? ESCAPE '\\')"
+_USES = "attachments a JOIN messages m ON m.rowid = a.message_rowid JOIN conversations c ON c.id = m.conversation_id"
+_MOST_USES = 3  # conversations of a file that are shown; by judgement: most files have one
+
+
+class FileConversation(NamedTuple):
+    """A conversation that shows a file, and its newest message that does."""
+
+    conversation_id: str
+    title: str | None
+    url: str
+    message_id: str
+    message_rowid: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileHit:
+    """A file that matches. ``kind``: of FILE_KINDS; ``snippet``: for ``split_marks``; ``sha256``: None if not stored.
+
+    ``conversations``: those that show it, the newest first; none for a file of a project, or of an archive alone.
+    """
+
+    kind: str
+    file_id: str
+    name: str | None
+    mime_type: str | None
+    size: int | None
+    state: str
+    sha256: str | None
+    created_at: str | None
+    snippet: str
+    score: float
+    conversations: tuple[FileConversation, ...]
+
+
+class FilesFound(NamedTuple):
+    """The best files, and the kind of each one that matches."""
+
+    hits: tuple[FileHit, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+
+class FileCandidate(NamedTuple):
+    """A file that matches. ``rank``: as of a message's candidate; ``said``: its name and prompt."""
+
+    id: str
+    sha256: str | None
+    created_at: str | None
+    said: str
+    rank: float
+    is_text: int
+
+
+def matching_files(search: Search) -> FilesFound:
+    """Return the files that match, the best ``search.limit`` of them as hits; none where the filters ask otherwise."""
+    filters = search.filters
+    is_of_other_kind = filters.kind not in {None, "file", *FILE_KINDS}
+    if is_of_other_kind or filters.role or filters.model or filters.branches == "other" or not search.query.words:
+        return FilesFound()
+    words = search.query.words
+    found = _with_kinds({one.id: one for one in [*_by_text(search), *_by_name(search)]}, words)
+    if filters.kind in FILE_KINDS:
+        found = [(kind, one) for kind, one in found if kind == filters.kind]
+    scores = file_scores([(kind, one.rank, one.created_at) for kind, one in found])
+    best = sorted(zip(scores, found, strict=True), key=lambda item: (-item[0], item[1][1].id))
+    if search.latest:
+        best.sort(key=lambda item: item[1][1].created_at or "", reverse=True)
+    hits = tuple(_hit(search.conn, kind, one, score, words) for score, (kind, one) in best[: search.limit])
+    return FilesFound(hits, tuple(kind for kind, _ in found))
+
+
+def _with_kinds(found: dict[str, FileCandidate], words: Sequence[Word]) -> list[tuple[str, FileCandidate]]:
+    """Return each file with what of it matched."""
+    named = [one for one in found.values() if not one.is_text]
+    marked = snippets([one.said.partition("\n")[0] for one in named], words, whole=True)
+    kinds = {one.id: FILE_NAME if START in line else PROMPT for one, line in zip(named, marked, strict=True)}
+    return [(kinds.get(one.id, FILE_TEXT), one) for one in found.values()]
+
+
+# -- by name and prompt
+
+
+def _by_name(search: Search) -> list[FileCandidate]:
+    match = dict(search.query.wanted).get(WORD_INDEX)
+    conditions, tables, rank = _conditions(search), "files f", "0.0"
+    if match:
+        tables, rank = f"{_NAME_INDEX} i CROSS JOIN files f ON f.rowid = i.rowid", "i.rank"
+        conditions.add(f"{_NAME_INDEX} MATCH ?", match)
+    if excluded := dict(search.query.unwanted).get(WORD_INDEX):
+        conditions.add(f"f.rowid NOT IN (SELECT rowid FROM {_NAME_INDEX} WHERE {_NAME_INDEX} MATCH ?)", excluded)
+    for word in search.query.words:
+        if word.in_character_index:
+            conditions.add(f"{'NOT ' if word.is_excluded else ''}{_LIKE}", *[like_pattern(word)] * 2)
+    found = _files(search, tables, rank, conditions) if search.query.wanted else []
+    return found + _with_words_inside_cjk(search, {one.id for one in found})
+
+
+def _with_words_inside_cjk(search: Search, known: set[str]) -> list[FileCandidate]:
+    """Return files whose names have spaced words inside a run, which is one word to the index."""
+    if not search.query.inside_cjk:
+        return []
+    conditions = _conditions(search)
+    for word in search.query.words:
+        conditions.add(f"{'NOT ' if word.is_excluded else ''}{_LIKE}", *[like_pattern(word)] * 2)
+    found = _files(search, "files f", "0.0", conditions)
+    return [one for one in found if one.id not in known and has_cjk(one.said)]
+
+
+def _files(search: Search, tables: str, rank: str, conditions: Conditions) -> list[FileCandidate]:
+    sql = (
+        "SELECT f.id, f.sha256, f.created_at, ifnull(f.name, '') || char(10) || ifnull(f.prompt, '') AS said,"
+        f" {rank} AS rank, 0 AS is_text FROM {tables} WHERE {conditions}"
+        f" ORDER BY rank, f.created_at DESC LIMIT {search.limits.titles}"
+    )
+    return [FileCandidate(**row) for row in search.conn.execute(sql, conditions.values)]
+
+
+# -- by text
+
+
+def _by_text(search: Search) -> list[FileCandidate]:
+    query = search.query
+    found = _with_text(search, [(_TEXT_TABLES[table], match) for table, match in query.wanted])
+    if query.inside_cjk:
+        known = {one.id for one in found}
+        found += [one for one in _with_text(search, [(FILE_TABLE, query.inside_cjk)]) if one.id not in known]
+    return found
+
+
+def _with_text(search: Search, wanted: list[tuple[str, str]]) -> list[FileCandidate]:
+    """Return files whose text matches in all of these indexes; the first one ranks them."""
+    if not wanted:
+        return []
+    (first, match), *others = wanted
+    conditions = _conditions(search)
+    conditions.add(f"{first} MATCH ?", match)
+    for table, expression in others:
+        conditions.add(f"t.rowid IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)", expression)
+    for index, expression in search.query.unwanted:
+        table = _TEXT_TABLES[index]
+        conditions.add(f"t.rowid NOT IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)", expression)
+    sql = (
+        f"SELECT f.id, f.sha256, f.created_at, '' AS said, {first}.rank AS rank, 1 AS is_text"
+        f" FROM {first} CROSS JOIN file_texts t ON t.rowid = {first}.rowid JOIN files f ON f.sha256 = t.sha256"
+        f" WHERE {conditions} ORDER BY rank, f.created_at DESC LIMIT {search.limits.titles}"
+    )
+    return [FileCandidate(**row) for row in search.conn.execute(sql, conditions.values)]
+
+
+# -- filters
+
+
+def _conditions(search: Search) -> Conditions:
+    """Return the filters on files ``f``."""
+    conditions, filters = Conditions(), search.filters
+    if filters.since is not None:
+        conditions.add("f.created_at >= ?", parse_period(filters.since).begin)
+    if filters.until is not None:
+        conditions.add("f.created_at < ?", parse_period(filters.until).end)
+    if search.conversations.values:
+        used = f"f.id IN (SELECT a.file_id FROM {_USES} WHERE a.file_id IS NOT NULL AND {search.conversations})"
+        alone = _conditions_of_unused(search)
+        conditions.add(f"({used} OR ({alone}))", *search.conversations.values, *alone.values)
+    return conditions
+
+
+def _conditions_of_unused(search: Search) -> Conditions:
+    """Return the filters on conversations as they apply to a file that no message shows."""
+    conditions, filters = Conditions(), search.filters
+    conditions.add("NOT EXISTS (SELECT 1 FROM attachments a WHERE a.file_id = f.id)")
+    if filters.archived is not None:
+        conditions.add("0")
+    if filters.provider is not None:
+        conditions.add("f.provider = ?", filters.provider)
+    if filters.project is not None:
+        ids = project_ids(search.conn, filters.project)
+        conditions.add(f"f.project_id IN ({', '.join('?' * len(ids))})", *ids)
+    return conditions
+
+
+# -- what is shown
+
+
+def _hit(conn: sqlite3.Connection, kind: str, found: FileCandidate, score: float, words: Sequence[Word]) -> FileHit:
+    row = conn.execute("SELECT name, mime_type, size, state, prompt FROM files WHERE id = ?", (found.id,)).fetchone()
+    text = row["prompt"] if kind == PROMPT else row["name"]
+    if kind == FILE_TEXT:
+        stored = conn.execute("SELECT text FROM file_texts WHERE sha256 = ?", (found.sha256,)).fetchone()
+        text = near_match(stored["text"], words)
+    return FileHit(
+        kind=kind,
+        file_id=found.id,
+        name=row["name"],
+        mime_type=row["mime_type"],
+        size=row["size"],
+        state=row["state"],
+        sha256=found.sha256,
+        created_at=found.created_at,
+        snippet=snippets([text or ""], words)[0],
+        score=score,
+        conversations=_conversations(conn, found.id),
+    )
+
+
+def _conversations(conn: sqlite3.Connection, file_id: str) -> tuple[FileConversation, ...]:
+    sql = (
+        "SELECT m.conversation_id, c.title, c.url, m.id AS message_id, m.rowid AS message_rowid"
+        f" FROM {_USES} WHERE a.file_id = ?"
+        " GROUP BY m.conversation_id HAVING max(ifnull(m.created_at, '')) IS NOT NULL"
+        f" ORDER BY m.position IS NULL, m.created_at DESC, m.conversation_id LIMIT {_MOST_USES}"
+    )
+    return tuple(FileConversation(**row) for row in conn.execute(sql, (file_id,)))
