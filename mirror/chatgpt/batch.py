@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from mirror.json_bytes import element_texts
 from mirror.source import Fetched
 from mirror.values import as_dict
-from mirror.web.client import MOST_TRIES, Refused, ServerError
+from mirror.web.client import MOST_TRIES, Challenged, Refused, ServerError
+from mirror.web.pacing import RefusedForNow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from mirror.chatgpt.controls import Controls
     from mirror.chatgpt.endpoints import Endpoints
     from mirror.chatgpt.session import Session
+    from mirror.errors import RateLimitError
 
 BATCH_PATH = "/conversations/batch"
 # Ids a request; more are refused (API notes §3.4).
@@ -41,10 +43,17 @@ class BatchReader:
         self._endpoints.note_asked("batch")
         try:
             return found | self._ask(left, MOST_TRIES)
+        except RefusedForNow as error:
+            if not (self._controls.candidates("batch", apart_from=left) and self._controls.may_excuse()):
+                raise
+            self._gives_control(error, left)  # where it is limited, too, that ends the run
+            return found  # by id it shows which one it is
         except Refused as error:
             if was_dead or not self._gives_control(error, left):
                 self._endpoints.close("batch", str(error), is_denial=not isinstance(error, ServerError))
                 return found
+            if isinstance(error, Challenged):
+                return found  # by id it shows which one it is; halves would meet one browser check after the other
         # One conversation can make a whole batch fail: halve it until the others come.
         parts = self._halves(left)
         return found | parts
@@ -61,7 +70,7 @@ class BatchReader:
                 found |= self._halves(part)
         return found
 
-    def _gives_control(self, error: Refused, ids: Sequence[str]) -> bool:
+    def _gives_control(self, error: Refused | RateLimitError, ids: Sequence[str]) -> bool:
         """Whether the endpoint answers for other conversations; where none can be asked for, it is believed to."""
         controls = self._controls.candidates("batch", apart_from=ids)
         if not isinstance(error, ServerError):
@@ -71,6 +80,10 @@ class BatchReader:
                 came = self._ask([key], tries=1)
             except Refused:
                 continue
+            except RefusedForNow:
+                if isinstance(error, RefusedForNow) or not self._controls.may_excuse():
+                    raise
+                continue  # perhaps of the control alone
             self._early |= {key: fetched for key, fetched in came.items() if key in self._controls.wanted}
             return True
         return not controls

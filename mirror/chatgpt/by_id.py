@@ -9,8 +9,8 @@ from mirror.chatgpt.plural import MOST_BRANCH_PAGES, PAGES_A_TURN, Branch, open_
 from mirror.chatgpt.single import fetch_tree
 from mirror.errors import RateLimitError
 from mirror.source import Fetched, Listed, NotFetched, ToFetch
-from mirror.web.client import MOST_TRIES, Refused, ServerError
-from mirror.web.pacing import StopError
+from mirror.web.client import MOST_TRIES, Challenged, Refused, ServerError
+from mirror.web.pacing import RefusedForNow, StopError
 
 if TYPE_CHECKING:
     from mirror.chatgpt.controls import Controls
@@ -40,6 +40,7 @@ class ByIdReader:
         self.unfinished: dict[str, Branch] = {}
         self._failures = dict.fromkeys(BY_ID_ENDPOINTS, 0)
         self._early: dict[tuple[str, str], Fetched] = {}  # came as controls, before their turn
+        self._its_own: dict[str, str] = {}  # conversation -> why it alone gets no answer: no endpoint is asked again
 
     def fetch_listed(self, endpoint: ByIdEndpoint, wanted: ToFetch) -> Fetched | NotFetched:
         """Ask one endpoint for a conversation that was just listed.
@@ -52,12 +53,16 @@ class ByIdReader:
             return NotFetched(conversation_id, self._endpoints.why_closed(endpoint))
         if (early := self._early.pop((endpoint, conversation_id), None)) is not None:
             return early
+        if (own := self._its_own.get(conversation_id)) is not None:
+            return NotFetched(conversation_id, own)
         if self.limit is not None:
             return _left_for_later(conversation_id)
         self._endpoints.note_asked(endpoint)
         try:
             return self._fetch_or_judge(endpoint, wanted)
         except RateLimitError as error:
+            if isinstance(error, RefusedForNow) and self._is_excused(endpoint, conversation_id):
+                return NotFetched(conversation_id, self._its_own[conversation_id])
             if isinstance(error, StopError) or not self._endpoints.is_open("batch"):
                 raise
             self.limit = error  # batches are hardly limited, and continue
@@ -86,13 +91,36 @@ class ByIdReader:
         self._failures[endpoint] += not is_denial
         self._controls.failed(endpoint, conversation_id)
         has_given = self._controls.has_given(endpoint)
-        if not self._endpoints.needs_control(endpoint, is_denial=is_denial, has_given=has_given):
+        needs_control = self._endpoints.needs_control(endpoint, is_denial=is_denial, has_given=has_given)
+        if isinstance(error, Challenged):
+            self._its_own[conversation_id] = str(error)  # if nothing else comes either, the control ends the run
+        elif not needs_control:
             return
         if not self._gives_control(endpoint):
             self._endpoints.close(endpoint, str(error), is_denial=is_denial)
 
-    def _gives_control(self, endpoint: ByIdEndpoint) -> bool:
-        """Whether the endpoint gives other conversations; where none can be asked for, it is believed to."""
+    def _is_excused(self, endpoint: ByIdEndpoint, conversation_id: str) -> bool:
+        """Whether a lasting 429 is this conversation's own, because another one comes."""
+        self._controls.failed(endpoint, conversation_id)
+        if not (self._controls.candidates(endpoint) and self._controls.may_excuse()):
+            return False
+        pacing = self._session.client.pacing
+        learned = pacing.learned_budget
+        try:
+            is_own = self._gives_control(endpoint, is_limited=True)
+        except RateLimitError:
+            pacing.learned_budget = learned
+            return False
+        if is_own:
+            pacing.excuse()
+            self._its_own[conversation_id] = "ChatGPT refuses it alone (HTTP 429)"
+        return is_own
+
+    def _gives_control(self, endpoint: ByIdEndpoint, *, is_limited: bool = False) -> bool:
+        """Whether the endpoint gives other conversations; where none can be asked for, it is believed to.
+
+        ``is_limited``: a 429 is what it is asked about, and raised at once.
+        """
         controls = self._controls.candidates(endpoint)
         for key in controls:
             try:
@@ -100,6 +128,11 @@ class ByIdReader:
             except Refused:
                 self._controls.failed(endpoint, key)
                 continue
+            except RefusedForNow:
+                self._controls.failed(endpoint, key)
+                if is_limited or not self._controls.may_excuse():
+                    raise
+                continue  # perhaps of the control alone
             if isinstance(got, Fetched):
                 self._controls.gave(endpoint, key)
                 if key in self._controls.wanted and got.incomplete_reason is None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 # (the ten newest of an account), so the others are taken from the far end and the middle. Fewer: a control that is bad
 # itself closes an endpoint for a run; more: requests in vain while a service is down.
 KNOWN_CONTROLS, OTHER_CONTROLS = 2, 2
+# Requests with a lasting 429 that are excused in a run because a control is not refused: two conversations, each in a
+# batch and by id. Smaller: one conversation that is so refused ends every run; larger: more against a real limit.
+MOST_EXCUSED = 4
 
 
 class Controls:
@@ -30,6 +33,12 @@ class Controls:
         self._given: dict[str, str] = {}  # endpoint -> the conversation that it gave last in this run
         self._failed: set[tuple[str, str]] = set()
         self.wanted: Sequence[str] = ()
+        self._excused = 0
+
+    def may_excuse(self) -> bool:
+        """Whether a control may be asked for against a lasting 429 once more; counts it."""
+        self._excused += 1
+        return self._excused <= MOST_EXCUSED
 
     def gave(self, endpoint: str, conversation_id: str) -> None:
         """The endpoint gave this conversation."""

@@ -43,6 +43,13 @@ REDIRECTED_ADDRESSES = 3
 CHALLENGE_MARKS = (b"_cf_chl_opt", b"Just a moment")  # words of Cloudflare's own page (API notes §1.7)
 # A fresh connection passes most of the time (API notes §1.7). Fewer: runs end that could have continued.
 CHALLENGE_TRIES = 4
+# Requests in a row that come to nothing but marked browser checks, each after all its tries, after which it is the
+# connection that is checked: the second one asks for something else. 1: one checked address ends a run; larger: more
+# requests against a block.
+CHALLENGED_IN_A_ROW = 2
+# The same in a whole run, with answers between them: two conversations, at each endpoint. Smaller: two that are checked
+# end a run; larger: more requests against what may become a block.
+MOST_CHALLENGED = 6
 OK = 200
 
 
@@ -72,7 +79,14 @@ class NoAnswer(ServerError):  # noqa: N818 - as above
         self.args = (reason,)
 
 
-class _Challenged(Exception):  # noqa: N818 - never leaves this module
+class Challenged(NoAnswer):
+    """A marked browser check came to every try for one address: whoever asks should ask for something else next."""
+
+    def __init__(self) -> None:
+        super().__init__("a browser check came")
+
+
+class _CheckCame(Exception):  # noqa: N818 - never leaves this module
     """A browser check (of Cloudflare) came instead of an answer (API notes §1.7)."""
 
 
@@ -120,6 +134,8 @@ class Client:
     skeletons: Skeletons = field(init=False)
     _challenged_paths: set[str] = field(default_factory=set)
     _redirected_paths: set[str] = field(default_factory=set)
+    _challenged_in_a_row: int = 0  # requests
+    _challenged: int = 0  # requests in this run
     _answers: int = 0  # in this run
 
     def __post_init__(self) -> None:
@@ -177,7 +193,7 @@ class Client:
                     f"The certificate of {self.site.name} is not trusted, so nothing was sent. Check this computer's"
                     " clock and network, then run again."
                 ) from None
-            except _Challenged:
+            except _CheckCame:
                 self._after_challenge(failures)
             except Unreachable as error:
                 self._after_no_answer(path, error, failures, tries)
@@ -200,9 +216,10 @@ class Client:
         if reply.status >= 400:  # noqa: PLR2004 - HTTP's own line between success and refusal
             stop_if_locked(reply, self.site)
         if reply.headers.get("cf-mitigated") == "challenge":
-            raise _Challenged
+            raise _CheckCame
         if reply.is_html and reply.status in {200, 403, 503}:
             raise _WebPage(is_challenge=any(mark in reply.body for mark in CHALLENGE_MARKS))
+        self._challenged_in_a_row = 0  # the service itself answers
         if reply.status == 429:  # noqa: PLR2004 - HTTP's Too Many Requests
             self.pacing.wait_after_429(reply, request_class, self._refused(reply).sentence)
             return None
@@ -227,11 +244,15 @@ class Client:
         return kind(reply.status, self.site.error_code(body), self.site.error_sentence(body))
 
     def _after_challenge(self, failures: _Failures) -> None:
-        """Wait before the next try on a fresh connection; raises ServiceError after enough of them."""
+        """Wait before the next try on a fresh connection; raises Challenged, or ServiceError, after enough of them."""
         self.wire.renew()
         failures.challenged += 1
         if failures.challenged >= CHALLENGE_TRIES:
-            raise self._challenge_error()
+            self._challenged_in_a_row += 1
+            self._challenged += 1
+            # The first answer is the session's, which a block can spare.
+            is_single = self._answers > 1 and self._challenged_in_a_row < CHALLENGED_IN_A_ROW
+            raise Challenged if is_single and self._challenged <= MOST_CHALLENGED else self._challenge_error()
         self.pacing.back_off(failures.challenged + failures.unreachable - 1)
 
     def _after_no_answer(self, path: str, error: Unreachable, failures: _Failures, tries: int) -> None:

@@ -98,7 +98,7 @@ class Pacing:
         refusals = self._refusals[request_class.name]
         if self._is_enough(request_class, refusals):
             said = f": “{sentence}”" if sentence else ""
-            raise RateLimitError(
+            raise RefusedForNow(
                 f"{self.site.name} asks for fewer requests{said}; the run stopped, and the next one continues."
             )
         pause = asked
@@ -108,6 +108,10 @@ class Pacing:
         self._refusals[request_class.name] += 1
         self.slowness = min(2 * self.slowness, MOST_SLOWNESS)
         self._sleep(pause)
+
+    def excuse(self) -> None:
+        """Forget the budget that a lasting refusal taught: it was of one address. Refusals go on to be counted."""
+        self.learned_budget = None
 
     def _is_enough(self, request_class: RequestClass, refusals: int) -> bool:
         """Whether one more refusal ends the run; a lasting one of a budgeted class also teaches the budget."""
@@ -165,6 +169,10 @@ class Pacing:
 
 def _out_of_time() -> ServiceError:
     return ServiceError("The run stopped at its limit of four hours; what is saved stays. Run again to continue.")
+
+
+class RefusedForNow(RateLimitError):  # noqa: N818 - an answer
+    """The site refused one more request, after the pauses."""
 
 
 class StopError(RateLimitError):

@@ -282,11 +282,15 @@ def test_no_more_reads_by_id_do_not_stop_the_batches() -> None:
 
 
 def test_without_batches_a_limit_ends_the_run_at_once() -> None:
-    """There is nothing else to ask for."""
+    """After one more conversation is refused, too."""
     session, wire = session_of(lambda request: DENIED if "batch" in request.path else LIMITED)
     with pytest.raises(RateLimitError):
         list(ConversationReader(session, ChatGPTMemory()).fetch(listed(30)))
-    assert {path for path in asked_paths(wire) if "batch" not in path} == {"/conversation/c0"}
+    assert [path for path in asked_paths(wire) if "batch" not in path] == [
+        "/conversation/c0",
+        "/conversation/c0",
+        "/conversation/c29",
+    ]
 
 
 def test_where_no_endpoint_gives_trees_only_branches_are_asked_for() -> None:

@@ -34,6 +34,7 @@ TECHNICAL = {
     "chatgpt.periodic_tasks._DAY": "a unit",
     "chatgpt.periodic_tasks._WEEK": "a unit",
     "chatgpt.projects._DAY": "a unit",
+    "chatgpt.refusals._DAY": "a unit",
     "chatgpt.projects._REFUSED_PARAMETER": "HTTP's statuses",
     "chatgpt.projects._SERVER_ERROR": "HTTP's status",
     "chatgpt.single._PERHAPS_REFUSED_PARAMETER": "HTTP's statuses",
