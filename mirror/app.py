@@ -22,13 +22,14 @@ from mirror.errors import (
     Terminated,
     UsageError,
     bug_message,
+    most_severe,
 )
 from mirror.file_reading import read_texts
 from mirror.health import drift, integrity
-from mirror.health.stored_bytes import BytesFound, check_bytes, copy_bytes, repair_bytes
+from mirror.health.stored_bytes import BytesFound, check_bytes, copy_bytes, note_lost, repair_bytes, spot_check
 from mirror.store import file_texts, runs, settings, skeletons
 from mirror.store.database import Writer, is_writable, open_current_reader, translated
-from mirror.store.schema import diagnosed
+from mirror.store.schema import diagnosed, object_findings
 from mirror.store.search import cjk
 
 if TYPE_CHECKING:
@@ -188,6 +189,9 @@ def sync(
     connected = None if path.exists() else _connect_stored(environ, timing, provider, wire)
     with Writer(path) as writer, recorded(writer, "sync", timing, provider) as run:
         source, client = connected or _connect_stored(environ, timing, provider, wire)
+        bytes_seen = spot_check(writer.conn, path)
+        if options is None or not options.dry:
+            note_lost(writer, bytes_seen)
         job = Sync(writer, source, timing, report, run.id, options)
         try:
             outcome = job.run()
@@ -201,6 +205,8 @@ def sync(
         if outcome.identity is not None:
             with writer.transaction() as conn:
                 settings.remember(conn, f"session_expires:{provider}", outcome.identity.expires)
+        if bytes_seen.is_lost and bytes_seen.error is not None:
+            outcome.error = most_severe([*([outcome.error] if outcome.error else []), bytes_seen.error])
         if outcome.error is not None:
             run.failed(outcome.error)
         elif options is not None and options.dry:
@@ -235,10 +241,12 @@ def import_archives(
 
 def rebuild(path: Path, timing: Timing, progress: Callable[[int, int], None]) -> int:
     """Derive all rows again from the stored payloads; return how many conversations changed by it."""
-    with Writer(path) as writer, recorded(writer, "rebuild", timing) as run:
-        changed = integrity.rebuild(writer, timing, progress)
-        read_texts(writer, again=True)
-        run.columns.update(changed=changed)
+    with Writer(path) as writer:
+        integrity.make_objects_again(writer, object_findings(writer.conn))
+        with recorded(writer, "rebuild", timing) as run:
+            changed = integrity.rebuild(writer, timing, progress)
+            read_texts(writer, again=True)
+            run.columns.update(changed=changed)
     return changed
 
 
@@ -259,7 +267,7 @@ def check(
         in_files = BytesFound("", 0) if found.file else check_bytes(writer.conn, path)
         if not (repair and (found.all or in_files.lost)):
             return found.error(path) or in_files.error(path), 0
-        integrity.forget_values(writer, found)  # first, for no row could be written of this run
+        integrity.make_writable(writer, found)  # first, for no row could be written of this run
         with recorded(writer, "repair", timing) as run:
             read_texts(writer, damaged=file_texts.damaged(writer.conn))
             left = integrity.repair(writer, found, run.id, timing) if found.all else found

@@ -255,3 +255,13 @@ def test_no_or_broken_login_says_how_to_get_one(tmp_path: Path, content: str) ->
 def test_a_login_does_not_show_its_cookies() -> None:
     """Printing a login by accident shows no secret."""
     assert "aa-secret" not in repr(parse(f"{SESSION_COOKIE}=aa-secret"))
+
+
+@pytest.mark.parametrize("odd", ["漢", "\ud83d", "\x7f", "\u200b", "ü", "\x1b"])
+def test_what_no_request_can_carry_is_refused_when_it_is_pasted(odd: str) -> None:
+    """Not by a failure of the first request: in the session cookie; elsewhere it is left out."""
+    for pasted in (f"ab{odd}cd", f"{SESSION_COOKIE}=ab{odd}cd", f"curl x -H 'cookie: {SESSION_COOKIE}=a{odd}'"):
+        with pytest.raises(UsageError):
+            parse(pasted)
+    login = parse(f"curl x -H 'cookie: {SESSION_COOKIE}=aa; other=b{odd}' -H 'user-agent: A{odd}'")
+    assert (login.cookies, login.user_agent) == ({SESSION_COOKIE: "aa"}, None)

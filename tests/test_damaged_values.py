@@ -18,7 +18,7 @@ from mirror.cli import cli
 from mirror.cli.entry import exit_code_of
 from mirror.files.byte_store import folder_of
 from mirror.simulator import ManualClock, demo_account
-from mirror.store.schema import known_columns
+from mirror.store.columns import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -201,15 +201,13 @@ def test_a_renamed_column_or_table_is_named_by_every_command(
 # The number of a message's row is nobody's: what points to it is checked as a reference.
 NOT_SAID = {("messages", "rowid"), ("links", "id"), ("attachments", "rowid")}
 COUNTED = {"_skeletons", "_drift"}  # what answers were made of: of no one's chats, and learned again
-ALL_COLUMNS = [
-    (table, column) for table, columns in known_columns().items() if table not in COUNTED for column in columns
-]
+ALL_COLUMNS = [(table, column) for table, columns in COLUMNS.items() if table not in COUNTED for column in columns]
 
 
 @pytest.mark.parametrize(("table", "column"), some([pair for pair in ALL_COLUMNS if pair not in NOT_SAID], 6))
 def test_an_edit_of_any_column_is_found(mirrored: MirroredService, table: str, column: str) -> None:
     """Whatever the row is: derived from a payload, or hashed."""
-    kind = known_columns()[table][column]
+    kind = COLUMNS[table][column]
     other = {"INTEGER": f"coalesce({column}, 0) + 1000003", "REAL": "7.25", "BLOB": "x'0102'"}.get(
         kind, "'2031-01-01T00:00:00'"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mirror.browse import access, pages
@@ -12,14 +13,14 @@ from mirror.browse.databases import mirrors
 from mirror.browse.plots import Plot, stacked_bars
 from mirror.health import freshness
 from mirror.services import speaker_of
-from mirror.store import overview, status
+from mirror.store import overview
 
 if TYPE_CHECKING:
     import sqlite3
 
     from datasette import Response  # type: ignore[import-untyped] # it has no types
 
-    from mirror.store.status import IncompleteConversation
+    from mirror.store.status import IncompleteConversation, Status
 
 SECONDS = 20.0  # by judgement: a reader waits no longer for a page
 # Conversations listed; by judgement: the lists fit one screen, and each leads to the table with all of them.
@@ -36,7 +37,7 @@ class HomePage:
     first of the conversations that are stored only in part.
     """
 
-    status: status.Status
+    status: Status
     status_lines: list[str]
     warning: str
     is_calm: bool
@@ -54,19 +55,20 @@ async def home_page(datasette: Any, request: Any) -> Response:
     database = access.database_of(datasette, request)
     await access.ensure_allowed(datasette, request, database, TABLES)
     known, now = mirrors(datasette).counts, time.time()
-    state = file_state(datasette.get_database(database).path)
+    path = datasette.get_database(database).path
+    state = file_state(path)
 
     def load(conn: sqlite3.Connection) -> HomePage:
         known[database] = monthly_counts(conn, state, known.get(database))
-        return load_home_page(conn, known[database], now)
+        return load_home_page(conn, Path(path), known[database], now)
 
     page = await access.read_in_time(datasette, database, load, SECONDS)
     return pages.render_page(datasette, database, "home", page=page, title=f"Chats in {database}")
 
 
-def load_home_page(conn: sqlite3.Connection, counts: MonthlyCounts, now: float) -> HomePage:
+def load_home_page(conn: sqlite3.Connection, path: Path, counts: MonthlyCounts, now: float) -> HomePage:
     """Read what the page shows."""
-    current = status.read(conn)
+    current = freshness.read_status(conn, path)
     verdict = freshness.verdict(current, now)
     names = {provider: speaker_of(provider) for provider in overview.providers(conn)}
     return HomePage(

@@ -28,7 +28,7 @@ def parse_login(pasted: str, form: LoginForm) -> Login:
     if pairs := _cookie_pairs(text, form):
         return form.login_of(pairs, {})
     parts = text.split()
-    if not parts or any(re.search(r"[\x00-\x20;,\"\\]", part) for part in parts):
+    if not parts or any(re.search(r"[^\x21-\x7e]|[;,\"\\]", part) for part in parts):
         raise UsageError(f"That does not look like a session cookie. {form.how_to}")
     return form.login_of(form.cookies_of("".join(parts)), {})
 
@@ -37,8 +37,8 @@ def _cookie_pairs(text: str, form: LoginForm) -> dict[str, str]:
     """Return the cookies by name; none where no session cookie is among them: it is other text."""
     text = re.sub(r"^(?:cookie:)\s*", "", text, flags=re.IGNORECASE)
     # "name=value; name=value", one per line, or developer tools' "name <tab> value" rows
-    pairs = re.findall(r"(?:^|[;\n])\s*([\w.\-]+)\s*[=\t:]\s*([^;\s]+)", text)
-    found = {name: value.strip('"') for name, value in pairs}
+    pairs = re.findall(r"(?:^|[;\n])\s*([\w.\-]+)\s*[=\t:]\s*([^;\s]+)", text, re.ASCII)
+    found = {name: value.strip('"') for name, value in pairs if _can_be_sent(value.strip('"'))}
     return found if any(form.is_session_cookie(name) for name in found) else {}
 
 
@@ -59,4 +59,9 @@ def _curl_parts(text: str) -> tuple[str, dict[str, str]]:
             cookies = value
         elif flag in {"-A", "--user-agent"}:
             headers["user-agent"] = value
-    return cookies or headers.get("cookie", ""), headers
+    return cookies or headers.get("cookie", ""), {name: value for name, value in headers.items() if _can_be_sent(value)}
+
+
+def _can_be_sent(value: str) -> bool:
+    """Whether a header may hold a value: no other character than those of ASCII that are seen, and blanks."""
+    return value.isascii() and value.isprintable()

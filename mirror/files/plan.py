@@ -12,7 +12,7 @@ _HOUR = 3600.0
 # Seconds. A file that is refused is asked for again after a day, then two, four, … at most this long.
 LONGEST_FILE_PAUSE = 30 * 24 * _HOUR
 # Runs in which a file is still being made, comes damaged or meets a server error, before it counts as not to be had.
-# Fewer: a bad night loses files that could come; more: a run is not current because of files that never come.
+# Fewer: a bad run loses files that could come; more: a run is not current because of files that never come.
 MOST_FILE_TRIES = 3
 
 

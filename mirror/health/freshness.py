@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mirror.errors import SEVERITY, IncompleteError, NotFreshError, ServiceError
+from mirror.errors import SEVERITY, IncompleteError, NotFreshError, ServiceError, most_severe
+from mirror.health.stored_bytes import spot_check
 from mirror.normalize import NORMALIZERS
 from mirror.services import not_mirrored, speaker_of
 from mirror.source import BRANCH_ONLY
+from mirror.store import status as status_rows
 from mirror.timing import iso
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from mirror.errors import ChatmirrorError
     from mirror.store.file_rows import FileCounts
@@ -33,6 +37,11 @@ EXPIRY_DAYS = 7.0
 DRIFT_DAYS = 14.0
 MOST_NAMED = 10  # pending or incomplete conversations listed by name: a screenful; all of them are in SQL
 _DAY = 86_400.0
+
+
+def read_status(conn: sqlite3.Connection, path: Path) -> Status:
+    """Read a mirror's state, and look for the bytes of its files beside it."""
+    return replace(status_rows.read(conn), lacking=spot_check(conn, path).error)
 
 
 def lines(status: Status, now: float) -> Iterator[str]:
@@ -161,6 +170,8 @@ def verdict(status: Status, now: float) -> ChatmirrorError | None:
     Of several services the worst one decides the exit code, and each that is not current is named.
     """
     found = _not_current(status, now)
+    if status.lacking is not None:
+        return most_severe([status.lacking, *(error for _, error in found)])
     if not found:
         return None
     if len(status.services) == 1:
@@ -171,7 +182,7 @@ def verdict(status: Status, now: float) -> ChatmirrorError | None:
 
 def is_only_unsynced(status: Status, now: float) -> bool:
     """Whether nothing went wrong: each service that is not current was never synced, its chats were imported."""
-    return all(service.last_run is None for service, _ in _not_current(status, now))
+    return status.lacking is None and all(service.last_run is None for service, _ in _not_current(status, now))
 
 
 def _not_current(status: Status, now: float) -> list[tuple[ServiceStatus, ChatmirrorError]]:

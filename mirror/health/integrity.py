@@ -18,17 +18,27 @@ from mirror.normalize import NORMALIZERS
 from mirror.store import conversations, file_texts, payloads, row_hashes, tracking
 from mirror.store.database import is_damage, reason
 from mirror.store.health import file_findings, index_findings, rebuild_indexes
-from mirror.store.schema import FORGETTABLE, altered, forget, is_outdated, schema_findings, summary, value_findings
+from mirror.store.schema import (
+    FORGETTABLE,
+    altered,
+    forget,
+    is_outdated,
+    make_again,
+    object_findings,
+    schema_findings,
+    summary,
+    value_findings,
+)
 from mirror.store.settings import derived_by, remember
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from mirror.errors import ChatmirrorError
     from mirror.store.conversations import Stored, Update
     from mirror.store.database import Writer
-    from mirror.store.schema import DamagedValue
+    from mirror.store.schema import DamagedObject, DamagedValue
     from mirror.timing import Timing
 
 
@@ -54,13 +64,15 @@ class Findings:
     """What is wrong.
 
     ``tables``: what another program took away, and ``values``: what cannot be read as what it is; with either nothing
-    else was looked at. ``hashed``: rows that are not as they were written, and that nothing can be compared with.
+    else was looked at. ``objects``: indexes, triggers and views that are not as they were made. ``hashed``: rows that
+    are not as they were written, and that nothing can be compared with.
     ``is_outdated``: the rows were derived by another version, so they were not compared.
     """
 
     tables: list[str] = field(default_factory=list)
     values: list[DamagedValue] = field(default_factory=list)
     file: list[str] = field(default_factory=list)
+    objects: list[DamagedObject] = field(default_factory=list)
     indexes: list[str] = field(default_factory=list)
     rows: list[str] = field(default_factory=list)
     payloads: list[DamagedConversation] = field(default_factory=list)
@@ -70,8 +82,8 @@ class Findings:
     @property
     def all(self) -> list[str]:
         """Every finding as a sentence."""
-        found = [*self.file, *map(str, self.payloads), *map(str, self.values), *self.rows, *self.indexes]
-        return [*self.tables, *found, *self.hashed]
+        found = [*self.file, *map(str, self.payloads), *map(str, self.values), *self.rows]
+        return [*self.tables, *found, *map(str, self.objects), *self.indexes, *self.hashed]
 
     def error(self, path: Path, *, is_repaired: bool = False) -> ChatmirrorError | None:
         """Return the line that ends the command, None when all is well. ``is_repaired``: after all that could be."""
@@ -104,7 +116,7 @@ class Findings:
             first = "" if is_repaired else "`chatmirror check --repair`, then "
             which = "that conversation" if anew == 1 else f"those {anew:,} conversations"
             return f"run {first}`chatmirror sync`, which reads {which} anew"
-        if self.hashed and not self.rows and not self.values and not self.indexes:
+        if self.hashed and not self.rows and not self.values and not self.indexes and not self.objects:
             return "restore a backup, or let `chatmirror check --repair` take what is there now"
         return "run `chatmirror check --repair`"
 
@@ -120,6 +132,7 @@ def check(conn: sqlite3.Connection, progress: Callable[[int, int], None]) -> Fin
     with _sqlite_findings(found):
         found.file += file_findings(conn)
         found.tables += schema_findings(conn)
+        found.objects += [] if found.tables else object_findings(conn)
         found.values += [] if found.tables else value_findings(conn)
         if found.tables or found.values:
             return found
@@ -205,14 +218,26 @@ def remember_normalizers(conn: sqlite3.Connection, *, only_missing: bool = False
             remember(conn, _key(provider), normalizer.version)
 
 
-def forget_values(writer: Writer, found: Findings) -> None:
-    """Delete the rows of damaged values that a sync learns again. Raises what is wrong where there are others."""
+def make_writable(writer: Writer, found: Findings) -> None:
+    """Make indexes and triggers again, and delete the rows of damaged values that a sync learns again.
+
+    Before that no row can be written, or no index follows. Raises what is wrong where there are other values.
+    """
     if found.file or found.tables or any(value.table not in FORGETTABLE for value in found.values):
         raise found.error(writer.path) or DamagedError(f"{writer.path} is damaged.")
+    make_objects_again(writer, found.objects)
     if found.values:
         with writer.transaction() as conn:
             for value in found.values:
                 forget(conn, value)
+
+
+def make_objects_again(writer: Writer, damaged: Sequence[DamagedObject]) -> None:
+    """Make indexes, triggers and views again as they should be, and fill the full-text indexes."""
+    if damaged:
+        with writer.transaction() as conn:
+            make_again(conn, damaged)
+            rebuild_indexes(conn)
 
 
 def repair(writer: Writer, found: Findings, run_id: int, timing: Timing) -> Findings:
@@ -240,7 +265,8 @@ def repair(writer: Writer, found: Findings, run_id: int, timing: Timing) -> Find
 def rebuild(writer: Writer, timing: Timing, progress: Callable[[int, int], None]) -> int:
     """Derive every row and every index again from what is stored; return how many conversations read differently now.
 
-    Needs no network. Raises DamagedError when a payload cannot be read; its conversation's rows stay as they are.
+    ``make_objects_again`` comes first. Needs no network. Raises DamagedError when a payload cannot be read; its
+    conversation's rows stay as they are.
     """
     changed, damaged = _derive_all(writer, timing, progress)
     with writer.transaction() as conn:

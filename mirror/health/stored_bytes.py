@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mirror.errors import DamagedError
+from mirror.errors import DamagedError, IncompleteError
 from mirror.files.byte_store import ByteStore
 from mirror.store import file_rows
 from mirror.store.schema import table_names
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from mirror.store.database import Writer
 
 _PIECE = 1 << 20
+# Files whose bytes each run and ``status`` look for. More: a slow disk holds up every run; fewer: a few lost files are
+# found later, by ``check``.
+SPOT_CHECK = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,62 @@ class BytesFound:
 
 def _files(count: int) -> str:
     return f"{count:,} file{'' if count == 1 else 's'}"
+
+
+@dataclass(frozen=True, slots=True)
+class SpotCheck:
+    """A look at whether the bytes of a few files are there, without reading them. ``lacking``: hashes of those not."""
+
+    folder: str
+    expected: int
+    is_folder: bool
+    looked: int = 0
+    lacking: tuple[str, ...] = ()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the whole folder seems to be elsewhere, so that to fetch everything again may not be wanted.
+
+        Of a folder that is there, when most of its files are lacking, and they are too many to fetch unasked.
+        """
+        return not self.is_folder or (self.looked == SPOT_CHECK and 2 * len(self.lacking) >= self.looked)
+
+    @property
+    def error(self) -> ChatmirrorError | None:
+        """Return the line about it, None where nothing is lacking."""
+        if self.is_lost:
+            lacks = f"lacks {len(self.lacking)} of the {self.looked} that were looked for"
+            return DamagedError(
+                f"The folder {self.folder} with the bytes of {_files(self.expected)}"
+                f" {lacks if self.is_folder else 'is missing'}; the chats are safe. Move it beside the database,"
+                " or run `chatmirror check --repair`, then `chatmirror sync` to fetch them again."
+            )
+        if self.lacking:
+            return IncompleteError(
+                f"The bytes of some files are missing in {self.folder} ({len(self.lacking)} of the {self.looked} that"
+                " were looked for); the chats are safe. The next sync fetches these again; all are found by"
+                " `chatmirror check`."
+            )
+        return None
+
+
+def spot_check(conn: sqlite3.Connection, path: Path) -> SpotCheck:
+    """Look for the folder of a database's files, and for the bytes of a few of them."""
+    store = ByteStore(path)
+    expected = file_rows.count_contents(conn) if "files" in table_names(conn) else 0
+    if not expected or not store.folder.is_dir():
+        return SpotCheck(store.folder.name, expected, is_folder=not expected)
+    some = file_rows.some_hashes(conn, SPOT_CHECK)
+    lacking = tuple(sha256 for sha256 in some if not store.holds(sha256))
+    return SpotCheck(store.folder.name, expected, is_folder=True, looked=len(some), lacking=lacking)
+
+
+def note_lost(writer: Writer, found: SpotCheck) -> None:
+    """Note the few whose bytes are lacking, so that this run fetches them again."""
+    if found.lacking and not found.is_lost:
+        with writer.transaction() as conn:
+            for sha256 in found.lacking:
+                file_rows.mark_lost(conn, sha256)
 
 
 def check_bytes(conn: sqlite3.Connection, path: Path) -> BytesFound:

@@ -257,6 +257,17 @@ def hashes(conn: sqlite3.Connection) -> dict[str, int | None]:
     return {row["sha256"]: row["size"] for row in rows}
 
 
+def count_contents(conn: sqlite3.Connection) -> int:
+    """Count the contents that are stored."""
+    return int(conn.execute("SELECT count(DISTINCT sha256) AS n FROM files").fetchone()["n"])
+
+
+def some_hashes(conn: sqlite3.Connection, most: int) -> list[str]:
+    """Return the hashes of a few contents that are stored, others each time."""
+    sql = "SELECT DISTINCT sha256 FROM files WHERE sha256 IS NOT NULL ORDER BY random() LIMIT ?"
+    return [row["sha256"] for row in conn.execute(sql, (most,))]
+
+
 def counts(conn: sqlite3.Connection, provider: str | None = None) -> FileCounts:
     """Count the files by state; ``provider`` None: of all services."""
     where = "WHERE provider = :provider OR :provider IS NULL"

@@ -6,6 +6,7 @@ import re
 import sqlite3
 
 from mirror.store.database import is_damage
+from mirror.store.schema import table_names
 from mirror.store.search import cjk
 
 INDEXES = ("messages_fts", "conversations_fts", "files_fts", "file_texts_fts")
@@ -21,9 +22,10 @@ def file_findings(conn: sqlite3.Connection) -> list[str]:
 
 
 def index_findings(conn: sqlite3.Connection) -> list[str]:
-    """Return which full-text indexes do not hold what their tables do, as sentences."""
-    broken = [index for index in INDEXES if not _index_is_whole(conn, index)]
-    of_characters = _CHARACTER_INDEXES if cjk.is_filled(conn) else ()
+    """Return which full-text indexes do not hold what their tables do, as sentences; not those that are not there."""
+    present = table_names(conn)
+    broken = [index for index in INDEXES if index in present and not _index_is_whole(conn, index)]
+    of_characters = present.intersection(_CHARACTER_INDEXES) if cjk.is_filled(conn) else ()
     broken += [index for index in of_characters if not (_index_is_whole(conn, index) and cjk.is_whole(conn, index))]
     return [f"the search index {index} is out of step" for index in broken]
 
@@ -35,7 +37,7 @@ def _index_is_whole(conn: sqlite3.Connection, index: str) -> bool:
     try:
         conn.execute(f"INSERT INTO {index}({index}, rank) VALUES ('integrity-check', 1)")
     except sqlite3.DatabaseError as error:
-        if not is_damage(error):
+        if not is_damage(error) and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:  # of an index that cannot be opened
             raise
         return False
     return True
@@ -72,7 +74,7 @@ def _holds_the_same(conn: sqlite3.Connection, index: str) -> bool:
         sql = f"SELECT 1 FROM ({fresh} EXCEPT {kept}) UNION ALL SELECT 1 FROM ({kept} EXCEPT {fresh}) LIMIT 1"
         return conn.execute(sql).fetchone() is None
     except sqlite3.DatabaseError as error:
-        if not is_damage(error):
+        if not is_damage(error) and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise
         return False
     finally:

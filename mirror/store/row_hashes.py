@@ -12,7 +12,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from mirror.store.schema import known_columns
+from mirror.store.columns import COLUMNS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -119,7 +119,7 @@ def _named(table: str, key: str) -> str:
 
 def _hashes(conn: sqlite3.Connection, table: str, key: str | None = None) -> Iterator[tuple[str, bytes]]:
     """Yield key and hash of each row of a table, or of the one with this key."""
-    columns = [name for name in known_columns()[table] if name != _HAS_OWN_HASH.get(table)]
+    columns = [name for name in COLUMNS[table] if name != _HAS_OWN_HASH.get(table)]
     where = f" WHERE {_where(table)}" if key is not None else ""
     # Of a key of one column nothing is split: an id can hold any character.
     values = key.split("\x1f", len(HASHED[table]) - 1) if key is not None else ()

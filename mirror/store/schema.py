@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mirror.errors import DamagedError, ForeignDatabaseError, StorageError
+from mirror.store.columns import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -50,6 +51,13 @@ _SETTINGS: Mapping[str, tuple[type, ...]] = {
     "not_read": (dict,),
 }
 _WITHOUT_ROWID = frozenset({"_row_hashes", "_skeletons"})
+# What the migrations make beside tables; the full-text indexes are tables to SQLite.
+_OBJECTS = (
+    "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE '%_sqlite_%'"
+    " AND (type IN ('index', 'trigger', 'view') OR sql LIKE 'CREATE VIRTUAL TABLE%')"
+)
+_FTS_TABLES = ("data", "idx", "content", "docsize", "config")
+_KINDS = {"table": "search index", "index": "index", "trigger": "trigger", "view": "view"}
 # What is forgotten of these, a sync learns again, or it is computed anew.
 FORGETTABLE = frozenset(
     {"_settings", "_scopes", "_listed", "_skeletons", "_drift", "_file_fetches", "_row_hashes", "file_texts"}
@@ -67,6 +75,31 @@ class DamagedValue:
     def __str__(self) -> str:
         """Return the finding as a sentence."""
         return f"{self.what} in row {self.rowid} of {self.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class MadeObject:
+    """What the migrations make beside a table.
+
+    ``kind``: in words; ``sql``: that makes it; ``tables``: in which FTS5 keeps a full-text index.
+    """
+
+    kind: str
+    name: str
+    sql: str
+    tables: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedObject:
+    """One of them that another program took away or altered."""
+
+    made: MadeObject
+    what: str
+
+    def __str__(self) -> str:
+        """Return the finding as a sentence."""
+        return f"the {self.made.kind} {self.made.name} {self.what}"
 
 
 def is_chatmirror(conn: sqlite3.Connection, database: str = "main") -> bool:
@@ -103,26 +136,71 @@ def applied_migrations(conn: sqlite3.Connection, tables: set[str]) -> set[str]:
 
 
 @cache
-def known_columns() -> Mapping[str, Mapping[str, str]]:
-    """Return table -> column -> type, as the migrations make them; without the full-text indexes' own tables."""
+def made_objects() -> Mapping[str, MadeObject]:
+    """Return the full-text indexes, indexes, triggers and views by their names, as the migrations make them.
+
+    Takes a quarter of a second, so only what looks at a whole database may call it.
+    """
     from sqlite_utils import Database  # noqa: PLC0415 - takes a while, and few who read need it
 
     from mirror.migrations import migrations  # noqa: PLC0415 - see above
 
     with closing(sqlite3.connect(":memory:")) as conn:
         migrations.apply(Database(conn, execute_plugins=False))
-        names = [
-            name
-            for name, sql in conn.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'")
-            if "_fts" not in name and "_cjk" not in name and not name.startswith(("sqlite_", "_sqlite_")) and sql
-        ]
-        return {name: {row[1]: row[2] for row in conn.execute(f"PRAGMA table_info({name})")} for name in names}
+        rows = conn.execute(_OBJECTS).fetchall()
+        return {name: MadeObject(_KINDS[kind], name, sql, _tables_of(conn, name)) for kind, name, sql in rows}
+
+
+def _tables_of(conn: sqlite3.Connection, index: str) -> frozenset[str]:
+    """Return the tables in which FTS5 keeps an index (https://www.sqlite.org/fts5.html#fts5_data_structures)."""
+    return frozenset(name for name in table_names(conn) if name in {f"{index}_{part}" for part in _FTS_TABLES})
+
+
+def object_findings(conn: sqlite3.Connection) -> list[DamagedObject]:
+    """Return which full-text indexes, indexes, triggers and views are not there, or not as the migrations make them."""
+    present = {
+        row[0]: _comparable(row[1]) for row in conn.execute("SELECT name, sql FROM sqlite_master WHERE sql <> ''")
+    }
+    found = []
+    for made in made_objects().values():
+        if made.name not in present:
+            found.append(DamagedObject(made, "is missing"))
+        elif present[made.name] != _comparable(made.sql) or not made.tables <= present.keys():
+            found.append(DamagedObject(made, "was altered"))
+    return found
+
+
+def _comparable(sql: str) -> str:
+    """Return SQL without what SQLite itself may write otherwise, where a column or table was renamed."""
+    return " ".join(sql.replace('"', "").split())
+
+
+def make_again(conn: sqlite3.Connection, damaged: Sequence[DamagedObject]) -> None:
+    """Make objects again as the migrations do; full-text indexes first, empty, because triggers write to them."""
+    for found in sorted(damaged, key=lambda one: one.made.kind != _KINDS["table"]):
+        _drop(conn, found.made)
+        conn.execute(found.made.sql)
+
+
+def _drop(conn: sqlite3.Connection, made: MadeObject) -> None:
+    """Drop what has an object's name, and the tables of a full-text index, also where FTS5 cannot open it any more."""
+    for kind, name in conn.execute("SELECT type, name FROM sqlite_master WHERE name = ?", (made.name,)).fetchall():
+        try:
+            conn.execute(f"DROP {kind} {name}")
+        except sqlite3.DatabaseError:
+            if not made.tables:
+                raise
+            conn.execute("PRAGMA writable_schema=ON")
+            conn.execute("DELETE FROM sqlite_master WHERE name = ?", (name,))
+            conn.execute("PRAGMA writable_schema=RESET")
+    for table in made.tables:
+        conn.execute(f"DROP TABLE IF EXISTS {table}")
 
 
 def schema_findings(conn: sqlite3.Connection) -> list[str]:
     """Return which tables and columns are not there, as sentences: another program took them away, or renamed them."""
     found = []
-    for table, columns in known_columns().items():
+    for table, columns in COLUMNS.items():
         present = {row["name"] for row in conn.execute(f"PRAGMA table_info({table})")}
         if not present:
             found.append(f"it has no table {table}")
@@ -133,7 +211,7 @@ def schema_findings(conn: sqlite3.Connection) -> list[str]:
 
 def value_findings(conn: sqlite3.Connection) -> list[DamagedValue]:
     """Return values of another kind than their column's, times that are none, and settings that make no sense."""
-    found = [value for table, columns in known_columns().items() for value in _wrong_kinds(conn, table, columns)]
+    found = [value for table, columns in COLUMNS.items() for value in _wrong_kinds(conn, table, columns)]
     return found or list(_wrong_settings(conn))
 
 
@@ -190,6 +268,11 @@ def explanation(conn: sqlite3.Connection, path: Path) -> ChatmirrorError | None:
             return None  # its tables could not be made or updated, which is said elsewhere: nobody altered the file
         if tables := schema_findings(conn):
             return altered(path, tables)
+        if objects := object_findings(conn):
+            return DamagedError(
+                f"{path} was altered by another program: {summary([*map(str, objects)])}. No chat is lost; run"
+                " `chatmirror check --repair`."
+            )
         if values := value_findings(conn):
             return DamagedError(f"{path} is damaged: {summary([*map(str, values)])}. Run `chatmirror check --repair`.")
     return None

@@ -12,6 +12,7 @@ from mirror.store.file_rows import FileCounts
 if TYPE_CHECKING:
     import sqlite3
 
+    from mirror.errors import ChatmirrorError
     from mirror.store.account_data import NotReadSince
     from mirror.store.skeletons import Drift
     from mirror.store.tracking import Tracked
@@ -71,7 +72,8 @@ class ServiceStatus:
 class Status:
     """The state of a mirror: counts over all services, and each service, the one with most conversations first.
 
-    ``incomplete``: the conversations that are stored only in part, newest first. Times are ISO text.
+    ``incomplete``: the conversations that are stored only in part, newest first. ``lacking``: what is wrong with the
+    bytes of files, where somebody looked. Times are ISO text.
     """
 
     conversations: int
@@ -81,6 +83,7 @@ class Status:
     incomplete: list[IncompleteConversation]
     services: list[ServiceStatus]
     files: FileCounts = field(default_factory=FileCounts)
+    lacking: ChatmirrorError | None = None
 
     @property
     def last_success(self) -> str | None:

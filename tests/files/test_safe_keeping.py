@@ -13,6 +13,9 @@ from mirrored_service import on_request
 
 from mirror import app
 from mirror.files.byte_store import ByteStore
+from mirror.health import freshness
+from mirror.health.stored_bytes import SPOT_CHECK
+from mirror.store.database import open_reader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +56,63 @@ def test_a_missing_folder_is_said_once_and_plainly(service: FileService) -> None
     said = checked(service)
     assert said
     assert "the folder chats.files with the bytes of 3 files is not beside" in said
-    assert service.next_run() == 0  # the database works without it
+
+
+def lose(folder: Path, how: str) -> None:
+    """Let a folder of files be lost in one of these ways."""
+    if how == "moved":
+        folder.rename(folder.with_name("elsewhere"))
+    elif how == "emptied":
+        for one in folder.iterdir():
+            shutil.rmtree(one)
+    else:
+        shutil.rmtree(folder)
+    if how == "a file":
+        folder.write_bytes(b"x")
+    elif how == "a link that leads nowhere":
+        folder.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("how", ["gone", "moved", "emptied", "a file", "a link that leads nowhere"])
+def test_a_folder_that_is_lost_is_named_by_every_run_and_status(service: FileService, how: str) -> None:
+    """The chats are mirrored without it; what it held is fetched again when the person says so, and not unasked."""
+    for n in range(1, SPOT_CHECK + 2):
+        service.add(n)
+    service.next_run()
+    assert said_by_status(service) is None
+    lose(service.store.folder, how)
+    for _ in range(2):  # also when a new file has made a new folder
+        is_blocked = how.startswith("a ")
+        if not is_blocked:
+            service.add(100 + service.mirrored.value("SELECT count(*) FROM files"))
+        assert service.next_run() == 9
+        assert service.mirrored.value("SELECT count(*) FROM files WHERE state = 'pending'") == 0
+        said = said_by_status(service)
+        assert said
+        assert said.startswith("The folder chats.files with the bytes of 2")
+        assert "chatmirror check --repair" in said
+    if service.store.folder.is_symlink() or service.store.folder.is_file():
+        service.store.folder.unlink()
+    checked(service, repair=True)
+    assert service.next_run() == 0
+    assert (checked(service), said_by_status(service)) == (None, None)
+
+
+def test_a_few_files_that_are_lost_come_again_by_themselves(service: FileService) -> None:
+    """The next run looks for some, and fetches those that are lacking."""
+    files = [service.add(n) for n in range(1, 6)]
+    service.next_run()
+    place_of(service, files[0].id).unlink()
+    assert "1 of the 5" in (said_by_status(service) or "")
+    assert service.next_run() == 0
+    assert (checked(service), said_by_status(service)) == (None, None)
+    assert service.bytes_of(files[0].id) == png(1)
+
+
+def said_by_status(service: FileService) -> str | None:
+    with closing(open_reader(service.mirrored.path)) as conn:
+        error = freshness.verdict(freshness.read_status(conn, service.mirrored.path), service.mirrored.clock())
+    return error.message if error else None
 
 
 @pytest.mark.parametrize("value", ["/etc/passwd", "../../outside", "", "AB" * 32])

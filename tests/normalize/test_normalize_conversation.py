@@ -195,3 +195,14 @@ def test_ids_that_are_numbers_are_ids(is_list: bool) -> None:
             ("3", "2", None),
             ("4", "2", None),
         ]
+
+
+@pytest.mark.parametrize("mapping", [None, "a tree", 7, {}, [], {"root": {"message": None}}, {"a": 1}, ["\0"], [[]]])
+@pytest.mark.parametrize("key", ["messages", "linear_conversation"])
+def test_what_is_no_tree_hides_no_messages_beside_it(mapping: Any, key: str) -> None:
+    """A list of messages is read whatever stands in the place of the tree."""
+    messages = [{"id": f"m{n}", "content": {"content_type": "text", "parts": [f"text {n}"]}} for n in range(2)]
+    rows = normalize("chatgpt", {"mapping": mapping, key: messages}).messages
+    assert [(row.id, row.parent_id, row.text) for row in rows] == [("m0", None, "text 0"), ("m1", "m0", "text 1")]
+    bare = {"mapping": {"a": {"message": messages[0]}}, key: ["a", "b", "c"]}
+    assert [row.text for row in normalize("chatgpt", bare).messages] == ["text 0"]

@@ -29,13 +29,12 @@ def status(path: Path, archives: tuple[Path, ...], as_json: bool) -> None:
         _compare(path, archives)
         return
     from mirror.health import freshness
-    from mirror.store import status as store
     from mirror.terminal import safe, to_json
     from mirror.timing import Timing
 
     now = Timing().now()
     with opened(path) as conn:
-        state = store.read(conn)
+        state = freshness.read_status(conn, path)
         error = freshness.verdict(state, now)
         lines = [to_json(freshness.as_json(state, now), indent=2)] if as_json else [*freshness.lines(state, now)]
     for line in lines:

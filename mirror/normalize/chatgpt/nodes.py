@@ -21,13 +21,15 @@ _MESSAGE_KEYS = frozenset({"content", "author", "role", "text", "parts"})
 class Node:
     """One node: its id, and the parent's id, which may be no node.
 
-    Of the payload it only knows its place: a large tree is parsed node by node (``mirror.large_json``).
+    Of the payload it only knows its place: a large tree is parsed node by node (``mirror.large_json``). ``is_bare``:
+    there is a text or a list in place of a node.
     """
 
     id: str
     entries: Any = field(repr=False)
     place: Any
     has_message: bool
+    is_bare: bool = False
     parent: str | None = None
 
     @property
@@ -48,6 +50,11 @@ class Nodes:
     by_id: dict[str, Node] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def message_count(self) -> int:
+        """How many of them hold a message that is an object, and no bare text."""
+        return sum(node.has_message and not node.is_bare for node in self.by_id.values())
+
     def id_of(self, name: object) -> str | None:
         """Return our id for an id of the payload; the cleaned name itself where no node has it."""
         stated = _stated_id(name)
@@ -56,10 +63,12 @@ class Nodes:
 
 def nodes_of(payload: dict[str, Any]) -> Nodes:
     """Return the nodes of a conversation with their parents resolved."""
-    mapping = payload.get("mapping")
-    messages = payload.get("messages") or payload.get("linear_conversation")
-    is_flat = not mapping and bool(messages)
-    nodes = _collected(messages if is_flat else mapping)
+    nodes, is_flat = _collected(payload.get("mapping")), False
+    for key in ("messages", "linear_conversation"):
+        # A tree that holds next to nothing, or is none, hides no list of messages beside it; nor the other way round.
+        flat = _collected(payload.get(key))
+        if (flat.message_count, bool(flat.by_id)) > (nodes.message_count, bool(nodes.by_id)):
+            nodes, is_flat = flat, True
     if is_flat:
         _chain_up(nodes)
     else:
@@ -88,7 +97,7 @@ def _collected(entries: object) -> Nodes:
         wanted = next((name for name in map(plain, stated) if name), f"node-{n}")
         if _is_repeated(nodes.by_id.get(wanted), message):
             continue
-        node = Node(_free_id(nodes, wanted), entries, place, message is not None)
+        node = Node(_free_id(nodes, wanted), entries, place, message is not None, not isinstance(entry, dict))
         nodes.by_id[node.id] = node
         if stated:
             nodes.ids.setdefault(stated[0], node.id)
