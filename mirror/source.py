@@ -112,7 +112,8 @@ class ToFetch:
 
     ``explained``: the new list time has a reason that adds no message (a new title, another project). ``tries``: how
     many runs have failed at it. ``wants_tree_only``: its visible branch is stored as listed, only a whole tree is news.
-    ``stored_part``: returns the JSON that the service gave of it last, where that was not all; else None.
+    ``stored_part``: returns the JSON that the service gave of it last, from which a reading may go on; None where all
+    of it is to be read.
     """
 
     listed: Listed

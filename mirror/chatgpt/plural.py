@@ -1,8 +1,8 @@
 """The plural endpoint: one conversation's visible branch, newest page first (API notes §3.3).
 
-A very long branch can have more pages than one run may ask for. What came is stored with the cursor of the next older
-page, in the service's own ``page_info``; the next run reads the newest pages until they meet what is stored, and goes
-on at that cursor.
+Of a branch that is stored, only the newest pages are read, until they meet what is stored. A very long branch can have
+more pages than one run may ask for: what came is stored with the cursor of the next older page, in the service's own
+``page_info``, and the next run goes on at that cursor.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ OLDER_LEFT = "its older messages are still to be read"
 
 @dataclass(frozen=True, slots=True)
 class StoredPart:
-    """What an earlier run read of a branch, oldest message first, and the cursor to what is older still."""
+    """What an earlier run read of a branch, oldest message first, and the cursor to what is older still, if any is."""
 
     messages: list[Any]
-    cursor: str
+    cursor: str | None
 
 
 @dataclass(slots=True)
@@ -93,11 +93,15 @@ class Branch:
         return None
 
     def _join_stored(self) -> None:
-        """Go on where an earlier run ended, once the pages read now reach down to what it read."""
+        """Go on where an earlier run ended, once the pages read now reach down to what it read.
+
+        Where they meet, the message has to be the same: what led to it is then the same, too, as far as a reading can
+        know that does not ask for it (a verification does).
+        """
         if self.stored is None or not self.cursor:
             return
-        oldest = _message_id(self.messages[0]) if self.messages else None
-        at = next((n for n, m in enumerate(self.stored.messages) if oldest and _message_id(m) == oldest), None)
+        oldest = self.messages[0] if self.messages and _message_id(self.messages[0]) else None
+        at = next((n for n, m in enumerate(self.stored.messages) if oldest is not None and m == oldest), None)
         if at is None:
             return
         older = self.stored.messages[:at]
@@ -157,7 +161,7 @@ def open_branch(
 ) -> Branch | NotFetched:
     """Ask for the newest page of a conversation's visible branch; raises what ``Session.get`` raises.
 
-    ``stored``: returns what is stored of it, if it is not whole; called only where there are older pages.
+    ``stored``: returns what is stored of it, where it need not be read again; called only where there are older pages.
     """
     answer = session.get(f"/conversations/{conversation_id}", PARAMETERS, BY_ID, tries=tries)
     first = answer.data
@@ -171,10 +175,10 @@ def open_branch(
 
 
 def _stored_part(payload: Any) -> StoredPart | None:
-    """Return what can be gone on from in a stored payload."""
+    """Return what can be gone on from in a stored payload: its beginning is in it, or can be asked for."""
     messages = as_dict(payload).get("messages")
     cursor = _older_cursor(as_dict(payload))
-    return StoredPart(messages, cursor) if isinstance(messages, list) and cursor else None
+    return StoredPart(messages, cursor) if isinstance(messages, list) and cursor != "" else None
 
 
 def _older_cursor(page: dict[str, Any]) -> str | None:

@@ -103,7 +103,7 @@ KINDS = (
     "the file holds only its visible branch",
     "the file leaves out tools, sources and other branches",
     "the file holds only what was shared of it",
-    "the host name was not found",
+    "no secure connection came about",
     "the connection was refused",
     "the connection was closed without an answer",
     "the connection was reset",

@@ -22,7 +22,7 @@ from mirror.ingest import apply_listing, arrival_of, damaged, ingest
 from mirror.large_json import read_json
 from mirror.normalize import UnreadablePayloadError
 from mirror.services import service_of
-from mirror.source import AccountItem, Fetched, FileSource, Listed, NotFetched, NotRead, ToFetch
+from mirror.source import BRANCH_ONLY, AccountItem, Fetched, FileSource, Listed, NotFetched, NotRead, ToFetch
 from mirror.store import account_data, file_rows, payloads, runs, scopes, settings, tracking
 from mirror.store.conversations import message_total
 from mirror.store.runs import Change
@@ -417,9 +417,12 @@ class Sync:
         )
 
     def _stored_part(self, tracked: Tracked) -> Any:
-        """Return the JSON of what came of a conversation that is not whole; None where nothing usable is stored."""
+        """Return the JSON of what came of a conversation last, None where it is to be read anew.
+
+        So it is where nothing usable is stored, and where the person asks for it or nothing is known to have changed.
+        """
         found = None if tracked.is_current else payloads.newest_live(self.writer.conn, tracked.conversation_id)
-        if found is None or found.incomplete_reason is None:
+        if found is None or (self.options.full and found.incomplete_reason in {None, BRANCH_ONLY}):
             return None
         try:
             return read_json(found.body)

@@ -17,7 +17,15 @@ import requests
 import urllib3
 
 from mirror.errors import UsageError
-from mirror.web.failures import TooLarge, TooSlow, Unreachable, Untrusted, exception_names, plain_failure
+from mirror.web.failures import (
+    TooLarge,
+    TooSlow,
+    Unreachable,
+    Untrusted,
+    exception_names,
+    is_about_the_certificate,
+    plain_failure,
+)
 from mirror.web.timed_sockets import Allowance, TimedAdapter, addresses
 from mirror.web.transport import HEADER_BYTES, WireLimits, is_loopback
 
@@ -106,7 +114,6 @@ class Downloads:
     resolve: Resolve = addresses
     _session: requests.Session = field(init=False, repr=False)
     _allowance: Allowance = field(init=False, repr=False)
-    _is_private: bool = False  # the host that was looked up last has an address inside a private network
 
     def __post_init__(self) -> None:
         self._allowance = Allowance(self.monotonic, self.limits.connect, self.limits.read)
@@ -119,10 +126,9 @@ class Downloads:
     def fetch(self, parts: SplitResult, headers: Mapping[str, str], sink: FileSink) -> Downloaded:
         """Write what an address (of ``parted``) gives into the sink, where it answers 200; headers as they are given.
 
-        Raises Unreachable where the transfer fails, Untrusted for a bad certificate, Distrusted for a host inside a
-        private network.
+        Raises Unreachable where the transfer fails or the host is inside a private network, as it can seem for a while
+        behind the sign-in page of a network, and Untrusted for a bad certificate.
         """
-        self._is_private = False
         self._session.cookies.clear()
         begun = self.monotonic()
         self._allowance.begin(FILE_TIMEOUT, MOST_FILE_BYTES + HEADER_BYTES)
@@ -138,15 +144,10 @@ class Downloads:
                     self._read(response, sink, begun)
                 found = {name.lower(): value for name, value in response.headers.items()}
                 return Downloaded(response.status_code, found)
-        except requests.exceptions.SSLError as error:
-            raise Untrusted(exception_names(error)) from None
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError, Unreachable) as error:
-            if self._is_private:
-                raise Distrusted("a host inside a private network") from None
-            if isinstance(error, Unreachable):
-                raise
-            words = plain_failure(error, connect=self.limits.connect, read=self.limits.read)
-            raise Unreachable(words, exception_names(error)) from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            if is_about_the_certificate(error):
+                raise Untrusted(exception_names(error)) from None
+            raise Unreachable(plain_failure(error, read=self.limits.read), exception_names(error)) from None
 
     def _read(self, response: requests.Response, sink: FileSink, begun: float) -> None:
         sink.restart()
@@ -168,8 +169,7 @@ class Downloads:
         """Return the addresses to which a connection may be made: what is looked up here is what is connected to."""
         found = self.resolve(host, port)
         if not is_loopback(f"//{host}") and not all(_is_public(str(address[4][0])) for address in found):
-            self._is_private = True
-            raise OSError
+            raise Unreachable("its host has an address inside a private network, to which nothing was sent")
         return found
 
 

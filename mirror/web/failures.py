@@ -5,12 +5,13 @@ Never the text of an exception: it holds addresses with their queries.
 
 from __future__ import annotations
 
-import socket
+import ssl
 from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import TYPE_CHECKING
 
 import requests
 import urllib3
+from urllib3.util.ssl_match_hostname import CertificateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,12 +46,11 @@ class Untrusted(Exception):  # noqa: N818 - the client makes it an error of ours
 
 # The first that stands in an exception or in one that led to it decides; what is more exact comes first.
 _WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
-    ((socket.gaierror, urllib3.exceptions.NameResolutionError), "the host name was not found"),
     ((ConnectionRefusedError,), "the connection was refused"),
     ((RemoteDisconnected,), "the connection was closed without an answer"),  # which is a reset, too
     ((ConnectionResetError, BrokenPipeError, ConnectionAbortedError), "the connection was reset"),
-    ((requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError), "no connection within {connect:.0f} s"),
     ((requests.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError), "no answer within {read:.0f} s"),
+    ((ssl.SSLError, requests.exceptions.SSLError), "no secure connection came about"),
     ((requests.exceptions.ContentDecodingError, urllib3.exceptions.DecodeError), "the answer could not be unpacked"),
     ((IncompleteRead, requests.exceptions.ChunkedEncodingError), "the answer was cut"),  # urllib3's are of this kind
     ((HTTPException,), "the answer is not HTTP"),
@@ -58,12 +58,24 @@ _WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
 )
 
 
-def plain_failure(error: BaseException, *, connect: float, read: float) -> str:
-    """Return in a few words what an exception of the transport means. The seconds are those that it waited."""
+# A name that is not that of the certificate is one of the two, by the versions of Python and OpenSSL.
+_OF_A_CERTIFICATE = (ssl.SSLCertVerificationError, CertificateError)
+
+
+def is_about_the_certificate(error: BaseException) -> bool:
+    """Whether an exception says that the other end's certificate is not trusted, not only that TLS failed."""
+    return any(isinstance(found, _OF_A_CERTIFICATE) for found in _causes(error))
+
+
+def plain_failure(error: BaseException, *, read: float) -> str:
+    """Return in a few words what an exception of the transport means. ``read``: the seconds that it waited for bytes.
+
+    That an address was not found, or no connection came about in time, ``timed_sockets`` says by itself.
+    """
     types = [type(found) for found in _causes(error)]
     for kinds, words in _WORDS:
         if any(issubclass(found, kinds) for found in types):
-            return words.format(connect=connect, read=read)
+            return words.format(read=read)
     return "the answer could not be understood"
 
 

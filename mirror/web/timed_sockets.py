@@ -113,7 +113,11 @@ class _TimedConnection(_Timed, HTTPConnection):  # type: ignore[misc] # there, r
 
 
 class _TimedTLSConnection(_Timed, HTTPSConnection):  # type: ignore[misc] # as above
-    pass
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except TimeoutError:  # of TLS, for which the socket still waits as for a connection
+            raise _too_late(self.allowance) from None
 
 
 class TimedAdapter(HTTPAdapter):
@@ -160,24 +164,32 @@ def _connected(host: str, port: int, allowance: Allowance, resolve: Resolve, opt
             raise
         else:
             return sock
-    raise problem
+    raise _too_late(allowance) if isinstance(problem, TimeoutError) else problem
+
+
+def _too_late(allowance: Allowance) -> Unreachable:
+    """Return what to raise where a connection did not come about in time; raises TooSlow at the end of all time."""
+    allowance.wait(allowance.connect)
+    return Unreachable(f"no connection within {allowance.connect:g} s")
 
 
 def _found(host: str, port: int, allowance: Allowance, resolve: Resolve) -> list[Address]:
     """Look a host up without waiting for longer than for a connection."""
-    answer: SimpleQueue[list[Address] | OSError] = SimpleQueue()
+    answer: SimpleQueue[list[Address] | Unreachable] = SimpleQueue()
 
     def look_up() -> None:
         try:
             answer.put(resolve(host, port))
-        except (OSError, UnicodeError) as error:
-            answer.put(OSError(type(error).__name__))
+        except Unreachable as error:
+            answer.put(error)
+        except (OSError, UnicodeError):
+            answer.put(Unreachable("the address of the service was not found"))
 
     Thread(target=look_up, name="address", daemon=True).start()
     try:
         found = answer.get(timeout=allowance.wait(allowance.connect))
     except Empty:
         raise Unreachable("the address of the service was not found in time") from None
-    if isinstance(found, OSError):
-        raise Unreachable("the address of the service was not found") from None
+    if isinstance(found, Unreachable):
+        raise found
     return found

@@ -18,7 +18,14 @@ from urllib3.exceptions import HTTPError
 
 from mirror.errors import UsageError
 from mirror.large_json import read_json
-from mirror.web.failures import Redirected, Unreachable, Untrusted, exception_names, plain_failure
+from mirror.web.failures import (
+    Redirected,
+    Unreachable,
+    Untrusted,
+    exception_names,
+    is_about_the_certificate,
+    plain_failure,
+)
 from mirror.web.timed_sockets import Allowance, TimedAdapter, addresses
 from mirror.web.unpacking import whole_body
 
@@ -175,11 +182,10 @@ class RequestsWire:
                 timeout=(self.limits.connect, self.limits.read),
             ) as response:
                 reply = self._read(response)
-        except requests.exceptions.SSLError as error:
-            raise Untrusted(exception_names(error)) from None
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            words = plain_failure(error, connect=self.limits.connect, read=self.limits.read)
-            raise Unreachable(words, exception_names(error)) from None
+            if is_about_the_certificate(error):
+                raise Untrusted(exception_names(error)) from None
+            raise Unreachable(plain_failure(error, read=self.limits.read), exception_names(error)) from None
         _refuse_redirect(reply)
         return reply
 

@@ -149,3 +149,45 @@ def test_a_page_that_always_fails(tmp_path: Path) -> None:
             code = allowance.next_run()
         assert code == 0
         assert differences(mirrored) == []
+
+
+def pages(mirrored: MirroredService) -> int:
+    return sum("before" in request.query for request in mirrored.service.requests)
+
+
+@pytest.mark.parametrize(
+    ("act", "most"),
+    [("new_message", 0), ("regenerate", 0), ("twelve messages", 3), ("edit_prompt", 16), ("changed joint", 1)],
+)
+def test_what_is_stored_is_not_read_again(tmp_path: Path, act: str, most: int) -> None:
+    """The newest pages are read until they meet a stored message that is the same; ``most``: older pages asked for."""
+    behaviour = Behaviour(batch="missing", single="missing")
+    with MirroredService(tmp_path, behaviour=behaviour, conversations=3) as mirrored:
+        key = mirrored.ids()[1]
+        for _ in range(60):
+            mirrored.person.new_message(key)
+        assert mirrored.next_run() == 0
+        assert (whole := pages(mirrored)) >= 11
+        if act == "edit_prompt":
+            mirrored.person.edit_prompt(key, "Something else")
+        elif act == "changed joint":  # the oldest message of the newest page says something else than before
+            change_oldest_of_newest_page(mirrored, key)
+        for _ in range({"twelve messages": 12, "changed joint": 1}.get(act, 0)):
+            mirrored.person.new_message(key)
+        if act in {"new_message", "regenerate"}:
+            getattr(mirrored.person, act)(key)
+        assert mirrored.next_run() == 0
+        assert pages(mirrored) <= most
+        assert [line for line in differences(mirrored) if not act.startswith("changed")] == []
+        mirrored.person.new_message(key)
+        assert mirrored.next_run(full=True) == 0
+        assert pages(mirrored) >= whole
+        assert differences(mirrored) == []
+
+
+def change_oldest_of_newest_page(mirrored: MirroredService, key: str) -> None:
+    tree = mirrored.account.tree(key)
+    node = tree["current_node"]
+    for _ in range(7):
+        node = tree["mapping"][node]["parent"]
+    tree["mapping"][node]["message"]["content"]["parts"] = ["Changed at the service"]

@@ -7,14 +7,14 @@ import socket
 import struct
 import threading
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 from mirrored_service import MirroredService
 
-from mirror.web.failures import Unreachable, exception_names, plain_failure
-from mirror.web.transport import RequestsWire
+from mirror.web.failures import Unreachable, plain_failure
+from mirror.web.transport import RequestsWire, WireLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,18 +106,51 @@ def test_silence_is_told_with_its_seconds(sent: bytes) -> None:
     with listening(sending(sent, then=lambda _: wait(silent))) as url:
         error = failure(url, timeout=(5, 0.1))
         silent.set()
-    assert plain_failure(error, connect=10, read=60) == "no answer within 60 s"
+    assert plain_failure(error, read=60) == "no answer within 60 s"
 
 
 def test_an_unknown_host() -> None:
-    error = failure("http://host.invalid/")
-    assert plain_failure(error, connect=10, read=60) == "the host name was not found"
+    def unknown(_host: str, _port: int) -> list[Any]:
+        raise socket.gaierror
+
+    with pytest.raises(Unreachable, match=r"^the address of the service was not found$"):
+        RequestsWire("https://host.example", resolve=unknown).send("GET", "/x", params={}, headers={}, body=None)
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (lambda _: None, "no secure connection came about"),
+        (reset, "the connection was reset"),
+        (sending(b"SSH-2.0-OpenSSH" + bytes(range(256)) * 40), "no secure connection came about"),
+        (sending(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "no secure connection came about"),
+        (sending(b"\x15\x03\x03\x00\x02\x02\x28"), "no secure connection came about"),  # an alert: handshake failure
+        (lambda connection: connection.recv(1), "no connection within 0.3 s"),
+    ],
+)
+def test_tls_that_does_not_come_about_says_nothing_of_a_certificate(
+    act: Callable[[socket.socket], None], words: str
+) -> None:
+    """Cut, garbage, refused or silent: tried again like any other failure."""
+    limits = WireLimits(connect=0.3, read=5)
+    with listening(act) as url, pytest.raises(Unreachable) as caught:
+        RequestsWire(url.replace("http", "https"), limits=limits).send("GET", "/x", params={}, headers={}, body=None)
+    assert str(caught.value) == words
 
 
 def test_a_connection_that_does_not_come_about() -> None:
-    error = requests.ConnectTimeout()
-    assert plain_failure(error, connect=10, read=60) == "no connection within 10 s"
-    assert exception_names(error) == "ConnectTimeout"
+    """A listener whose queue is full takes no more connections."""
+    with closing(socket.create_server(("127.0.0.1", 0), backlog=0)) as server:
+        address = server.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for client in waiting:
+            client.setblocking(False)
+            client.connect_ex(address)
+        wire = RequestsWire(f"http://127.0.0.1:{address[1]}", limits=WireLimits(connect=0.2))
+        with pytest.raises(Unreachable, match=r"^no connection within 0\.2 s$"):
+            wire.send("GET", "/x", params={}, headers={}, body=None)
+        for client in waiting:
+            client.close()
 
 
 def test_a_run_says_plain_words_and_v_the_names(tmp_path: Path) -> None:
