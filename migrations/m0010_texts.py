@@ -1,6 +1,7 @@
-"""What stored files say, for the search."""
+"""What stored files say, for the search; and what pointers to files say beside an id."""
 
 SCHEMA = """
+ALTER TABLE attachments ADD COLUMN parameters TEXT;  -- for the request for the file
 CREATE TABLE file_texts (           -- one row a content that was looked into, however many files have it
   rowid INTEGER PRIMARY KEY,
   sha256 TEXT NOT NULL UNIQUE,      -- of the content: files.sha256

@@ -237,11 +237,15 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FilePlace:
-    """A message that shows a file, for a service that gives files only to those who see the conversation."""
+    """A message that shows a file, for a service that gives files only to those who see the conversation.
+
+    ``parameters``: what the message says beside the file's id, for the request for it.
+    """
 
     conversation_id: str
     message_id: str
     project_id: str | None = None
+    parameters: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class Attachment:
 
     ``file_id``: the key of ``files``, the same for every pointer of one file; None where no file can be asked for.
     ``source``: upload, generated, code, voice or library. ``prompt``: what a picture was made from, or its title.
-    ``width``, ``height``: of a picture, in pixels.
+    ``width``, ``height``: of a picture, in pixels. ``parameters``: what its pointer says beside the id, as a query.
     """
 
     id: str | None
@@ -45,6 +45,7 @@ class Attachment:
     prompt: str | None = None
     width: int | None = None
     height: int | None = None
+    parameters: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ class SimulatedFile:
     """A file of the account, and how the service behaves at it (API notes §7).
 
     ``conversations``: those that show it, None for any. ``needs``: what a request must say: nothing (""), *gizmo*,
-    *no gizmo*, *context* (the newer parameter), *attachment* (only the older endpoint gives it), *nothing helps*.
+    *no gizmo*, *context* (the newer parameter), *post* (what its pointer says), *attachment* (only that endpoint gives
+    it), *oldest* (only the oldest endpoint does), *nothing helps*. ``workspace``: the only one that has it, by its id.
     ``host``: of its bytes: *estuary* and *api* on the service's own host, *library* (with the cookie), *redirecting*,
     *storage* (another host). ``answers``: the next answers in place of an address, then ``always``; see
     ``file_endpoints.ANSWERS``. ``faults`` and ``fault``: likewise of the bytes, see ``BODY_FAULTS``.
@@ -44,6 +45,7 @@ class SimulatedFile:
     mime_type: str | None = None
     conversations: set[str] | None = None
     needs: str = ""
+    workspace: str | None = None
     host: str = "estuary"
     answers: list[str] = field(default_factory=list)
     always: str | None = None

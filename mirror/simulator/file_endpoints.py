@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -63,6 +63,9 @@ class _Scope:
     checked: str | None
     gizmo: str | None
     is_attachment: bool = False
+    is_oldest: bool = False
+    post: str | None = None
+    workspace: str | None = None
 
 
 class FileEndpoints:
@@ -79,9 +82,11 @@ class FileEndpoints:
         parts = path.strip("/").split("/")
         match parts:
             case ["files", "download", file_id]:
-                return self._by_id(unquote(file_id), request.query)
+                return self._by_id(unquote(file_id), _scope(request))
+            case ["files", file_id, "download"]:
+                return self._by_id(unquote(file_id), replace(_scope(request), is_oldest=True))
             case ["conversation", conversation, "attachment", file_id, "download"]:
-                return self._by_id(unquote(file_id), {"conversation_id": conversation}, is_attachment=True)
+                return self._by_id(unquote(file_id), _Scope(conversation, None, None, is_attachment=True))
             case ["conversation", conversation, "interpreter", "download"]:
                 return self._sandbox(conversation, request.query)
             case ["messaging", "rooms", room, "files", file_id]:
@@ -92,18 +97,12 @@ class FileEndpoints:
                 raise AssertionError(f"a mirror must not write: POST {path}")
         return None
 
-    def _by_id(self, file_id: str, query: dict[str, str], *, is_attachment: bool = False) -> JsonAnswer:
+    def _by_id(self, file_id: str, scope: _Scope) -> JsonAnswer:
         if file_id.startswith("libfile_") or "#" in file_id or not file_id:
             return _INVALID
         file = self.account.files.get(file_id.replace("*", "#")) or self.account.durable_file(file_id)
-        if file is None:
+        if file is None or (file.workspace is not None and file.workspace != scope.workspace):
             return _GONE_404
-        scope = _Scope(
-            query.get("conversation_id"),
-            query.get("check_context_scopes_for_conversation_id"),
-            query.get("gizmo_id"),
-            is_attachment,
-        )
         return self._scripted(file) or (self._success(file) if _is_in_scope(file, scope) else ANSWERS["403"])
 
     def _sandbox(self, conversation: str, query: dict[str, str]) -> JsonAnswer:
@@ -227,9 +226,22 @@ class FileEndpoints:
         return BODY_FAULTS[fault](whole)
 
 
+def _scope(request: ReceivedRequest) -> _Scope:
+    query = request.query
+    return _Scope(
+        query.get("conversation_id"),
+        query.get("check_context_scopes_for_conversation_id"),
+        query.get("gizmo_id"),
+        post=query.get("post_id"),
+        workspace=request.headers.get("chatgpt-account-id"),
+    )
+
+
 def _is_in_scope(file: SimulatedFile, scope: _Scope) -> bool:
+    if scope.is_oldest:
+        return file.needs == "oldest"
     if scope.is_attachment:
-        return file.needs != "nothing helps"
+        return file.needs not in {"nothing helps", "oldest", "post"}
     asked = scope.conversation or scope.checked
     if file.conversations is not None and asked is not None and asked not in file.conversations:
         return False
@@ -237,6 +249,8 @@ def _is_in_scope(file: SimulatedFile, scope: _Scope) -> bool:
         return scope.gizmo is not None
     if file.needs == "no gizmo":
         return scope.gizmo is None
+    if file.needs == "post":
+        return scope.post is not None
     if file.needs == "context":
         return scope.checked is not None
     return file.needs == ""

@@ -14,6 +14,7 @@ TABLES = (
     "changes",
     "conversations",
     "files",
+    "file_texts",
     "gpts",
     "instructions",
     "links",

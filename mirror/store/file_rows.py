@@ -52,19 +52,27 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class FileUse:
-    """A message that shows a file. ``message_id``: the message's own id where it differs from its node's."""
+    """A message that shows a file. ``message_id``: the message's own id where it differs from its node's.
+
+    ``parameters``: what its pointer says beside the id.
+    """
 
     conversation_id: str
     message_id: str
     project_id: str | None
+    parameters: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class DueFile:
-    """A file to ask for: its row, where it is used, and what earlier tries came to."""
+    """A file to ask for: its row, where it is used, and what earlier tries came to.
+
+    ``uses``: in the workspace in which it is asked for. ``workspaces``: all that use it, none for a file of none.
+    """
 
     row: FileRow
     uses: tuple[FileUse, ...]
+    workspaces: frozenset[str]
     tries: int
     durable_id: str | None
 
@@ -191,17 +199,32 @@ def due(
     """
     values = {"provider": provider, "account": account_id, "now": now, "limit": limit, "every": every}
     rows = conn.execute(_DUE, values).fetchall()
-    return [DueFile(_file_row(row), _uses(conn, row["id"]), row["tries"], row["durable_id"]) for row in rows]
+    return [_due(conn, row, account_id, row["tries"], row["durable_id"]) for row in rows]
 
 
-def _uses(conn: sqlite3.Connection, file_id: str) -> tuple[FileUse, ...]:
+def _due(conn: sqlite3.Connection, row: sqlite3.Row, account_id: str, tries: int, durable_id: str | None) -> DueFile:
+    return DueFile(_file_row(row), _uses(conn, row["id"], account_id), _workspaces(conn, row["id"]), tries, durable_id)
+
+
+def _uses(conn: sqlite3.Connection, file_id: str, account_id: str) -> tuple[FileUse, ...]:
     rows = conn.execute(
-        "SELECT m.conversation_id, coalesce(m.message_id, m.id) AS message_id, c.project_id FROM attachments a"
+        "SELECT m.conversation_id, coalesce(m.message_id, m.id) AS message_id, c.project_id, a.parameters"
+        " FROM attachments a"
         " JOIN messages m ON m.rowid = a.message_rowid JOIN conversations c ON c.id = m.conversation_id"
-        " WHERE a.file_id = ? GROUP BY m.conversation_id ORDER BY c.deleted_at IS NOT NULL, m.created_at DESC LIMIT ?",
-        (file_id, _MOST_USES),
+        " WHERE a.file_id = ? AND (c.account_id IS NULL OR c.account_id = ?)"
+        " GROUP BY m.conversation_id ORDER BY c.deleted_at IS NOT NULL, m.created_at DESC LIMIT ?",
+        (file_id, account_id, _MOST_USES),
     )
-    return tuple(FileUse(row["conversation_id"], row["message_id"], row["project_id"]) for row in rows)
+    return tuple(FileUse(**row) for row in rows)
+
+
+def _workspaces(conn: sqlite3.Connection, file_id: str) -> frozenset[str]:
+    rows = conn.execute(
+        "SELECT DISTINCT c.account_id FROM attachments a JOIN messages m ON m.rowid = a.message_rowid"
+        " JOIN conversations c ON c.id = m.conversation_id WHERE a.file_id = ? AND c.account_id IS NOT NULL",
+        (file_id,),
+    )
+    return frozenset(row["account_id"] for row in rows)
 
 
 # -- what came of it
@@ -304,15 +327,19 @@ def left_to_fetch(conn: sqlite3.Connection, provider: str) -> int:
 
 
 def controls(conn: sqlite3.Connection, provider: str, account_id: str) -> list[DueFile]:
-    """Return a few files that the service gave before, and living messages still show, the last ones first."""
+    """Return a few files that the service gave before, and living messages still show, the last ones first.
+
+    Only those that no other workspace shows: it may have been that one which gave it.
+    """
     rows = conn.execute(
         "SELECT f.* FROM files f JOIN attachments a ON a.file_id = f.id JOIN messages m ON m.rowid = a.message_rowid"
         " JOIN conversations c ON c.id = m.conversation_id WHERE f.state = 'stored' AND f.provider = ?"
         " AND f.origin = 'service' AND c.account_id = ? AND f.id NOT LIKE 'sandbox:%' AND c.deleted_at IS NULL"
         " AND c.missing_since IS NULL GROUP BY f.id ORDER BY f.fetched_at DESC, f.size LIMIT ?",
-        (provider, account_id, _MOST_CONTROLS),
+        (provider, account_id, 2 * _MOST_CONTROLS),
     ).fetchall()
-    return [DueFile(_file_row(row), _uses(conn, row["id"]), 0, None) for row in rows]
+    found = [row for row in rows if _workspaces(conn, row["id"]) == {account_id}][:_MOST_CONTROLS]
+    return [_due(conn, row, account_id, 0, None) for row in found]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from mirror.source import FetchedFile, FilePlace, FileToFetch, NoFile
 from mirror.store import file_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mirror.files.byte_store import Incoming
     from mirror.source import FileSource
     from mirror.store.database import Writer
@@ -33,10 +35,14 @@ FAILURES_BEFORE_A_CONTROL = 5
 
 @dataclass(frozen=True, slots=True)
 class _Failed:
-    """A file that did not come, not held against it yet."""
+    """A file that did not come, not held against it yet.
+
+    ``is_settled``: no other workspace is asked for it in this run.
+    """
 
     due: DueFile
     answer: NoFile
+    is_settled: bool
 
 
 @dataclass(slots=True)
@@ -64,8 +70,11 @@ class FileRun:
         self.store = ByteStore(writer.path)
         self.stored = 0
 
-    def run(self, account_id: str) -> None:
-        """Fetch what is due of a workspace; raises what ends files for this run, after it has noted what came."""
+    def run(self, account_id: str, later: Collection[str] = ()) -> None:
+        """Fetch what is due of a workspace; raises what ends files for this run, after it has noted what came.
+
+        ``later``: the workspaces that are asked after it. What one of them may give is not judged before.
+        """
         limit = self.options.files_max_size
         conn, now = self.writer.conn, self.timing.iso()
         todo = file_rows.due(conn, self.provider, account_id, now, limit, every=self.options.full)
@@ -75,19 +84,20 @@ class FileRun:
         self.report.fetching_files(len(todo))
         unsettled = _Unsettled()
         for due in todo:
-            self._take(due, unsettled)
+            self._take(due, unsettled, later)
             if len(unsettled.failed) >= FAILURES_BEFORE_A_CONTROL:
                 self._ask_control(account_id, unsettled)
         if unsettled.failed:
             self._ask_control(account_id, unsettled)
             self._note_failures(unsettled)
 
-    def _take(self, due: DueFile, unsettled: _Unsettled) -> None:
+    def _take(self, due: DueFile, unsettled: _Unsettled, later: Collection[str]) -> None:
         size = 0
         if self._is_too_large(due.row.size):
             self._skip(due)
         elif (answer := self._fetch(due)) is not None:
-            unsettled.failed.append(_Failed(due, answer))
+            is_settled = due.workspaces.isdisjoint(later) if due.workspaces else not later
+            unsettled.failed.append(_Failed(due, answer, is_settled))
         else:
             unsettled.gives = True
             size = (file_rows.find(self.writer.conn, due.row.id) or due.row).size or 0
@@ -179,6 +189,8 @@ class FileRun:
 
     def _note_failures(self, unsettled: _Unsettled) -> None:
         for one in unsettled.failed:
+            if not one.is_settled:
+                continue
             verdict = verdict_of(one.answer, one.due.tries)
             if verdict.state == "gone" and not unsettled.gives and one.due.tries == 0:
                 verdict = FileVerdict("pending", 1, None)  # nothing came in this run: another one settles it
@@ -206,7 +218,7 @@ def _kind(kind: str, mime_type: str | None) -> str:
 
 
 def _wanted(due: DueFile) -> FileToFetch:
-    places = tuple(FilePlace(use.conversation_id, use.message_id, use.project_id) for use in due.uses)
+    places = tuple(FilePlace(use.conversation_id, use.message_id, use.project_id, use.parameters) for use in due.uses)
     return FileToFetch(
         file_id=due.row.id,
         name=due.row.name,

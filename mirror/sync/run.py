@@ -193,9 +193,9 @@ class Sync:
             return
         job = FileRun(self.writer, self.source, self.source.provider, self.timing, self.report, self.options)
         with ErrorCollector(self._file_errors):
-            for workspace in identity.workspaces:
+            for n, workspace in enumerate(identity.workspaces, 1):
                 self.source.enter(workspace, memory.load_source(self.writer.conn, workspace.id))
-                job.run(workspace.id)
+                job.run(workspace.id, {later.id for later in identity.workspaces[n:]})
         read_texts(self.writer)
         self.outcome.counts.files = job.stored
         self.errors += self._file_errors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -353,6 +354,74 @@ def test_files_of_every_workspace_are_asked_for_in_its_name(service: FileService
         if "/files/download/" in request.path
     }
     assert asked == {file.id: None, other.id: team}
+
+
+@pytest.mark.parametrize("gives", ["first", "second"])
+def test_a_file_of_two_workspaces_is_fetched_from_the_one_that_gives_it(service: FileService, gives: str) -> None:
+    """What the other one answers is not held against it, and costs no night."""
+    team, second = service.account.add_workspace("Team"), service.account.add_workspace("Club")
+    giver = team if gives == "first" else second
+    plain = [service.add(n) for n in (10, 11, 12)]
+    for file, workspace in zip(plain[1:], (team, second), strict=True):
+        service.account.homes[next(iter(file.conversations or set()))] = workspace
+    shared = service.known(2, workspace=giver)
+    upload = {"id": shared.id, "name": shared.name, "mime_type": shared.mime_type}
+    for workspace in (team, second):
+        service.account.homes[service.converse([upload])] = workspace
+    lost = service.known(3, always="404")
+    for workspace in (team, second):
+        service.account.homes[service.converse([{"id": lost.id, "name": "x.png"}])] = workspace
+    assert service.next_run() == 0
+    came = [file.id for file in (*plain, shared)]
+    assert service.states() == {**dict.fromkeys(came, "stored"), lost.id: "gone"}
+    assert service.mirrored.service.files.given == dict.fromkeys(came, 1)
+    for request in service.mirrored.service.requests:
+        if request.path.endswith(f"/{shared.id}") and (said := request.query.get("conversation_id")):
+            assert service.account.homes[said] == request.headers["chatgpt-account-id"]
+
+
+def test_a_run_counts_once_for_a_file_of_two_workspaces(service: FileService) -> None:
+    file = service.known(1, always="retry")
+    for workspace in (service.account.add_workspace("Team"), service.account.add_workspace("Club")):
+        service.account.homes[service.converse([{"id": file.id, "name": "x.png"}])] = workspace
+    service.add(2)
+    for tries in (1, 2):
+        assert service.next_run() == 3
+        assert service.mirrored.value("SELECT tries FROM _file_fetches") == tries
+
+
+def test_what_a_pointer_says_beside_the_id_is_sent_along(service: FileService) -> None:
+    file = service.known(1, needs="post")
+    pointer = f"sediment://{file.id}?post_id=p1&post_id=p2&bad key=1&x=%0d%0aSet: 1&id=file_other&inline=maybe"
+    part = {"content_type": "image_asset_pointer", "asset_pointer": pointer, "size_bytes": 1, "width": 8, "height": 8}
+    conversation = service.account.conversations[service.converse([])]
+    shown = next(node["message"] for node in conversation["mapping"].values() if node["message"])
+    shown["content"] = {"content_type": "multimodal_text", "parts": [part]}
+    assert service.next_run() == 0
+    assert service.state(file.id)[0] == "stored"
+    (asked,) = [one.query for one in service.mirrored.service.requests if one.path.endswith(f"download/{file.id}")]
+    assert asked.keys() == {"conversation_id", "inline", "post_id"}
+    assert (asked["post_id"], asked["inline"]) == ("p2", "false")
+
+
+@pytest.mark.parametrize(("needs", "kind"), [("oldest", "download"), ("context", "file_")])
+def test_the_request_that_works_is_learned(service: FileService, needs: str, kind: str) -> None:
+    """A service that gives files only in another way costs more requests for the first few files only."""
+    for n in range(12):
+        service.add(n, needs=needs)
+    assert service.next_run() == 0
+    assert set(service.states().values()) == {"stored"}
+    asked = [path for path in service.asked_for_files() if "estuary" not in path]
+    assert len(asked) <= 12 + 4 * 5
+
+
+def test_an_endpoint_that_gives_nothing_is_not_asked_for_every_file(service: FileService) -> None:
+    service.add(0)
+    for n in range(1, 31):
+        service.add(n, needs="nothing helps")
+    service.next_run()
+    oldest = [path for path in service.asked_for_files() if re.search("/files/file_[^/]+/download", path)]
+    assert 0 < len(oldest) <= 6
 
 
 def test_a_dry_run_asks_for_no_file(service: FileService) -> None:

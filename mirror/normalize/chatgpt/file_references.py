@@ -33,6 +33,7 @@ _MARK = re.compile(r"\{\{file:(file[-_][A-Za-z0-9_\-]{1,190})\}\}")
 _CITED = ("content_references", "n7jupd_crefs", "n7jupd_crefs_by_file", "content_references_by_file")
 _MOUNTED = "mounted_library_file_references"
 _NOT_FILES = frozenset({"libdir"})
+_LONGEST_QUERY = 1_000  # characters beside an id; those seen have some ten
 _LONGEST_PATH = 1_000  # characters; a path of the sandbox has at most 4,096 bytes, names of files 255
 
 
@@ -102,6 +103,7 @@ def _combined(known: Attachment, new: Attachment) -> Attachment:
         prompt=known.prompt or new.prompt,
         width=known.width or new.width,
         height=known.height or new.height,
+        parameters=known.parameters or new.parameters,
     )
 
 
@@ -127,6 +129,7 @@ def _attachment(named: _Named) -> Attachment:
         prompt=plain(first_text(generation.get("prompt"), generation.get("serialization_title"))),
         width=as_count(record.get("width")) or None,
         height=as_count(record.get("height")) or None,
+        parameters=plain(named.stated.partition("?")[2][:_LONGEST_QUERY]),
     )
 
 
