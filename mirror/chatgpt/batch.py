@@ -44,7 +44,8 @@ class BatchReader:
         try:
             return found | self._ask(left, MOST_TRIES)
         except RefusedForNow as error:
-            if not (self._controls.candidates("batch", apart_from=left) and self._controls.may_excuse()):
+            has_control = len(left) > 1 or self._controls.candidates("batch", apart_from=left)
+            if not (has_control and self._controls.may_excuse()):
                 raise
             self._gives_control(error, left)  # where it is limited, too, that ends the run
             return found  # by id it shows which one it is
