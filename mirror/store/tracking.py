@@ -135,16 +135,21 @@ def pending(conn: sqlite3.Connection, provider: str) -> list[Tracked]:
 def to_verify(conn: sqlite3.Connection, provider: str, account_id: str, before: str, limit: int) -> list[Tracked]:
     """Return current conversations to be read once more, to be sure: those not read since ``before`` (ISO time).
 
-    First what was read once only, the newest first, for there a lagging copy shows; then what was longest not verified.
+    Up to half of them are what no list shows though it was found alive, whose news nothing else tells. Then what was
+    read once only, the newest first, for there a lagging copy shows; then what was longest not verified.
     """
-    rows = conn.execute(
-        f"{_SELECT} AND l.account_id = ? AND NOT {_IS_PENDING} AND l.missing_since IS NULL AND l.is_generating = 0"
-        " AND l.is_branch_only = 0 AND c.id IS NOT NULL AND c.deleted_at IS NULL"
-        " AND coalesce(l.read_at, '') < ? AND coalesce(l.verified_at, '') < ?"
-        " ORDER BY l.verified_at IS NOT NULL, l.verified_at, l.list_us DESC LIMIT ?",
-        (provider, account_id, before, before, limit),
-    )
-    return [_tracked(row) for row in rows]
+    found: list[Tracked] = []
+    alive = "l.missing_since IS NOT NULL AND l.checked_at IS NOT NULL AND l.gone_proofs = 0"
+    for which, most in ((alive, limit // 2), ("l.missing_since IS NULL", limit)):
+        rows = conn.execute(
+            f"{_SELECT} AND l.account_id = ? AND NOT {_IS_PENDING} AND {which} AND l.is_generating = 0"
+            " AND l.is_branch_only = 0 AND c.id IS NOT NULL AND c.deleted_at IS NULL"
+            " AND coalesce(l.read_at, '') < ? AND coalesce(l.verified_at, '') < ?"
+            " ORDER BY l.verified_at IS NOT NULL, l.verified_at, l.list_us DESC LIMIT ?",
+            (provider, account_id, before, before, most - len(found)),
+        )
+        found += [_tracked(row) for row in rows]
+    return found
 
 
 def _tracked(row: sqlite3.Row) -> Tracked:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mirrored_service import MirroredService, content, differences
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mirror.simulator import ReceivedRequest
 
 
 def test_a_quiet_run_costs_one_batch_more_and_changes_nothing(tmp_path: Path) -> None:
@@ -50,3 +52,24 @@ def test_what_fails_to_come_again_costs_nothing(tmp_path: Path) -> None:
         mirrored.behaviour.batch_omits = frozenset(mirrored.ids())
         mirrored.behaviour.single = mirrored.behaviour.plural = "missing"
         assert mirrored.next_run() == 0
+
+
+def test_what_no_list_shows_any_more_stays_current(tmp_path: Path) -> None:
+    """A list forgets two conversations that are alive: news of them arrives within a run or two."""
+    with MirroredService(tmp_path, verify=True, conversations=12) as mirrored:
+        mirrored.next_run()
+        hidden = set(mirrored.ids()[:2])
+
+        def without_them(request: ReceivedRequest, data: Any) -> Any:
+            if request.path == "/backend-api/conversations" and isinstance(data, dict):
+                data["items"] = [row for row in data["items"] if row["id"] not in hidden]
+            return data
+
+        mirrored.alter_answers(without_them)
+        mirrored.next_run()
+        mirrored.next_run()
+        for key in hidden:
+            mirrored.person.new_message(key, "Still there?", f"Yes, {key}.")
+        codes = [mirrored.next_run() for _ in range(2)]
+        assert (codes, differences(mirrored)) == ([0, 0], [])
+        assert mirrored.value("SELECT count(*) FROM conversations WHERE missing_since IS NOT NULL") == 2
