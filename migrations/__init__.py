@@ -16,7 +16,7 @@ from .m0002_cjk import SCHEMA as CJK
 from .m0003_months import SCHEMA as MONTHS
 from .m0004_tracking import SCHEMA as TRACKING
 from .m0005_completeness import SCHEMA as COMPLETENESS
-from .m0006_told import SCHEMA as TOLD
+from .m0006_skeletons import SCHEMA as SKELETONS
 from .m0007_lists import SCHEMA as LISTS
 from .m0008_row_hashes import SCHEMA as ROW_HASHES
 from .m0009_files import SCHEMA as FILES
@@ -54,8 +54,8 @@ def m0005_completeness(db: Database) -> None:
 
 
 @migrations()
-def m0006_told(db: Database) -> None:
-    db.executescript(TOLD)
+def m0006_skeletons(db: Database) -> None:
+    db.executescript(SKELETONS)
 
 
 @migrations()

@@ -144,7 +144,7 @@ class Run:
 @contextmanager
 def recorded(writer: Writer, command: str, timing: Timing, provider: str | None = None) -> Iterator[Run]:
     """Open a run's row, and close it however the run ends."""
-    with diagnosed(writer.conn, writer.path), writer.transaction() as conn:
+    with writer.transaction() as conn:
         run = Run(runs.begin(conn, command, timing.iso(), __version__, provider))
         integrity.remember_normalizers(conn, only_missing=True)
         if not cjk.is_filled(conn):

@@ -5,6 +5,7 @@ In all files but the login's own (the folder ``config``), in what was printed, a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,19 +14,46 @@ if TYPE_CHECKING:
 
     from mirror.simulator import Simulator
 
-WATCHED: list[Simulator] = []  # of the test that is running
+WATCHED: list[Watched] = []  # those that run, and those that ended in the test that is running
 LENGTH = 48  # characters of a secret that betray it: what is cut, wrapped or in a longer text is found, too
 LOGIN_FOLDER = "config"  # where the tests keep the login
 
 
-def watch(service: Simulator) -> None:
-    """Take a service's secrets for canaries until the test ends."""
-    WATCHED.append(service)
+@dataclass(slots=True)
+class Watched:
+    """A service, the folder of what is mirrored from it, and whether it has ended."""
+
+    service: Simulator
+    folder: Path
+    has_ended: bool = False
+
+
+def watch(service: Simulator, folder: Path) -> None:
+    """Take a service's secrets for canaries until the test ends in which it does: a fixture's lives for several."""
+    WATCHED.append(Watched(service, folder))
+
+
+def end(service: Simulator) -> None:
+    """Let a service's secrets be canaries until this test ends."""
+    for watched in WATCHED:
+        watched.has_ended |= watched.service is service
+
+
+def forget_ended() -> None:
+    """A test has ended."""
+    WATCHED[:] = [watched for watched in WATCHED if not watched.has_ended]
+
+
+def all_leaks(folder: Path) -> list[str]:
+    """Return where a secret stands, below a test's folder and the folders of all services."""
+    folders = {folder, *(watched.folder for watched in WATCHED)}
+    outer = [one for one in folders if not any(other in one.parents for other in folders)]
+    return [leak for one in outer for leak in leaks(one, [])]
 
 
 def secrets() -> Iterator[str]:
     """Yield a part of each secret that was given out: the middle of a cookie, the end of a token."""
-    for service in WATCHED:
+    for service in (watched.service for watched in WATCHED):
         for cookie in service.sessions.cookies:
             middle = len(cookie) // 2
             yield cookie[middle : middle + LENGTH]

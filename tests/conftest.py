@@ -60,7 +60,7 @@ def pytest_runtest_makereport(
     if report.when == "teardown":
         found = item.stash.get(LEAKS, [])
         found += canaries.leaks(Path("/nowhere"), report.sections)
-        canaries.WATCHED.clear()
+        canaries.forget_ended()
         if found and report.passed:
             report.outcome, report.longrepr = "failed", f"a secret of the simulated service is in: {', '.join(found)}"
     return report
@@ -68,9 +68,9 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(autouse=True)
 def look_for_secrets(request: pytest.FixtureRequest, clean_environment: None, tmp_path: Path) -> Iterator[None]:
-    """Look through the test's folder before it is removed."""
+    """Look through the test's folder before it is removed, and through those of services of fixtures."""
     yield
-    request.node.stash[LEAKS] = canaries.leaks(tmp_path, [])
+    request.node.stash[LEAKS] = canaries.all_leaks(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -113,13 +113,14 @@ class MirroredService:
 
     def __enter__(self) -> Self:
         self.service.__enter__()
-        canaries.watch(self.service)
+        canaries.watch(self.service, self.path.parent)
         self.environ |= {"CHATMIRROR_STORAGE_URL": self.service.storage_url}
         self.environ |= {"CHATMIRROR_BASE_URL": self.service.url, "CHATGPT_SESSION_TOKEN": self.service.session_cookie}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.service.__exit__(kind)
+        canaries.end(self.service)
 
     @property
     def behaviour(self) -> Behaviour:

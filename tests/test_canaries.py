@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import canaries
+import pytest
 from mirrored_service import MirroredService
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -25,3 +27,27 @@ def test_a_secret_is_found_wherever_it_is_left(tmp_path: Path) -> None:
         (tmp_path / "config").mkdir(exist_ok=True)
         (tmp_path / "config" / "login.json").write_text(cookie)
         assert canaries.leaks(tmp_path, []) == []
+
+
+@pytest.fixture(scope="module")
+def of_the_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MirroredService]:
+    """A service that several tests use, in a folder of its own."""
+    with MirroredService(tmp_path_factory.mktemp("module"), conversations=2) as mirrored:
+        assert mirrored.sync().error is None
+        yield mirrored
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_a_secret_of_a_fixtures_service_is_found_in_each_test(
+    of_the_module: MirroredService, tmp_path: Path, turn: int
+) -> None:
+    """In its own folder, in the test's folder, and still in the second test that uses it."""
+    secret = of_the_module.service.session_cookie
+    for folder in (of_the_module.path.parent, tmp_path):
+        assert canaries.all_leaks(tmp_path) == []
+        left = folder / f"left-{turn}"
+        left.write_text(secret)
+        assert canaries.all_leaks(tmp_path) == [left.name]
+        left.unlink()
+    canaries.forget_ended()  # as the end of a test does
+    assert of_the_module.service in [watched.service for watched in canaries.WATCHED]

@@ -598,6 +598,16 @@ STREAMS = [
 ]
 
 
+def test_a_file_that_has_the_number_of_a_closed_stream_is_not_written_to(tmp_path: Path) -> None:
+    """Whatever was opened before the streams were made usable."""
+    program = (
+        "import os, sys\nassert os.open('victim', os.O_RDWR | os.O_CREAT) == 2\nfrom mirror.cli import streams\n"
+        "streams.prepare()\nprint('an error', file=sys.stderr)\nsys.stderr.flush()"
+    )
+    subprocess.run(["bash", "-c", '"$0" -c "$1" 2>&-', sys.executable, program], cwd=tmp_path, check=True)
+    assert (tmp_path / "victim").read_bytes() == b""
+
+
 def test_no_stream_changes_the_work_or_its_exit_code(mirrored: MirroredService) -> None:
     """What is printed goes nowhere; the command does the same and ends with the same."""
     if not Path("/dev/full").exists():

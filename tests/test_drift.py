@@ -152,7 +152,7 @@ def test_a_key_that_was_kept_counts_also_where_it_comes_once(mirrored: MirroredS
     for _ in range(6):
         mirrored.next_run(accept_deletions=True)
         assert told(mirrored) == []
-    assert mirrored.value("SELECT absent FROM _skeletons WHERE name = 'items[].sparkle_level'") == 0
+    assert mirrored.value("SELECT missed FROM _skeletons WHERE name = 'items[].sparkle_level'") == 0
 
 
 def test_an_account_that_grows_tells_nothing(tmp_path: Path) -> None:

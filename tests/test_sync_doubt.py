@@ -125,13 +125,11 @@ def test_an_answer_that_is_another_conversations_is_not_stored(tmp_path, endpoin
         mirrored.person.new_message(key)
         mirrored.behaviour.batch_omits = frozenset({key})
         setattr(mirrored.behaviour, "plural" if endpoint == "single" else "single", "missing")
-        wrong = {
-            "conversation_id": other,
-            "mapping": copy.deepcopy(mirrored.account.tree(other)["mapping"]),
-            "messages": [],
-        }
+        wrong = {**copy.deepcopy(mirrored.account.tree(other)), "messages": []}
         mirrored.alter_answers(lambda request, data: wrong if request.path.endswith(f"/{key}") else data)
         assert mirrored.next_run() == 3
+        stored = {node for (node,) in mirrored.rows("SELECT id FROM messages WHERE conversation_id = ?", key)}
+        assert stored.isdisjoint(wrong["mapping"])
         assert heal(mirrored) == []
 
 

@@ -26,11 +26,12 @@ class _ForgivingFile(io.FileIO):
 
 def prepare() -> None:
     """Make every stream one that can be used: closed ones lead nowhere, errors are printed where they can be."""
-    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            # Also lest another file, such as the database, is given the number of the closed one.
-            os.open(os.devnull, os.O_RDWR)
-            setattr(sys, name, open(descriptor, "r" if descriptor == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115 - a number, until the process ends
+            # The lowest free number, which is that of the closed stream: no other file, such as the database, is given
+            # it. Where something else has it already, the next one does as well.
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - until the process ends
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")

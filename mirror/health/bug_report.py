@@ -138,8 +138,6 @@ KINDS = (
     "the service did not say where it is",
     "the service fails at it",
     "the service is still making it",
-    "the service has no address for it",
-    "the service did not say where it is",
     "the service says that it has expired",
     "the service no longer has it",
     "the service refuses it",
@@ -149,6 +147,26 @@ KINDS = (
     "its host refuses it",
     "its host does not have it",
     "asks for fewer requests",
+    "the list shows a later change",
+    "it ends with a question",
+    "the copy that is stored is damaged",
+    "its stored bytes were missing or damaged",
+    "came in its place",
+    "an address of another file",
+    "an address with",
+    "an address that",
+    "a host that is none of its storage hosts",
+    "a host inside a private network",
+    "a page of its own that gives no files",
+    "a name without an address",
+    "an error without a code",
+    "an unexpected redirect",
+    "the transfer was cut off",
+    "the transfer was too slow",
+    "bytes came",
+    "it is larger than",
+    "of memory to read",
+    "brackets, commas and colons",
 )
 _FEWER = re.compile(r"it came with \d+ messages, and \d+ are stored")
 
@@ -277,7 +295,7 @@ def _skeletons(conn: sqlite3.Connection, _now: float) -> dict[str, dict[str, dic
         endpoint, name = _checked(part.endpoint, _ENDPOINT), _checked(part.name, _PLACE)
         if endpoint is None or name is None or part.kind not in {"status", "content type", "key"}:
             continue
-        seen = f"{part.units:,} of {part.looked:,}"
+        seen = f"{part.units:,} of {part.possible:,}"
         types = _checked(part.types or "", _TYPES)
         found.setdefault(endpoint, {}).setdefault(part.kind, {})[name] = f"{types}: {seen}" if types else seen
     return found

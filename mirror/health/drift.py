@@ -111,8 +111,8 @@ def _counted(sight: _Sight, known: KnownPart | None) -> KnownPart:
         types=", ".join(types) or None,
         units=old.units + sight.part.units,
         object_units=old.object_units + sight.part.object_units,
-        looked=old.looked + sight.now,
-        absent=0 if sight.part.units else old.absent + sight.now,
+        possible=old.possible + sight.now,
+        missed=0 if sight.part.units else old.missed + sight.now,
     )
 
 
@@ -150,9 +150,9 @@ def _is_fixed(name: str) -> bool:
 
 def _has_vanished(sight: _Sight, known: KnownPart) -> bool:
     """Whether so many answers lack it since this run that it is no chance any more."""
-    held = known.looked - known.absent
+    held = known.possible - known.missed
     is_usual = held >= ENOUGH and known.units >= USUAL * held
-    return is_usual and known.absent < SEVERAL <= known.absent + sight.now
+    return is_usual and known.missed < SEVERAL <= known.missed + sight.now
 
 
 def _has_other_type(part: Part, known: KnownPart) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
@@ -97,9 +98,10 @@ class Sessions:
         return f"{part({'alg': 'none'})}.{part(claims)}.signature"
 
     def _new_cookie(self, chunks: int) -> str:
-        # Long enough to need that many parts; the count makes each one different.
+        # Long enough to need that many parts; the count makes each one different, in every piece of it.
         begin = f"session-{self.account.user_id}-{self.sign_ins}-"
-        return begin + "x" * (CHUNK * (chunks - 1) + 600 - len(begin))
+        length = CHUNK * (chunks - 1) + 600
+        return (begin + hashlib.sha256(begin.encode()).hexdigest() * (length // 64 + 1))[:length]
 
     @staticmethod
     def parts(cookie: str, size: int = CHUNK) -> dict[str, str]:

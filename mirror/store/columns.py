@@ -53,7 +53,7 @@ _TABLES = {
     "_scopes": "account_id scope watermark_us:INTEGER listed:INTEGER read_to_end_at",
     "_settings": "key value",
     "_skeletons": (
-        "provider endpoint kind name types units:INTEGER object_units:INTEGER looked:INTEGER absent:INTEGER"
+        "provider endpoint kind name types units:INTEGER object_units:INTEGER possible:INTEGER missed:INTEGER"
     ),
     "_drift": "id:INTEGER provider seen_at endpoint what",
     "_row_hashes": "table_name row_key hash:BLOB",

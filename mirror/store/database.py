@@ -173,6 +173,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         raise UsageError(
             f"There is no {path} yet. Run `chatmirror sync` or `chatmirror import` first, or give -d PATH."
         )
+    files.refuse_hidden_log(path)
     with translated(path):
         conn = _connect(files.uri(path, "mode=ro"))
         try:

@@ -61,6 +61,25 @@ def refuse_second_name(path: Path) -> None:
         )
 
 
+def refuse_hidden_log(path: Path) -> None:
+    """Raise UsageError for a file whose newest rows are in the log of another of its names, in the same folder."""
+    real = real_path(path)
+    if not real.exists() or real.stat().st_nlink == 1:
+        return
+    with suppress(OSError):  # a folder that cannot be read, or a name that has just gone
+        for other in real.parent.iterdir():
+            if other != real and other.is_file() and other.samefile(real) and _has_log_of_its_own(other, real):
+                raise UsageError(
+                    f"{path} is also called {other.name} (a hard link), and its newest rows are in {other.name}-wal,"
+                    f" where they are not seen by this name; nothing was done. Give -d {other}."
+                )
+
+
+def _has_log_of_its_own(path: Path, other: Path) -> bool:
+    log, others = beside(path, "-wal"), beside(other, "-wal")
+    return log.exists() and log.stat().st_size > 0 and not (others.exists() and log.samefile(others))
+
+
 @contextmanager
 def new_copy(target: Path) -> Iterator[Path]:
     """Yield an empty private file beside ``target``, for what is to take its place; nothing of it is left after.

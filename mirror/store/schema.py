@@ -29,7 +29,7 @@ MIGRATIONS = (
     "m0003_months",
     "m0004_tracking",
     "m0005_completeness",
-    "m0006_told",
+    "m0006_skeletons",
     "m0007_lists",
     "m0008_row_hashes",
     "m0009_files",

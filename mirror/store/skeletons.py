@@ -23,8 +23,8 @@ class KnownPart:
     types: str | None = None
     units: int = 0
     object_units: int = 0
-    looked: int = 0
-    absent: int = 0
+    possible: int = 0
+    missed: int = 0
 
     @property
     def key(self) -> tuple[str, str, str]:

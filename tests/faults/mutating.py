@@ -322,12 +322,17 @@ def as_bytes(value: Any, rng: random.Random) -> bytes:
 # -- ZIPs
 
 
-def damaged_zip(members: Mapping[str, bytes], rng: random.Random) -> tuple[bytes, bool]:
-    """Return a ZIP of these members with something odd in it, and whether all of them must still be readable."""
+def damaged_zip(members: Mapping[str, bytes], rng: random.Random) -> tuple[bytes, bool, int]:
+    """Return a ZIP of these members with something odd in it, and whether all of them must still be readable.
+
+    And how many bytes are in it.
+    """
     names = list(members)
     way = rng.randrange(12)
+    inflated = sum(map(len, members.values()))
     if way < len(_ADDED):
-        return _zip(list(members.items()) + _ADDED[way](names, rng), rng), True
+        added = _ADDED[way](names, rng)
+        return _zip([*members.items(), *added], rng), True, inflated + sum(len(one) for _, one in added)
     content = bytearray(_zip(list(members.items()), rng))
     directory = [found.start() for found in re.finditer(b"PK\x01\x02", bytes(content))]
     entry = rng.choice(directory)
@@ -338,7 +343,7 @@ def damaged_zip(members: Mapping[str, bytes], rng: random.Random) -> tuple[bytes
     old = struct.unpack(kind, content[entry + offset : entry + offset + size])[0]
     new = rng.choice((0, 1, old + 1, old * 2, old | 1, old ^ 0x800, 2 ** (8 * size) - 1)) % 2 ** (8 * size)
     content[entry + offset : entry + offset + size] = struct.pack(kind, new)
-    return bytes(content), False
+    return bytes(content), False, inflated
 
 
 def _zip(members: Sequence[tuple[str | zipfile.ZipInfo, bytes]], rng: random.Random) -> bytes:

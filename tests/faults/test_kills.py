@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,6 +64,7 @@ class Rehearsed:
 def some(points: list[tuple[str, int]], part: int, name: str) -> list[tuple[str, int]]:
     """Return the points of one part, as many as are asked for."""
     random.Random(f"{SEED} {name}").shuffle(points)
+    assert len(points) > part, "the job made no such call"
     return points[:KILLS][part :: len(PARTS)]
 
 
@@ -110,6 +112,9 @@ def test_a_failure_at_any_system_call(tmp_path: Path, name: str, failure: str, p
             ended = run_command(stage, rehearsed.scenario, strace(rehearsed.log, files_of(stage.path), *inject))
             assert "Traceback" not in ended.stderr, (call, number, ended.stderr)
             assert "internal error" not in ended.stderr, (call, number, ended.stderr)
-            if failure != "kill" and ended.returncode != 0:
-                assert ended.returncode in {8, 9}, (call, number, ended.stderr)
+            if failure == "kill":
+                assert ended.returncode == -signal.SIGKILL, (call, number)
+            else:
+                assert ended.returncode in {0, 8, 9}, (call, number, ended.stderr)
+                assert "INJECTED" in rehearsed.log.read_text("latin-1"), (call, number)
             rehearsed.check((failure, call, number))

@@ -16,7 +16,7 @@ import pytest
 from mirrors import add_conversation, add_message, bakery, open_mirror
 
 from mirror.errors import BusyError, UsageError
-from mirror.store.database import Writer
+from mirror.store.database import Writer, open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,6 +74,24 @@ def test_a_file_with_two_names_is_refused_by_both(path: Path) -> None:
     other.unlink()
     with Writer(path):
         pass
+
+
+def test_rows_in_the_log_of_another_name_are_not_overlooked(path: Path) -> None:
+    """What a killed run left there is not seen by this name, so the other one is named; at rest both read the same."""
+    other = path.parent / "hard.db"
+    other.hardlink_to(path)
+    with closing(open_reader(path)):
+        pass
+    with closing(sqlite3.connect(other)) as conn:
+        conn.execute("PRAGMA journal_mode=WAL")
+        conn.execute("UPDATE conversations SET title = 'only in the log'")
+        conn.commit()
+        with pytest.raises(UsageError, match=r"its newest rows are in hard\.db-wal.*Give -d .*hard\.db"):
+            open_reader(path)
+        with closing(open_reader(other)) as reader:
+            assert reader.execute("SELECT title FROM conversations").fetchone()[0] == "only in the log"
+    with closing(open_reader(path)) as reader:  # closing it folded the log in
+        assert reader.execute("SELECT title FROM conversations").fetchone()[0] == "only in the log"
 
 
 def test_every_commit_waits_for_the_disk(path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -182,3 +184,17 @@ def test_the_command_ends_with_exit_9(mirror: Path) -> None:
     code, _, err = run_command(mirror.parent, "chatmirror", "check")
     assert (code, err.count("\n")) == (9, 1)
     assert "trigger messages_ai is missing" in err
+
+
+def test_an_ordinary_run_need_not_apply_the_migrations(mirror: Path) -> None:
+    """What it knows of the tables is a constant: sqlite-utils alone takes a quarter of a second to import."""
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom mirror.store import settings\n"
+        "from mirror.store.database import Writer\n"
+        "with Writer(Path('chats.db')) as writer, writer.transaction() as conn:\n    settings.remember(conn, 'a', 1)\n"
+        "print('sqlite_utils' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=mirror.parent, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"

@@ -9,8 +9,8 @@ CREATE TABLE _skeletons (         -- one row a status, a content type or a place
   types TEXT,                     -- of a key's values: number, null
   units INTEGER NOT NULL,         -- how often it was seen, at most once an answer or element of an answer's list
   object_units INTEGER NOT NULL,  -- how often it held an object
-  looked INTEGER NOT NULL,        -- how often it could have been seen since it was first seen
-  absent INTEGER NOT NULL,        -- how often it could have been seen since it was last seen
+  possible INTEGER NOT NULL,      -- how often it could have been seen since it was first seen
+  missed INTEGER NOT NULL,        -- how often it could have been seen since it was last seen
   PRIMARY KEY (provider, endpoint, kind, name)
 ) WITHOUT ROWID;
 CREATE TABLE _drift (             -- what was told of it
