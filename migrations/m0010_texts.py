@@ -25,4 +25,15 @@ END;
 CREATE VIRTUAL TABLE file_texts_cjk USING fts5(  -- as messages_cjk
   text, content="", tokenize="unicode61 remove_diacritics 0 categories 'L* M* N* Co'"
 );
+
+-- Versions of canvases are files, which are called canvas:<conversation>/<textdoc>/<version>.
+CREATE VIEW textdocs AS
+SELECT textdoc AS id, CAST(substr(rest, length(textdoc) + 2) AS INTEGER) AS version, conversation_id,
+  named.name, t.text, named.created_at, named.state, named.id AS file_id
+FROM (
+  SELECT *, substr(rest, 1, instr(rest, '/') - 1) AS textdoc FROM (
+    SELECT *, substr(whole, 1, instr(whole, '/') - 1) AS conversation_id, substr(whole, instr(whole, '/') + 1) AS rest
+    FROM (SELECT *, substr(id, 8) AS whole FROM files WHERE id >= 'canvas:' AND id < 'canvas;')
+  )
+) named LEFT JOIN file_texts t ON t.sha256 = named.sha256;
 """

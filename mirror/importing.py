@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mirror.archive import Found, Problem, Skipped, open_archive
+from mirror.archive import Found, Problem, Skipped, open_archive, open_assets
+from mirror.archive.items import NoConversations, Unusable
 from mirror.errors import IncompleteError, UsageError
 from mirror.file_reading import read_texts
 from mirror.fold import Arrival
@@ -44,6 +45,7 @@ class Imported:
     skipped: list[str] = field(default_factory=list)
     not_understood: dict[str, int] = field(default_factory=dict)
     files: int = 0
+    files_unchanged: int = 0
     damages: list[ChatmirrorError] = field(default_factory=list)
 
     def add(self, more: Imported) -> None:
@@ -60,7 +62,7 @@ class Imported:
     @property
     def total(self) -> int:
         """How many conversations and other files the archives held that could be used."""
-        return self.new + self.changed + self.unchanged + self.files
+        return self.new + self.changed + self.unchanged + self.files + self.files_unchanged
 
     @property
     def error(self) -> ChatmirrorError | None:
@@ -101,19 +103,18 @@ def run_import(
                 result.add(some)
                 progress(done + archive.position, total)
             done += archive.total_bytes
-    _take_files(writer, paths, timing, result, lambda: progress(done, total))
+    files = FileImport(writer, timing, lambda some, of: progress(done + some, total + of))
+    _take_files(writer, paths, files, result)
     return result
 
 
-def _take_files(
-    writer: Writer, paths: Sequence[Path], timing: Timing, result: Imported, progress: Callable[[], None]
-) -> None:
+def _take_files(writer: Writer, paths: Sequence[Path], files: FileImport, result: Imported) -> None:
     """Store the files of all archives, after their conversations, which name them."""
-    files = FileImport(writer, timing, progress)
     for path in paths:
         files.take(path)
     read_texts(writer)
     result.files += files.stored
+    result.files_unchanged += files.unchanged
     result.problems += files.problems
 
 
@@ -123,10 +124,20 @@ def _opened(paths: Sequence[Path], result: Imported) -> Iterator[Archive]:
         try:
             yield open_archive(path)
         except UsageError as error:
+            if isinstance(error.__cause__, NoConversations) and _may_hold_files(path):
+                continue  # files alone, or a ZIP of files, of which their reading says what is wrong
             hopeless.append(error)
             result.problems.append(error.message)
     if hopeless and len(hopeless) == len(paths):
         raise hopeless[0] if len(hopeless) == 1 else UsageError("; ".join(result.problems[:WORST_SHOWN]))
+
+
+def _may_hold_files(path: Path) -> bool:
+    try:
+        with open_assets(path) as assets:
+            return any(True for _ in assets)
+    except Unusable:
+        return True
 
 
 def _take_some(

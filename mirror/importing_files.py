@@ -7,13 +7,16 @@ message; the export's library says which message made which file. What belongs t
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from mirror.archive import open_assets
 from mirror.archive.items import Unusable
+from mirror.archive.names import clean
 from mirror.archive.zips import READ_ERRORS
+from mirror.errors import StorageError
 from mirror.files import content
-from mirror.files.byte_store import ByteStore
+from mirror.files.byte_store import FREE_FOR_FILES, ByteStore
 from mirror.normalize.rows import Attachment
 from mirror.store import file_rows
 
@@ -32,31 +35,49 @@ _PIECE = 1 << 20
 
 
 class FileImport:
-    """The files of one import. ``stored``: how many came; ``problems``: what could not be read, as sentences."""
+    """The files of one import.
 
-    def __init__(self, writer: Writer, timing: Timing, progress: Callable[[], None]) -> None:
+    ``stored``: how many came; ``unchanged``: how many were stored already; ``problems``: what could not be read, as
+    sentences. ``progress(done, total)`` is told bytes; the total grows as archives are opened.
+    """
+
+    def __init__(self, writer: Writer, timing: Timing, progress: Callable[[int, int], None]) -> None:
         self.writer, self.timing, self._progress = writer, timing, progress
         self.store = ByteStore(writer.path)
-        self.stored = 0
+        self.stored = self.unchanged = 0
         self.problems: list[str] = []
+        self._done = self._total = 0
 
     def take(self, path: Path) -> None:
         """Store all files of an archive."""
-        with open_assets(path) as assets:
-            came = {asset.file_id for asset in assets if self._take(asset) and asset.file_id}
-            self._tie(assets, came)
+        try:
+            with open_assets(path) as assets:
+                self._total += assets.total_bytes
+                came = {asset.file_id for asset in assets if self._take(asset) and asset.file_id}
+                self._tie(assets, came)
+        except Unusable as error:
+            self.problems.append(f"{clean(path.name)}: {error}")
 
     def _take(self, asset: ExportAsset) -> bool:
         """Store one file; return whether it is stored now."""
-        self._progress()
         known = file_rows.find(self.writer.conn, asset.file_id) if asset.file_id else None
-        if known is not None and known.sha256 is not None and self.store.holds(known.sha256, known.size):
-            return True
+        is_here = known is not None and known.sha256 is not None and self.store.holds(known.sha256, known.size)
+        if is_here:
+            self.unchanged += 1
+        came = is_here or self._read(asset)
+        self._done += asset.size
+        self._progress(self._done, self._total)
+        return came
+
+    def _read(self, asset: ExportAsset) -> bool:
+        """Read one file and store it; return whether that could be done."""
+        self._check_room()
         try:
             asset.check()
             with asset.open() as file, self.store.incoming() as incoming:
                 while piece := file.read(_PIECE):
                     incoming.write(piece)
+                    self._progress(self._done + incoming.size, self._total)
                 if incoming.size:
                     self._keep(asset, incoming)
                 return incoming.size > 0
@@ -65,6 +86,13 @@ class FileImport:
         except READ_ERRORS as error:
             self.problems.append(f"{asset.source}: cannot be read ({getattr(error, 'strerror', None) or error})")
         return False
+
+    def _check_room(self) -> None:
+        if self.store.free_bytes() < FREE_FOR_FILES:
+            raise StorageError(
+                f"Less than {FREE_FOR_FILES >> 20} MB are left beside {self.writer.path}, so no more files were"
+                " imported; chats and files that are saved are safe. Free space, run again."
+            )
 
     def _keep(self, asset: ExportAsset, incoming: Incoming) -> None:
         sha256 = incoming.keep()
@@ -81,16 +109,16 @@ class FileImport:
         now = self.timing.iso()
         with self.writer.transaction() as conn:
             is_new = file_rows.find(conn, file_id) is None or not file_rows.is_stored(conn, file_id)
-            file_rows.note_unattached(conn, asset.provider, new, now)
+            file_rows.note_unattached(conn, asset.provider, new, now, asset.created_at)
             file_rows.mark_stored(conn, file_id, sha256, incoming.size, {"mime_type": kind, "origin": "archive"}, now)
         self.stored += is_new
+        self.unchanged += not is_new
 
     def _tie(self, assets: ExportAssets, came: Collection[str]) -> None:
         """Give the bytes of an archive's files to those that messages name by a path, or by a place in the library."""
-        rows = [row for row in assets.library.values() if row.file_id in came]
-        by_library = {row.library_id: row for row in rows if row.library_id}
-        for file_id in file_rows.not_stored(self.writer.conn):
-            row = by_library.get(file_id) or _made_by(file_id, rows)
+        library = _Library([row for row in assets.library.values() if row.file_id in came])
+        for file_id in file_rows.not_stored(self.writer.conn) if library.rows else ():
+            row = library.made(file_id)
             source = file_rows.find(self.writer.conn, row.file_id) if row else None
             if source is not None and source.sha256 is not None:
                 described = {"mime_type": source.mime_type, "origin": "archive"}
@@ -100,17 +128,29 @@ class FileImport:
                 self.stored += 1
 
 
-def _made_by(file_id: str, rows: list[LibraryFile]) -> LibraryFile | None:
-    """Return the library's row of a file in the code sandbox, by the surest sign that leaves one (API notes §9).
+class _Library:
+    """The rows of an export's library, by what they can be found by."""
 
-    Its message and name; its message, if that made one file only; its conversation and name.
-    """
-    found = _SANDBOX.fullmatch(file_id)
-    if found is None:
-        return None
-    conversation, message, name = found.groups()
-    of_message = [row for row in rows if row.message_id == message]
-    named = [row for row in of_message if row.name == name]
-    in_conversation = [row for row in rows if row.conversation_id == conversation and row.name == name]
-    tiers = (named, of_message, in_conversation)
-    return next((tier[0] for tier in tiers if len(tier) == 1), None)
+    def __init__(self, rows: list[LibraryFile]) -> None:
+        self.rows = rows
+        self._by_id = {row.library_id: row for row in rows if row.library_id}
+        self._of_message: dict[str | None, list[LibraryFile]] = defaultdict(list)
+        self._in_conversation: dict[tuple[str | None, str | None], list[LibraryFile]] = defaultdict(list)
+        for row in rows:
+            self._of_message[row.message_id].append(row)
+            self._in_conversation[row.conversation_id, row.name].append(row)
+
+    def made(self, file_id: str) -> LibraryFile | None:
+        """Return the row of a file that is known by its place in the library, or by its path in the code sandbox.
+
+        The latter by the surest sign that leaves one (API notes §9): its message and name; its message, if that made
+        one file only; its conversation and name.
+        """
+        found = _SANDBOX.fullmatch(file_id)
+        if found is None:
+            return self._by_id.get(file_id)
+        conversation, message, name = found.groups()
+        of_message = self._of_message.get(message, [])
+        named = [row for row in of_message if row.name == name]
+        tiers = (named, of_message, self._in_conversation.get((conversation, name), []))
+        return next((tier[0] for tier in tiers if len(tier) == 1), None)

@@ -11,7 +11,7 @@ only, or not at all.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -264,17 +264,26 @@ class FileToFetch:
     durable_id: str | None = None
 
 
+class NamedFile(NamedTuple):
+    """A file that no message may name: its id and its name."""
+
+    file_id: str
+    name: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class FetchedFile:
     """A file whose bytes have been written to the sink.
 
-    ``name``, ``mime_type`` and ``size`` (bytes) as the service said when it was asked for the bytes.
+    ``name``, ``mime_type`` and ``size`` (bytes) as the service said when it was asked for the bytes. ``also``: further
+    files that the service turned out to have, of the same source.
     """
 
     name: str | None = None
     mime_type: str | None = None
     size: int | None = None
     created_at: str | None = None
+    also: tuple[NamedFile, ...] = ()
 
 
 WhyNoFile = Literal["gone", "refused", "unready", "broken", "failed"]

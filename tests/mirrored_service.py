@@ -54,6 +54,9 @@ class QuietReport:
     def stored(self, title: str) -> None:
         """See Report."""
 
+    def file_came(self, size: int) -> None:
+        """Nothing."""
+
     def fetching_files(self, total: int) -> None:
         """See Report."""
 

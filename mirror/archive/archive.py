@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from mirror.archive import zips
 from mirror.archive.encoding import encoding_of
 from mirror.archive.entries import Entry, Report, file_entry, folder_entries, zip_entries
-from mirror.archive.items import MB, Found, Limits, Problem, Skipped, Unusable
+from mirror.archive.items import Found, Limits, NoConversations, Problem, Skipped, Unusable
 from mirror.archive.json_file import conversations_of_file
 from mirror.archive.names import JSON_SUFFIXES, Kind, clean, is_export, is_upload, kind_of
 from mirror.archive.packing import other_archive
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     ReadBytes = Callable[[int], bytes]
 
 _HEAD = 4096  # bytes in which a file's format shows
-_SPOOLED = 64 * MB  # a nested ZIP larger than this is kept on disk while it is read
 
 
 class Archive:
@@ -103,7 +102,7 @@ class Archive:
         """Read a ZIP in a ZIP or folder; the privacy portal puts the export into another (API notes §9)."""
         if level > self._limits.nested_zips:
             raise Unusable(f"is a ZIP in a ZIP more than {self._limits.nested_zips} levels deep")
-        with tempfile.SpooledTemporaryFile(_SPOOLED) as spool:
+        with tempfile.SpooledTemporaryFile(self._limits.spooled) as spool:
             while chunk := read(self._limits.chunk):
                 spool.write(chunk)
             with zips.open_zip(spool, self._limits) as opened:
@@ -148,7 +147,7 @@ def _entries(path: Path, open_files: ExitStack, budget: zips.Budget, limits: Lim
         raise Unusable("is neither a file nor a folder")
     if _format_of(path) == "zip":
         if is_upload(path.name):
-            return [file_entry(path, clean(path.name), path.name, "side")]
+            raise NoConversations("there are no conversations in a ZIP of files")
         opened = open_files.enter_context(zips.open_zip(path, limits))
         return _usable(zip_entries(opened, clean(path.name), budget, limits), "ZIP")
     kind: Kind = "side" if kind_of(path.name) == "side" else "json"
@@ -164,7 +163,7 @@ def _usable(entries: list[Entry], what: str) -> list[Entry]:
         if isinstance(entry.note, Problem):
             raise Unusable(f"nothing in it can be used: {entry.note.source} {entry.note.reason}")
     wanted = ", ".join(sorted(JSON_SUFFIXES))
-    raise Unusable(f"there are no conversations in this {what}: no {wanted} or .zip file that may hold some")
+    raise NoConversations(f"there are no conversations in this {what}: no {wanted} or .zip file that may hold some")
 
 
 def _format_of(path: Path) -> Kind:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from mirror.archive import zips
-from mirror.archive.items import MB, Limits, Unusable
+from mirror.archive.items import Limits, Unusable
 from mirror.archive.names import clean, holds_assets, is_asset, is_upload, kind_of
 from mirror.archive.shapes import RECOGNISERS
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     from mirror.archive.recogniser import ExportFiles, LibraryFile
 
-_SPOOLED = 64 * MB  # a nested ZIP larger than this is kept on disk while it is read
-
 
 @dataclass(frozen=True, slots=True)
 class ExportAsset:
     """One file of an export. ``file_id``: the service's, None where nothing says it; ``name``: what it was called.
+
+    ``size``: in bytes, as the archive says; ``created_at``: as its library says.
 
     ``check`` raises Unusable where it must not be read, and ``open`` what reading a damaged ZIP raises.
     """
@@ -39,6 +39,8 @@ class ExportAsset:
     file_id: str | None
     name: str | None
     provider: str
+    created_at: str | None
+    size: int
     open: Callable[[], IO[bytes]]
     check: Callable[[], None]
 
@@ -51,14 +53,22 @@ class ExportAssets:
     library: dict[str, LibraryFile] = field(default_factory=dict)
     _members: list[_Member] = field(default_factory=list)
 
+    @property
+    def total_bytes(self) -> int:
+        """How many bytes all files have."""
+        return sum(member.size for member in self._members)
+
     def __iter__(self) -> Iterator[ExportAsset]:
         for member in self._members:
             provider, files = _service_of(member.path)
             file_id, name = files.asset_id(member.path)
             listed = self.library.get(file_id or "")
             given = self.names.get(member.path.rpartition("/")[2])
+            created_at = listed.created_at if listed else None
             name = given or (listed.name if listed else None) or name
-            yield ExportAsset(member.source, file_id, name, provider, member.open, member.check)
+            yield ExportAsset(
+                member.source, file_id, name, provider, created_at, member.size, member.open, member.check
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,7 @@ class _Member:
 
     path: str
     source: str
+    size: int
     open: Callable[[], IO[bytes]]
     check: Callable[[], None]
 
@@ -143,7 +154,7 @@ def _folder_members(folder: Path, budget: zips.Budget, limits: Limits, open_file
             if path.is_symlink() or not path.is_file():
                 continue
             inside = path.relative_to(folder).as_posix()
-            member = _Member(inside, clean(f"{name}/{inside}"), partial(_opened, path), _nothing)
+            member = _Member(inside, clean(f"{name}/{inside}"), path.stat().st_size, partial(_opened, path), _nothing)
             if _is_of_the_portal(inside):
                 yield from _nested(member, budget, limits, open_files, 1)
             else:
@@ -164,7 +175,9 @@ def _zip_members(
         check = partial(zips.verify, opened, info, budget, limits)
         if reason := _why_odd(info, overlaps):
             check = partial(_refuse, reason)
-        member = _Member(info.filename, f"{source}/{clean(info.filename)}", partial(opened.open, info), check)
+        member = _Member(
+            info.filename, f"{source}/{clean(info.filename)}", info.file_size, partial(opened.open, info), check
+        )
         if _is_of_the_portal(info.filename) and level < limits.nested_zips:
             yield from _nested(member, budget, limits, open_files, level + 1)
         else:
@@ -192,7 +205,7 @@ def _nested(
     member: _Member, budget: zips.Budget, limits: Limits, open_files: ExitStack, level: int
 ) -> Iterator[_Member]:
     """Yield the files of a ZIP that the privacy portal packed into an export; the ZIP, refused, where it is damaged."""
-    spool = open_files.enter_context(tempfile.SpooledTemporaryFile(_SPOOLED))  # noqa: SIM115 - the stack closes it
+    spool = open_files.enter_context(tempfile.SpooledTemporaryFile(limits.spooled))  # noqa: SIM115 - the stack closes it
     try:
         member.check()
         with member.open() as file:
@@ -204,4 +217,4 @@ def _nested(
         return
     for one in _zip_members(inner, member.source, budget, limits, open_files, level):
         # What lies in a ZIP of files is a file, whatever it is called.
-        yield _Member(f"{member.path}/{one.path}", one.source, one.open, one.check)
+        yield replace(one, path=f"{member.path}/{one.path}")

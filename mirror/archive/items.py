@@ -51,7 +51,9 @@ class Limits:
     """
 
     conversation: int = 256 * MB  # held in memory whole; the largest whole export reported has 420 MB
-    inflated: int = 8 * 1024 * MB  # of all members of a ZIP together; exports of 6 GB are reported
+    inflated: int = (
+        8 * 1024 * MB
+    )  # of all conversations of a ZIP together, and of all files; exports of 6 GB are reported
     ratio: int = 1000  # inflated to packed: near the most that Deflate can do (1,032), which no text reaches
     ratio_from: int = 100 * MB  # below this a member is harmless whatever its ratio
     members: int = 1_000_000  # each takes some hundred bytes of memory to list
@@ -62,6 +64,7 @@ class Limits:
     manifest: int = 16 * MB  # of a manifest, a library or a report, which are lists and texts of kilobytes
     problems: int = 20  # reported one by one for each file, then only counted
     chunk: int = MB
+    spooled: int = 64 * MB  # of a ZIP in a ZIP that are kept in memory; a larger one is kept on disk while it is read
     # Decoded at a time for values that are parsed where they lie; a larger value is cut out first. Below
     # ``large_json.LARGE``, so that no bound of memory need be watched.
     view: int = 2 * MB
@@ -69,3 +72,7 @@ class Limits:
 
 class Unusable(Exception):  # noqa: N818 - names a state of a file, reported as a Problem or a UsageError
     """A file, or the rest of one, cannot be read; the message is a Problem's reason."""
+
+
+class NoConversations(Unusable):
+    """Nothing is wrong with it, but no conversation is in it. There may be files."""

@@ -91,6 +91,7 @@ class ConversationPage:
     thoughts: int
     others: int
     neighbours: threads.Neighbours
+    canvases: list[file_rows.CanvasVersion]
 
 
 async def conversation_page(datasette: Any, request: Any) -> Response:
@@ -135,6 +136,7 @@ def load_conversation_page(
         thoughts=sum(1 for step in path if step.node.kind == "reasoning"),
         others=sum(1 for node in nodes if not node.is_empty) - len(not_empty),
         neighbours=threads.neighbours(conn, view),
+        canvases=file_rows.canvases(conn, key),
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeGuard, cast
 from urllib.parse import parse_qs, parse_qsl, quote
 
+from mirror.chatgpt.canvas import CANVAS, CanvasReader
 from mirror.chatgpt.site import FILE
 from mirror.errors import RateLimitError
 from mirror.source import FetchedFile, NoFile
@@ -120,11 +121,15 @@ class FileReader:
         self.session, self.downloads, self.storage_url = session, downloads, storage_url
         self._library: dict[str, str] | None = None
         self._learned = _Learned()
+        self._canvases = CanvasReader(session)
 
     def fetch(self, wanted: FileToFetch, sink: FileSink) -> FetchedFile | NoFile:
         """Fetch one file; see ``FileSource``."""
         if wanted.file_id.startswith(_MOUNTED):
             return NoFile("refused", "it lies in a connected drive, and fetching it would make a copy there")
+        return self._canvases.fetch(wanted, sink) if wanted.file_id.startswith(CANVAS) else self._fetch(wanted, sink)
+
+    def _fetch(self, wanted: FileToFetch, sink: FileSink) -> FetchedFile | NoFile:
         left = NoFile("failed", "its address had expired")
         for _ in range(2):  # an address that has expired is asked for once more
             found = self._resolve(wanted)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+_MEGABYTE = 1_000_000  # bytes of a file between two drawings of the bar
+
+
 class SilentReport:
     """Prints nothing. See ``mirror.sync.outcome.Report``."""
 
@@ -29,6 +32,9 @@ class SilentReport:
     def fetching_files(self, total: int) -> None:
         """See Report."""
 
+    def file_came(self, size: int) -> None:
+        """See Report."""
+
     def file_done(self, name: str, size: int) -> None:
         """See Report."""
 
@@ -42,6 +48,7 @@ class ProgressReport:
     def __init__(self, *, verbose: bool) -> None:
         self.verbose = verbose
         self.done = self.total = self.file_bytes = 0
+        self._in_flight = self._drawn = 0
         self._bar: Any = None
 
     def __enter__(self) -> Self:
@@ -80,13 +87,21 @@ class ProgressReport:
                 label="Files",
                 file=sys.stderr,
                 show_pos=True,
-                item_show_func=lambda _: f"{self.file_bytes / 1e6:,.1f} MB",
+                item_show_func=lambda _: f"{(self.file_bytes + self._in_flight) / 1e6:,.1f} MB",
             )
             self._bar.__enter__()
+
+    def file_came(self, size: int) -> None:
+        """See Report."""
+        self._in_flight = size
+        if self._bar is not None and abs(size - self._drawn) >= _MEGABYTE:
+            self._drawn = size
+            self._bar.render_progress()
 
     def file_done(self, name: str, size: int) -> None:
         """See Report."""
         self.file_bytes += size
+        self._in_flight = self._drawn = 0
         if self.verbose:
             click.echo(f"  file {safe(name)}: {f'{size:,} bytes' if size else 'not stored'}", err=True)
         elif self._bar is not None:

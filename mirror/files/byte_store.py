@@ -20,7 +20,7 @@ from mirror.disk import sync_path
 from mirror.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # Bytes free below which no file is fetched: the database itself must never run out of room. Smaller: it does.
 FREE_FOR_FILES = 512 * 1024 * 1024
@@ -88,9 +88,9 @@ class ByteStore:
         """Return how much room is left on the disk."""
         return shutil.disk_usage(self.folder if self.folder.exists() else self.folder.parent).free
 
-    def incoming(self, most: int | None = None) -> Incoming:
-        """Return a new content to write, of at most so many bytes."""
-        return Incoming(self, most)
+    def incoming(self, most: int | None = None, came: Callable[[int], None] | None = None) -> Incoming:
+        """Return a new content to write, of at most so many bytes; ``came`` is told how many have come."""
+        return Incoming(self, most, came)
 
     def remove_leftovers(self) -> None:
         """Delete what runs that were killed left of contents which never came whole."""
@@ -113,8 +113,8 @@ class Incoming:
     ``size`` and ``head`` (its first bytes) tell what has come so far.
     """
 
-    def __init__(self, store: ByteStore, most: int | None) -> None:
-        self._store, self._most = store, most
+    def __init__(self, store: ByteStore, most: int | None, came: Callable[[int], None] | None) -> None:
+        self._store, self._most, self._came = store, most, came
         self.size = 0
         self.head = b""
         self._digest = hashlib.sha256()
@@ -147,6 +147,8 @@ class Incoming:
         self.size += len(chunk)
         if self._most is not None and self.size > self._most:
             raise TooLargeFile
+        if self._came is not None:
+            self._came(self.size)
         self.head += chunk[: HEAD - len(self.head)]
         self._digest.update(chunk)
         try:

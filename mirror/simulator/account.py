@@ -85,6 +85,7 @@ class SimulatedAccount:
     shares: list[dict[str, Any]] = field(default_factory=list)
     memories: list[dict[str, Any]] = field(default_factory=list)
     instructions: dict[str, Any] = field(default_factory=dict)
+    canvas_edits: dict[str, list[str]] = field(default_factory=dict)  # by textdoc: what the person wrote by hand
     files: dict[str, SimulatedFile] = field(default_factory=dict)
     generate: Callable[[str], dict[str, Any]] | None = None  # generates a tree when it is needed
 

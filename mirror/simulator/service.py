@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-from mirror.simulator import account_endpoints, faults
+from mirror.simulator import account_endpoints, canvas_endpoints, faults
 from mirror.simulator.behaviour import Behaviour
 from mirror.simulator.exchange import json_response
 from mirror.simulator.file_endpoints import Credentials, FileEndpoints, StorageHost
@@ -214,6 +214,7 @@ class Simulator:
         return (
             self._list(path, workspace, request)
             or self.files.answer(path, request, body)
+            or canvas_endpoints.answer(self.account, path, request)
             or self._read(path, workspace, request, body)
             or account_endpoints.answer(self.account, self.behaviour, path, request.query)
         )

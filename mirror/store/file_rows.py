@@ -155,6 +155,29 @@ def of_messages(conn: sqlite3.Connection, conversation_id: str) -> dict[str, Fil
     return {row["id"]: _file_row(row) for row in rows}
 
 
+@dataclass(frozen=True, slots=True)
+class CanvasVersion:
+    """A version of a canvas of a conversation. ``sha256``: None where it is not stored, see ``reason``."""
+
+    id: str
+    version: int
+    file_id: str
+    name: str | None
+    sha256: str | None
+    reason: str | None
+
+
+def canvases(conn: sqlite3.Connection, conversation_id: str) -> list[CanvasVersion]:
+    """Return the versions of a conversation's canvases, canvas by canvas, the oldest first."""
+    begin = f"canvas:{conversation_id}/"
+    rows = conn.execute(
+        "SELECT d.id, d.version, d.file_id, d.name, f.sha256, f.reason FROM textdocs d JOIN files f ON f.id = d.file_id"
+        " WHERE d.file_id >= ? AND d.file_id < ? AND d.conversation_id = ? ORDER BY d.id, d.version",
+        (begin, begin[:-1] + "0", conversation_id),
+    )
+    return [CanvasVersion(**row) for row in rows]
+
+
 def is_stored(conn: sqlite3.Connection, file_id: str) -> bool:
     """Whether a file's bytes are stored, as far as the rows say."""
     row = conn.execute("SELECT 1 FROM files WHERE id = ? AND state = 'stored'", (file_id,)).fetchone()

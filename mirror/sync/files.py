@@ -15,16 +15,18 @@ from mirror.errors import ServiceError, StorageError
 from mirror.files import content
 from mirror.files.byte_store import FREE_FOR_FILES, ByteStore, TooLargeFile
 from mirror.files.plan import FileVerdict, verdict_of
+from mirror.normalize.rows import Attachment
 from mirror.source import FetchedFile, FilePlace, FileToFetch, NoFile
 from mirror.store import file_rows
+from mirror.store.file_rows import DueFile
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Collection
 
     from mirror.files.byte_store import Incoming
     from mirror.source import FileSource
     from mirror.store.database import Writer
-    from mirror.store.file_rows import DueFile
     from mirror.sync.options import SyncOptions
     from mirror.sync.outcome import Report
     from mirror.timing import Timing
@@ -69,6 +71,7 @@ class FileRun:
         self.timing, self.report, self.options = timing, report, options
         self.store = ByteStore(writer.path)
         self.stored = 0
+        self._todo: list[DueFile] = []
 
     def run(self, account_id: str, later: Collection[str] = ()) -> None:
         """Fetch what is due of a workspace; raises what ends files for this run, after it has noted what came.
@@ -82,6 +85,7 @@ class FileRun:
             return
         self.store.remove_leftovers()
         self.report.fetching_files(len(todo))
+        self._todo = todo
         unsettled = _Unsettled()
         for due in todo:
             self._take(due, unsettled, later)
@@ -112,7 +116,7 @@ class FileRun:
     def _fetch(self, due: DueFile) -> NoFile | None:
         """Fetch and store one file; return why it did not come."""
         self._check_room(due)
-        with self.store.incoming(self.options.files_max_size) as incoming:
+        with self.store.incoming(self.options.files_max_size, self.report.file_came) as incoming:
             try:
                 got = self.source.fetch_file(_wanted(due), incoming)
             except TooLargeFile:
@@ -156,7 +160,17 @@ class FileRun:
         described["kind"] = _kind(due.row.kind, described["mime_type"])
         with self.writer.transaction() as conn:
             file_rows.mark_stored(conn, due.row.id, sha256, incoming.size, described, self.timing.iso())
+            self._note_others(conn, due, got)
         self.stored += 1
+
+    def _note_others(self, conn: sqlite3.Connection, due: DueFile, got: FetchedFile) -> None:
+        """Let files that turned out to be there be fetched, too, in this run."""
+        for other in got.also:
+            if file_rows.find(conn, other.file_id) is None:
+                new = Attachment(id=other.file_id, name=other.name, file_id=other.file_id, source=due.row.source)
+                file_rows.note_unattached(conn, self.provider, new, self.timing.iso())
+                if (row := file_rows.find(conn, other.file_id)) is not None:
+                    self._todo.append(DueFile(row, (), due.workspaces, 0, None))
 
     def _skip(self, due: DueFile) -> None:
         limit = self.options.files_max_size or 0

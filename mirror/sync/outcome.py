@@ -28,6 +28,9 @@ class Report(Protocol):
     def stored(self, title: str) -> None:
         """One of them is done with."""
 
+    def file_came(self, size: int) -> None:
+        """So many bytes of a file have come so far."""
+
     def fetching_files(self, total: int) -> None:
         """So many files are about to be fetched."""
 

@@ -41,6 +41,7 @@ TECHNICAL = {
     "chatgpt.single._REFUSED_PARAMETER": "HTTP's statuses",
     "chatgpt.work._REFUSED_PARAMETER": "HTTP's statuses",
     "cli.commands.sync._POWERS": "units",
+    "cli.progress._MEGABYTE": "a unit",
     "cli.commands.demo.SEED": "makes the same story every time",
     "errors.BUG": "an exit code, in the README",
     "errors.INTERRUPTED": "an exit code, in the README",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import pexpect
 import pytest
+from commands import BIN
 from files.file_service import file_id, png
 
 from mirror import app
@@ -422,6 +425,14 @@ def test_an_endpoint_that_gives_nothing_is_not_asked_for_every_file(service: Fil
     service.next_run()
     oldest = [path for path in service.asked_for_files() if re.search("/files/file_[^/]+/download", path)]
     assert 0 < len(oldest) <= 6
+
+
+def test_the_bar_moves_while_one_large_file_comes(service: FileService) -> None:
+    service.add(1, b"\0" * 6_000_000, name="film.bin", mime_type="application/octet-stream")
+    environ = {**os.environ, **service.mirrored.environ, "TERM": "xterm"}
+    child = pexpect.spawn(str(BIN / "chatmirror"), ["sync", "-d", str(service.mirrored.path)], env=environ, timeout=60)
+    child.expect(pexpect.EOF)
+    assert len(set(re.findall(rb"([0-9.]+) MB", child.before))) >= 5
 
 
 def test_a_dry_run_asks_for_no_file(service: FileService) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from archive_files import conversation
+from commands import run
 from files.file_service import png
 
 from mirror import app
@@ -175,3 +176,131 @@ def test_an_import_brings_what_is_gone_at_the_service(service: FileService, tmp_
     app.import_archives(service.mirrored.path, [export], service.mirrored.timing(), lambda *_: None)
     assert service.bytes_of(file.id) == file.content
     shutil.rmtree(service.store.folder)
+
+
+def test_a_file_of_no_message_has_the_time_of_the_library(tmp_path: Path) -> None:
+    library = [{"id": {"id": "libfile_1"}, "file_id": NEW, "file_name": "x.png", "created_at": "2026-03-04T05:06:07Z"}]
+    members = {f"{NEW}.dat": png(1), "library_files.json": json.dumps(library).encode()}
+    imported(tmp_path, zipped(tmp_path / "export.zip", members, [talk(1)]))
+    with closing(sqlite3.connect(tmp_path / "chats.db")) as conn:
+        assert conn.execute("SELECT created_at FROM files").fetchone()[0].startswith("2026-03-04T05:06:07")
+
+
+def test_an_import_of_files_tells_how_many_bytes_are_done(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    export = files_zip(tmp_path / FILES_ALONE, f"{OLD}-a.png", f"{NEW}.dat")
+    app.import_archives(tmp_path / "chats.db", [export], Timing(), lambda done, total: told.append((done, total)))
+    assert told == sorted(told)
+    assert told[-1] == (len(png(0)) + len(png(1)),) * 2
+
+
+def files_zip(path: Path, *names: str, mark: int = 0) -> Path:
+    """A ZIP of files alone, as the privacy portal packs them."""
+    with zipfile.ZipFile(path, "w") as opened:
+        for n, name in enumerate(names):
+            opened.writestr(name, png(mark + n))
+    return path
+
+
+def damaged(path: Path, at: bytes, flip: int = 1) -> Path:
+    """The same file with one byte changed behind this mark."""
+    data = bytearray(path.read_bytes())
+    data[data.index(at) + len(at) + flip] ^= 0xFF
+    path.write_bytes(data)
+    return path
+
+
+def portal(path: Path, **inner: bytes) -> Path:
+    with zipfile.ZipFile(path, "w") as opened:
+        for name, content in inner.items():
+            opened.writestr(f"{name}.zip", content)
+    return path
+
+
+def conversations_zip(*talks: dict[str, Any]) -> bytes:
+    made = BytesIO()
+    with zipfile.ZipFile(made, "w") as held:
+        held.writestr("conversations.json", json.dumps(talks))
+    return made.getvalue()
+
+
+def encrypted(path: Path) -> Path:
+    """The same ZIP, whose members say that they need a password."""
+    data = bytearray(path.read_bytes())
+    for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = data.find(mark)
+        while at >= 0:
+            data[at + place] |= 1
+            at = data.find(mark, at + 4)
+    path.write_bytes(data)
+    return path
+
+
+FILES_ALONE = "Files__2026.zip"
+
+
+@pytest.mark.parametrize("kind", ["zip", "folder of ZIPs", "folder of files", "zip and conversations apart"])
+def test_files_alone_are_imported_and_again_change_nothing(tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "unpacked"
+    folder.mkdir()
+    paths = [folder]
+    if kind in {"zip", "zip and conversations apart"}:
+        paths = [files_zip(tmp_path / FILES_ALONE, f"{OLD}-a.png", f"{NEW}.dat")]
+    elif kind == "folder of ZIPs":
+        files_zip(folder / "Files__1.zip", f"{OLD}-a.png")
+        files_zip(folder / "Files__2.zip", f"{NEW}.dat", mark=1)
+    else:
+        (folder / f"{OLD}-a.png").write_bytes(png(0))
+        (folder / f"{NEW}.dat").write_bytes(png(1))
+    if kind == "zip and conversations apart":
+        paths.append(tmp_path / "Conversations__2026.zip")
+        paths[1].write_bytes(conversations_zip(talk(1, OLD)))
+    for files, unchanged in ((2, 0), (0, 2)):
+        result = app.import_archives(tmp_path / "chats.db", paths, Timing(), lambda *_: None)
+        assert (result.files, result.files_unchanged, result.error, result.problems) == (files, unchanged, None, [])
+    assert {key: row[3] for key, row in imported(tmp_path, *paths).items()} == {OLD: png(0), NEW: png(1)}
+
+
+def test_a_damaged_zip_of_files_is_a_problem_and_costs_no_other(tmp_path: Path) -> None:
+    """Alone, beside a good one, in a folder, in the portal's ZIP, cut off, or with a password: never a traceback."""
+    good = files_zip(tmp_path / "Files__good.zip", f"{OLD}-a.png")
+    cut = files_zip(tmp_path / "Files__cut.zip", f"{NEW}-b.png")
+    cut.write_bytes(cut.read_bytes()[:-30])
+    locked = encrypted(files_zip(tmp_path / "Files__locked.zip", f"{NEW}-b.png"))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    shutil.copy(cut, folder)
+    shutil.copy(good, folder)
+    in_portal = portal(
+        tmp_path / "portal.zip",
+        Conversations__1=conversations_zip(talk(1, OLD)),
+        Files__1=cut.read_bytes(),
+        Files__2=locked.read_bytes(),
+        Files__3=good.read_bytes(),
+    )
+    for n, (paths, files, problems) in enumerate(
+        [([cut], 0, 1), ([locked], 0, 1), ([cut, good], 1, 1), ([folder], 1, 1), ([in_portal], 1, 2)]
+    ):
+        place = tmp_path / str(n)
+        place.mkdir()
+        result = app.import_archives(place / "chats.db", paths, Timing(), lambda *_: None)
+        assert (result.files, len(result.problems)) == (files, problems), paths
+        assert result.error is not None
+        assert result.error.exit_code == 3
+        assert "Files__" in result.error.message
+        assert ("all the rest is stored" in result.error.message) == bool(files), result.error.message
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"no ZIP at all", b"PK\x05\x06" + b"\0" * 18])
+def test_what_is_called_like_a_zip_of_files_and_is_none_is_said(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / FILES_ALONE).write_bytes(content)
+    code, _, said = run(tmp_path, "chatmirror", "import", FILES_ALONE)
+    assert code in {2, 3}
+    assert said.count("\n") == 1
+    assert FILES_ALONE in said
+
+
+def test_an_import_of_files_alone_says_so(tmp_path: Path) -> None:
+    files_zip(tmp_path / FILES_ALONE, f"{OLD}-a.png")
+    assert run(tmp_path, "chatmirror", "import", FILES_ALONE) == (0, "", "")
+    assert run(tmp_path, "chatmirror", "import", FILES_ALONE) == (0, "", "")

@@ -42,6 +42,8 @@ def _print_result(result: Imported) -> None:
     click.echo(f"imported {result.new:,} new and {result.changed:,} changed, {result.unchanged:,} already stored")
     if result.files:
         click.echo(f"  {result.files:,} files stored")
+    if result.files_unchanged:
+        click.echo(f"  {result.files_unchanged:,} files already stored")
     for skipped in result.skipped:
         click.echo(f"  skipped: {safe(skipped)}")
     if result.not_understood:

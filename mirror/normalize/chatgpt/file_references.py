@@ -32,6 +32,7 @@ _MARK = re.compile(r"\{\{file:(file[-_][A-Za-z0-9_\-]{1,190})\}\}")
 # Keys of the metadata under which an answer says which files it cites or made.
 _CITED = ("content_references", "n7jupd_crefs", "n7jupd_crefs_by_file", "content_references_by_file")
 _MOUNTED = "mounted_library_file_references"
+_MOST_VERSIONS = 1_000_000  # of a canvas; more is no number of a version
 _NOT_FILES = frozenset({"libdir"})
 _LONGEST_QUERY = 1_000  # characters beside an id; those seen have some ten
 _LONGEST_PATH = 1_000  # characters; a path of the sandbox has at most 4,096 bytes, names of files 255
@@ -65,6 +66,8 @@ def with_references(
             _add(found, new, named.stated)
     for path in dict.fromkeys(_sandbox_paths(raw) if role == "assistant" else ()):
         _add(found, _sandbox_file(path, raw, conversation_id), path)
+    if canvas := _canvas_version(as_dict(as_dict(raw.get("metadata")).get("canvas")), conversation_id):
+        _add(found, canvas, "")
     title = title_of(as_dict(raw.get("metadata")).get("image_gen_title"))
     return tuple(_with_title(one, title) for one in found.values())
 
@@ -299,4 +302,25 @@ def _sandbox_file(path: str, raw: dict[str, Any], conversation_id: str) -> Attac
         kind="file",
         file_id=f"{_SANDBOX}{conversation_id}/{message_id}{path}" if has_place else None,
         source="code",
+    )
+
+
+# -- canvases
+
+
+def _canvas_version(canvas: dict[str, Any], conversation_id: str) -> Attachment | None:
+    """Return the version of a canvas that a tool's message says it has made."""
+    textdoc, version = as_text(canvas.get("textdoc_id")), as_count(canvas.get("version"))
+    if not (version and version <= _MOST_VERSIONS and _ID.fullmatch(textdoc) and _ID.fullmatch(conversation_id)):
+        return None
+    title = title_of(canvas.get("title")) or "Canvas"
+    is_code = as_text(canvas.get("textdoc_type")).startswith("code")
+    stem, dot, suffix = title.rpartition(".") if is_code and "." in title else (title, "", "")
+    name = f"{stem} (version {version}){dot}{suffix}" + ("" if is_code else ".md")
+    return Attachment(
+        id=textdoc,
+        name=name,
+        kind="file",
+        file_id=f"canvas:{conversation_id}/{textdoc}/{version}",
+        source="canvas",
     )

@@ -238,4 +238,17 @@ def _conversations(conn: sqlite3.Connection, file_id: str) -> tuple[FileConversa
         " GROUP BY m.conversation_id HAVING max(ifnull(m.created_at, '')) IS NOT NULL"
         f" ORDER BY m.position IS NULL, m.created_at DESC, m.conversation_id LIMIT {_MOST_USES}"
     )
-    return tuple(FileConversation(**row) for row in conn.execute(sql, (file_id,)))
+    rows = conn.execute(sql, (file_id,)).fetchall() or _conversation_of_canvas(conn, file_id)
+    return tuple(FileConversation(**row) for row in rows)
+
+
+def _conversation_of_canvas(conn: sqlite3.Connection, file_id: str) -> list[sqlite3.Row]:
+    """Return the conversation of a version that no message names, with the message that wrote to a canvas last."""
+    if not file_id.startswith("canvas:"):
+        return []
+    sql = (
+        "SELECT c.id AS conversation_id, c.title, c.url, m.id AS message_id, m.rowid AS message_rowid"
+        " FROM conversations c JOIN messages m ON m.conversation_id = c.id WHERE c.id = ?"
+        " ORDER BY m.kind = 'canvas' DESC, m.position IS NULL, m.created_at DESC LIMIT 1"
+    )
+    return conn.execute(sql, (file_id[len("canvas:") :].partition("/")[0],)).fetchall()
