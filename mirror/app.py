@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mirror.importing import Imported
     from mirror.skeleton import Skeletons
     from mirror.source import Identity, Source
+    from mirror.store.schema import DamagedValue
     from mirror.sync.options import SyncOptions
     from mirror.sync.outcome import Outcome, Report
     from mirror.timing import Timing
@@ -187,7 +188,13 @@ def sync(
 
     # A run that cannot start leaves no empty database and no lock file. Where there is a database, its row says why.
     connected = None if path.exists() else _connect_stored(environ, timing, provider, wire)
-    with Writer(path) as writer, recorded(writer, "sync", timing, provider) as run:
+    is_dry = options is not None and options.dry
+    with (
+        Writer(path) as writer,
+        _healed(writer, dry=is_dry) as healed,
+        recorded(writer, "sync", timing, provider) as run,
+    ):
+        integrity.refuse_damaged_settings(writer)
         source, client = connected or _connect_stored(environ, timing, provider, wire)
         bytes_seen = spot_check(writer.conn, path)
         if options is None or not options.dry:
@@ -199,7 +206,8 @@ def sync(
             run.columns.update(
                 asdict(job.outcome.counts), requests=client.pacing.requests, is_full=int(job.outcome.is_full)
             )
-        if options is None or not options.dry:
+        outcome.healed = [*map(str, healed)]
+        if not is_dry:
             for line in _keep_skeletons(writer, client.skeletons, timing, provider):
                 report.note(line)
         if outcome.identity is not None:
@@ -209,9 +217,17 @@ def sync(
             outcome.error = most_severe([*([outcome.error] if outcome.error else []), bytes_seen.error])
         if outcome.error is not None:
             run.failed(outcome.error)
-        elif options is not None and options.dry:
+        elif is_dry:
             run.columns.update(outcome="dry run", exit_code=None)
     return outcome
+
+
+@contextmanager
+def _healed(writer: Writer, *, dry: bool) -> Iterator[list[DamagedValue]]:
+    """Forget damaged values that the sync learns again; yield them."""
+    with translated(writer.path), diagnosed(writer.conn, writer.path):
+        found = [] if dry else integrity.heal(writer)
+    yield found
 
 
 def _keep_skeletons(writer: Writer, taken: Skeletons, timing: Timing, provider: str) -> Iterator[str]:

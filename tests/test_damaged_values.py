@@ -99,13 +99,16 @@ def command(mirrored: MirroredService, capsys: pytest.CaptureFixture[str], *argu
     """Return a command's exit code, and what it says on stderr."""
     environ = {**mirrored.environ, "CHATMIRROR_DB": str(mirrored.path), "CHATMIRROR_WAIT_SCALE": "0"}
 
+    said = []
+
     def run() -> None:
         found = CliRunner().invoke(cli, arguments, env=environ, standalone_mode=False)
+        said.append(found.stderr)
         if found.exception is not None:
             raise found.exception
 
     code = exit_code_of(run, debug=False)
-    return code, capsys.readouterr().err
+    return code, "".join(said) + capsys.readouterr().err
 
 
 Case = TypeVar("Case")
@@ -176,6 +179,70 @@ def test_what_a_sync_learns_again_is_repaired(mirrored: MirroredService, table: 
     assert (error, repaired > 0) == (None, True)
     assert mirrored.next_run() == 0
     assert findings(mirrored) == []
+
+
+HEALED = [
+    *(
+        f"UPDATE _settings SET value = {value} WHERE key LIKE 'sync:%'"
+        for value in ("''", "'x'", "7", "NULL", "x'ff00'")
+    ),
+    "UPDATE _settings SET value = '{\"a' WHERE key LIKE 'source:%'",
+    "UPDATE _settings SET value = '7' WHERE key LIKE 'not_read:%'",
+    "UPDATE _settings SET value = 'x' WHERE key LIKE 'session%'",
+    "UPDATE _settings SET value = 'x' WHERE key = 'cjk'",
+    "UPDATE _scopes SET watermark_us = 'x'",
+    "UPDATE _scopes SET read_to_end_at = ''",
+    *(f"UPDATE _listed SET {change} WHERE rowid = 2" for change in ("list_us = 'x'", "retry_at = ''", "title = x'00'")),
+    "UPDATE _listed SET conversation_id = NULL, provider = '' WHERE rowid = 1",
+    "UPDATE _listed SET provider = 'x' WHERE rowid = 1",
+]
+
+
+@pytest.mark.parametrize("sql", HEALED)
+def test_what_a_sync_learns_again_stops_no_sync(
+    small: MirroredService, capsys: pytest.CaptureFixture[str], sql: str
+) -> None:
+    """It is said in one line, and everything is as it was."""
+    if not edit(small.path, sql):
+        pytest.skip("the mirror has no such row")
+    code, err = command(small, capsys, "sync", "--no-files")
+    assert (code, err.count("\n")) == (0, 1)
+    assert "Damage was mended" in err
+    assert findings(small) == []
+    assert small.value("SELECT count(*) FROM _listed WHERE stored_us = list_us") == 3
+    code, err = command(small, capsys, "sync", "--no-files")
+    assert (code, "mended" in err) == (0, False)
+
+
+KEPT = [
+    ("UPDATE _settings SET value = 'x' WHERE key LIKE 'owner%'", "owner is damaged"),
+    ("UPDATE _settings SET value = 'x' WHERE key LIKE 'normalizer%'", "normalizer is damaged"),
+    ("UPDATE _settings SET key = x'00' WHERE key LIKE 'owner%'", "key is damaged"),
+    ("UPDATE conversations SET provider = ''", "provider is damaged"),
+    ("UPDATE conversations SET provider = 'x' WHERE rowid = 1", "provider is damaged"),
+    ("UPDATE conversations SET id = 'x' WHERE rowid = 1", "points to nothing"),
+]
+
+
+@pytest.mark.parametrize(("sql", "named"), KEPT)
+def test_what_no_sync_learns_again_is_named(
+    small: MirroredService, capsys: pytest.CaptureFixture[str], sql: str, named: str
+) -> None:
+    """Whose the mirror is, and what its rows are: exit 9 and the line of check, and nothing is forgotten."""
+    edit(small.path, sql)
+    for key in small.ids():
+        small.person.new_message(key)
+    code, err = command(small, capsys, "sync", "--no-files")
+    assert (code, named in err, err.count("\n")) == (9, True, 1)
+    assert named in command(small, capsys, "check")[1]
+    assert command(small, capsys, "status")[0] == 9  # if only because the last run ended so
+
+
+def test_much_damage_is_no_syncs_to_mend(mirrored: MirroredService, capsys: pytest.CaptureFixture[str]) -> None:
+    """All rows of the lists at once: a person should look first."""
+    edit(mirrored.path, "UPDATE _listed SET list_us = 'x'")
+    code, err = command(mirrored, capsys, "sync", "--no-files")
+    assert (code, "list_us is damaged" in err) == (9, True)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ sees them is the hash of every stored payload, the rows derived again from it, a
 from __future__ import annotations
 
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from mirror.store.schema import (
     FORGETTABLE,
     altered,
     forget,
+    is_learned_again,
     is_outdated,
     make_again,
     object_findings,
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from mirror.timing import Timing
 
 
+# Damaged values of one mirror that a sync forgets and learns again by itself. Smaller: one bad sector stops every sync;
+# larger: after a damage of everything, all conversations are read again without anybody's word.
+MOST_HEALED = 20
 SPOILT = "the copy that is stored is damaged; it is read anew"
 
 
@@ -216,6 +220,31 @@ def remember_normalizers(conn: sqlite3.Connection, *, only_missing: bool = False
     for provider, normalizer in NORMALIZERS.items():
         if not only_missing or derived_by(conn, provider) is None:
             remember(conn, _key(provider), normalizer.version)
+
+
+def heal(writer: Writer) -> list[DamagedValue]:
+    """Forget single damaged values that the sync which begins now learns again; return them.
+
+    Nothing is forgotten where there are more than ``MOST_HEALED``: then a person should look first.
+    """
+    healed: list[DamagedValue] = []
+    with suppress(sqlite3.Error):  # of a file that is altered or damaged otherwise, which the sync itself names
+        for _ in range(2):  # settings are looked at where nothing else is wrong
+            found = value_findings(writer.conn, FORGETTABLE)
+            known = [value for value in found if is_learned_again(writer.conn, value)]
+            if len(found) > MOST_HEALED or not known:
+                break
+            with writer.transaction() as conn:
+                for value in known:
+                    forget(conn, value)
+            healed += known
+    return healed
+
+
+def refuse_damaged_settings(writer: Writer) -> None:
+    """Raise DamagedError for a setting that a sync cannot learn again: it may say whose the mirror is."""
+    if found := value_findings(writer.conn, {"_settings"}):
+        raise DamagedError(f"{writer.path} is damaged: {summary([*map(str, found)])}. Run `chatmirror check --repair`.")
 
 
 def make_writable(writer: Writer, found: Findings) -> None:

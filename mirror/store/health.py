@@ -6,7 +6,7 @@ import re
 import sqlite3
 
 from mirror.store.database import is_damage
-from mirror.store.schema import table_names
+from mirror.store.schema import dangling_references, table_names
 from mirror.store.search import cjk
 
 INDEXES = ("messages_fts", "conversations_fts", "files_fts", "file_texts_fts")
@@ -17,8 +17,7 @@ def file_findings(conn: sqlite3.Connection) -> list[str]:
     """Return what is wrong with the file and its references, as sentences."""
     rows = conn.execute("PRAGMA integrity_check").fetchall()
     found = [row["integrity_check"] for row in rows if row["integrity_check"] != "ok"]
-    dangling = conn.execute("PRAGMA foreign_key_check").fetchall()
-    return found + [f"{row['table']} row {row['rowid']} points to nothing" for row in dangling]
+    return found + dangling_references(conn)
 
 
 def index_findings(conn: sqlite3.Connection) -> list[str]:

@@ -14,10 +14,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mirror.errors import DamagedError, ForeignDatabaseError, StorageError
+from mirror.services import SERVICES
 from mirror.store.columns import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mirror.errors import ChatmirrorError
@@ -209,19 +210,27 @@ def schema_findings(conn: sqlite3.Connection) -> list[str]:
     return found
 
 
-def value_findings(conn: sqlite3.Connection) -> list[DamagedValue]:
-    """Return values of another kind than their column's, times that are none, and settings that make no sense."""
-    found = [value for table, columns in COLUMNS.items() for value in _wrong_kinds(conn, table, columns)]
+def value_findings(conn: sqlite3.Connection, tables: Collection[str] | None = None) -> list[DamagedValue]:
+    """Return values of another kind than their column's, times, keys and services that are none, and odd settings.
+
+    ``tables``: those that are looked at, if not all.
+    """
+    chosen = COLUMNS if tables is None else {name: COLUMNS[name] for name in sorted(tables)}
+    found = [value for table, columns in chosen.items() for value in _wrong_kinds(conn, table, columns)]
     return found or list(_wrong_settings(conn))
 
 
 def _wrong_kinds(conn: sqlite3.Connection, table: str, columns: Mapping[str, str]) -> Iterator[DamagedValue]:
     rowid = "0" if table in _WITHOUT_ROWID else "rowid"
+    keys = {row["name"] for row in conn.execute(f"PRAGMA table_info({table})") if row["pk"]}
     for column, kind in columns.items():
         wrong = f"typeof({column}) NOT IN {_TYPES[kind]}" if kind in _TYPES else f"typeof({column}) <> 'blob'"
         if table in _TIMED and column.endswith(("_at", "_since")):
             wrong += f" OR {column} NOT GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:*'"
-        for row in conn.execute(f"SELECT {rowid} AS id FROM {table} WHERE {wrong}"):
+        wrong += f" OR {column} IS NULL" if column in keys else ""
+        wrong += f" OR {column} NOT IN (SELECT value FROM json_each(?))" if column == "provider" else ""
+        services = (json.dumps(list(SERVICES)),) if column == "provider" else ()
+        for row in conn.execute(f"SELECT {rowid} AS id FROM {table} WHERE {wrong}", services):
             yield DamagedValue(table, row["id"], f"{column} is damaged")
 
 
@@ -254,7 +263,8 @@ def diagnosed(conn: sqlite3.Connection, path: Path) -> Iterator[None]:
             raise found from error
         raise
     except StorageError as error:
-        if getattr(error.__cause__, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR:  # of a statement, not the disk
+        code = getattr(error.__cause__, "sqlite_errorcode", None) or 0
+        if code & 0xFF not in {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT}:  # of a statement, not the disk
             raise
         if (found := explanation(conn, path)) is not None:
             raise found from error.__cause__
@@ -275,7 +285,17 @@ def explanation(conn: sqlite3.Connection, path: Path) -> ChatmirrorError | None:
             )
         if values := value_findings(conn):
             return DamagedError(f"{path} is damaged: {summary([*map(str, values)])}. Run `chatmirror check --repair`.")
+        if dangling := dangling_references(conn):
+            return DamagedError(
+                f"{path} is damaged: {summary(dangling)}. Run `chatmirror check`, which says what to do."
+            )
     return None
+
+
+def dangling_references(conn: sqlite3.Connection) -> list[str]:
+    """Return the rows that name a row which is not there, as sentences."""
+    rows = conn.execute("PRAGMA foreign_key_check").fetchall()
+    return [f"{row['table']} row {row['rowid']} points to nothing" for row in rows]
 
 
 def altered(path: Path, found: Sequence[str]) -> ForeignDatabaseError:
@@ -289,6 +309,19 @@ def altered(path: Path, found: Sequence[str]) -> ForeignDatabaseError:
 def summary(found: Sequence[str]) -> str:
     """Return the first finding, and how many more there are."""
     return f"{found[0]}{f' and {len(found) - 1:,} more' if len(found) > 1 else ''}"
+
+
+# What of the settings can be learned again without anybody's word: not whose the mirror is, nor which version derived
+# its rows.
+_LEARNED_AGAIN = frozenset({"sync", "source", "not_read", "session_expires", "cjk"})
+
+
+def is_learned_again(conn: sqlite3.Connection, damaged: DamagedValue) -> bool:
+    """Whether a sync may forget a damaged value without being asked."""
+    if damaged.table != "_settings":
+        return damaged.table in FORGETTABLE - {"_row_hashes"}  # without hashes, no damage would be found any more
+    row = conn.execute("SELECT key FROM _settings WHERE rowid = ?", (damaged.rowid,)).fetchone()
+    return row is not None and isinstance(row["key"], str) and _name(row["key"]) in _LEARNED_AGAIN
 
 
 def forget(conn: sqlite3.Connection, damaged: DamagedValue) -> None:

@@ -111,7 +111,10 @@ def _providers(conn: sqlite3.Connection) -> list[str]:
         " UNION ALL SELECT provider, 0 FROM accounts)"
         " GROUP BY provider ORDER BY sum(stored) DESC, provider"
     )
-    return [row["provider"] for row in rows] or [next(iter(SERVICES))]
+    found = [row["provider"] for row in rows]
+    if "" in found:
+        raise LookupError  # damage, which is named
+    return found or [next(iter(SERVICES))]
 
 
 def _service(conn: sqlite3.Connection, provider: str) -> ServiceStatus:

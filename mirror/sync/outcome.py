@@ -54,13 +54,17 @@ class Counts:
 
 @dataclass(slots=True)
 class Outcome:
-    """How a run ended. ``error`` None: current. ``changes``: kind -> how many conversations."""
+    """How a run ended. ``error`` None: current. ``changes``: kind -> how many conversations.
+
+    ``healed``: damaged values that were forgotten before it, so that it learned them again, as sentences.
+    """
 
     counts: Counts = field(default_factory=Counts)
     error: ChatmirrorError | None = None
     identity: Identity | None = None
     changes: dict[str, int] = field(default_factory=dict)
     is_full: bool = False
+    healed: list[str] = field(default_factory=list)
 
     def count(self, changes: Sequence[Change]) -> None:
         """Count what changed in one conversation."""

@@ -23,10 +23,10 @@ def union(
 ) -> dict[str, Listed]:
     """Return what the lists of a workspace say together: of each conversation the row with the newest time.
 
-    Of rows with the same time the later one, as far as it goes. What ``others``, workspaces of the same login, show as
-    well is theirs as long as nothing of it is new. A mere selection (shared, pinned) can show what is not this
-    workspace's, and a share outlives its conversation: where a known conversation is in no other list, such a row says
-    nothing.
+    Of rows with the same time the later one, as far as it goes. What is known of one of ``others``, workspaces of the
+    same login, stays theirs as long as this one shows nothing newer of it: one row has one workspace. A mere selection
+    (shared, pinned) can show what is not this workspace's, and a share outlives its conversation: where a known
+    conversation is in no other list, such a row says nothing.
     """
     whole = {key for result in results if not result.scope.is_selection for key in result.items}
     found: dict[str, Listed] = {}
@@ -38,7 +38,7 @@ def union(
             listed = replace(row, list_us=known.list_us) if known is not None and is_no_news else row
             if key not in whole and known is not None and (known.account_id != account_id or listed.list_us is None):
                 continue
-            if known is not None and known.account_id in others and _says_the_same(known, listed):
+            if known is not None and known.account_id in others and _is_no_news(known, listed):
                 continue
             if old is None or (listed.list_us or 0) > (old.list_us or 0):
                 found[key] = listed
@@ -47,9 +47,12 @@ def union(
     return found
 
 
-def _says_the_same(known: Tracked, listed: Listed) -> bool:
-    is_alive = known.missing_since is None and not known.is_deleted
-    return is_alive and known.list_us == listed.list_us and known.listed.mark == listed.mark
+def _is_no_news(known: Tracked, listed: Listed) -> bool:
+    """Whether a row is an older one than what is known, or the same, of a conversation that its own lists show."""
+    if known.missing_since is not None or known.is_deleted:
+        return False
+    is_older = listed.list_us is not None and known.list_us is not None and listed.list_us < known.list_us
+    return is_older or (known.list_us == listed.list_us and known.listed.mark == listed.mark)
 
 
 def _with_later_row(old: Listed, new: Listed) -> Listed:

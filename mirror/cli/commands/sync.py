@@ -84,7 +84,7 @@ def sync(
         except KeyboardInterrupt:
             report.stopped()
             raise
-    warning = _expiry_warning(outcome, timing.now())
+    warning = " ".join(filter(None, [_healed(outcome), _expiry_warning(outcome, timing.now())]))
     if dry_run or sys.stdout.isatty() or verbose:
         _print_outcome(outcome, dry=dry_run)
     if outcome.error is not None:
@@ -92,6 +92,14 @@ def sync(
         raise outcome.error
     if warning:
         click.echo(f"chatmirror: {warning}", err=True)
+
+
+def _healed(outcome: Outcome) -> str | None:
+    from mirror.store.schema import summary
+
+    if not outcome.healed:
+        return None
+    return f"Damage was mended, because a sync learns it again: {summary(outcome.healed)}. Run `chatmirror check`."
 
 
 def _expiry_warning(outcome: Outcome, now: float) -> str | None:
