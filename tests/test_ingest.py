@@ -184,3 +184,21 @@ def test_payloads_are_readable_in_the_sqlite_shell(writer):
     row = writer.conn.execute("SELECT size, body, sha256 FROM _payloads").fetchone()
     assert row["size"] == len(arrival(tree("hello")).body)
     assert sqlite3.sqlite_version_info >= (3, 35)
+
+
+def test_links_files_and_characters_stay_with_their_conversation(writer):
+    """Where messages of several conversations have the same ids, what belongs to one is not hung onto another."""
+
+    def said(key, text):
+        payload = tree(f"{text} 東京 [page](https://a.example/{key})", conversation_id=key, title=key)
+        payload["mapping"]["n1"]["message"]["metadata"]["attachments"] = [{"id": f"file-{key}", "name": f"{key}.txt"}]
+        return payload
+
+    for key in ("c3", "c1", "c2"):
+        take(writer, said(key, "first"))
+    take(writer, said("c1", "again"), at="2026-01-02T00:00:00.000Z")
+    sql = "SELECT m.conversation_id, a.name FROM attachments a JOIN messages m ON m.rowid = a.message_rowid ORDER BY 1"
+    assert [tuple(row) for row in writer.conn.execute(sql)] == [("c1", "c1.txt"), ("c2", "c2.txt"), ("c3", "c3.txt")]
+    sql = "SELECT count(*) FROM messages_cjk WHERE messages_cjk MATCH '\"東 京\"'"
+    assert writer.conn.execute(sql).fetchone()[0] == 3
+    assert integrity.check(writer.conn, lambda *_: None).all == []

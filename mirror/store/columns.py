@@ -29,7 +29,7 @@ _TABLES = {
     "links": "id:INTEGER message_rowid:INTEGER position:INTEGER url title kind",
     "attachments": (
         "rowid:INTEGER id message_rowid:INTEGER position:INTEGER name mime_type size:INTEGER kind file_id "
-        "source prompt width:INTEGER height:INTEGER"
+        "source prompt width:INTEGER height:INTEGER parameters"
     ),
     "memories": "rowid:INTEGER id account_id content created_at updated_at first_seen_at replaced_at",
     "instructions": "rowid:INTEGER account_id content first_seen_at replaced_at",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from scripted_wire import SIGNED_IN, USER_ID, ScriptedWire, SentRequest, client_of
 
 from mirror.chatgpt.login import SESSION_COOKIE
-from mirror.chatgpt.session import Session, token_expiry
+from mirror.chatgpt.session import MOST_RENEWALS, Session, token_expiry
 from mirror.credentials.login import Login
 from mirror.errors import SafetyStopError, ServiceError, SignInError
 from mirror.web.client import Refused
@@ -99,6 +100,25 @@ def test_a_service_that_refuses_every_token_is_not_asked_for_ever() -> None:
         with pytest.raises(Refused):
             session.get("/me")
     assert sum(request.path == "/api/auth/session" for request in wire.sent) == 2
+
+
+def test_tokens_that_are_good_for_one_request_are_renewed_some_times_only() -> None:
+    """Each renewal seems to help; a run that asks for hundreds of tokens looks like an attack on the account."""
+    uses = 0
+
+    def answer(request: SentRequest) -> Any:
+        nonlocal uses
+        if request.path == "/api/auth/session":
+            uses = 1
+            return SIGNED_IN
+        uses -= 1
+        return {"id": "user-1"} if uses >= 0 else (401, {})
+
+    session, wire, _ = signed_in(answer)
+    for n in range(3 * MOST_RENEWALS):
+        with suppress(SignInError, Refused):
+            session.get(f"/kind-{n}")
+    assert sum(request.path == "/api/auth/session" for request in wire.sent) == MOST_RENEWALS + 1
 
 
 @pytest.mark.parametrize(

@@ -83,12 +83,12 @@ def test_a_whole_tree_is_believed(payload: Payload) -> None:
         (with_node("n2", children=["n3", "gone"]), "a message lists a child that is missing"),
     ],
 )
-def test_a_tree_that_lacks_a_part_is_doubted(payload: object, reason: str) -> None:
+def test_a_tree_that_lacks_a_part_is_not_believed(payload: object, reason: str) -> None:
     """Every way of cutting a tree that leaves a loose end is noticed, and named."""
     assert contradiction_in(payload, 0) == reason
 
 
-def test_fewer_messages_than_are_stored_are_doubted() -> None:
+def test_fewer_messages_than_are_stored_are_not_believed() -> None:
     """A smaller tree never replaces a bigger one unproven."""
     assert contradiction_in(changed(), 4) is None
     assert contradiction_in(changed(), 5) == "it came with 4 messages, and 5 are stored"

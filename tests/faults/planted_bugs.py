@@ -25,7 +25,7 @@ def _bug(name: str, file: str, code: str, bug: str, *tests: str) -> PlantedBug:
 
 
 POWER = "faults/test_power_loss.py::test_a_power_cut_loses_nothing_that_was_saved[first sync]"
-LIES, TROUBLE, ACCOUNT = "test_sync_lies.py", "test_sync_trouble.py", "test_sync_account.py"
+UNTRUE_LISTS, TROUBLE, ACCOUNT = "test_untrue_lists.py", "test_sync_trouble.py", "test_sync_account.py"
 BAD, EVIDENCE, PLAN = "sync/test_one_bad_thing.py", "sync/test_evidence.py", "sync/test_plan.py"
 DATABASE, MERGE = "store/test_database.py", "normalize/test_normalize_merge.py"
 BACKUP, PLACES, LOGIN = "store/test_backup.py", "store/test_places.py", "test_credentials.py"
@@ -133,8 +133,7 @@ BUGS = (
         "store/conversations",
         '"SELECT id, rowid FROM messages WHERE conversation_id = ?"',
         "\"SELECT id, rowid FROM messages WHERE ? <> ''\"",
-        "test_ingest.py",
-        ACCOUNT,
+        "test_ingest.py::test_links_files_and_characters_stay_with_their_conversation",
     ),
     # -- current
     _bug(
@@ -142,9 +141,7 @@ BUGS = (
         "store/tracking",
         '"(l.stored_us IS NOT l.list_us OR',
         '"(l.stored_us IS NULL OR l.stored_us < l.list_us OR',
-        ACCOUNT,
-        LIES,
-        PLAN,
+        "sync/test_what_is_told_apart.py::test_a_list_time_that_differs_in_any_way_is_a_change",
     ),
     _bug(
         "a list is read to the first known conversation",
@@ -258,7 +255,7 @@ BUGS = (
         "chatgpt/conversations",
         "reason = contradiction_in(batched.payload, wanted.known_messages)",
         "reason = None",
-        f"{LIES}::test_a_truncated_batch_is_read_singly",
+        f"{UNTRUE_LISTS}::test_a_truncated_batch_is_read_singly",
     ),
     _bug(
         "an endpoint is closed without a control",
@@ -273,21 +270,21 @@ BUGS = (
         "return found | parts",
         "return found",
         f"{BAD}::test_conversations_that_always_answer_500",
-        f"{LIES}::test_a_poisoned_chat_blocks_no_other",
+        f"{UNTRUE_LISTS}::test_a_poisoned_chat_blocks_no_other",
     ),
     _bug(
         "another conversation's answer is stored",
         "chatgpt/single",
         "if is_of_another_conversation(answer.data, conversation_id):",
         "if False:",
-        "test_sync_doubt.py::test_an_answer_that_is_another_conversations_is_not_stored",
+        "test_untrue_answers.py::test_an_answer_that_is_another_conversations_is_not_stored",
     ),
     _bug(
         "one answer makes a tombstone",
         "sync/missing",
         "DELETED_WEIGHT, UNKNOWN_WEIGHT = 2, 1",
         "DELETED_WEIGHT, UNKNOWN_WEIGHT = 4, 4",
-        f"{LIES}::test_a_deletion_needs_proof_on_two_runs",
+        f"{UNTRUE_LISTS}::test_a_deletion_needs_proof_on_two_runs",
     ),
     _bug(
         "a collapsed list is believed",
@@ -473,7 +470,7 @@ BUGS = (
         "chatgpt/session",
         "if self._renewals >= MOST_RENEWALS or",
         "if",
-        f"{TROUBLE}::test_a_service_that_refuses_every_token_is_not_asked_for_ever",
+        "chatgpt/test_chatgpt_session.py::test_tokens_that_are_good_for_one_request_are_renewed_some_times_only",
     ),
     _bug(
         "a failed conversation is asked for in every run",
