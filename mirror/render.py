@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mirror.services import speaker_of
 from mirror.terminal import local_day, local_time, safe, to_json
-from mirror.text import fenced, one_line
+from mirror.text import fenced, one_line, readable_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -139,7 +139,12 @@ def _formatted(kind: str, text: str, *, whole: bool) -> str:
 
 def text_without_file_names(message: MessageView) -> str:
     """Return a message's text without the lines that only name an attachment, listed after it."""
-    names = {f"[{attachment.kind}: {attachment.name}]" for attachment in message.attachments}
+    # A picture that a person uploaded is a file in the text, unless it is shown in it.
+    names = {
+        f"[{kind}: {one.name}]" if one.name else f"[{kind}]"
+        for one in message.attachments
+        for kind in (one.kind, "file")
+    }
     lines = message.text.split("\n") if names else [message.text]
     return "\n".join(line for line in lines if line not in names).strip("\n")
 
@@ -157,7 +162,7 @@ def file_line(attachment: Attachment) -> str:
     """Return an attachment's kind and name, and its type and size where they are known."""
     size = "" if attachment.size is None else _size(attachment.size)
     known = ", ".join(part for part in (one_line(attachment.mime_type or ""), size) if part)
-    name = one_line(attachment.name or attachment.id or "unnamed")
+    name = readable_name(attachment.name or attachment.id or "unnamed")
     return f"{attachment.kind}: {name}" + (f" ({known})" if known else "")
 
 

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import re
 
+# Characters of a name that are shown; file systems take 255 bytes. Smaller: names are cut; larger: one fills a screen.
+LONGEST_NAME = 200
+_MISLEADING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _BACKTICKS = re.compile(r"`{3,}")
 
 
 def one_line(text: str) -> str:
     """Return text on one line, every run of blanks and line ends as one blank."""
     return " ".join(text.split())
+
+
+def readable_name(name: str) -> str:
+    """Return a name as a reader should see it: on one line, not endless, and in the order in which it is written.
+
+    Marks that turn the direction of text around, and other controls, become U+FFFD: they make ``exe`` read ``pdf``.
+    """
+    shown = _MISLEADING.sub("\ufffd", one_line(name))
+    return shown if len(shown) <= LONGEST_NAME else shown[: LONGEST_NAME - 1] + "…"
 
 
 def fenced(code: str, language: str = "") -> str:

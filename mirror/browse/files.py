@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -22,7 +22,7 @@ from mirror.files.byte_store import ByteStore
 from mirror.files.content import SHOWN_TYPES, shown_type
 from mirror.store import file_rows
 from mirror.store.search.query import match_expression, parse_words
-from mirror.text import one_line
+from mirror.text import one_line, readable_name
 
 if TYPE_CHECKING:
     import sqlite3
@@ -75,7 +75,10 @@ def on_page(attachment: Attachment, known: Mapping[str, FileRow], at: pages.Addr
     if row.state != "stored" or row.sha256 is None:
         return FileOnPage(label, None, reason=row.reason or "not fetched yet")
     kind = (row.mime_type or "").partition("/")[0] if row.mime_type in SHOWN_TYPES else ""
-    alt = one_line(row.prompt or attachment.name or row.name or "a picture without a name")
+    if not kind:  # what its bytes are, not what it was said to be
+        known_as = replace(attachment, kind="file", mime_type=row.mime_type or attachment.mime_type, size=row.size)
+        label = render.file_line(known_as)
+    alt = readable_name(row.prompt or attachment.name or row.name or "a picture without a name")
     address = at.file(row.id, row.sha256)
     return FileOnPage(label, address, kind, alt, row.width, row.height)
 
@@ -199,7 +202,8 @@ def load_pictures_page(conn: sqlite3.Connection, words: str, number: int) -> Pic
     """Read what the page shows."""
     wanted = [word for word in parse_words(words) if not word.is_excluded and word.in_word_index]
     query = match_expression(wanted) if wanted else None
-    found = file_rows.pictures(conn, query, PICTURES + 1, (number - 1) * PICTURES)
+    types = [kind for kind in SHOWN_TYPES if kind.startswith("image/")]
+    found = file_rows.pictures(conn, types, query, PICTURES + 1, (number - 1) * PICTURES)
     months: dict[str, list[ShownPicture]] = {}
     for picture in found[:PICTURES]:
         months.setdefault((picture.created_at or "")[:7] or "without a date", []).append(picture)

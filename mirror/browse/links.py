@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from mirror.browse.databases import mirrors
 from mirror.browse.pages import Addresses
+from mirror.text import readable_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +30,9 @@ def linked_cell(at: Addresses, table: str, column: str, row: Mapping[str, Any], 
     if table == "conversations" and column == "message_count" and isinstance(value, int):
         query = urlencode({"conversation_id": row["id"], "_sort": "position"})
         return _link(f"{at.table('thread')}?{query}", value)
+    if table in {"files", "attachments"} and column == "name" and isinstance(value, str):
+        shown = readable_name(value)
+        return None if shown == value else escape(shown)
     if table == "files" and column == "sha256" and isinstance(value, str):
         return _link(at.file(row["id"], value), value[:12])
     if column == "conversation_id":

@@ -20,6 +20,7 @@ from jinja2 import Environment, PackageLoader
 from mirror.browse import access
 from mirror.browse.safe_html import code_css
 from mirror.terminal import local_day, local_time
+from mirror.text import readable_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -107,7 +108,12 @@ def with_error_pages(view: Callable[[Any, Any], Awaitable[Response]]) -> Callabl
 def _environment() -> Environment:
     environment = Environment(loader=PackageLoader("mirror.browse"), autoescape=True, trim_blocks=True)
     environment.lstrip_blocks = True
-    environment.filters |= {"day": local_day, "minute": local_time, "number": lambda count: f"{count:,}"}
+    environment.filters |= {
+        "name": readable_name,
+        "day": local_day,
+        "minute": local_time,
+        "number": lambda count: f"{count:,}",
+    }
     return environment
 
 

@@ -15,6 +15,7 @@ from mirror.errors import UsageError
 from mirror.services import speaker_of
 from mirror.store.search.files import FILE_KINDS
 from mirror.store.search.search import Filters, SearchResult, search, split_marks
+from mirror.text import readable_name
 
 if TYPE_CHECKING:
     import sqlite3
@@ -114,6 +115,7 @@ async def search_page(datasette: Any, request: Any) -> Response:
         role_label=role_label,
         service=speaker_of,
         marked=marked_html,
+        marked_name=marked_name_html,
         more=min(MOST, asked.limit + SHOWN * 2),
     )
 
@@ -138,3 +140,9 @@ def marked_html(text: str) -> Markup:
     """Return a snippet as HTML, what matched in ``mark``."""
     pieces = (_MATCH.format(piece) if is_match else escape(piece) for piece, is_match in split_marks(text))
     return Markup("").join(pieces)
+
+
+def marked_name_html(text: str) -> Markup:
+    """Return a snippet of a file's name as HTML, as it is written."""
+    pieces = ((readable_name(f"|{piece}|")[1:-1], is_match) for piece, is_match in split_marks(text))
+    return Markup("").join(_MATCH.format(piece) if is_match else escape(piece) for piece, is_match in pieces)

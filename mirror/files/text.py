@@ -33,6 +33,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_ENOUGH_TO_TELL = 64  # bytes; by judgement: a few Chinese characters in UTF-16 can look like ASCII
 PDF = "application/pdf"
 
 
@@ -72,6 +73,8 @@ def decoded(content: bytes, *, is_stated: bool) -> str | None:
 
 def _in_unicode(content: bytes) -> str | None:
     mark = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), None)
+    if mark == "utf-16" and _is_in_single_bytes(content[2:]):
+        return None
     for encoding in [mark] if mark else _without_mark(content):
         decoder = codecs.getincrementaldecoder(encoding)(errors="replace" if mark else "strict")
         try:
@@ -79,6 +82,12 @@ def _in_unicode(content: bytes) -> str | None:
         except UnicodeDecodeError:
             continue
     return None
+
+
+def _is_in_single_bytes(content: bytes) -> bool:
+    """Tell whether a text that says it is UTF-16 is none: then every blank and line end would hold a zero byte."""
+    ascii_bytes = sum(byte < 128 for byte in content[:4096])  # noqa: PLR2004 - the end of ASCII
+    return b"\0" not in content and len(content) >= _ENOUGH_TO_TELL and ascii_bytes > 0.9 * len(content[:4096])
 
 
 def _without_mark(content: bytes) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +11,7 @@ from mirror.store import settings
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mirror.normalize.rows import Message
 
@@ -380,14 +381,17 @@ class ShownPicture:
     message: str | None
 
 
-def pictures(conn: sqlite3.Connection, words: str | None, limit: int, offset: int) -> list[ShownPicture]:
-    """Return stored pictures, the newest first. ``words``: an FTS5 query for their names and prompts."""
+def pictures(
+    conn: sqlite3.Connection, types: Sequence[str], words: str | None, limit: int, offset: int
+) -> list[ShownPicture]:
+    """Return stored pictures of these types, the newest first. ``words``: an FTS5 query for their names and prompts."""
     where = "AND f.rowid IN (SELECT rowid FROM files_fts WHERE files_fts MATCH :words)" if words else ""
     rows = conn.execute(
         "SELECT f.id, f.sha256, f.name, f.prompt, f.width, f.height, f.created_at, m.conversation_id, m.id AS message"
         " FROM files f LEFT JOIN attachments a ON a.rowid = (SELECT min(rowid) FROM attachments WHERE file_id = f.id)"
         f" LEFT JOIN messages m ON m.rowid = a.message_rowid WHERE f.kind = 'image' AND f.state = 'stored' {where}"
+        " AND f.mime_type IN (SELECT value FROM json_each(:types))"
         " ORDER BY f.created_at DESC, f.id LIMIT :limit OFFSET :offset",
-        {"words": words, "limit": limit, "offset": offset},
+        {"words": words, "limit": limit, "offset": offset, "types": json.dumps(types)},
     )
     return [ShownPicture(**row) for row in rows]

@@ -31,6 +31,7 @@ FILES: dict[str, tuple[str, bytes, str, str]] = {
     "file_html": ("page.html", HTML, "text/html", "document"),
     "file_wav": ("note.wav", WAV, "audio/wav", "audio"),
     "file_pdf": ('a "b"\r\nSet-Cookie: x=1\u202efdp.exe', b"%PDF-1.4\n" + b"x" * 500, "application/pdf", "document"),
+    "file_long": ("long " + "y" * 5000, b"some words", "text/plain", "document"),
     "sandbox:c/m/mnt/data/a b.csv": ("a b.csv", b"a,b\n1,2\n", "text/csv", "document"),
 }
 
@@ -39,7 +40,9 @@ FILES: dict[str, tuple[str, bytes, str, str]] = {
 def with_files(path: Path) -> None:
     with closing(open_mirror(path)) as conn:
         add_conversation(conn, "c", "Files", message_count=1)
-        rowid = add_message(conn, "c", "m", "[image: cat.png]\nHere are my files.")
+        rowid = add_message(
+            conn, "c", "m", "[image: cat.png]\n[file: drawing.svg]\n[file: no such file]\nHere are my files."
+        )
         store = ByteStore(path)
         for position, (key, (name, content, mime_type, kind)) in enumerate(FILES.items()):
             with store.incoming() as incoming:
@@ -100,6 +103,27 @@ def test_a_name_breaks_no_header(many: Pages) -> None:
     assert not re.search("[\u202e\r\n/]|%E2%80%AE|%0A", headers["content-disposition"])
 
 
+@pytest.mark.parametrize("page", ["conversation/c", "search?q=fdp", "search?q=words", "search?q=long&kind=file"])
+def test_a_name_reads_as_it_is_written_and_is_not_endless(many: Pages, page: str) -> None:
+    """A mark that turns the direction of text makes ``exe`` look like ``pdf``."""
+    text = re.sub("<[^>]*>", "", many.get(f"/with_files/-/{page}")[1])
+    assert "\u202e" not in text
+    assert "y" * 300 not in text
+    assert "fdp.exe" in text or "yyyy" in text
+
+
+def test_a_name_reads_as_it_is_written_in_the_table(many: Pages) -> None:
+    assert "\u202e" not in re.sub("<[^>]*>", "", many.get("/with_files/files")[1])
+
+
+def test_a_line_that_only_names_a_file_is_left_out_whatever_the_file_is(many: Pages) -> None:
+    text = many.get("/with_files/-/conversation/c")[1]
+    assert "[file: drawing.svg]" not in text
+    assert "[image: cat.png]" not in text
+    assert "[file: no such file]" in text
+    assert "file: drawing.svg (image/svg+xml" in text  # no picture that a page shows
+
+
 def test_a_part_of_a_recording_can_be_asked_for(many: Pages) -> None:
     status, headers, body = get(many, address("file_wav"), Range="bytes=8-15")
     assert (status, body, headers["content-range"]) == (206, b"WAVEfmt ", f"bytes 8-15/{len(WAV)}")
@@ -120,8 +144,9 @@ def test_the_conversation_shows_what_can_be_shown_and_offers_the_rest(many: Page
 
 
 def test_pictures_are_found_by_their_names(many: Pages) -> None:
-    assert many.get("/with_files/-/pictures")[1].count("<img ") == 3
-    assert many.get("/with_files/-/pictures?q=drawing")[1].count("<img ") == 1
+    assert many.get("/with_files/-/pictures")[1].count("<img ") == 2  # no drawing, which could run
+    assert many.get("/with_files/-/pictures?q=cat")[1].count("<img ") == 1
+    assert many.get("/with_files/-/pictures?q=drawing")[1].count("<img ") == 0
     for words in ("%22", "*", "a%20OR", "'", "-x", "NEAR("):
         assert many.get(f"/with_files/-/pictures?q={words}")[0] == 200
 

@@ -65,6 +65,8 @@ def pdf(*pages: str, filler: bytes = b"") -> bytes:
         (b"good text " * 90 + b"\xff" + "ö".encode(), True, "good text " * 90 + "\ufffdö"),
         ("größe".encode()[:-2], False, "grö"),  # cut inside a character
         (b"", False, ""),
+        (b"\xff\xfe" + b"no UTF-16 at all " * 9, True, "ÿþ" + "no UTF-16 at all " * 9),
+        (("東京の写真です。" * 40).encode("utf-16"), False, "東京の写真です。" * 40),
         (b"PK\x03\x04\x14\0\0\0\x08\0", False, None),
         (bytes(range(256)) * 40, True, None),
         (bytes(range(32)) * 40, True, None),

@@ -70,12 +70,13 @@ class FilesFound(NamedTuple):
 
 
 class FileCandidate(NamedTuple):
-    """A file that matches. ``rank``: as of a message's candidate; ``said``: its name and prompt."""
+    """A file that matches. ``rank``: as of a message's candidate; ``name`` is empty where its text matches."""
 
     id: str
     sha256: str | None
     created_at: str | None
-    said: str
+    name: str
+    prompt: str
     rank: float
     is_text: int
 
@@ -101,7 +102,7 @@ def matching_files(search: Search) -> FilesFound:
 def _with_kinds(found: dict[str, FileCandidate], words: Sequence[Word]) -> list[tuple[str, FileCandidate]]:
     """Return each file with what of it matched."""
     named = [one for one in found.values() if not one.is_text]
-    marked = snippets([one.said.partition("\n")[0] for one in named], words, whole=True)
+    marked = snippets([one.name for one in named], words, whole=True)
     kinds = {one.id: FILE_NAME if START in line else PROMPT for one, line in zip(named, marked, strict=True)}
     return [(kinds.get(one.id, FILE_TEXT), one) for one in found.values()]
 
@@ -132,12 +133,12 @@ def _with_words_inside_cjk(search: Search, known: set[str]) -> list[FileCandidat
     for word in search.query.words:
         conditions.add(f"{'NOT ' if word.is_excluded else ''}{_LIKE}", *[like_pattern(word)] * 2)
     found = _files(search, "files f", "0.0", conditions)
-    return [one for one in found if one.id not in known and has_cjk(one.said)]
+    return [one for one in found if one.id not in known and has_cjk(one.name + one.prompt)]
 
 
 def _files(search: Search, tables: str, rank: str, conditions: Conditions) -> list[FileCandidate]:
     sql = (
-        "SELECT f.id, f.sha256, f.created_at, ifnull(f.name, '') || char(10) || ifnull(f.prompt, '') AS said,"
+        "SELECT f.id, f.sha256, f.created_at, ifnull(f.name, '') AS name, ifnull(f.prompt, '') AS prompt,"
         f" {rank} AS rank, 0 AS is_text FROM {tables} WHERE {conditions}"
         f" ORDER BY rank, f.created_at DESC LIMIT {search.limits.titles}"
     )
@@ -169,7 +170,7 @@ def _with_text(search: Search, wanted: list[tuple[str, str]]) -> list[FileCandid
         table = _TEXT_TABLES[index]
         conditions.add(f"t.rowid NOT IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)", expression)
     sql = (
-        f"SELECT f.id, f.sha256, f.created_at, '' AS said, {first}.rank AS rank, 1 AS is_text"
+        f"SELECT f.id, f.sha256, f.created_at, '' AS name, '' AS prompt, {first}.rank AS rank, 1 AS is_text"
         f" FROM {first} CROSS JOIN file_texts t ON t.rowid = {first}.rowid JOIN files f ON f.sha256 = t.sha256"
         f" WHERE {conditions} ORDER BY rank, f.created_at DESC LIMIT {search.limits.titles}"
     )
