@@ -13,6 +13,7 @@ import random
 import shutil
 import sqlite3
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,6 +39,10 @@ BETWEEN_SETTLINGS = 10  # runs; a fault may well heal unseen in between, but a l
 ACTS = [*["new_message"] * 3, "new_conversation", "edit_prompt", "regenerate", "switch_branch", "rename", "legacy"]
 ACTS += ["archive", "unarchive", "star", "unstar", "move", "move_out", "delete", "undelete", "start_reply"]
 ACTS += ["finish_reply", "share", "project", "new_work"]
+
+
+# Parameters that a server can refuse: a name, and the value, None for any.
+_REFUSED = (("conversation_origin", None), ("owned_only", "false"), ("include_widget_state", None))
 
 
 class LongMirror(MirroredService):
@@ -157,12 +162,47 @@ class History:
             "work": lambda: {"work": choice(["together", "refused", "ignored"])},
             "work limited": lambda: {"work_limited": choice([1, 9])},
             "shared projects": lambda: {"owned_only_rejected": True},
+            "refused": lambda: {"alter_answer": self._refusing(choice([400, 422]), choice(_REFUSED))},
+            "lagging": lambda: {"alter_answer": self._lagging(some)},
+            "challenged": lambda: {"break_request": self._alone(some[:1], "challenge")},
+            "limited alone": lambda: {"break_request": self._alone(some[:1], "429")},
             "odd rows": lambda: {"odd_rows": {choice(["main", "archived", "work", "starred"]): [None, {"id": 5}]}},
         }
 
     @staticmethod
     def _breaker(rng: random.Random) -> Callable[[ReceivedRequest], str | None]:
         return lambda _: rng.choice(sorted(BREAKAGES)) if rng.random() < 0.15 else None
+
+    @staticmethod
+    def _alone(keys: list[str], how: str) -> Callable[[ReceivedRequest], str | None]:
+        """Break what is asked for these conversations only."""
+        return lambda r: how if set(keys).intersection(r.ids) or any(key in r.path for key in keys) else None
+
+    @staticmethod
+    def _refusing(status: int, what: tuple[str, str | None]) -> Callable[[ReceivedRequest, Any], Any]:
+        """Refuse one parameter."""
+        name, value = what
+
+        def answer(request: ReceivedRequest, data: Any) -> Any:
+            is_asked = name in request.query and value in {None, request.query[name]}
+            return (status, {"detail": "Refused"}) if is_asked else data
+
+        return answer
+
+    def _lagging(self, keys: list[str]) -> Callable[[ReceivedRequest, Any], Any]:
+        """Give what these conversations are now, whatever the person adds to them from now on."""
+        before = {key: deepcopy(self.account.tree(key)) for key in keys}
+
+        def answer(request: ReceivedRequest, data: Any) -> Any:
+            key = request.path.rpartition("/")[2]
+            is_tree = "/conversation/" in request.path and isinstance(data, dict) and "mapping" in data
+            return (
+                data | {"mapping": before[key]["mapping"], "current_node": before[key]["current_node"]}
+                if (is_tree and key in before)
+                else data
+            )
+
+        return answer
 
     def _drift(self, rng: random.Random) -> Callable[[str, int], None]:
         return lambda *_: self.act(rng) if rng.random() < 0.4 else None

@@ -127,6 +127,7 @@ KINDS = (
     "holds a number of thousands of digits",
     "is nested too deeply",
     "a browser check came",
+    "refuses it alone",
     "a web page came instead of an answer",
     "came instead of an answer",
     "it lies in a connected drive",

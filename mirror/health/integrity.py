@@ -20,6 +20,7 @@ from mirror.store.database import is_damage, reason
 from mirror.store.health import file_findings, index_findings, rebuild_indexes
 from mirror.store.schema import (
     FORGETTABLE,
+    LEARNED_AGAIN,
     altered,
     forget,
     is_learned_again,
@@ -230,7 +231,7 @@ def heal(writer: Writer) -> list[DamagedValue]:
     healed: list[DamagedValue] = []
     with suppress(sqlite3.Error):  # of a file that is altered or damaged otherwise, which the sync itself names
         for _ in range(2):  # settings are looked at where nothing else is wrong
-            found = value_findings(writer.conn, FORGETTABLE)
+            found = value_findings(writer.conn, LEARNED_AGAIN)
             known = [value for value in found if is_learned_again(writer.conn, value)]
             if len(found) > MOST_HEALED or not known:
                 break

@@ -311,6 +311,8 @@ def summary(found: Sequence[str]) -> str:
     return f"{found[0]}{f' and {len(found) - 1:,} more' if len(found) > 1 else ''}"
 
 
+# Of these, what a sync learns again by itself; without hashes, no damage would be found any more.
+LEARNED_AGAIN = FORGETTABLE - {"_row_hashes", "file_texts"}
 # What of the settings can be learned again without anybody's word: not whose the mirror is, nor which version derived
 # its rows.
 _LEARNED_AGAIN = frozenset({"sync", "source", "not_read", "session_expires", "cjk"})
@@ -319,7 +321,7 @@ _LEARNED_AGAIN = frozenset({"sync", "source", "not_read", "session_expires", "cj
 def is_learned_again(conn: sqlite3.Connection, damaged: DamagedValue) -> bool:
     """Whether a sync may forget a damaged value without being asked."""
     if damaged.table != "_settings":
-        return damaged.table in FORGETTABLE - {"_row_hashes"}  # without hashes, no damage would be found any more
+        return damaged.table in LEARNED_AGAIN
     row = conn.execute("SELECT key FROM _settings WHERE rowid = ?", (damaged.rowid,)).fetchone()
     return row is not None and isinstance(row["key"], str) and _name(row["key"]) in _LEARNED_AGAIN
 

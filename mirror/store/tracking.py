@@ -285,7 +285,7 @@ def set_smaller(conn: sqlite3.Connection, conversation_id: str, ids: str | None,
 
 
 def mark_generating(conn: sqlite3.Connection, conversation_id: str) -> None:
-    """Remember that an answer was being written when it was read: it is read again."""
+    """Remember that it is to be read again: an answer was being written then, or the copy may have been an old one."""
     conn.execute("UPDATE _listed SET is_generating = 1 WHERE conversation_id = ?", (conversation_id,))
 
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterator, Sequence
 
+    from mirror.ingest import Ingested
     from mirror.source import Identity, ListResult, Scope, Source, Workspace
     from mirror.store.database import Writer
     from mirror.store.tracking import Tracked
@@ -446,11 +447,16 @@ class Sync:
             if got.incomplete_reason is None and ingested.incomplete_reason is not None:
                 self._fail(conn, tracked, ingested.incomplete_reason)
                 self._apply(conn, tracked)
-            elif ingested.is_generating and got.incomplete_reason is None:
+            elif got.incomplete_reason is None and (ingested.is_generating or self._may_be_old(tracked, ingested)):
                 tracking.mark_generating(conn, tracked.conversation_id)
         self.outcome.count(ingested.changes)
         if ingested.damage is not None:
             self.errors.append(damaged(self.writer.path, ingested.damage))
+
+    def _may_be_old(self, tracked: Tracked, ingested: Ingested) -> bool:
+        """Whether a copy that lags behind the list came: the list shows news that nothing explains, and none came."""
+        has_news = tracked.stored_us is not None and not tracked.is_current
+        return has_news and not ingested.changes and tracked.conversation_id not in self._explained
 
     def _apply(self, conn: sqlite3.Connection, tracked: Tracked) -> None:
         """Bring the conversation's own row to what is tracked of it now."""

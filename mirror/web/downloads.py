@@ -169,7 +169,7 @@ class Downloads:
         """Return the addresses to which a connection may be made: what is looked up here is what is connected to."""
         found = self.resolve(host, port)
         if not is_loopback(f"//{host}") and not all(_is_public(str(address[4][0])) for address in found):
-            raise Unreachable("its host has an address inside a private network, to which nothing was sent")
+            raise Unreachable("a host inside a private network, to which nothing is sent")
         return found
 
 

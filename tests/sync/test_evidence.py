@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from mirrored_service import MirroredService, differences
 
+from mirror.simulator import Behaviour
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from mirror.simulator import ReceivedRequest
 
 
 def tombstones(mirrored: MirroredService) -> int:
@@ -99,3 +104,46 @@ def test_a_purged_chat_is_not_asked_for_for_ever(tmp_path: Path) -> None:
         assert tombstones(mirrored) == 1
         mirrored.next_run(full=True)
         assert not [request for request in mirrored.service.requests if key in request.path]
+
+
+class Lagging:
+    """Answers with what it gave of each conversation when it first gave it, as long as ``is_behind``."""
+
+    def __init__(self, mirrored: MirroredService) -> None:
+        self.first: dict[tuple[str, str], Any] = {}
+        self.is_behind = False
+        mirrored.alter_answers(self.answer)
+
+    def answer(self, request: ReceivedRequest, data: Any) -> Any:
+        if request.path.endswith("/batch") and isinstance(data, list):
+            return [self._older(("batch", tree["id"]), tree) for tree in data]
+        if request.path.endswith("/batch"):
+            return data
+        if "/conversation/" in request.path or "/conversations/" in request.path:
+            return self._older((request.path, str(request.query.get("before"))), data)
+        return data
+
+    def _older(self, key: tuple[str, str], data: Any) -> Any:
+        first = self.first.setdefault(key, deepcopy(data))
+        return first if self.is_behind else data
+
+
+@pytest.mark.parametrize("given", ["batch", "single", "plural"])
+def test_a_copy_that_lags_behind_the_list_is_read_again_in_the_next_run(tmp_path: Path, given: str) -> None:
+    """Whichever endpoint gives it: the list showed news that nothing explains, and none came. Once, not for ever."""
+    behaviour = Behaviour(
+        batch="normal" if given == "batch" else "missing", single="missing" if given == "plural" else "normal"
+    )
+    with MirroredService(tmp_path, conversations=6, behaviour=behaviour) as mirrored:
+        lagging = Lagging(mirrored)
+        mirrored.next_run()
+        key = mirrored.ids()[2]
+        lagging.is_behind = True
+        mirrored.person.new_message(key, "What is new?", "This.")
+        mirrored.next_run()
+        lagging.is_behind = False
+        mirrored.next_run()
+        assert differences(mirrored) == []
+        mirrored.next_run()
+        asked = sum(key in request.path or key in request.ids for request in mirrored.service.requests)
+        assert asked <= (given == "plural")  # whether its tree can be had now
