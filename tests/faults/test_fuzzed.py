@@ -392,7 +392,7 @@ def test_any_archive_is_read_or_refused_by_name(tmp_path: Path) -> None:
     """Whatever is odd in a ZIP: what can be read comes, the rest is named, and no other error than "not usable"."""
     speed = Speed()
     path = tmp_path / "export.zip"
-    for number in range(max(1, FUZZED // 20)):
+    for number in range(max(1, FUZZED // 40)):
         rng = random.Random(f"{SEED} archive {number}")
         members = {f"conversations-{n}.json": _member(rng, number, n) for n in range(rng.choice((1, 2, 3)))}
         content, is_whole, size = damaged_zip(
