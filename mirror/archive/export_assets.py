@@ -106,6 +106,9 @@ def open_assets(path: Path, limits: Limits | None = None) -> Iterator[ExportAsse
             members = _folder_members(path, budget, limits, open_files)
         elif (opened := _opened_zip(path, limits)) is not None:
             members = _zip_members(open_files.enter_context(opened), clean(path.name), budget, limits, open_files)
+            if is_upload(path.name):
+                # What lies in a ZIP of files is a file, whatever it is called; as in the ZIP that holds it.
+                members = (replace(one, path=f"{path.name}/{one.path}") for one in members)
         else:
             members = iter(())
         _take_all(members, found, limits)

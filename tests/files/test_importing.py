@@ -300,6 +300,12 @@ def test_what_is_called_like_a_zip_of_files_and_is_none_is_said(tmp_path: Path, 
     assert FILES_ALONE in said
 
 
+def test_any_file_in_a_zip_of_files_is_one(tmp_path: Path) -> None:
+    """As in the ZIP of the privacy portal that holds it."""
+    found = imported(tmp_path, files_zip(tmp_path / FILES_ALONE, "notes.txt", "conversations.json", f"{OLD}-a.png"))
+    assert sorted(row[0] or "" for row in found.values()) == ["a.png", "conversations.json", "notes.txt"]
+
+
 def test_an_import_of_files_alone_says_so(tmp_path: Path) -> None:
     files_zip(tmp_path / FILES_ALONE, f"{OLD}-a.png")
     assert run(tmp_path, "chatmirror", "import", FILES_ALONE) == (0, "", "")
