@@ -298,7 +298,7 @@ def _requests_by_id(file_id: str, wanted: FileToFetch) -> Iterator[AddressReques
         yield AddressRequest("pointer", path, {**in_conversation, **stated})
     yield AddressRequest("conversation", path, in_conversation)
     if first.project_id:
-        yield AddressRequest("conversation and project", path, {**in_conversation, "gizmo_id": first.project_id})
+        yield AddressRequest("conversation-project", path, {**in_conversation, "gizmo_id": first.project_id})
     checked = {"check_context_scopes_for_conversation_id": first.conversation_id, "download_intent": "true"}
     yield AddressRequest("context", path, checked)
     yield AddressRequest(
