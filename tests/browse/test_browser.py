@@ -331,12 +331,18 @@ OPEN_ALL = """
 
 
 @pytest.mark.parametrize("policy", ["with the policy", "without it"])
-def test_nothing_hostile_runs_or_calls_out(browser: Browser, trap: Pages, policy: str) -> None:
-    """Over 300 payloads in every field run no script and reach no host, also without the policy."""
+def test_nothing_hostile_runs_or_calls_out(
+    browser: Browser, trap: Pages, policy: str, request: pytest.FixtureRequest
+) -> None:
+    """Over 300 payloads in every field run no script and reach no host, also without the policy.
+
+    Each of them in one of both Datasettes, which show the same pages.
+    """
     assert len(PAYLOADS) >= 300
+    first = int("newest" in request.node.name)
     with browser.new_context(bypass_csp=policy == "without it") as context:
         watching = Watched(context.new_page(), trap.port, "trap")
-        for n in range(0, len(PAYLOADS), 1 if policy == "without it" else 9):
+        for n in range(first, len(PAYLOADS), 2 if policy == "without it" else 18):
             page = watching.open(f"/-/conversation/c{n}?reasoning=open&hidden=on")
             assert page.evaluate(OPEN_ALL) == [len(KINDS) + 1, []], PAYLOADS[n]
             assert page.evaluate("window.hit") is None, PAYLOADS[n]
