@@ -27,10 +27,14 @@ MOST_WRAPPINGS = 4
 
 @dataclass(frozen=True, slots=True)
 class ProjectsPage:
-    """One page of the projects' sidebar: the projects as they came, and the cursor to the next page."""
+    """One page of the projects' sidebar: the projects as they came, and the cursor to the next page.
+
+    ``odd``: rows that are neither a project nor a custom GPT.
+    """
 
     projects: list[dict[str, Any]]
     cursor: str | None
+    odd: int = 0
 
 
 def workspaces(data: object) -> tuple[Workspace, ...]:
@@ -56,14 +60,18 @@ def workspaces(data: object) -> tuple[Workspace, ...]:
 
 
 def projects_page(data: object) -> ProjectsPage | None:
-    """Read one page of the sidebar; a custom GPT in it is no project. None for an answer of an unknown form."""
+    """Read one page of the sidebar; a custom GPT in it is no project.
+
+    None for an answer of an unknown form, which one is of whose rows none is understood.
+    """
     record = as_dict(data)
-    if not isinstance(record.get("items"), list):
+    rows = as_list(record.get("items"))
+    gizmos = [_with_files(gizmo, row) for row in rows if (gizmo := _unwrapped(row)) is not None]
+    if not isinstance(record.get("items"), list) or (rows and not gizmos):
         return None
-    gizmos = [_with_files(gizmo, row) for row in as_list(record.get("items")) if (gizmo := _unwrapped(row)) is not None]
     found = [gizmo for gizmo in gizmos if str(gizmo["id"]).startswith(PROJECT_PREFIX)]
     cursor = record.get("cursor")
-    return ProjectsPage(found, cursor if isinstance(cursor, str) and cursor else None)
+    return ProjectsPage(found, cursor if isinstance(cursor, str) and cursor else None, len(rows) - len(gizmos))
 
 
 def _unwrapped(row: object) -> dict[str, Any] | None:

@@ -78,8 +78,10 @@ class Projects:
 
     def _read_sidebar(self) -> Refused | RateLimitError | None:
         """Read which projects there are; return why not, if it failed. A limit that is final is raised."""
+        odd = 0
         try:
             for page in pages_by_cursor(self._sidebar_page):
+                odd += page.odd
                 new = {row["id"]: row for row in page.projects if row["id"] not in self.by_id}
                 self.by_id |= new
                 if page.projects and not new:
@@ -92,6 +94,8 @@ class Projects:
             return error
         self._memory.sidebar_read = True
         self._memory.note_read(NAMES)
+        if odd:
+            self._memory.not_read[NAMES] = f"{odd} rows of an unknown form"
         return None
 
     def is_unread(self, project_id: str) -> bool:

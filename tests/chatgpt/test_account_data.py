@@ -57,8 +57,8 @@ PROJECT = {"id": "g-p-1", "display": {"name": "P"}}
         ({"items": [{"gizmo": PROJECT}], "cursor": ""}, ["g-p-1"], None),
         ({"items": [{"resource": {"gizmo": PROJECT}}], "cursor": None}, ["g-p-1"], None),
         ({"items": [PROJECT]}, ["g-p-1"], None),
-        ({"items": [{"gizmo": {"gizmo": {"gizmo": {"gizmo": PROJECT}}}}]}, [], None),
-        ({"items": [{"gizmo": {"id": "x"}}, {"id": 5}, {"id": "g-\ud83d"}, None, {}]}, [], None),
+        ({"items": [PROJECT, {"gizmo": {"id": "x"}}, {"id": 5}, {"id": "g-\ud83d"}, None, {}]}, ["g-p-1"], None),
+        ({"items": [{"id": "g-a-gpt"}]}, [], None),
         ({"items": [], "cursor": 5}, [], None),
     ],
 )
@@ -68,9 +68,17 @@ def test_a_page_of_the_sidebar(data: object, ids: list[str], cursor: str | None)
     assert page is not None
     assert [project["id"] for project in page.projects] == ids
     assert page.cursor == cursor
+    assert page.odd == (5 if "'id': 5" in str(data) else 0)
 
 
-@pytest.mark.parametrize("data", [{}, None, [], {"items": None}, {"items": {"a": 1}}, {"projects": [PROJECT]}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *({}, None, [], {"items": None}, {"items": {"a": 1}}, {"projects": [PROJECT]}),
+        {"items": [{"gizmo": {"gizmo": {"gizmo": {"gizmo": PROJECT}}}}]},
+        {"items": [{"gizmo": {"id": "x"}}, None, {}]},
+    ],
+)
 def test_a_page_of_an_unknown_form(data: object) -> None:
     """It is no account without projects."""
     assert projects_page(data) is None

@@ -236,7 +236,9 @@ def test_a_project_that_shows_nothing_once(tmp_path: Path) -> None:
             assert marks(mirrored) == 0
 
 
-@pytest.mark.parametrize("answer", [{}, {"items": None}, {"projects": []}, None])
+@pytest.mark.parametrize(
+    "answer", [{}, {"items": None}, {"projects": []}, None, {"items": [{"snorlax": {"id": "g-p-a"}}], "cursor": None}]
+)
 def test_a_sidebar_of_an_unknown_form_is_no_account_without_projects(tmp_path: Path, answer: Any) -> None:
     with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=True), conversations=12) as mirrored:
         mirrored.person.new_conversation("Loaf", project=mirrored.person.new_project("Bread"))
@@ -245,6 +247,22 @@ def test_a_sidebar_of_an_unknown_form_is_no_account_without_projects(tmp_path: P
         mirrored.alter_answers(None)
         assert mirrored.next_run() == 0
         assert differences(mirrored) == []
+
+
+def test_a_row_of_the_sidebar_that_is_not_understood_is_said(tmp_path: Path) -> None:
+    with MirroredService(tmp_path, conversations=12) as mirrored:
+        mirrored.person.new_conversation("Loaf", project=mirrored.person.new_project("Bread"))
+
+        def with_odd_row(request: ReceivedRequest, data: Any) -> Any:
+            if request.path.endswith(SIDEBAR):
+                data["items"].append({"snorlax": {"id": "g-p-a"}})
+            return data
+
+        mirrored.alter_answers(with_odd_row)
+        assert mirrored.next_run() == 0
+        assert "1 rows of an unknown form" in str(
+            mirrored.rows("SELECT value FROM _settings WHERE key LIKE 'source:%'")
+        )
 
 
 def test_the_first_chat_of_an_empty_project(tmp_path: Path) -> None:
