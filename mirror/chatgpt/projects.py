@@ -95,7 +95,7 @@ class Projects:
         self._memory.sidebar_read = True
         self._memory.note_read(NAMES)
         if odd:
-            self._memory.not_read[NAMES] = f"{odd} rows of an unknown form"
+            self._memory.not_read[NAMES] = f"{odd} row{'' if odd == 1 else 's'} of an unknown form"
         return None
 
     def is_unread(self, project_id: str) -> bool:

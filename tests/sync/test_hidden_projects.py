@@ -260,9 +260,7 @@ def test_a_row_of_the_sidebar_that_is_not_understood_is_said(tmp_path: Path) -> 
 
         mirrored.alter_answers(with_odd_row)
         assert mirrored.next_run() == 0
-        assert "1 rows of an unknown form" in str(
-            mirrored.rows("SELECT value FROM _settings WHERE key LIKE 'source:%'")
-        )
+        assert "1 row of an unknown form" in str(mirrored.rows("SELECT value FROM _settings WHERE key LIKE 'source:%'"))
 
 
 def test_the_first_chat_of_an_empty_project(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def check(path: Path, repair: bool) -> None:
     with item_progress("Checking") as progress:
         error, repaired = app.check(path, Timing(), progress, repair=repair)
     if repaired:
-        click.echo(f"Repaired {repaired:,} findings.")
+        click.echo(f"Repaired {repaired:,} finding{'' if repaired == 1 else 's'}.")
     if error is not None:
         raise error
     if sys.stdout.isatty():
