@@ -235,16 +235,17 @@ class History:
 
         Deletions may still wait for their proof, what was brought back, old as it is, for the weekly full run, what
         only the plural endpoint could give for a run that gets the tree, and the first conversations of Work for a run
-        that looks whether there are any.
+        that looks whether there are any: those that were archived at once for the weekly full one.
         """
         waiting = {row[0] for row in self.mirrored.rows("SELECT conversation_id FROM _listed WHERE is_branch_only")}
         waiting |= self.undeleted
         of_work = [r for r in self.mirrored.service.requests if "conversation_origin" in r.query]
-        asked = {r.headers.get("chatgpt-account-id", self.account.workspaces[0].id) for r in of_work}
+        personal = self.account.workspaces[0].id
+        asked = {(r.headers.get("chatgpt-account-id", personal), r.query["is_archived"] == "true") for r in of_work}
         waiting |= {
             key
             for key, tree in self.account.conversations.items()
-            if tree.get("conversation_origin") and self.account.home(key) not in asked
+            if tree.get("conversation_origin") and (self.account.home(key), bool(tree["is_archived"])) not in asked
         }
         wrong = [line for line in differences(self.mirrored) if "not marked" not in line]
         assert [line for line in wrong if line.split(":")[0].split(" ")[0] not in waiting] == [], where

@@ -2,8 +2,8 @@
 
 They are lists of their own: the main and archived lists may leave out what stands in them. Not every server knows them:
 one refuses the parameter, another ignores it and shows the ordinary list. An account that has such conversations is
-asked for both lists in every run, one that has none every other day for one of them, and so is one that was refused
-them on several days (``mirror.chatgpt.refusals``).
+asked for both lists in every run, one that has none every other day for the live one, and so is one that was refused
+them on several days (``mirror.chatgpt.refusals``); a first Work chat that is archived meanwhile waits for a full run.
 """
 
 from __future__ import annotations
