@@ -150,7 +150,7 @@ def written(folder: Path, head: str, rows: Sequence[Row], points: Sequence[tuple
     """Write the results and the curve."""
     (folder / "growth.svg").write_text(drawn(points, "messages", "CPU s of an import"), encoding="utf-8")
     text = (
-        f"# What chatmirror costs\n\nWritten by `python -m benchmarks.ratios --write benchmarks`. {head}\n\n"
+        f"# What chatmirror costs\n\n{head}\n\n"
         f"Ratios are of processor time, user and system, in one run on the same data.\n\n{table(rows)}\n\n"
         "![Processor time of an import by messages: a straight line.](growth.svg)\n"
     )
@@ -183,7 +183,10 @@ def main(conversations: int, times: int, peers: tuple[tuple[str, str], ...], tar
         )
         click.echo(head)
         if target is not None:
-            written(target, head, rows, list(bench.growth(conversations)))
+            command = (
+                f"python -m benchmarks.ratios --conversations {conversations} --times {times} --write {target.name}"
+            )
+            written(target, f"Written by `{command}`. {head}", rows, list(bench.growth(conversations)))
 
 
 if __name__ == "__main__":
