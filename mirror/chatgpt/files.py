@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeGuard, cast
-from urllib.parse import parse_qs, parse_qsl, quote
+from urllib.parse import parse_qs
 
 from mirror.chatgpt.canvas import CANVAS, CanvasReader
+from mirror.chatgpt.file_addresses import LearnedForm, address_requests, is_in_sandbox
 from mirror.chatgpt.site import FILE
 from mirror.errors import RateLimitError
 from mirror.source import FetchedFile, NoFile
@@ -22,11 +23,12 @@ from mirror.web.downloads import Distrusted, parted
 from mirror.web.failures import Unreachable, Untrusted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from urllib.parse import SplitResult
 
+    from mirror.chatgpt.file_addresses import AddressRequest
     from mirror.chatgpt.session import Session
-    from mirror.source import FilePlace, FileSink, FileToFetch, WhyNoFile
+    from mirror.source import FileSink, FileToFetch, WhyNoFile
     from mirror.web.downloads import Downloaded, Downloads
 
 # Seconds to wait for a file that is still being made, between tries (API notes §7). Longer: each such file costs more
@@ -34,12 +36,6 @@ if TYPE_CHECKING:
 READY_PAUSES = (1.0, 2.0, 4.0, 5.0)
 # Requests for an address that meet a server error. More: each broken file costs minutes.
 RESOLVE_TRIES = 2
-# Files in a row that one way to ask gave, before it is tried first. Fewer: an odd file makes the next ones cost more;
-# more: a service that has changed costs more requests.
-LEARNED_AFTER = 3
-# Files that the oldest endpoint did not give either, before this run no longer asks it. More: a request for each file
-# that is gone; fewer: the one file in some that it gives is not found.
-MOST_IN_VAIN = 5
 # Pages of the library that are read to find files that are known by their place in it only.
 MOST_LIBRARY_PAGES = 50
 _LIBRARY_LIMIT = 100
@@ -59,9 +55,8 @@ _WITH_COOKIE = re.compile(
     r"/api/estuary/content|/api/library/files/[A-Za-z0-9_-]+/(?:project-content|content|download)"
 )
 _MAY_REDIRECT = re.compile(r"/api/library/files/[A-Za-z0-9_-]+/(?:content|download)")
-_SANDBOX = re.compile(r"sandbox:([^/]+)/([^/]+)(/mnt/data/.+)")
 _FILE_ID = re.compile(r"file[-_][A-Za-z0-9_-]+")
-_MOUNTED, _LIBRARY, _ROOM = "mounted:", "libfile_", "CalpicoFile_"
+_MOUNTED = "mounted:"
 # Answers in the place of an address (API notes §7), by the service's own codes.
 _GONE_CODES = frozenset({"file_expired", "ace_pod_expired"})
 _NOT_FOUND_CODES = frozenset({"file_not_found"})
@@ -71,24 +66,6 @@ _REFUSED_CODES = frozenset({"permission_error", "over_user_quota"})
 def is_file_id(value: object) -> TypeGuard[str]:
     """Whether a value is the id of a file."""
     return isinstance(value, str) and _FILE_ID.fullmatch(value) is not None
-
-
-# Of what a pointer says beside an id, what is sent along: words and ids, and nothing that names another file.
-_PARAMETER, _PARAMETER_VALUE = re.compile("[a-z_]{1,40}"), re.compile("[A-Za-z0-9_.:-]{1,200}")
-_OWN_PARAMETERS = frozenset({"id", "file_id", "inline", "download_intent"})
-_OLDEST = "oldest"
-
-
-class AddressRequest(NamedTuple):
-    """One way to ask for a file's address. ``when``: the answer to the one before after which it is tried.
-
-    ``form``: what all such requests have in common.
-    """
-
-    form: str
-    path: str
-    params: dict[str, Any]
-    when: frozenset[str] = frozenset({"refused", "absent"})
 
 
 class _Answer(NamedTuple):
@@ -120,7 +97,7 @@ class FileReader:
     def __init__(self, session: Session, downloads: Downloads, storage_url: str | None = None) -> None:
         self.session, self.downloads, self.storage_url = session, downloads, storage_url
         self._library: dict[str, str] | None = None
-        self._learned = _Learned()
+        self._learned = LearnedForm()
         self._canvases = CanvasReader(session)
 
     def fetch(self, wanted: FileToFetch, sink: FileSink) -> FetchedFile | NoFile:
@@ -156,38 +133,22 @@ class FileReader:
         """Ask for an address, one request after the other, until one has it or it is clear that none does."""
         found = _Answer("absent", "it is named by no conversation")
         was_refused: _Answer | None = None
-        for request in self._learned.in_order(self._requests(wanted)):
+        for request in self._learned.in_order(address_requests(wanted, self._in_library)):
             if found.kind != "absent" and found.kind not in request.when:
                 break
             found = self._ask(request)
-            self._learned.note(request, found)
+            self._learned.note(request, gave=found.kind == "address", refused=found.kind in {"refused", "absent"})
             if found.kind == "refused":
                 was_refused = found
             if found.kind not in {"refused", "absent"}:
                 return found
         return was_refused or found
 
-    def _requests(self, wanted: FileToFetch) -> Iterator[AddressRequest]:
-        file_id = wanted.durable_id or wanted.file_id
-        sandbox = _SANDBOX.fullmatch(wanted.file_id)
-        if sandbox and wanted.durable_id is None:
-            conversation, message, path = sandbox.groups()
-            at = _path("conversation", conversation, "interpreter/download")
-            yield AddressRequest("sandbox", at, _sandbox_query(message, path))
-            return
-        if file_id.startswith(_LIBRARY):
-            yield from self._library_requests(file_id)
-        elif file_id.startswith(_ROOM):
-            yield from (AddressRequest("room", _room_path(place, file_id), {}) for place in wanted.places[:1])
-        else:
-            yield from _requests_by_id(file_id, wanted)
-
-    def _library_requests(self, library_id: str) -> Iterator[AddressRequest]:
-        """Yield the request for a file of which only the place in the library is known."""
+    def _in_library(self, library_id: str) -> str | None:
+        """Return the id of a file of which only the place in the library is known."""
         if self._library is None:
             self._library = self._read_library()
-        if file_id := self._library.get(library_id):
-            yield AddressRequest("bare", _path("files/download", file_id), {"inline": "true"})
+        return self._library.get(library_id)
 
     def _read_library(self) -> dict[str, str]:
         """Return the file ids of the library by their places in it."""
@@ -239,7 +200,7 @@ class FileReader:
             f"{base}{address}" if is_relative else address, (*own, *([self.storage_url] if self.storage_url else []))
         )
         asked = {wanted.file_id, wanted.durable_id, durable_id, (self._library or {}).get(wanted.file_id)} - {None}
-        _refuse_other_id(parts, asked, is_path=_SANDBOX.fullmatch(wanted.file_id) is not None)
+        _refuse_other_id(parts, asked, is_path=is_in_sandbox(wanted.file_id))
         if f"{parts.scheme}://{parts.netloc}" == base:
             if parts.path in _WITH_TOKEN:
                 return _Target(parts, self.session.file_headers(bearer=True))
@@ -268,77 +229,6 @@ class FileReader:
         got = self.downloads.fetch(target.parts, target.headers, sink)
         self.session.client.log(f"GET the bytes of a file {got.status} from {target.parts.netloc}")
         return got
-
-
-def _path(*parts: str) -> str:
-    return "/" + "/".join(quote(part, safe="/") for part in parts)
-
-
-def _room_path(place: FilePlace, file_id: str) -> str:
-    return _path("messaging/rooms", place.conversation_id, "files", file_id)
-
-
-def _sandbox_query(message_id: str, path: str) -> dict[str, str]:
-    return {"message_id": message_id, "sandbox_path": path}
-
-
-def _requests_by_id(file_id: str, wanted: FileToFetch) -> Iterator[AddressRequest]:
-    """Yield the ways to ask for a file by its id, in the order in which they are tried (API notes §7)."""
-    path = _path("files/download", file_id)
-    oldest = _path("files", file_id, "download")
-    if wanted.project_id:
-        yield AddressRequest("project", path, {"gizmo_id": wanted.project_id, "download_intent": "true"})
-    if not wanted.places:
-        yield AddressRequest("bare", path, {"inline": "true"})
-        yield AddressRequest(_OLDEST, oldest, {"gizmo_id": wanted.project_id} if wanted.project_id else {})
-        return
-    first = wanted.places[0]
-    in_conversation = {"conversation_id": first.conversation_id, "inline": "false"}
-    if stated := _parameters(first.parameters):
-        yield AddressRequest("pointer", path, {**in_conversation, **stated})
-    yield AddressRequest("conversation", path, in_conversation)
-    if first.project_id:
-        yield AddressRequest("conversation-project", path, {**in_conversation, "gizmo_id": first.project_id})
-    checked = {"check_context_scopes_for_conversation_id": first.conversation_id, "download_intent": "true"}
-    yield AddressRequest("context", path, checked)
-    yield AddressRequest(
-        "attachment", _path("conversation", first.conversation_id, "attachment", file_id, "download"), {}
-    )
-    for place in wanted.places[1:]:
-        params = {"conversation_id": place.conversation_id, "inline": "false"}
-        yield AddressRequest("other conversation", path, params, frozenset({"refused"}))
-    yield AddressRequest(_OLDEST, oldest, {"gizmo_id": first.project_id} if first.project_id else {})
-
-
-def _parameters(stated: str | None) -> dict[str, str]:
-    """Return what a pointer says beside an id, the last of each name (API notes §7)."""
-    return {
-        name: value
-        for name, value in parse_qsl(stated or "")
-        if _PARAMETER.fullmatch(name) and name not in _OWN_PARAMETERS and _PARAMETER_VALUE.fullmatch(value)
-    }
-
-
-class _Learned:
-    """Which way to ask has worked in this run, so that the others are not tried for each file."""
-
-    def __init__(self) -> None:
-        self._form, self._in_a_row, self._in_vain = "", 0, 0
-
-    def in_order(self, requests: Iterator[AddressRequest]) -> list[AddressRequest]:
-        """Return the requests to try, the one that worked before the others."""
-        found = [one for one in requests if one.form != _OLDEST or self._in_vain < MOST_IN_VAIN]
-        if self._in_a_row >= LEARNED_AFTER:
-            found.sort(key=lambda one: one.form != self._form)
-        return found
-
-    def note(self, request: AddressRequest, found: _Answer) -> None:
-        """Remember what a request came to."""
-        if found.kind == "address":
-            self._in_a_row = self._in_a_row + 1 if request.form == self._form else 1
-            self._form = request.form
-        if request.form == _OLDEST:
-            self._in_vain = 0 if found.kind == "address" else self._in_vain + (found.kind in {"refused", "absent"})
 
 
 def _answer_in(data: Any) -> _Answer:
