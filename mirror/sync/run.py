@@ -18,18 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, SafetyStopError, SignInError, most_severe
 from mirror.file_reading import read_texts
-from mirror.ingest import apply_listing, arrival_of, damaged, ingest
+from mirror.ingest import apply_listing, damaged
 from mirror.large_json import read_json
-from mirror.normalize import UnreadablePayloadError
 from mirror.services import service_of
-from mirror.source import BRANCH_ONLY, AccountItem, Fetched, FileSource, Listed, NotFetched, NotRead, ToFetch
+from mirror.source import BRANCH_ONLY, AccountItem, FileSource, Listed, NotRead, ToFetch
 from mirror.store import account_data, file_rows, payloads, runs, scopes, settings, tracking
 from mirror.store.conversations import message_total
 from mirror.store.runs import Change
 from mirror.store.tracking import Place
 from mirror.sync import memory, plan
 from mirror.sync.files import FileRun
-from mirror.sync.missing import DELETED_WEIGHT, MissingReview, ended_workspaces
+from mirror.sync.missing import MissingReview, ended_workspaces
 from mirror.sync.options import SyncOptions
 from mirror.sync.outcome import (
     ErrorCollector,
@@ -39,13 +38,13 @@ from mirror.sync.outcome import (
     not_understood,
     with_forecast,
 )
+from mirror.sync.settling import Settling
 from mirror.sync.verification import verify
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterator, Sequence
 
-    from mirror.ingest import Ingested
     from mirror.source import Identity, ListResult, Scope, Source, Workspace
     from mirror.store.database import Writer
     from mirror.store.tracking import Tracked
@@ -110,6 +109,7 @@ class Sync:
         self._tried: dict[str, int | None] = {}  # id -> its list time when it was asked for in this run
         self._file_errors: list[ChatmirrorError] = []
         self._explained: set[str] = set()  # ids with another title or project in this run: that explains a new time
+        self._settling = Settling(writer, source, timing, report, run_id, self.outcome, self._explained)
 
     def run(self) -> Outcome:
         """Bring the mirror up to date; errors end up in the outcome, interruptions go through."""
@@ -402,7 +402,8 @@ class Sync:
         self.report.fetching(len(todo))
         with ErrorCollector(self.errors) as collected:
             for got in self.source.fetch([self._wanted(t) for t in todo]):
-                self._settle(tracked[got.conversation_id], got)
+                damage = self._settling.settle(tracked[got.conversation_id], got)
+                self.errors += [damage] if damage else []
                 self.report.stored(tracked[got.conversation_id].title)
         return collected.is_clean
 
@@ -430,81 +431,6 @@ class Sync:
         except ValueError:  # damaged bytes, which `check` reports: it is read from its newest page again
             return None
 
-    def _settle(self, tracked: Tracked, got: Fetched | NotFetched) -> None:
-        """Store what came of one conversation, or remember why it did not."""
-        with self.writer.transaction() as conn:
-            if isinstance(got, NotFetched):
-                self._settle_not_fetched(conn, tracked, got)
-                self._apply(conn, tracked)
-                return
-            self._mark(conn, tracked, got)  # first, so that the row written next says whether it is complete
-            try:
-                ingested = ingest(conn, arrival_of(self.source.provider, got, tracked, self.timing.iso()), self.run_id)
-            except UnreadablePayloadError as error:
-                self._fail(conn, tracked, str(error))
-                self._apply(conn, tracked)
-                return
-            if got.incomplete_reason is None and ingested.incomplete_reason is not None:
-                self._fail(conn, tracked, ingested.incomplete_reason)
-                self._apply(conn, tracked)
-            elif got.incomplete_reason is None and (ingested.is_generating or self._may_be_old(tracked, ingested)):
-                tracking.mark_generating(conn, tracked.conversation_id)
-        self.outcome.count(ingested.changes)
-        if ingested.damage is not None:
-            self.errors.append(damaged(self.writer.path, ingested.damage))
-
-    def _may_be_old(self, tracked: Tracked, ingested: Ingested) -> bool:
-        """Whether a copy that lags behind the list came: the list shows news that nothing explains, and none came."""
-        has_news = tracked.stored_us is not None and not tracked.is_current
-        return has_news and not ingested.changes and tracked.conversation_id not in self._explained
-
-    def _apply(self, conn: sqlite3.Connection, tracked: Tracked) -> None:
-        """Bring the conversation's own row to what is tracked of it now."""
-        apply_listing(conn, self.source.provider, tracked.conversation_id, self.run_id, self.timing.iso())
-
-    def _mark(self, conn: sqlite3.Connection, tracked: Tracked, got: Fetched) -> None:
-        if got.incomplete_reason is not None:
-            # What goes on from run to run has not failed, and is not put off for longer each time.
-            self._fail(conn, tracked, got.incomplete_reason, tries=0 if got.has_more else tracked.tries)
-            return
-        tracking.mark_stored(conn, tracked.listed, self.timing.iso())
-        if got.is_branch_only:
-            again = tracked.is_current and tracked.is_branch_only
-            self._ask_for_tree_later(conn, tracked, tracked.tries + 1 if again else 0)
-
-    def _settle_not_fetched(self, conn: sqlite3.Connection, tracked: Tracked, got: NotFetched) -> None:
-        if got.later:
-            return
-        if tracked.is_current and tracked.is_branch_only:
-            self._ask_for_tree_later(conn, tracked, tracked.tries + 1)
-            return
-        is_stale = got.is_gone and tracked.gone_run_id not in (None, self.run_id)
-        if is_stale or (got.is_denied and tracked.tries and self._is_of_others(tracked)):
-            # Listed, and twice proven deleted: the list is stale, and asking now and then is enough. So it is for what
-            # other members of a shared project do not show.
-            tracking.mark_stored(conn, tracked.listed, self.timing.iso())
-            self._ask_for_tree_later(conn, tracked, tracked.tries)
-            return
-        self._fail(conn, tracked, got.reason)
-        if got.is_gone:
-            tracking.add_proof(conn, tracked.conversation_id, self.timing.iso(), self.run_id, DELETED_WEIGHT)
-
-    def _is_of_others(self, tracked: Tracked) -> bool:
-        owner, identity = tracked.listed.owner_id, self.outcome.identity
-        return owner is not None and identity is not None and owner != identity.user_id
-
-    def _ask_for_tree_later(self, conn: sqlite3.Connection, tracked: Tracked, tries: int) -> None:
-        retry_at = self.timing.iso(plan.retry_pause(tries))
-        tracking.mark_branch_only(conn, tracked.conversation_id, tries, retry_at)
-
-    def _fail(self, conn: sqlite3.Connection, tracked: Tracked, reason: str, *, tries: int | None = None) -> None:
-        """Put a conversation off. ``tries``: runs that failed at it before, if not those that are tracked."""
-        self.outcome.counts.failed += 1
-        self.report.note(f"not saved: {tracked.title} ({tracked.conversation_id}): {reason}")
-        before = tracked.tries if tries is None else tries
-        retry_at = self.timing.iso(plan.retry_pause(before))
-        tracking.mark_failed(conn, tracked.conversation_id, reason, before + 1, retry_at)
-
     def _review_missing(
         self, workspace: Workspace, results: Sequence[ListResult], listed: set[str], *, all_read: bool
     ) -> bool:
@@ -518,7 +444,7 @@ class Sync:
             for changes in review.changes:
                 self.outcome.count(changes)
             self.errors += [damaged(self.writer.path, damage) for damage in review.damages]
-            self._put_off(review.unreadable)
+            self._settling.put_off(review.unreadable)
         if review.error is not None:
             self.report.note(f"not all missing conversations were asked for: {review.error.message}")
             if isinstance(review.error, RateLimitError) and review.error.is_final:
@@ -534,17 +460,11 @@ class Sync:
         for changes in result.changes:
             self.outcome.count(changes)
         self.errors += [damaged(self.writer.path, damage) for damage in result.damages]
-        self._put_off(result.unbelieved)
+        self._settling.put_off(result.unbelieved)
         if result.error is not None:
             self.report.note(f"not all was read again: {result.error.message}")
             if isinstance(result.error, RateLimitError) and result.error.is_final:
                 self.errors.append(result.error)
-
-    def _put_off(self, failed: Sequence[tuple[Tracked, str]]) -> None:
-        for tracked, reason in failed:
-            with self.writer.transaction() as conn:
-                self._fail(conn, tracked, reason)
-                self._apply(conn, tracked)
 
     # -- the rest
 
