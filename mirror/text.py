@@ -1,12 +1,21 @@
-"""Text put into other text: on one line, or in a Markdown fence."""
+"""Text put into other text, on one line or in a Markdown fence; and how bytes say in which encoding they are text."""
 
 from __future__ import annotations
 
+import codecs
 import re
 
 # Characters of a name that are shown; file systems take 255 bytes. Smaller: names are cut; larger: one fills a screen.
 LONGEST_NAME = 200
 _MISLEADING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+# A byte order mark of UTF-32 begins like one of UTF-16, so these come first.
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
 _BACKTICKS = re.compile(r"`{3,}")
 
 
@@ -29,3 +38,8 @@ def fenced(code: str, language: str = "") -> str:
     longest = max((len(run) for run in _BACKTICKS.findall(code)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}{language}\n{code}\n{fence}"
+
+
+def byte_order_mark(head: bytes) -> tuple[int, str]:
+    """Return the length of the byte order mark with which bytes begin, and its encoding; 0 and "" without one."""
+    return next(((len(mark), encoding) for mark, encoding in _BYTE_ORDER_MARKS if head.startswith(mark)), (0, ""))

@@ -8,17 +8,11 @@ from __future__ import annotations
 import codecs
 from typing import TYPE_CHECKING
 
+from mirror.text import byte_order_mark
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# A byte order mark of UTF-32 begins like one of UTF-16, so these come first.
-_BYTE_ORDER_MARKS = (
-    (codecs.BOM_UTF8, ""),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 _LONGEST_MARK = 4
 # How JSON begins in UTF-16 without a mark.
 _WITHOUT_MARK = {b"[\0": "utf-16-le", b"{\0": "utf-16-le", b"\0[": "utf-16-be", b"\0{": "utf-16-be"}
@@ -26,9 +20,9 @@ _WITHOUT_MARK = {b"[\0": "utf-16-le", b"{\0": "utf-16-le", b"\0[": "utf-16-be", 
 
 def encoding_of(head: bytes) -> tuple[int, str]:
     """Return the length of the byte order mark and the encoding, "" for UTF-8."""
-    for mark, encoding in _BYTE_ORDER_MARKS:
-        if head.startswith(mark):
-            return len(mark), encoding
+    length, encoding = byte_order_mark(head)
+    if length:
+        return length, "" if encoding == "utf-8" else encoding
     return 0, _WITHOUT_MARK.get(head[:2], "")
 
 

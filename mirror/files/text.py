@@ -6,6 +6,8 @@ import codecs
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from mirror.text import byte_order_mark
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -26,13 +28,6 @@ _TEXT_TYPES = re.compile(
 )
 _TEXT_NAMES = re.compile(r".*\.(?:txt|csv|tsv|md|log|srt|vtt|tex|ini|cfg|srt|bib)", re.IGNORECASE)
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
 _ENOUGH_TO_TELL = 64  # bytes; by judgement: a few Chinese characters in UTF-16 can look like ASCII
 PDF = "application/pdf"
 
@@ -72,13 +67,14 @@ def decoded(content: bytes, *, is_stated: bool) -> str | None:
 
 
 def _in_unicode(content: bytes) -> str | None:
-    mark = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), None)
-    if mark == "utf-16" and _is_in_single_bytes(content[2:]):
+    length, marked = byte_order_mark(content)
+    text = content[length:]
+    if marked.startswith("utf-16") and _is_in_single_bytes(text):
         return None
-    for encoding in [mark] if mark else _without_mark(content):
-        decoder = codecs.getincrementaldecoder(encoding)(errors="replace" if mark else "strict")
+    for encoding in [marked] if marked else _without_mark(content):
+        decoder = codecs.getincrementaldecoder(encoding)(errors="replace" if marked else "strict")
         try:
-            return decoder.decode(content)  # a character that is cut at the end is left out
+            return decoder.decode(text)  # a character that is cut at the end is left out
         except UnicodeDecodeError:
             continue
     return None
