@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mirror.store.search.dates import parse_period
 from mirror.store.search.query import CHARACTER_INDEX, IndexMatch, Query
 from mirror.store.search.request import Conditions
 from mirror.store.search.scoring import Candidate
@@ -127,10 +126,7 @@ def message_conditions(search: Search, driver: IndexMatch | None = None) -> Cond
             conditions.add(f"+m.{column} = ?", value)
     if filters.branches == "other":
         conditions.add("+m.position IS NULL")
-    if filters.since is not None:
-        conditions.add("m.created_at >= ?", parse_period(filters.since).begin)
-    if filters.until is not None:
-        conditions.add("m.created_at < ?", parse_period(filters.until).end)
+    conditions.add_period(filters, "m.created_at")
     if search.conversations.values:
         ids = f"SELECT c.id FROM conversations c WHERE {search.conversations}"
         conditions.add(f"+m.conversation_id IN ({ids})", *search.conversations.values)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.store.search.cjk import FILE_TABLE, has_cjk
-from mirror.store.search.dates import parse_period
 from mirror.store.search.query import CHARACTER_INDEX, WORD_INDEX, like_pattern
 from mirror.store.search.request import Conditions, project_ids
 from mirror.store.search.scoring import file_scores
@@ -183,10 +182,7 @@ def _with_text(search: Search, wanted: list[tuple[str, str]]) -> list[FileCandid
 def _conditions(search: Search) -> Conditions:
     """Return the filters on files ``f``."""
     conditions, filters = Conditions(), search.filters
-    if filters.since is not None:
-        conditions.add("f.created_at >= ?", parse_period(filters.since).begin)
-    if filters.until is not None:
-        conditions.add("f.created_at < ?", parse_period(filters.until).end)
+    conditions.add_period(filters, "f.created_at")
     if search.conversations.values:
         used = f"f.id IN (SELECT a.file_id FROM {_USES} WHERE a.file_id IS NOT NULL AND {search.conversations})"
         alone = _conditions_of_unused(search)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from mirror.errors import UsageError
+from mirror.store.search.dates import parse_period
 from mirror.store.search.query import Query
 
 if TYPE_CHECKING:
@@ -72,6 +73,13 @@ class Conditions:
         """Add one that must hold, too."""
         self.clauses.append(clause)
         self.values += values
+
+    def add_period(self, filters: Filters, changed: str, begun: str | None = None) -> None:
+        """Add what ``since`` and ``until`` ask for of the time in a column; ``begun``: another one for ``until``."""
+        if filters.since is not None:
+            self.add(f"{changed} >= ?", parse_period(filters.since).begin)
+        if filters.until is not None:
+            self.add(f"{begun or changed} < ?", parse_period(filters.until).end)
 
     def __str__(self) -> str:
         return " AND ".join(self.clauses)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from mirror.store.search.candidates import count_matches
 from mirror.store.search.cjk import has_cjk
-from mirror.store.search.dates import parse_period
 from mirror.store.search.query import CHARACTER_INDEX, WORD_INDEX, IndexMatch, like_pattern
 from mirror.store.search.request import Conditions
 from mirror.store.search.scoring import TitleMatch
@@ -40,10 +39,7 @@ def matching_titles(search: Search) -> list[TitleMatch]:
 def _title_conditions(search: Search) -> Conditions:
     conditions, filters = Conditions(), search.filters
     _add_words_not_in_index(conditions, search)
-    if filters.since is not None:
-        conditions.add("c.updated_at >= ?", parse_period(filters.since).begin)
-    if filters.until is not None:
-        conditions.add("c.created_at < ?", parse_period(filters.until).end)
+    conditions.add_period(filters, "c.updated_at", "c.created_at")
     conditions.add(str(search.conversations), *search.conversations.values)
     return conditions
 
