@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from mirror.chatgpt.site import FILE
 from mirror.source import FetchedFile, NamedFile, NoFile
-from mirror.values import as_count, as_dict, as_dicts, as_text, first_text
+from mirror.values import as_count, as_dict, first_text
 from mirror.web.client import NoAnswer, Refused, ServerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mirror.chatgpt.session import Session
     from mirror.source import FileSink, FileToFetch
 
@@ -28,15 +26,27 @@ _CANVAS_ID = re.compile(r"canvas:([^/]+)/([A-Za-z0-9_.-]+)/(\d{1,9})")
 # ones are not found.
 MOST_HISTORY_REQUESTS = 10
 _TRIES = 2
+_NO_CANVAS = NoFile("gone", "the service no longer has this canvas")
+_UNKNOWN_FORM = NoFile("failed", "the service gave the canvas in a form that is not known")
 
 
 @dataclass(slots=True)
 class _Canvas:
-    """One canvas: its newest version, the texts that are known, and how often older ones were asked for."""
+    """One canvas: its newest version, the texts that are known, and how often older ones were asked for.
+
+    ``texts``: None for one that came in an unknown form.
+    """
 
     newest: int
-    texts: dict[int, str] = field(default_factory=dict)
+    texts: dict[int, str | None] = field(default_factory=dict)
     asked: int = 0
+
+
+class _Canvases(NamedTuple):
+    """The canvases of a conversation by their ids. ``is_understood``: each row of the answer was."""
+
+    by_id: dict[str, _Canvas]
+    is_understood: bool
 
 
 class CanvasReader:
@@ -44,8 +54,8 @@ class CanvasReader:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._conversation, self._failure = "", NoFile("gone", "")
-        self._canvases: dict[str, _Canvas] | None = {}
+        self._conversation = ""
+        self._canvases: _Canvases | NoFile = _UNKNOWN_FORM
 
     def fetch(self, wanted: FileToFetch, sink: FileSink) -> FetchedFile | NoFile:
         """Fetch one version; see ``FileSource``."""
@@ -53,66 +63,84 @@ class CanvasReader:
         if found is None:
             return NoFile("refused", "it is no version of a canvas")
         conversation, textdoc, version = found[1], found[2], int(found[3])
-        if conversation != self._conversation:
-            self._conversation, self._canvases = conversation, self._read_newest(conversation)
-        if self._canvases is None:
-            return self._failure
-        canvas = self._canvases.get(textdoc)
-        if canvas is None:
-            return NoFile("gone", "the service no longer has this canvas")
-        if version < canvas.newest and version not in canvas.texts and (failed := self._read_older(textdoc, version)):
-            return failed
-        content = canvas.texts.get(version, "").encode("utf-8", "replace")
-        if not content:
-            return NoFile("gone", "the service no longer has this version of the canvas")
+        canvas = self._canvas(conversation, textdoc)
+        if isinstance(canvas, NoFile):
+            return canvas
+        text = self._text(canvas, textdoc, version)
+        if isinstance(text, NoFile):
+            return text
+        content = text.encode("utf-8", "replace")
         sink.restart()
         sink.write(content)
         newest = f"{CANVAS}{conversation}/{textdoc}/{canvas.newest}"
         name = canvas_name(wanted.name, version, canvas.newest)
         return FetchedFile(size=len(content), also=(NamedFile(newest, name),))
 
-    def _read_newest(self, conversation: str) -> dict[str, _Canvas] | None:
-        """Return the canvases of a conversation by their ids; None where the service fails, see ``_failure``."""
-        data = self._get(f"/conversation/{quote(conversation, safe='')}/textdocs", {})
-        if data is None:
-            return None
+    def _canvas(self, conversation: str, textdoc: str) -> _Canvas | NoFile:
+        if conversation != self._conversation:
+            self._conversation, self._canvases = conversation, self._read_newest(conversation)
+        if isinstance(self._canvases, NoFile):
+            return self._canvases
+        if textdoc in self._canvases.by_id:
+            return self._canvases.by_id[textdoc]
+        return _NO_CANVAS if self._canvases.is_understood else _UNKNOWN_FORM
+
+    def _text(self, canvas: _Canvas, textdoc: str, version: int) -> str | NoFile:
+        """Return the text of one version, or why there is none."""
+        if version > canvas.newest:  # a copy that lags behind answered, as may be right after the chat
+            return NoFile("unready", "the service does not know this version of the canvas yet")
+        if version not in canvas.texts and (failed := self._read_older(canvas, textdoc, version)):
+            return failed
+        if version not in canvas.texts:
+            return NoFile("gone", "the service no longer has this version of the canvas")
+        text = canvas.texts[version]
+        if text is None:
+            return _UNKNOWN_FORM
+        return text or NoFile("gone", "this version of the canvas is empty")
+
+    def _read_newest(self, conversation: str) -> _Canvases | NoFile:
+        """Return the canvases of a conversation, or why there are none."""
+        rows = self._rows(f"/conversation/{quote(conversation, safe='')}/textdocs", {})
+        if isinstance(rows, NoFile):
+            return rows
         found: dict[str, _Canvas] = {}
-        for row in _rows(data):
+        is_understood = True
+        for row in map(as_dict, rows):
             textdoc, version = first_text(row.get("id"), row.get("textdoc_id")), as_count(row.get("version"))
             if textdoc and version:
-                found[textdoc] = _Canvas(version, {version: as_text(row.get("content"))})
-        return found
+                found[textdoc] = _Canvas(version, {version: _content(row)})
+            else:
+                is_understood = False
+        return _Canvases(found, is_understood)
 
-    def _read_older(self, textdoc: str, version: int) -> NoFile | None:
+    def _read_older(self, canvas: _Canvas, textdoc: str, version: int) -> NoFile | None:
         """Read versions up to this one; return why that failed."""
-        canvas = (self._canvases or {})[textdoc]
         canvas.asked += 1
         if canvas.asked > MOST_HISTORY_REQUESTS:
             return NoFile("unready", "the canvas has more versions than one run asks for")
-        data = self._get(f"/textdoc/{quote(textdoc, safe='')}/history", {"before_version": version + 1})
-        if data is None:
-            return self._failure
-        for row in _rows(data):
+        rows = self._rows(f"/textdoc/{quote(textdoc, safe='')}/history", {"before_version": version + 1})
+        if isinstance(rows, NoFile):
+            # The service has just shown this canvas: what is not found is the endpoint, not the version.
+            return NoFile("refused", "the service gives no older versions of it") if rows is _NO_CANVAS else rows
+        is_understood = True
+        for row in map(as_dict, rows):
             if number := as_count(row.get("version")):
-                canvas.texts.setdefault(number, as_text(row.get("content")))
-        return None
+                canvas.texts.setdefault(number, _content(row))
+            else:
+                is_understood = False
+        return None if version in canvas.texts or is_understood else _UNKNOWN_FORM
 
-    def _get(self, path: str, params: dict[str, Any]) -> Any:
-        """Return an answer; None where there is none, with the reason in ``_failure``."""
+    def _rows(self, path: str, params: dict[str, Any]) -> list[Any] | NoFile:
+        """Return the rows of an answer, or why there are none."""
         try:
-            return self.session.get(path, params, FILE, tries=_TRIES).data
+            return _rows_in(self.session.get(path, params, FILE, tries=_TRIES).data)
         except NoAnswer as error:
-            self._failure = NoFile("failed", f"the service did not give the canvas: {error}")
+            return NoFile("failed", f"the service did not give the canvas: {error}")
         except ServerError as error:
-            self._failure = NoFile("broken", f"the service fails at the canvas: {error}")
+            return NoFile("broken", f"the service fails at the canvas: {error}")
         except Refused as error:
             is_gone = error.status in {404, 410}
-            self._failure = (
-                NoFile("gone", "the service no longer has this canvas")
-                if is_gone
-                else NoFile("refused", f"the service refuses the canvas ({error})")
-            )
-        return None
+            return _NO_CANVAS if is_gone else NoFile("refused", f"the service refuses the canvas ({error})")
 
 
 def canvas_name(name: str | None, version: int, other: int) -> str | None:
@@ -120,8 +148,12 @@ def canvas_name(name: str | None, version: int, other: int) -> str | None:
     return name and name.replace(f"(version {version})", f"(version {other})")
 
 
-def _rows(data: Any) -> Iterator[dict[str, Any]]:
-    """Yield the records of a list, or of every list in an object, whatever its key is."""
-    yield from as_dicts(data)
-    for value in as_dict(data).values():
-        yield from as_dicts(value)
+def _rows_in(data: Any) -> list[Any] | NoFile:
+    """Return the rows of a list, or of every list in an object, whatever its key is."""
+    lists = [one for one in (data, *as_dict(data).values()) if isinstance(one, list)]
+    return [row for one in lists for row in one] if lists else _UNKNOWN_FORM
+
+
+def _content(row: dict[str, Any]) -> str | None:
+    content = row.get("content")
+    return content if isinstance(content, str) else None

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from mirror.source import NoFile
 
 _HOUR = 3600.0
+CANVASES, _SANDBOX, _FILES = "canvas", "sandbox", "file"
+# The families of files, by the address at which they are asked for, each with the family that proves that the service
+# gives it. A file of the sandbox lives for hours, so that a control of its own would be none.
+FAMILIES = {CANVASES: CANVASES, _SANDBOX: _FILES, _FILES: _FILES}
 # Seconds. A file that is refused is asked for again after a day, then two, four, … at most this long.
 LONGEST_FILE_PAUSE = 30 * 24 * _HOUR
 # Runs in which a file is still being made, comes damaged or meets a server error, before it counts as not to be had.
@@ -23,6 +27,12 @@ class FileVerdict:
     state: Literal["pending", "gone", "refused"]
     tries: int
     pause: float | None
+
+
+def family_of(file_id: str) -> str:
+    """Return which of ``FAMILIES`` a file belongs to."""
+    named = file_id.partition(":")[0]
+    return named if named in FAMILIES else _FILES
 
 
 def verdict_of(answer: NoFile, tries: int) -> FileVerdict:

@@ -350,20 +350,28 @@ def left_to_fetch(conn: sqlite3.Connection, provider: str) -> int:
     return int(conn.execute(sql, (provider,)).fetchone()["n"])
 
 
-def controls(conn: sqlite3.Connection, provider: str, account_id: str) -> list[DueFile]:
+# Of canvases one of each conversation: all canvases of one come in the same answer.
+_CONTROLS = (
+    "SELECT f.*, max(f.fetched_at) AS newest"
+    " FROM files f JOIN attachments a ON a.file_id = f.id JOIN messages m ON m.rowid = a.message_rowid"
+    " JOIN conversations c ON c.id = m.conversation_id WHERE f.state = 'stored' AND f.provider = :provider"
+    " AND f.origin = 'service' AND c.account_id = :account AND c.deleted_at IS NULL AND c.missing_since IS NULL"
+    " AND (f.id LIKE 'canvas:%') = :canvases AND f.id NOT LIKE 'sandbox:%'"
+    " AND NOT EXISTS (SELECT 1 FROM attachments b JOIN messages n ON n.rowid = b.message_rowid"
+    "  JOIN conversations d ON d.id = n.conversation_id WHERE b.file_id = f.id AND d.account_id <> :account)"
+    " GROUP BY CASE WHEN :canvases THEN c.id ELSE f.id END ORDER BY newest DESC, f.size LIMIT :most"
+)
+
+
+def controls(conn: sqlite3.Connection, provider: str, account_id: str, *, canvases: bool) -> list[DueFile]:
     """Return a few files that the service gave before, and living messages still show, the last ones first.
 
-    Only those that no other workspace shows: it may have been that one which gave it.
+    ``canvases``: versions of canvases, or files that are none. Only those that no other workspace shows: it may have
+    been that one which gave it.
     """
-    rows = conn.execute(
-        "SELECT f.* FROM files f JOIN attachments a ON a.file_id = f.id JOIN messages m ON m.rowid = a.message_rowid"
-        " JOIN conversations c ON c.id = m.conversation_id WHERE f.state = 'stored' AND f.provider = ?"
-        " AND f.origin = 'service' AND c.account_id = ? AND f.id NOT LIKE 'sandbox:%' AND c.deleted_at IS NULL"
-        " AND c.missing_since IS NULL GROUP BY f.id ORDER BY f.fetched_at DESC, f.size LIMIT ?",
-        (provider, account_id, 2 * _MOST_CONTROLS),
-    ).fetchall()
-    found = [row for row in rows if _workspaces(conn, row["id"]) == {account_id}][:_MOST_CONTROLS]
-    return [_due(conn, row, account_id, 0, None) for row in found]
+    values = {"provider": provider, "account": account_id, "canvases": canvases, "most": _MOST_CONTROLS}
+    rows = conn.execute(_CONTROLS, values).fetchall()
+    return [_due(conn, row, account_id, 0, None) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

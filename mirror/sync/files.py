@@ -2,8 +2,8 @@
 
 Each content is stored when it is whole, in a file named by its hash, and only then noted in the database, so that an
 interruption costs the file in flight. A failure is held against the file only where the service gave another file in
-the same run, or gives one that it gave before (a control); otherwise it may be the service that fails at all of them,
-or has moved the endpoint, and nothing is remembered.
+the same run, or gives one that it gave before (a control), at the same address; otherwise it may be the service that
+fails at all of them, or has moved the endpoint, and nothing is remembered.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mirror.errors import ServiceError, StorageError
 from mirror.files import content
 from mirror.files.byte_store import FREE_FOR_FILES, ByteStore, TooLargeFile
-from mirror.files.plan import FileVerdict, verdict_of
+from mirror.files.plan import CANVASES, FAMILIES, FileVerdict, family_of, verdict_of
 from mirror.normalize.rows import Attachment
 from mirror.source import FetchedFile, FilePlace, FileToFetch, NoFile
 from mirror.store import file_rows
@@ -22,7 +22,7 @@ from mirror.store.file_rows import DueFile
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from mirror.files.byte_store import Incoming
     from mirror.source import FileSource
@@ -49,10 +49,16 @@ class _Failed:
 
 @dataclass(slots=True)
 class _Unsettled:
-    """What a workspace's files came to: failures not yet held against them, and whether the service gives files."""
+    """What a workspace's files of one family came to.
 
+    ``failed``: failures not yet held against them; ``gives``: whether the service gives files of this family;
+    ``error``: why no more of them are asked for in this run.
+    """
+
+    family: str
     failed: list[_Failed] = field(default_factory=list)
     gives: bool = False
+    error: ServiceError | None = None
 
 
 class FileRun:
@@ -86,14 +92,20 @@ class FileRun:
         self.store.remove_leftovers()
         self.report.fetching_files(len(todo))
         self._todo = todo
-        unsettled = _Unsettled()
+        families = {name: _Unsettled(name) for name in FAMILIES}
         for due in todo:
-            self._take(due, unsettled, later)
+            unsettled = families[family_of(due.row.id)]
+            if unsettled.error is None:
+                self._take(due, unsettled, later)
+                _let_prove_others(unsettled, families)
             if len(unsettled.failed) >= FAILURES_BEFORE_A_CONTROL:
                 self._ask_control(account_id, unsettled)
-        if unsettled.failed:
-            self._ask_control(account_id, unsettled)
-            self._note_failures(unsettled)
+        for unsettled in families.values():
+            if unsettled.failed and unsettled.error is None:
+                self._ask_control(account_id, unsettled)
+                self._note_failures(unsettled)
+        if errors := [one.error for one in families.values() if one.error is not None]:
+            raise errors[0]
 
     def _take(self, due: DueFile, unsettled: _Unsettled, later: Collection[str]) -> None:
         size = 0
@@ -181,18 +193,20 @@ class FileRun:
     # -- whose fault a failure is
 
     def _ask_control(self, account_id: str, unsettled: _Unsettled) -> None:
-        """Ask for files that came before; raises ServiceError where none of them comes either.
+        """Ask for files that came before; where none of them comes either, no more of the family are asked for.
 
         Without such files, answers that are no failures are believed, and failures in a row are not.
         """
-        known = file_rows.controls(self.writer.conn, self.provider, account_id)
+        is_canvas = unsettled.family == CANVASES
+        known = file_rows.controls(self.writer.conn, self.provider, account_id, canvases=is_canvas)
         if any(map(self._comes, known)):
             unsettled.gives = True
             self._note_failures(unsettled)
             return
         failures = sum(one.answer.why in {"broken", "failed"} for one in unsettled.failed)
         if known or failures >= FAILURES_BEFORE_A_CONTROL:
-            raise ServiceError(
+            unsettled.failed.clear()
+            unsettled.error = ServiceError(
                 "The service fails at one file after the other; nothing is held against them, and all chats are saved."
                 " The next run tries again."
             )
@@ -223,6 +237,13 @@ class FileRun:
                 retry_at=retry_at,
                 durable_id=one.answer.durable_id,
             )
+
+
+def _let_prove_others(unsettled: _Unsettled, families: Mapping[str, _Unsettled]) -> None:
+    """Let a file that came prove the families for which it is a control, too."""
+    if unsettled.gives:
+        for name, proven_by in FAMILIES.items():
+            families[name].gives |= proven_by == unsettled.family
 
 
 def _kind(kind: str, mime_type: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 import struct
@@ -119,3 +120,19 @@ class FileService:
         with self.store.incoming() as incoming:
             got = reader.fetch(FileToFetch(id_), incoming)
         return got.why if isinstance(got, NoFile) else "stored"
+
+
+def with_canvas(service: FileService, *texts: str, textdoc: str = "68c0ffee0001", **more: Any) -> str:
+    """A conversation in which the assistant writes a canvas and rewrites it; returns its id."""
+    key = service.converse([])
+    conversation = service.account.conversations[key]
+    last, at = conversation["current_node"], service.account.clock()
+    for version, text in enumerate(texts, 1):
+        call = message(f"call-{key}-{version}", "assistant", json.dumps({"content": text}), at + version)
+        call["recipient"] = "canmore.create_textdoc" if version == 1 else "canmore.update_textdoc"
+        about = {"textdoc_id": textdoc, "textdoc_type": "document", "title": "Poster", "version": version, **more}
+        done = message(f"done-{key}-{version}", "tool", "Successfully written", at + version, canvas=about)
+        add(conversation, last, call)
+        add(conversation, call["id"], done)
+        last = done["id"]
+    return key

@@ -7,30 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from commands import run_here
-from files.file_service import file_id
-
-from mirror.simulator.trees import add, message
+from files.file_service import with_canvas
 
 if TYPE_CHECKING:
     from files.file_service import FileService
 
     from mirror.simulator.exchange import ReceivedRequest
-
-
-def with_canvas(service: FileService, *texts: str, textdoc: str = "68c0ffee0001", **more: Any) -> str:
-    """A conversation in which the assistant writes a canvas and rewrites it; returns its id."""
-    key = service.converse([])
-    conversation = service.account.conversations[key]
-    last, at = conversation["current_node"], service.account.clock()
-    for version, text in enumerate(texts, 1):
-        call = message(f"call-{key}-{version}", "assistant", json.dumps({"content": text}), at + version)
-        call["recipient"] = "canmore.create_textdoc" if version == 1 else "canmore.update_textdoc"
-        about = {"textdoc_id": textdoc, "textdoc_type": "document", "title": "Poster", "version": version, **more}
-        done = message(f"done-{key}-{version}", "tool", "Successfully written", at + version, canvas=about)
-        add(conversation, last, call)
-        add(conversation, call["id"], done)
-        last = done["id"]
-    return key
 
 
 def texts_of(service: FileService) -> list[tuple[int, str, str | None]]:
@@ -75,34 +57,61 @@ def test_only_what_names_a_version_is_asked_for(service: FileService, about: dic
     assert len(requests(service)) == count
 
 
+NEWEST = {"id": "68c0ffee0001", "version": 2, "content": "words"}
+
+
 @pytest.mark.parametrize(
-    ("status", "body", "state"),
+    ("status", "body", "older", "states"),
     [
-        (404, {"detail": "Not found"}, "gone"),
-        (403, {"detail": "Forbidden"}, "refused"),
-        (500, {"detail": "Internal Server Error"}, "pending"),
-        (200, [], "gone"),
-        (200, {"items": [{"id": "68c0ffee0001", "version": 1, "content": "words"}]}, "stored"),
-        (200, [{"textdoc_id": "68c0ffee0001", "version": 1, "content": "words"}], "stored"),
-        (200, [{"id": "68c0ffee0001", "version": 1, "content": ["no", "text"]}], "gone"),
-        (200, [{"id": "68c0ffee0001", "version": 7, "content": "newer"}, None, 5, "x"], "gone"),
-        (200, "what", "gone"),
+        (404, {"detail": "Not found"}, None, ("gone", "gone")),
+        (403, {"detail": "Forbidden"}, None, ("refused", "refused")),
+        (500, {"detail": "Internal Server Error"}, None, ("pending", "pending")),
+        (200, [], None, ("gone", "gone")),
+        (200, {"items": []}, None, ("gone", "gone")),
+        (200, [{"id": "68c0ffee0009", "version": 1, "content": "another"}], None, ("gone", "gone")),
+        (200, {"items": [NEWEST]}, [], ("gone", "stored")),
+        (200, [{"textdoc_id": "68c0ffee0001", "version": 2, "content": "words"}], [], ("gone", "stored")),
+        (200, [NEWEST, None, 5, "x"], [], ("gone", "stored")),
+        (200, [{**NEWEST, "version": 7}], [], ("gone", "gone")),
+        # A copy that lags behind, right after the chat.
+        (200, [{**NEWEST, "version": 1}], None, ("stored", "pending")),
+        # Forms that nobody knows say nothing of a canvas.
+        (200, {"textdocs": {"68c0ffee0001": NEWEST}}, None, ("pending", "pending")),
+        (200, {}, None, ("pending", "pending")),
+        (200, None, None, ("pending", "pending")),
+        (200, "what", None, ("pending", "pending")),
+        (200, [{"uuid": "68c0ffee0001", "version": 2, "content": "words"}], None, ("pending", "pending")),
+        (200, [{"id": "68c0ffee0001", "version": "two", "content": "words"}], None, ("pending", "pending")),
+        (200, [None, 5, "x"], None, ("pending", "pending")),
+        (200, [{**NEWEST, "content": ["no", "text"]}], [], ("gone", "pending")),
+        (200, [NEWEST], {"previous_doc_states": {"1": "words"}}, ("pending", "stored")),
+        (200, [NEWEST], "what", ("pending", "stored")),
+        (200, [NEWEST], [{"version": 1, "content": None}], ("pending", "stored")),
+        (200, [NEWEST], [{"number": 1, "content": "words"}], ("pending", "stored")),
+        (200, [NEWEST], (404, {"detail": "Not Found"}), ("refused", "stored")),
     ],
 )
-def test_answers_of_every_kind(service: FileService, status: int, body: Any, state: str) -> None:
-    def answer(request: ReceivedRequest, data: Any) -> Any:
-        if request.path.endswith("/textdocs"):
-            return status, body
-        return {"previous_doc_states": []} if request.path.endswith("/history") else data
+def test_answers_of_every_kind(
+    service: FileService, status: int, body: Any, older: Any, states: tuple[str, str]
+) -> None:
+    """Only an answer that is understood and lacks a canvas says that it is gone."""
 
-    service.add(1)
-    with_canvas(service, "words")
+    def answer(request: ReceivedRequest, data: Any) -> Any:
+        if request.path.endswith(f"{key}/textdocs"):
+            return status, body
+        return older if request.path.endswith("68c0ffee0001/history") and older is not None else data
+
+    with_canvas(service, "other words", textdoc="68c0ffee0002")
+    key = with_canvas(service, "old words", "words")
     service.mirrored.alter_answers(answer)
-    service.next_run()
-    states = service.states()
-    del states[file_id(1)]
-    assert next(value for key, value in states.items() if key.endswith("/1")) == state
-    assert len(requests(service)) <= 3
+    assert service.next_run() == (3 if "pending" in states else 0)
+    versions = [f"canvas:{key}/68c0ffee0001/{version}" for version in (1, 2)]
+    assert tuple(service.states()[version] for version in versions) == states
+    assert len(requests(service)) <= 6
+    service.mirrored.alter_answers(None)
+    assert service.next_run(full=True) == 0
+    for version, state in zip(versions, states, strict=True):
+        assert service.states()[version] == ("gone" if state == "gone" else "stored")
 
 
 def test_a_canvas_of_many_versions_costs_a_bounded_number_of_requests(service: FileService) -> None:

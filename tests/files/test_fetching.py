@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pexpect
 import pytest
 from commands import BIN
-from files.file_service import file_id, png
+from files.file_service import file_id, png, with_canvas
 
 from mirror import app
 
@@ -200,6 +200,64 @@ def test_an_endpoint_that_has_moved_makes_no_file_gone(service: FileService) -> 
     files = [service.add(n, always="404") for n in range(2, 9)]
     assert service.next_run() == 5
     assert {service.state(file.id)[0] for file in files} == {"pending"}
+
+
+@pytest.mark.parametrize("moved", ["files", "canvases", "sandbox"])
+def test_what_another_endpoint_gives_is_no_proof_that_one_has_not_moved(service: FileService, moved: str) -> None:
+    """Files, canvases and the code sandbox are asked for at addresses of their own."""
+    files = [service.add(n) for n in range(1, 4)]
+    chats = [with_canvas(service, "one", "two", textdoc=f"68c0ffee000{n}") for n in (1, 2)]
+    made_in_the_sandbox(service)
+    of_kind = {"files": "file", "canvases": "canvas:", "sandbox": "sandbox:"}[moved]
+    path = {"files": "/(files|attachment)/", "canvases": "/textdocs", "sandbox": "/interpreter/"}[moved]
+    service.mirrored.alter_answers(
+        lambda request, data: (404, {"detail": "Not Found"}) if re.search(path, request.path) else data
+    )
+    code = service.next_run()
+    states = service.states()
+    assert len(states) == len(files) + 2 * len(chats) + 1
+    # A file of the sandbox lives for hours, so that one which the service gives by its id is proof enough.
+    lost = "gone" if moved == "sandbox" else "pending"
+    assert {key: state for key, state in states.items() if state != "stored"} == {
+        key: lost for key in states if key.startswith(of_kind)
+    }
+    assert code == (0 if moved == "sandbox" else 3)
+    service.mirrored.alter_answers(None)
+    assert service.next_run() == 0
+    assert moved == "sandbox" or set(service.states().values()) == {"stored"}
+
+
+def test_a_service_that_fails_at_all_canvases_costs_no_other_file(service: FileService) -> None:
+    for n in range(1, 8):
+        with_canvas(service, "words", textdoc=f"68c0ffee000{n}")
+    files = [service.add(n) for n in range(1, 4)]  # the newest
+    for n in range(8, 10):
+        with_canvas(service, "words", textdoc=f"68c0ffee000{n}")
+    service.mirrored.behaviour.break_request = lambda one: "error_500" if "textdocs" in one.path else None
+    assert service.next_run() == 5
+    states = service.states()
+    assert [states.pop(file.id) for file in files] == ["stored"] * 3
+    assert (len(states), set(states.values())) == (9, {"pending"})
+    service.mirrored.behaviour.break_request = None
+    assert service.next_run() == 0
+    assert set(service.states().values()) == {"stored"}
+
+
+def test_controls_are_those_of_the_workspace_however_many_are_shared(service: FileService) -> None:
+    """A team's chats show the newest files, too, so that they say nothing of this workspace."""
+    own = service.add(1)
+    team = service.account.add_workspace("Team")
+    for n in range(2, 12):
+        file = service.add(n)
+        file.conversations = None
+        service.account.homes[service.converse([{"id": file.id, "name": "x.png"}])] = team
+    service.next_run()
+    with closing(sqlite3.connect(service.mirrored.path)) as conn:
+        conn.execute("UPDATE files SET fetched_at = '2000-01-01T00:00:00.000Z' WHERE id = ?", (own.id,))
+        conn.commit()
+    lost = service.add(20, always="404")
+    assert service.next_run() == 0
+    assert service.state(lost.id)[0] == "gone"
 
 
 def test_no_files_and_a_limit_are_the_persons_choice(service: FileService) -> None:
