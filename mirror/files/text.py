@@ -26,14 +26,17 @@ _NEVER = ("image/", "audio/", "video/", "font/")  # a drawing is text, too, but 
 _TEXT_TYPES = re.compile(
     r"text/|application/(?:json|xml|x-ndjson|javascript|x-sh|x-python|x-yaml|toml|sql)\b|.*\+json|.*\+xml"
 )
-_TEXT_NAMES = re.compile(r".*\.(?:txt|csv|tsv|md|log|srt|vtt|tex|ini|cfg|srt|bib)", re.IGNORECASE)
+_TEXT_NAMES = re.compile(r".*\.(?:txt|csv|tsv|md|log|srt|vtt|tex|ini|cfg|bib)", re.IGNORECASE)
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _ENOUGH_TO_TELL = 64  # bytes; by judgement: a few Chinese characters in UTF-16 can look like ASCII
 PDF = "application/pdf"
 
 
 class FileText(NamedTuple):
-    """The text of a content; empty where it has none. ``is_whole``: nothing of it was left out."""
+    """The text of a content; empty where it has none, or none could be read.
+
+    ``is_whole``: nothing of it was left out.
+    """
 
     text: str
     is_whole: bool
@@ -44,16 +47,16 @@ def may_have_text(mime_type: str | None) -> bool:
     return not (mime_type or "").startswith(_NEVER)
 
 
-def text_of(path: Path, name: str | None, mime_type: str | None, pdf: PdfTexts) -> FileText:
-    """Return the text of the content at ``path``; may raise OSError."""
+def text_of(path: Path, name: str | None, mime_type: str | None, pdf: PdfTexts) -> FileText | None:
+    """Return the text of the content at ``path``; None where it cannot be read now; may raise OSError."""
     if mime_type == PDF:
-        text = pdf.text_of(path)
-        return FileText(_storable(text[:LONGEST_TEXT]), len(text) <= LONGEST_TEXT)
+        found = pdf.text_of(path)
+        return found and FileText(_storable(found[0][:LONGEST_TEXT]), found[1])
     with path.open("rb") as file:
         content = file.read(LONGEST_TEXT + 1)
     is_stated = bool(_TEXT_TYPES.match(mime_type or "") or _TEXT_NAMES.fullmatch(name or ""))
-    found = decoded(content[:LONGEST_TEXT], is_stated=is_stated)
-    return FileText("" if found is None else _storable(found), len(content) <= LONGEST_TEXT)
+    text = decoded(content[:LONGEST_TEXT], is_stated=is_stated)
+    return FileText("" if text is None else _storable(text), len(content) <= LONGEST_TEXT)
 
 
 def decoded(content: bytes, *, is_stated: bool) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 import time
 import tracemalloc
 import zlib
@@ -15,8 +16,9 @@ from commands import run_here
 from files.file_service import file_id
 
 from mirror import app
+from mirror.file_reading import in_batches, read_texts
 from mirror.files.pdf import PdfTexts
-from mirror.files.text import LONGEST_TEXT, PDF, decoded, text_of
+from mirror.files.text import LONGEST_TEXT, PDF, FileText, decoded, text_of
 from mirror.store.database import Writer
 from mirror.timing import Timing
 
@@ -91,7 +93,25 @@ def test_a_long_file_is_read_up_to_a_megabyte(tmp_path: Path, content: bytes, le
     (tmp_path / "x").write_bytes(content)
     with PdfTexts() as none:
         found = text_of(tmp_path / "x", "x.txt", "text/plain", none)
+    assert found is not None
     assert (len(found.text), found.is_whole) == (length, False)
+
+
+@pytest.mark.parametrize(("length", "count"), [(0, 4_000), (100, 4_000), (2_000, 2_000), (900_000, 5)])
+def test_texts_are_saved_some_at_a_time_however_little_they_say(length: int, count: int) -> None:
+    """A mirror can hold 100,000 contents without text: a kill must not cost all of them, nor counting them hours."""
+    found = [(str(n), FileText("a" * length, is_whole=True)) for n in range(count * 2 + 1)]
+    assert [len(batch) for batch in in_batches(found)] == [count, count, 1]
+
+
+def test_what_came_is_counted_where_its_text_cannot_be_saved(service: FileService) -> None:
+    service.add(1, b"two ovens", name="a.txt", mime_type="text/plain")
+    service.add(2)
+    service.next_run(files=False)
+    fault = "CREATE TRIGGER x BEFORE INSERT ON file_texts BEGIN SELECT raise(ABORT, 'no'); END"
+    spoil_with(service.mirrored.path, fault)
+    assert service.next_run() not in {0, 3}
+    assert service.mirrored.value("SELECT files FROM sync_runs ORDER BY id DESC") == 2
 
 
 def checked(service: FileService, *, repair: bool = False) -> str | None:
@@ -109,19 +129,21 @@ BOMB = pdf("the visible words", filler=b"(a) Tj\n" * 8_000_000)  # 56 MB in 60 k
 
 
 @pytest.mark.parametrize(
-    ("content", "text"),
+    ("content", "text", "is_whole"),
     [
-        (pdf("first page", "second (page)".replace("(", "\\(").replace(")", "\\)")), "first page\nsecond (page)"),
-        (b"%PDF-1.4\n" + b"\xff" * 9_000, ""),
-        (pdf("page")[:-200], ""),  # cut off
-        (b"", ""),
-        (b"%PDF-1.4\n<</Type/Catalog/Pages 1 0 R>>" * 1000, ""),
+        (pdf("first page", "second (page)".replace("(", "\\(").replace(")", "\\)")), "first page\nsecond (page)", True),
+        (pdf(""), "", True),
+        (b"%PDF-1.4\n" + b"\xff" * 9_000, "", False),
+        (pdf("page")[:-200], "", False),  # cut off
+        (b"/FlatDecodes".join(pdf("good", "bad").rsplit(b"/FlateDecode", 1)), "good", False),
+        (b"", "", False),
+        (b"%PDF-1.4\n<</Type/Catalog/Pages 1 0 R>>" * 1000, "", False),
     ],
 )
-def test_pdf(tmp_path: Path, content: bytes, text: str) -> None:
+def test_pdf(tmp_path: Path, content: bytes, text: str, is_whole: bool) -> None:
     (tmp_path / "x").write_bytes(content)
     with PdfTexts() as reader:
-        assert text_of(tmp_path / "x", "x.pdf", PDF, reader).text == text
+        assert text_of(tmp_path / "x", "x.pdf", PDF, reader) == (text, is_whole)
 
 
 def test_a_pdf_made_to_take_all_time_and_memory_costs_its_own_text_only(tmp_path: Path) -> None:
@@ -131,11 +153,79 @@ def test_a_pdf_made_to_take_all_time_and_memory_costs_its_own_text_only(tmp_path
     tracemalloc.start()
     begun = time.monotonic()
     with PdfTexts(seconds=3) as reader:
-        assert text_of(tmp_path / "bomb", "x.pdf", PDF, reader).text == ""
+        assert text_of(tmp_path / "bomb", "x.pdf", PDF, reader) == ("", False)
         assert time.monotonic() - begun < 6
-        assert text_of(tmp_path / "good", "x.pdf", PDF, reader).text == "still here"
+        assert text_of(tmp_path / "good", "x.pdf", PDF, reader) == ("still here", True)
     assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
+
+
+def test_a_process_that_had_nothing_to_do_for_long_still_reads(tmp_path: Path) -> None:
+    """A large picture between two PDFs takes a while; the process ends itself only where an answer takes too long."""
+    (tmp_path / "x").write_bytes(pdf("good"))
+    with PdfTexts(command=[sys.executable, "-P", "-m", "mirror.files.pdf_process", "1"]) as reader:
+        assert reader.text_of(tmp_path / "x") == ("good", True)
+        first = reader._process
+        time.sleep(1.3)
+        assert reader.text_of(tmp_path / "x") == ("good", True)
+        assert reader._process is first
+
+
+def test_a_process_that_was_ended_between_two_files_is_started_again(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(pdf("good"))
+    with PdfTexts() as reader:
+        reader.text_of(tmp_path / "x")
+        assert reader._process is not None
+        reader._process.kill()
+        reader._process.wait()
+        assert reader.text_of(tmp_path / "x") == ("good", True)
+
+
+def test_a_process_that_nobody_ends_ends_itself(tmp_path: Path) -> None:
+    """As after a kill of the run that started it."""
+    (tmp_path / "bomb").write_bytes(BOMB)
+    begun = time.monotonic()
+    with PdfTexts(command=[sys.executable, "-P", "-m", "mirror.files.pdf_process", "1"]) as reader:
+        assert reader.text_of(tmp_path / "bomb") == ("", False)
+    assert time.monotonic() - begun < 10
+
+
+def test_a_long_page_is_cut_where_it_is_read(tmp_path: Path) -> None:
+    """Windows limits no memory, so no more of a page is handed over than is searched."""
+    (tmp_path / "x").write_bytes(pdf("a" * 3_000_000))
+    with PdfTexts() as reader:
+        text, is_whole = reader.text_of(tmp_path / "x") or ("", True)
+    assert (len(text), is_whole) == (LONGEST_TEXT, False)
+
+
+def test_a_pdf_that_could_not_be_read_is_told_from_one_without_text(service: FileService) -> None:
+    """One that ends the process is marked; where it cannot start at all, the next run tries again."""
+    service.add(1, pdf("first page"), name="good.pdf", mime_type=PDF)
+    service.add(2, b"%PDF-1.4\n" + b"\xff" * 9_000, name="damaged.pdf", mime_type=PDF)
+    service.add(3, pdf(""), name="scan.pdf", mime_type=PDF)
+    service.next_run()
+    rows = "SELECT name, text, is_whole FROM file_texts JOIN files USING (sha256) ORDER BY name"
+    whole = [("damaged.pdf", "", 0), ("good.pdf", "first page", 1), ("scan.pdf", "", 1)]
+    assert service.mirrored.rows(rows) == whole
+    spoil_with(service.mirrored.path, "DELETE FROM file_texts")
+    with Writer(service.mirrored.path) as writer:
+        read_texts(writer, pdf_command=[sys.executable, "-c", "import no_such_module"])
+    assert service.mirrored.rows(rows) == []
+    service.next_run()
+    assert service.mirrored.rows(rows) == whole
+
+
+def test_the_process_that_reads_pdfs_is_given_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHATGPT_SESSION_TOKEN", "secret")
+    monkeypatch.setenv("CHATMIRROR_CONFIG", "secret")
+    monkeypatch.setenv("chatgpt_session_token", "secret")
+    monkeypatch.setenv("OF_THE_PERSON", "kept")
+    told = "import json, os, sys\nfor _ in sys.stdin: print(json.dumps([' '.join(os.environ), True]), flush=True)"
+    with PdfTexts(command=[sys.executable, "-c", told]) as reader:
+        given, _ = reader.text_of(tmp_path) or ("", False)
+    names = given.split()
+    assert "OF_THE_PERSON" in names
+    assert [name for name in names if name.upper().startswith(("CHATGPT", "CHATMIRROR"))] == []
 
 
 def test_a_sync_makes_files_searchable(service: FileService) -> None:
