@@ -197,9 +197,9 @@ class Sync:
             for n, workspace in enumerate(identity.workspaces, 1):
                 self.source.enter(workspace, memory.load_source(self.writer.conn, workspace.id))
                 job.run(workspace.id, {later.id for later in identity.workspaces[n:]})
-        read_texts(self.writer)
         self.outcome.counts.files = job.stored
         self.errors += self._file_errors
+        read_texts(self.writer)
 
     # -- one workspace
 
