@@ -70,6 +70,16 @@ def with_files(path: Path) -> None:
         conn.commit()
 
 
+@served_as("many_files")
+def many_files(path: Path) -> None:
+    with closing(open_mirror(path)) as conn, conn:
+        conn.execute(
+            "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 600)"
+            " INSERT INTO files (id, name, kind, state, first_seen_at, provider)"
+            " SELECT 'file_' || n, 'oven ' || n, 'document', 'gone', '2026-01-01', 'chatgpt' FROM numbers"
+        )
+
+
 served_as("without_texts", {"tables": {"file_texts": {"allow": False}}})(with_files)
 served_as("without_files", {"tables": {"files": {"allow": False}}})(with_files)
 
@@ -190,3 +200,7 @@ def test_who_may_not_see_files_sees_none(many: Pages, denied: str) -> None:
 
 def test_who_may_not_see_what_files_say_finds_none(many: Pages) -> None:
     assert many.get("/without_texts/-/search?q=drawing")[0] == 403
+
+
+def test_a_page_does_not_call_a_limit_a_count(many: Pages) -> None:
+    assert "At least 500 files" in many.get("/many_files/-/search?q=oven")[1]

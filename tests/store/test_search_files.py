@@ -9,6 +9,7 @@ import pytest
 from mirrors import START, add, add_conversation, add_message, open_mirror
 
 from mirror.store import file_texts
+from mirror.store.search.request import SearchLimits
 from mirror.store.search.search import Filters, search, split_marks
 
 if TYPE_CHECKING:
@@ -73,6 +74,55 @@ def test_a_file_leads_to_its_conversations_and_its_snippet_says_why(conn: sqlite
     assert {one.title for one in hit.conversations} == {"Talk a", "Talk b"}
     assert [piece for piece, is_match in split_marks(hit.snippet) if is_match] == ["recipe"]
     assert len(hit.snippet) < 400
+
+
+@pytest.mark.parametrize(
+    ("words", "elsewhere", "match"),
+    [
+        ("art", "party Party 7art start", "art"),
+        ("art", "artist", "art"),
+        ("art", "東京 party", "art"),
+        ("oven", "proven", "ovens"),
+        ("东京", "", "东京"),
+        ("python", "xpython", "学习Python编程"),
+        (".env", "xenv", ".env"),
+        ("c++", "abc", "C++17"),
+        ('"red art"', "tired art", "red art"),
+        ("art*", "party", "artists"),
+        ("art", "party", "my_art"),
+    ],
+)
+def test_a_snippet_of_a_long_text_shows_the_match_and_no_other_word(
+    conn: sqlite3.Connection, words: str, elsewhere: str, match: str
+) -> None:
+    add_conversation(conn, "a", "Talk")
+    add_file(conn, 1, f"{elsewhere} " * 5 + "x " * 3_000 + match + " y" * 3_000, "a", name="notes.txt")
+    (hit,) = search(conn, words).files
+    marked = [piece for piece, is_match in split_marks(hit.snippet) if is_match]
+    assert marked
+    assert all(match.lower().find(piece.lower()) >= 0 for piece in marked)
+    assert match in hit.snippet.replace("\x02", "").replace("\x03", "")
+
+
+def test_a_limit_is_no_count(conn: sqlite3.Connection) -> None:
+    for n in range(6):
+        add_file(conn, n, "two ovens", name=f"{n}.txt")
+    for most, is_exact in ((5, False), (7, True)):
+        result = search(conn, "ovens", limits=SearchLimits(titles=most))
+        assert (result.files_found, result.are_files_complete) == (min(most, 6), is_exact)
+
+
+def test_the_best_of_each_index_are_as_good(conn: sqlite3.Connection) -> None:
+    """How rare a word is in one index says nothing of how rare it is in the other."""
+    add_file(conn, 1, "python", name="a.txt")
+    add_file(conn, 2, "学习Python编程", name="b.txt")
+    for n in range(10, 60):
+        add_file(conn, n, f"nothing {n}", name=f"{n}.txt")
+    for n in range(60, 63):
+        add_file(conn, n, f"今日は{n}", name=f"{n}.txt")
+    hits = search(conn, "python").files
+    assert {hit.file_id for hit in hits} == {"file_1", "file_2"}
+    assert hits[0].score == pytest.approx(hits[1].score)
 
 
 @pytest.mark.parametrize(

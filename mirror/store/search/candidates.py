@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.store.search.query import CHARACTER_INDEX, IndexMatch, Query
 from mirror.store.search.request import Conditions
-from mirror.store.search.scoring import Candidate
+from mirror.store.search.scoring import Candidate, rank_scale
 
 if TYPE_CHECKING:
     from mirror.store.search.request import Search
@@ -54,8 +54,7 @@ def matching_messages(search: Search) -> Candidates:
 
 def _combined(found: list[Candidate], others: list[Candidate]) -> list[Candidate]:
     """Return both, ranked so that the best find of one index is as good as the best of the other."""
-    best, other = (min((one.rank for one in side), default=0.0) for side in (found, others))
-    scale = best / other if best and other else float(not found)
+    scale = rank_scale([one.rank for one in found], [one.rank for one in others])
     known = {one.rowid for one in found}
     return found + [one._replace(rank=one.rank * scale) for one in others if one.rowid not in known]
 
@@ -102,9 +101,8 @@ def _best(search: Search, driver: IndexMatch) -> _Statement:
 
 def _newest(search: Search, driver: IndexMatch) -> _Statement:
     """Return what selects the {most} newest matches that the conditions leave, without bm25."""
-    table = driver.table
     conditions = message_conditions(search, driver)
-    conditions.add(f"+m.rowid IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)", driver.expression)
+    conditions.add_match("+m.rowid", *driver)
     is_as_typed, typed = _as_typed(search.query)
     sql = f"SELECT {_COLUMNS}, 0.0 AS rank, {is_as_typed} AS is_as_typed"
     sql += f" FROM messages m WHERE {conditions} ORDER BY m.created_at DESC LIMIT {{most}}"
@@ -135,6 +133,8 @@ def message_conditions(search: Search, driver: IndexMatch | None = None) -> Cond
 
 
 def _add_matches(conditions: Conditions, query: Query, driver: IndexMatch | None) -> None:
-    wanted = [("", match) for match in query.wanted if match != driver]
-    for negation, (table, expression) in wanted + [("NOT ", match) for match in query.unwanted]:
-        conditions.add(f"+m.rowid {negation}IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)", expression)
+    for match in query.wanted:
+        if match != driver:
+            conditions.add_match("+m.rowid", *match)
+    for match in query.unwanted:
+        conditions.add_match("+m.rowid", *match, is_excluded=True)

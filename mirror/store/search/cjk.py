@@ -36,6 +36,8 @@ _EMOJI_RANGES = (
 _EMOJI = re.compile(f"[{_EMOJI_RANGES}]")
 _INDEXED = re.compile(f"[{_RANGES}{_EMOJI_RANGES}]")
 _VARIANTS = re.compile("[\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef]")  # of form, colour, skin
+# Where a word of a script with spaces begins and ends, as a regular expression; also inside a run of these characters.
+WORD_BEGINS, WORD_ENDS = rf"(?<![^\W_{_RANGES}])", rf"(?![^\W_{_RANGES}])"
 _END_OF_RUN = re.compile(rf"(?<=[{_RANGES}])(?=\w)(?![{_RANGES}])")
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mirror.store.search.cjk import FILE_TABLE, has_cjk
 from mirror.store.search.query import CHARACTER_INDEX, WORD_INDEX, like_pattern
 from mirror.store.search.request import Conditions, project_ids
-from mirror.store.search.scoring import file_scores
+from mirror.store.search.scoring import file_scores, rank_scale
 from mirror.store.search.snippets import START, near_match, snippets
 
 if TYPE_CHECKING:
@@ -62,10 +62,11 @@ class FileHit:
 
 
 class FilesFound(NamedTuple):
-    """The best files, and the kind of each one that matches."""
+    """The best files, and the kind of each one that matches. ``is_complete``: those are all that match."""
 
     hits: tuple[FileHit, ...] = ()
     kinds: tuple[str, ...] = ()
+    is_complete: bool = True
 
 
 class FileCandidate(NamedTuple):
@@ -80,6 +81,16 @@ class FileCandidate(NamedTuple):
     is_text: int
 
 
+class _Matching(NamedTuple):
+    """Files that match in one way. ``is_complete``: no limit left out any."""
+
+    files: list[FileCandidate]
+    is_complete: bool
+
+
+_NONE = _Matching([], is_complete=True)
+
+
 def matching_files(search: Search) -> FilesFound:
     """Return the files that match, the best ``search.limit`` of them as hits; none where the filters ask otherwise."""
     filters = search.filters
@@ -87,7 +98,9 @@ def matching_files(search: Search) -> FilesFound:
     if is_of_other_kind or filters.role or filters.model or filters.branches == "other" or not search.query.words:
         return FilesFound()
     words = search.query.words
-    found = _with_kinds({one.id: one for one in [*_by_text(search), *_by_name(search)]}, words)
+    ways = [*_by_text(search), *_by_name(search)]
+    is_complete = all(way.is_complete for way in ways)
+    found = _with_kinds({one.id: one for way in ways for one in way.files}, words)
     if filters.kind in FILE_KINDS:
         found = [(kind, one) for kind, one in found if kind == filters.kind]
     scores = file_scores([(kind, one.rank, one.created_at) for kind, one in found])
@@ -95,7 +108,7 @@ def matching_files(search: Search) -> FilesFound:
     if search.latest:
         best.sort(key=lambda item: item[1][1].created_at or "", reverse=True)
     hits = tuple(_hit(search.conn, kind, one, score, words) for score, (kind, one) in best[: search.limit])
-    return FilesFound(hits, tuple(kind for kind, _ in found))
+    return FilesFound(hits, tuple(kind for kind, _ in found), is_complete)
 
 
 def _with_kinds(found: dict[str, FileCandidate], words: Sequence[Word]) -> list[tuple[str, FileCandidate]]:
@@ -109,71 +122,77 @@ def _with_kinds(found: dict[str, FileCandidate], words: Sequence[Word]) -> list[
 # -- by name and prompt
 
 
-def _by_name(search: Search) -> list[FileCandidate]:
+def _by_name(search: Search) -> list[_Matching]:
+    """Return files by looking at all names, and by the index of names, which knows better."""
     match = dict(search.query.wanted).get(WORD_INDEX)
     conditions, tables, rank = _conditions(search), "files f", "0.0"
     if match:
         tables, rank = f"{_NAME_INDEX} i CROSS JOIN files f ON f.rowid = i.rowid", "i.rank"
         conditions.add(f"{_NAME_INDEX} MATCH ?", match)
     if excluded := dict(search.query.unwanted).get(WORD_INDEX):
-        conditions.add(f"f.rowid NOT IN (SELECT rowid FROM {_NAME_INDEX} WHERE {_NAME_INDEX} MATCH ?)", excluded)
+        conditions.add_match("f.rowid", _NAME_INDEX, excluded, is_excluded=True)
     for word in search.query.words:
         if word.in_character_index:
             conditions.add(f"{'NOT ' if word.is_excluded else ''}{_LIKE}", *[like_pattern(word)] * 2)
-    found = _files(search, tables, rank, conditions) if search.query.wanted else []
-    return found + _with_words_inside_cjk(search, {one.id for one in found})
+    found = _files(search, tables, rank, conditions) if search.query.wanted else _NONE
+    return [_with_words_inside_cjk(search), found]
 
 
-def _with_words_inside_cjk(search: Search, known: set[str]) -> list[FileCandidate]:
+def _with_words_inside_cjk(search: Search) -> _Matching:
     """Return files whose names have spaced words inside a run, which is one word to the index."""
     if not search.query.inside_cjk:
-        return []
+        return _NONE
     conditions = _conditions(search)
     for word in search.query.words:
         conditions.add(f"{'NOT ' if word.is_excluded else ''}{_LIKE}", *[like_pattern(word)] * 2)
     found = _files(search, "files f", "0.0", conditions)
-    return [one for one in found if one.id not in known and has_cjk(one.name + one.prompt)]
+    return found._replace(files=[one for one in found.files if has_cjk(one.name + one.prompt)])
 
 
-def _files(search: Search, tables: str, rank: str, conditions: Conditions) -> list[FileCandidate]:
+def _files(search: Search, tables: str, rank: str, conditions: Conditions) -> _Matching:
     sql = (
         "SELECT f.id, f.sha256, f.created_at, ifnull(f.name, '') AS name, ifnull(f.prompt, '') AS prompt,"
         f" {rank} AS rank, 0 AS is_text FROM {tables} WHERE {conditions}"
         f" ORDER BY rank, f.created_at DESC LIMIT {search.limits.titles}"
     )
-    return [FileCandidate(**row) for row in search.conn.execute(sql, conditions.values)]
+    return _matching(search, sql, conditions)
 
 
 # -- by text
 
 
-def _by_text(search: Search) -> list[FileCandidate]:
+def _by_text(search: Search) -> list[_Matching]:
+    """Return files by the index of characters in their texts, and by that of words, which knows better."""
     query = search.query
     found = _with_text(search, [(_TEXT_TABLES[table], match) for table, match in query.wanted])
-    if query.inside_cjk:
-        known = {one.id for one in found}
-        found += [one for one in _with_text(search, [(FILE_TABLE, query.inside_cjk)]) if one.id not in known]
-    return found
+    others = _with_text(search, [(FILE_TABLE, query.inside_cjk)]) if query.inside_cjk else _NONE
+    scale = rank_scale([one.rank for one in found.files], [one.rank for one in others.files])
+    return [others._replace(files=[one._replace(rank=one.rank * scale) for one in others.files]), found]
 
 
-def _with_text(search: Search, wanted: list[tuple[str, str]]) -> list[FileCandidate]:
+def _with_text(search: Search, wanted: list[tuple[str, str]]) -> _Matching:
     """Return files whose text matches in all of these indexes; the first one ranks them."""
     if not wanted:
-        return []
+        return _NONE
     (first, match), *others = wanted
     conditions = _conditions(search)
     conditions.add(f"{first} MATCH ?", match)
     for table, expression in others:
-        conditions.add(f"t.rowid IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)", expression)
+        conditions.add_match("t.rowid", table, expression)
     for index, expression in search.query.unwanted:
-        table = _TEXT_TABLES[index]
-        conditions.add(f"t.rowid NOT IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)", expression)
+        conditions.add_match("t.rowid", _TEXT_TABLES[index], expression, is_excluded=True)
     sql = (
         f"SELECT f.id, f.sha256, f.created_at, '' AS name, '' AS prompt, {first}.rank AS rank, 1 AS is_text"
         f" FROM {first} CROSS JOIN file_texts t ON t.rowid = {first}.rowid JOIN files f ON f.sha256 = t.sha256"
         f" WHERE {conditions} ORDER BY rank, f.created_at DESC LIMIT {search.limits.titles}"
     )
-    return [FileCandidate(**row) for row in search.conn.execute(sql, conditions.values)]
+    return _matching(search, sql, conditions)
+
+
+def _matching(search: Search, sql: str, conditions: Conditions) -> _Matching:
+    """Return what a statement selects, which ends with the limit of a search."""
+    found = [FileCandidate(**row) for row in search.conn.execute(sql, conditions.values)]
+    return _Matching(found, len(found) < search.limits.titles)
 
 
 # -- filters

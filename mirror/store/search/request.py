@@ -74,6 +74,12 @@ class Conditions:
         self.clauses.append(clause)
         self.values += values
 
+    def add_match(self, rowid: str, table: str, expression: str, *, is_excluded: bool = False) -> None:
+        """Add that the row of a ``rowid`` matches an expression in the table of an index, or does not."""
+        self.add(
+            f"{rowid} {'NOT ' if is_excluded else ''}IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)", expression
+        )
+
     def add_period(self, filters: Filters, changed: str, begun: str | None = None) -> None:
         """Add what ``since`` and ``until`` ask for of the time in a column; ``begun``: another one for ``until``."""
         if filters.since is not None:

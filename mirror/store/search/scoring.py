@@ -95,6 +95,15 @@ def scored(titles: Sequence[TitleMatch], candidates: Sequence[Candidate]) -> dic
     return found
 
 
+def rank_scale(ranks: Sequence[float], others: Sequence[float]) -> float:
+    """Return by what another index's ranks are multiplied, so that the best find of one is as good as the other's.
+
+    How rare a word is in one index says nothing of how rare it is in another.
+    """
+    best, other = min(ranks, default=0.0), min(others, default=0.0)
+    return best / other if best and other else float(not ranks)
+
+
 def file_scores(files: Sequence[tuple[str, float, str | None]]) -> list[float]:
     """Return the score of each file, given what of it matched, its rank and its date.
 

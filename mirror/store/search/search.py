@@ -73,7 +73,7 @@ class SearchResult:
     ``elsewhere``: matching messages on other branches, left out of the hits. ``is_widened``: nothing was found on the
     visible branches, these hits are from the others. ``is_complete``: every match was looked at; otherwise there were
     many, and the counts are of the ``looked_at`` only. ``conversations``: how many of them match. ``files``: the best
-    of the ``files_found`` whose name, prompt or text matches.
+    of the ``files_found`` whose name, prompt or text matches; ``are_files_complete``: no more of them do.
     """
 
     hits: tuple[Hit, ...] = ()
@@ -84,6 +84,7 @@ class SearchResult:
     conversations: int = 0
     files: tuple[FileHit, ...] = ()
     files_found: int = 0
+    are_files_complete: bool = True
     facets: tuple[Facet, ...] = field(default=())
 
     @property
@@ -135,6 +136,7 @@ def search(
         conversations=len(matches.conversations),
         files=files.hits,
         files_found=len(files.kinds),
+        are_files_complete=files.is_complete,
         facets=facets_of(conn, matches.messages, files.kinds) if facets else (),
     )
 

@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from mirror.store.search.cjk import has_cjk
+from mirror.store.search.cjk import WORD_BEGINS, WORD_ENDS, has_cjk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,10 +89,23 @@ def near_match(text: str, words: Sequence[Word]) -> str:
     """
     if len(text) <= 2 * NEARBY:
         return text
-    wanted = [re.escape(word.text) for word in words if not word.is_excluded]
-    found = re.search("|".join(wanted), text, re.IGNORECASE) if wanted else None
-    begin = max(0, found.start() - NEARBY) if found else 0
-    return text[begin : begin + 2 * NEARBY] if found else text
+    wanted = [word for word in words if not word.is_excluded]
+    for is_whole in (True, False):  # a word that only begins so may be another form of it, and may be another word
+        pattern = "|".join(_pattern(word, is_whole=is_whole) for word in wanted)
+        if wanted and (found := re.search(pattern, text, re.IGNORECASE)):
+            begin = max(0, found.start() - NEARBY)
+            return text[begin : begin + 2 * NEARBY]
+    return text
+
+
+def _pattern(word: Word, *, is_whole: bool) -> str:
+    """Return the pattern that finds a word where it begins, or ``is_whole`` where it begins and ends."""
+    pattern = re.escape(word.text)
+    if has_cjk(word.text):
+        return pattern
+    begin = WORD_BEGINS if word.text[0].isalnum() else ""
+    end = WORD_ENDS if is_whole and not word.is_prefix and word.text[-1].isalnum() else ""
+    return f"{begin}{pattern}{end}"
 
 
 def is_own_stem(word: str) -> bool:
@@ -107,7 +120,7 @@ def is_own_stem(word: str) -> bool:
 def _mark_inside_cjk(line: str, words: Sequence[Word]) -> str:
     is_unmarked_run = START not in line and has_cjk(line)
     found = (word for word in words if (word.in_character_index or is_unmarked_run) and not word.is_excluded)
-    wanted = [re.escape(word.text) for word in found]
+    wanted = [_pattern(word, is_whole=False) for word in found]
     return re.sub(f"(?i:{'|'.join(wanted)})", f"{START}\\g<0>{STOP}", line) if wanted else line
 
 

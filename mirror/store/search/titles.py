@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mirror.store.search.request import Search
 
 _TITLE_INDEX = "conversations_fts"
-_IN_TITLE_INDEX = f"IN (SELECT rowid FROM {_TITLE_INDEX} WHERE {_TITLE_INDEX} MATCH ?)"
 _LIKE = "ifnull(title, '') LIKE ? ESCAPE '\\'"
 
 
@@ -29,7 +28,7 @@ def matching_titles(search: Search) -> list[TitleMatch]:
         tables, rank = f"{_TITLE_INDEX} f CROSS JOIN conversations c ON c.rowid = f.rowid", "f.rank"
         conditions.add(f"{_TITLE_INDEX} MATCH ?", match)
     elif match:
-        conditions.add(f"+c.rowid {_IN_TITLE_INDEX}", match)
+        conditions.add_match("+c.rowid", _TITLE_INDEX, match)
     sql = f"SELECT c.id AS conversation_id, ifnull(c.updated_at, '') AS date, {rank} AS rank FROM {tables}"
     sql += f" WHERE {conditions} ORDER BY rank, date DESC LIMIT {search.limits.titles}"
     found = [TitleMatch(**row) for row in search.conn.execute(sql, conditions.values)]
@@ -47,7 +46,7 @@ def _title_conditions(search: Search) -> Conditions:
 def _add_words_not_in_index(conditions: Conditions, search: Search) -> None:
     """Add exclusions, and words that the index of titles cannot find inside a run of characters."""
     if match := dict(search.query.unwanted).get(WORD_INDEX):
-        conditions.add(f"c.rowid NOT {_IN_TITLE_INDEX}", match)
+        conditions.add_match("c.rowid", _TITLE_INDEX, match, is_excluded=True)
     for word in search.query.words:
         if word.in_character_index:
             negation = "NOT " if word.is_excluded else ""
