@@ -29,7 +29,7 @@ from mirror.health import drift, integrity
 from mirror.health.stored_bytes import BytesFound, check_bytes, copy_bytes, note_lost, repair_bytes, spot_check
 from mirror.store import file_texts, runs, settings, skeletons
 from mirror.store.database import Writer, is_writable, open_current_reader, translated
-from mirror.store.schema import diagnosed, object_findings
+from mirror.store.schema import diagnosed, object_findings, summary
 from mirror.store.search import cjk
 
 if TYPE_CHECKING:
@@ -191,13 +191,14 @@ def sync(
     is_dry = options is not None and options.dry
     with (
         Writer(path) as writer,
-        _healed(writer, dry=is_dry) as healed,
+        _healing(writer, dry=is_dry) as (healed, left),
         recorded(writer, "sync", timing, provider) as run,
+        _told_on_failure(healed),
     ):
-        integrity.refuse_damaged_settings(writer)
+        integrity.refuse_damaged(writer, left)
         source, client = connected or _connect_stored(environ, timing, provider, wire)
         bytes_seen = spot_check(writer.conn, path)
-        if options is None or not options.dry:
+        if not is_dry:
             note_lost(writer, bytes_seen)
         job = Sync(writer, source, timing, report, run.id, options)
         try:
@@ -206,7 +207,6 @@ def sync(
             run.columns.update(
                 asdict(job.outcome.counts), requests=client.pacing.requests, is_full=int(job.outcome.is_full)
             )
-        outcome.healed = [*map(str, healed)]
         if not is_dry:
             for line in _keep_skeletons(writer, client.skeletons, timing, provider):
                 report.note(line)
@@ -216,18 +216,35 @@ def sync(
         if bytes_seen.is_lost and bytes_seen.error is not None:
             outcome.error = most_severe([*([outcome.error] if outcome.error else []), bytes_seen.error])
         if outcome.error is not None:
+            _tell(outcome.error, healed)
             run.failed(outcome.error)
-        elif is_dry:
-            run.columns.update(outcome="dry run", exit_code=None)
+        else:
+            outcome.healed = [*map(str, healed)]
+            run.columns.update({"outcome": "dry run", "exit_code": None} if is_dry else {})
     return outcome
 
 
 @contextmanager
-def _healed(writer: Writer, *, dry: bool) -> Iterator[list[DamagedValue]]:
-    """Forget damaged values that the sync learns again; yield them."""
+def _healing(writer: Writer, *, dry: bool) -> Iterator[tuple[list[DamagedValue], list[DamagedValue]]]:
+    """Forget damaged values that the sync learns again; yield them, and those that are left."""
     with translated(writer.path), diagnosed(writer.conn, writer.path):
-        found = [] if dry else integrity.heal(writer)
+        found: tuple[list[DamagedValue], list[DamagedValue]] = ([], []) if dry else integrity.heal(writer)
     yield found
+
+
+@contextmanager
+def _told_on_failure(healed: Sequence[DamagedValue]) -> Iterator[None]:
+    """Say also where the run fails that damage was mended: no later run knows of it."""
+    try:
+        yield
+    except ChatmirrorError as error:
+        _tell(error, healed)
+        raise
+
+
+def _tell(error: ChatmirrorError, healed: Sequence[DamagedValue]) -> None:
+    if healed:
+        error.message += f" Damage was mended before that: {summary([*map(str, healed)])}. Run `chatmirror check`."
 
 
 def _keep_skeletons(writer: Writer, taken: Skeletons, timing: Timing, provider: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,16 +21,18 @@ def sync_path(path: Path) -> None:
         return  # Windows writes names with the file, and opens no folder
     handle = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)  # Windows syncs only what may be written
     try:
-        _sync(handle)
+        sync_handle(handle)
     finally:
         os.close(handle)
 
 
-def _sync(handle: int) -> None:
+def sync_handle(handle: int) -> None:
+    """Write an open file to the disk."""
     if sys.platform == "darwin":
         import fcntl  # noqa: PLC0415 - only there
 
-        # There, fsync leaves the bytes in the disk's own memory (its manual page).
-        fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
-    else:
-        os.fsync(handle)
+        with suppress(OSError):  # of a file system that does not know it, such as a share
+            # There, fsync leaves the bytes in the disk's own memory (its manual page).
+            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(handle)

@@ -148,12 +148,12 @@ def most_severe(errors: list[ChatmirrorError]) -> ChatmirrorError | None:
 def bug_message(error: BaseException) -> str:
     """Return the line for an error that nobody foresaw."""
     return (
-        f"internal error ({mistake(error)}); what is saved is safe. Please report it; CHATMIRROR_DEBUG=1"
+        f"internal error ({place_of(error)}); what is saved is safe. Please report it; CHATMIRROR_DEBUG=1"
         " prints the details, without chats or secrets."
     )
 
 
-def mistake(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
     """Return the type and place of an error that nobody foresaw.
 
     Never its own message, which can hold a secret or the text of a chat.

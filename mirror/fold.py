@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from mirror.large_json import read_json
-from mirror.normalize import ParsedPayload, fingerprint, holds_all, merge, normalize
+from mirror.normalize import ParsedPayload, UnreadablePayloadError, fingerprint, holds_all, merge, normalize
 from mirror.normalize.merge import holds_as_much
 from mirror.services import service_of
 from mirror.source import BRANCH_ONLY
@@ -68,11 +68,16 @@ class _Version:
 
 
 @dataclass(frozen=True, slots=True)
-class _DamagedVersion:
-    """A payload version that cannot be read, and why."""
+class _UnreadVersion:
+    """A payload version that cannot be read, and why: its bytes are damaged, or our reading of them fails."""
 
     stored: StoredPayload
-    error: DamagedPayloadError
+    error: DamagedPayloadError | UnreadablePayloadError
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether it is the bytes that are wrong."""
+        return isinstance(self.error, DamagedPayloadError)
 
 
 def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Update:
@@ -96,18 +101,19 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
         if smaller is not None:
             arrival = replace(arrival, proves_absence=False, incomplete_reason=SMALLER)
     provider = arrival.provider if arrival else stored.row.provider if stored.row else ""
-    versions, damaged = _versions(provider, stored, arrival)
+    versions, unread = _versions(provider, stored, arrival)
     if not versions:
         raise ValueError(f"conversation {stored.conversation_id} has no stored payload")
     versions = [_judged(version) for version in versions]
     kept = versions if arrival is None else [versions[n] for n in _needed([v.parsed for v in versions])]
     merged = merge([version.parsed for version in kept])
-    only_rows = _in_rows_only(stored, merged, arrival) if damaged and arrival else []
+    only_rows = _in_rows_only(stored, merged, arrival) if unread and arrival else []
     messages = [*(m for m in merged.messages if m.id not in {row.id for row in only_rows}), *only_rows]
-    healed = bool(damaged) and arrival is not None and arrival.proves_absence and not only_rows
+    damaged = next((version for version in unread if version.is_damaged), None)
+    healed = damaged is not None and arrival is not None and arrival.proves_absence and not only_rows
     row = _listed_over(_row_of(stored.conversation_id, provider, merged), listed)
     row = _with_completeness(row, listed, [version.stored for version in kept])
-    beside = [] if healed else [version.stored for version in damaged]
+    beside = [version.stored for version in unread if not (healed and version.is_damaged)]
     return Update(
         row=row,
         changed_columns=_differing(stored.row, row),
@@ -117,7 +123,7 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
         is_generating=merged.is_generating,
         smaller_ids=smaller,
         judged=tuple(v.stored for v in kept if v.stored.id is not None and v.stored not in stored.payloads),
-        damage=Damage(stored.conversation_id, str(damaged[0].error), is_healed=healed) if damaged else None,
+        damage=Damage(stored.conversation_id, str(damaged.error), is_healed=healed) if damaged else None,
     )
 
 
@@ -169,25 +175,25 @@ def _is_stored(arrival: Arrival, versions: Sequence[StoredPayload]) -> bool:
     return bool(versions) and versions[-1].sha256 == digest
 
 
-def _versions(provider: str, stored: Stored, arrival: Arrival | None) -> tuple[list[_Version], list[_DamagedVersion]]:
+def _versions(provider: str, stored: Stored, arrival: Arrival | None) -> tuple[list[_Version], list[_UnreadVersion]]:
     """Return the stored versions and the arrival, oldest first, each read; and those that cannot be read.
 
-    Raises DamagedPayloadError for those where nothing arrived.
+    Raises DamagedPayloadError and UnreadablePayloadError for those where nothing arrived, and for the arrival itself.
     """
     found: list[_Version] = []
-    damaged: list[_DamagedVersion] = []
+    unread: list[_UnreadVersion] = []
     for old in () if arrival is not None and _replaces_all(arrival, stored.payloads) else stored.payloads:
         try:
             found.append(_Version(old, _parsed(old, normalize(provider, read_json(old.body)))))
-        except DamagedPayloadError as error:
+        except (DamagedPayloadError, UnreadablePayloadError) as error:
             if arrival is None:
                 raise
-            damaged.append(_DamagedVersion(old, error))
+            unread.append(_UnreadVersion(old, error))
     if arrival is not None:
         conversation = arrival.conversation or normalize(provider, arrival.payload)
         new = _stored_form(arrival, _rank(arrival, conversation, stored.payloads), conversation)
         found.append(_Version(new, _parsed(new, conversation)))
-    return sorted(found, key=lambda v: (v.stored.payload_us, v.stored.id or float("inf"))), damaged
+    return sorted(found, key=lambda v: (v.stored.payload_us, v.stored.id or float("inf"))), unread
 
 
 def _replaces_all(arrival: Arrival, versions: Sequence[StoredPayload]) -> bool:
@@ -198,10 +204,9 @@ def _replaces_all(arrival: Arrival, versions: Sequence[StoredPayload]) -> bool:
     if len(versions) != 1 or not versions[0].is_live or arrival.origin in IMPORTED or not arrival.proves_absence:
         return False
     try:
-        old = read_json(versions[0].body)
-    except ValueError:  # a DamagedPayloadError, too
+        return holds_all(arrival.provider, arrival.payload, read_json(versions[0].body))
+    except ValueError:  # a DamagedPayloadError or UnreadablePayloadError, too
         return False
-    return holds_all(arrival.provider, arrival.payload, old)
 
 
 def _with_same_bytes(stored: Stored, arrival: Arrival, listed: Tracked | None) -> Update | None:

@@ -187,7 +187,7 @@ HEALED = [
         for value in ("''", "'x'", "7", "NULL", "x'ff00'")
     ),
     "UPDATE _settings SET value = '{\"a' WHERE key LIKE 'source:%'",
-    "UPDATE _settings SET value = '7' WHERE key LIKE 'not_read:%'",
+    "INSERT INTO _settings VALUES ('not_read:chatgpt', '7')",
     "UPDATE _settings SET value = 'x' WHERE key LIKE 'session%'",
     "UPDATE _settings SET value = 'x' WHERE key = 'cjk'",
     "UPDATE _scopes SET watermark_us = 'x'",
@@ -238,11 +238,46 @@ def test_what_no_sync_learns_again_is_named(
     assert command(small, capsys, "status")[0] == 9  # if only because the last run ended so
 
 
-def test_much_damage_is_no_syncs_to_mend(mirrored: MirroredService, capsys: pytest.CaptureFixture[str]) -> None:
-    """All rows of the lists at once: a person should look first."""
-    edit(mirrored.path, "UPDATE _listed SET list_us = 'x'")
+@pytest.mark.parametrize("change", ["list_us = 'x'", "error = x'00'"])
+def test_much_damage_is_no_syncs_to_mend(
+    mirrored: MirroredService, capsys: pytest.CaptureFixture[str], change: str
+) -> None:
+    """All rows of the lists at once: a person should look first, also where no run would meet it."""
+    edit(mirrored.path, f"UPDATE _listed SET {change}")
     code, err = command(mirrored, capsys, "sync", "--no-files")
-    assert (code, "list_us is damaged" in err) == (9, True)
+    assert (code, "is damaged" in err) == (9, True)
+
+
+LISTED = ["list_us", "stored_us", "retry_at", "title", "tries", "error", "read_at", "gone_proofs", "is_branch_only"]
+
+
+@pytest.mark.parametrize("column", LISTED)
+def test_what_was_deleted_stays_so_when_its_row_is_mended(tmp_path: Path, column: str) -> None:
+    """Of a row that no list shows any more only the damaged value is forgotten, and the watermarks of the lists."""
+    with MirroredService(tmp_path, conversations=6) as mirrored:
+        mirrored.next_run()
+        gone = mirrored.ids()[2]
+        mirrored.person.delete(gone)
+        for _ in range(3):
+            mirrored.next_run()
+        asked = "SELECT deleted_at FROM conversations WHERE id = ?"
+        deleted_at = mirrored.value(asked, gone)
+        assert deleted_at is not None
+        edit(mirrored.path, f"UPDATE _listed SET {column} = x'00' WHERE conversation_id = ?", gone)
+        assert mirrored.next_run() == 0
+        assert (findings(mirrored), mirrored.value(asked, gone)) == ([], deleted_at)
+        assert [mirrored.next_run() for _ in range(2)] == [0, 0]
+        assert mirrored.value(asked, gone) == deleted_at
+
+
+def test_mended_damage_is_told_also_where_the_run_fails(
+    small: MirroredService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(small.path, "UPDATE _listed SET retry_at = 'x' WHERE rowid = 2")
+    small.environ["CHATGPT_SESSION_TOKEN"] = "x" * 40
+    code, err = command(small, capsys, "sync", "--no-files")
+    assert (code, "Damage was mended" in err, err.count("\n")) == (4, True, 1)
+    assert "Damage was mended" in small.value("SELECT message FROM sync_runs ORDER BY id DESC")
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,13 @@ WORD = "wormwood"
 @pytest.fixture(autouse=True)
 def mistaken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the reading of every payload fail that holds a certain word."""
-    sound = normalize.NORMALIZERS["chatgpt"]
+    patch_reading(monkeypatch, normalize.NORMALIZERS["chatgpt"], WORD)
 
+
+def patch_reading(monkeypatch: pytest.MonkeyPatch, sound: normalize.Normalizer, word: str) -> None:
     def read(payload: object) -> normalize.Conversation:
-        if WORD in repr(payload):
-            raise KeyError(WORD)
+        if word in repr(payload):
+            raise KeyError(word)
         return sound.from_payload(payload)
 
     monkeypatch.setitem(normalize.NORMALIZERS, "chatgpt", replace(sound, from_payload=read))
@@ -57,6 +59,32 @@ def test_it_is_read_as_soon_as_it_can_be(tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.undo()
         assert [mirrored.next_run() for _ in range(3)][-1] == 0
         assert mirrored.value("SELECT count(*) FROM conversations") == 3
+
+
+def test_what_was_stored_before_is_whole_and_not_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new version that fails at a stored conversation asks for no backup; backups of it are made."""
+    with MirroredService(tmp_path, conversations=3) as mirrored:
+        monkeypatch.undo()
+        sound = normalize.NORMALIZERS["chatgpt"]
+        mirrored.sync()
+        word = mirrored.value("SELECT text FROM messages WHERE text <> ''")
+        patch_reading(monkeypatch, sound, word)
+        error, _ = app.check(mirrored.path, mirrored.timing(), lambda *_: None)
+        assert isinstance(error, IncompleteError)
+        assert "cannot read it (KeyError in test_own_mistakes.py:" in error.message
+        with pytest.raises(IncompleteError):
+            app.rebuild(mirrored.path, mirrored.timing(), lambda *_: None)
+        assert app.backup(mirrored.path, tmp_path / "bk.db", lambda *_: None)[0] > 0
+        error, repaired = app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)
+        assert (type(error), repaired) == (IncompleteError, 0)
+        # What comes now, and can be read, is stored beside it.
+        key = next(key for key in mirrored.ids() if word in repr(mirrored.account.tree(key)))
+        for node in mirrored.account.tree(key)["mapping"].values():
+            if word in repr(node):
+                node["message"]["content"] = {"content_type": "text", "parts": ["Edited away."]}
+        mirrored.person.new_message(key, "And now?", "Now it can be read.")
+        assert mirrored.next_run() == 0
+        assert mirrored.value("SELECT count(*) FROM messages WHERE text = 'Now it can be read.'") == 1
 
 
 def test_an_import_stores_all_others_and_names_it(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import random
+from contextlib import closing
 from itertools import pairwise
+from sqlite3 import connect
 
 import pytest
 from mirrored_service import DAY, MirroredService, differences
@@ -168,6 +170,23 @@ def test_silence_about_a_workspace_is_not_its_end(tmp_path, answer):
         assert "did not list your workspaces" in mirrored.value("SELECT message FROM sync_runs ORDER BY id DESC")
         assert differences(mirrored) == []
         assert heal(mirrored, 1) == []
+
+
+@pytest.mark.parametrize(
+    "damage", ["UPDATE _listed SET retry_at = 'x' WHERE rowid = 1", "UPDATE _scopes SET listed = 'x'"]
+)
+def test_damage_that_is_mended_makes_no_workspace_forgotten(tmp_path, damage):
+    """What is known of the workspaces stands beside what a sync learns again."""
+    with MirroredService(tmp_path) as mirrored:
+        keys = with_team(mirrored)
+        assert mirrored.next_run() == 0
+        mirrored.alter_answers(lambda request, data: (403, {}) if "accounts/check" in request.path else data)
+        with closing(connect(mirrored.path)) as conn:
+            conn.execute(damage)
+            conn.commit()
+        mirrored.person.new_message(keys[0])
+        assert mirrored.next_run() == 3
+        assert differences(mirrored) == []
 
 
 @pytest.mark.parametrize("answer", [(200, {"accounts": {}}), (200, {}), (500, {})])

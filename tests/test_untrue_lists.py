@@ -291,7 +291,7 @@ def test_an_answer_without_shape_is_an_error_of_that_chat(tmp_path):
         key = mirrored.ids()[4]
         mirrored.behaviour.shapeless = frozenset({key})
         assert mirrored.next_run() == 3
-        assert mirrored.value("SELECT count(*) FROM conversations WHERE id = ?", key) is not None
+        assert mirrored.value("SELECT count(*) FROM conversations WHERE id = ?", key) == 0
         assert len(differences(mirrored)) == 1
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mirror.web.downloads import Downloaded, Downloads
 
 # Seconds to wait for a file that is still being made, between tries (API notes §7). Longer: each such file costs more
-# of the run; shorter: it comes a night later.
+# of the run; shorter: it comes a run later.
 READY_PAUSES = (1.0, 2.0, 4.0, 5.0)
 # Requests for an address that meet a server error. More: each broken file costs minutes.
 RESOLVE_TRIES = 2

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from mirror.disk import sync_path
+from mirror.disk import sync_handle, sync_path
 from mirror.errors import StorageError
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class Incoming:
         place = self._store.path_of(sha256)
         try:
             self._file.flush()
-            os.fsync(self._file.fileno())
+            sync_handle(self._file.fileno())
             self._file.close()
             # Also where it is there already: what lies there may be damaged.
             place.parent.mkdir(mode=0o700, exist_ok=True)

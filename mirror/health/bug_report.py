@@ -75,6 +75,7 @@ _CODES = {
 }
 # What the program itself says of a failure, or of what a copy lacks: the first that stands in a reason is its kind.
 KINDS = (
+    "this version of chatmirror cannot read it",
     "only its visible branch could be read",
     "changed since it was last read",
     "the service gave fewer messages than are stored",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mirror.archive import Found, Problem, open_archive
 from mirror.errors import IncompleteError
-from mirror.normalize import normalize
+from mirror.normalize import UnreadablePayloadError, normalize
 from mirror.normalize.invented_id import invented_id
 from mirror.store import conversations
 
@@ -50,7 +50,7 @@ class Comparison:
     def error(self) -> ChatmirrorError | None:
         """What the exit code says."""
         if not self.absent and not self.incomplete:
-            return None
+            return IncompleteError("Some of the export could not be read.") if self.problems else None
         return IncompleteError("The mirror does not hold all of the export; `chatmirror import` it to fill the gaps.")
 
 
@@ -63,11 +63,17 @@ def compare(conn: sqlite3.Connection, archives: Sequence[Path]) -> Comparison:
                 if isinstance(found, Problem):
                     result.problems.append(f"{found.source}: {found.reason}")
                 elif isinstance(found, Found):
-                    conversation = normalize(found.provider, found.payload)
-                    _compare_one(
-                        conn, conversation.id or invented_id(found.payload, conversation), conversation, result
-                    )
+                    _compare_found(conn, found, result)
     return result
+
+
+def _compare_found(conn: sqlite3.Connection, found: Found, result: Comparison) -> None:
+    try:
+        conversation = normalize(found.provider, found.payload)
+    except UnreadablePayloadError as error:
+        result.problems.append(f"{found.source}: {error}")
+        return
+    _compare_one(conn, conversation.id or invented_id(found.payload, conversation), conversation, result)
 
 
 def _compare_one(conn: sqlite3.Connection, key: str, conversation: Conversation, result: Comparison) -> None:

@@ -1,4 +1,4 @@
-"""What changed in the form of a service's answers: compared with those of earlier runs, told once, by evidence.
+"""What changed in the form of a service's answers: compared with those of earlier runs, reported once, by evidence.
 
 Optional keys come and go, so that a key is called new only where so many answers lacked it before that chance does not
 explain it now, and vanished only where nearly all answers had it and several in a row do not. A first run is no change.
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from mirror.skeleton import Skeleton
 
 # What n answers lacked stands in fewer than SURPRISE/n of all, with a probability of 99 % (the "rule of three" has
-# 95 %). Smaller: optional keys are called new; larger: a new key that is rare is told late or never.
+# 95 %). Smaller: optional keys are called new; larger: a new key that is rare is reported late or never.
 SURPRISE = 5
 # Share of the answers that held a key which can vanish. Smaller: optional keys vanish; 1: one odd answer hides it.
 USUAL = 0.95
 ENOUGH = 3  # answers that were looked at before. Fewer: chance; more: a young mirror says nothing.
-SEVERAL = 3  # answers in a row that lack a key. Fewer: one odd answer; more: it is told later.
-MOST_TOLD = 20  # changes that one run tells. Fewer: some are left out; more: lines that nobody reads.
+SEVERAL = 3  # answers in a row that lack a key. Fewer: one odd answer; more: it is reported later.
+MOST_REPORTED = 20  # changes that one run reports. Fewer: some are left out; more: lines that nobody reads.
 _PASSING, _OF_ONE_ID = {"401", "429"}, {"403", "404", "410"}
 
 Known = dict[tuple[str, str, str], KnownPart]
@@ -48,7 +48,7 @@ class _Sight:
 def compare(
     known: Known, seen: Mapping[str, Skeleton], known_keys: frozenset[str] = frozenset()
 ) -> tuple[list[KnownPart], list[Drift]]:
-    """Return the rows that a run writes, and what it tells, at most ``MOST_TOLD``.
+    """Return the rows that a run writes, and what it reports, at most ``MOST_REPORTED``.
 
     ``known_keys``: keys of the API that the program knows, wherever they stand.
     """
@@ -65,7 +65,7 @@ def compare(
             if part is not None or room >= 0:
                 found += _told(sight, part, met)
                 parts.append(_counted(sight, part))
-    return parts, found[:MOST_TOLD]
+    return parts, found[:MOST_REPORTED]
 
 
 def _sights(endpoint: str, known: Known, skeleton: Skeleton, parts: Mapping[str, Part]) -> Iterator[_Sight]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mirror.errors import SEVERITY, IncompleteError, NotFreshError, ServiceError, most_severe
+from mirror.errors import SEVERITY, IncompleteError, NotFreshError, ServiceError
 from mirror.health.stored_bytes import spot_check
 from mirror.normalize import NORMALIZERS
 from mirror.services import not_mirrored, speaker_of
@@ -17,7 +17,7 @@ from mirror.timing import iso
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from mirror.errors import ChatmirrorError
@@ -170,10 +170,12 @@ def verdict(status: Status, now: float) -> ChatmirrorError | None:
     Of several services the worst one decides the exit code, and each that is not current is named.
     """
     found = _not_current(status, now)
-    if status.lacking is not None:
-        return most_severe([status.lacking, *(error for _, error in found)])
-    if not found:
-        return None
+    services = _of_services(status, found) if found else None
+    both = [error for error in (status.lacking, services) if error is not None]
+    return min(both, key=_rank, default=None)
+
+
+def _of_services(status: Status, found: Sequence[tuple[ServiceStatus, ChatmirrorError]]) -> ChatmirrorError:
     if len(status.services) == 1:
         return found[0][1]
     said = " ".join(f"{speaker_of(service.provider)}: {error.message}" for service, error in found)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mirror.errors import DamagedError, IncompleteError
 from mirror.fold import fold
 from mirror.ingest import apply_listing, derive_again
-from mirror.normalize import NORMALIZERS
+from mirror.normalize import NORMALIZERS, UnreadablePayloadError
 from mirror.store import conversations, file_texts, payloads, row_hashes, tracking
 from mirror.store.database import is_damage, reason
 from mirror.store.health import file_findings, index_findings, rebuild_indexes
@@ -81,6 +81,7 @@ class Findings:
     indexes: list[str] = field(default_factory=list)
     rows: list[str] = field(default_factory=list)
     payloads: list[DamagedConversation] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
     hashed: list[str] = field(default_factory=list)
     is_outdated: bool = False
 
@@ -92,6 +93,8 @@ class Findings:
 
     def error(self, path: Path, *, is_repaired: bool = False) -> ChatmirrorError | None:
         """Return the line that ends the command, None when all is well. ``is_repaired``: after all that could be."""
+        if not self.all and self.unreadable:
+            return not_readable(path, self.unreadable)
         if not self.all and self.is_outdated:
             return IncompleteError(f"{path} is whole, but another version derived its rows; run `chatmirror rebuild`.")
         if not self.all:
@@ -179,10 +182,20 @@ def _sqlite_findings(found: Findings) -> Iterator[None]:
         found.file.append(reason(error))
 
 
+def not_readable(path: Path, found: Sequence[str]) -> IncompleteError:
+    """Say that this version fails at some conversations, whose bytes are whole."""
+    return IncompleteError(
+        f"{path} is whole, but not all of it could be read: {summary(found)}. Nothing is lost; update chatmirror."
+    )
+
+
 def _check_conversation(conn: sqlite3.Connection, conversation_id: str, found: Findings) -> None:
     stored = conversations.load(conn, conversation_id)
     try:
         update = _derived(conn, stored)
+    except UnreadablePayloadError as error:
+        found.unreadable.append(f"conversation {conversation_id}: {error}")
+        return
     except ValueError as error:
         found.payloads.append(_damaged(conn, stored, str(error)))
         return
@@ -223,8 +236,8 @@ def remember_normalizers(conn: sqlite3.Connection, *, only_missing: bool = False
             remember(conn, _key(provider), normalizer.version)
 
 
-def heal(writer: Writer) -> list[DamagedValue]:
-    """Forget single damaged values that the sync which begins now learns again; return them.
+def heal(writer: Writer) -> tuple[list[DamagedValue], list[DamagedValue]]:
+    """Forget single damaged values that the sync which begins now learns again; return them, and those that are left.
 
     Nothing is forgotten where there are more than ``MOST_HEALED``: then a person should look first.
     """
@@ -234,18 +247,19 @@ def heal(writer: Writer) -> list[DamagedValue]:
             found = value_findings(writer.conn, LEARNED_AGAIN)
             known = [value for value in found if is_learned_again(writer.conn, value)]
             if len(found) > MOST_HEALED or not known:
-                break
+                return healed, found
             with writer.transaction() as conn:
                 for value in known:
                     forget(conn, value)
             healed += known
-    return healed
+        return healed, value_findings(writer.conn, LEARNED_AGAIN)
+    return healed, []
 
 
-def refuse_damaged_settings(writer: Writer) -> None:
-    """Raise DamagedError for a setting that a sync cannot learn again: it may say whose the mirror is."""
-    if found := value_findings(writer.conn, {"_settings"}):
-        raise DamagedError(f"{writer.path} is damaged: {summary([*map(str, found)])}. Run `chatmirror check --repair`.")
+def refuse_damaged(writer: Writer, left: Sequence[DamagedValue]) -> None:
+    """Raise DamagedError for values that a sync may not forget: one may say whose the mirror is."""
+    if left:
+        raise DamagedError(f"{writer.path} is damaged: {summary([*map(str, left)])}. Run `chatmirror check --repair`.")
 
 
 def make_writable(writer: Writer, found: Findings) -> None:
@@ -295,10 +309,10 @@ def repair(writer: Writer, found: Findings, run_id: int, timing: Timing) -> Find
 def rebuild(writer: Writer, timing: Timing, progress: Callable[[int, int], None]) -> int:
     """Derive every row and every index again from what is stored; return how many conversations read differently now.
 
-    ``make_objects_again`` comes first. Needs no network. Raises DamagedError when a payload cannot be read; its
-    conversation's rows stay as they are.
+    ``make_objects_again`` comes first. Needs no network. Raises DamagedError where a payload is damaged, and
+    IncompleteError where this version fails at one; its conversation's rows stay as they are.
     """
-    changed, damaged = _derive_all(writer, timing, progress)
+    changed, damaged, unreadable = _derive_all(writer, timing, progress)
     with writer.transaction() as conn:
         remember_normalizers(conn)
         rebuild_indexes(conn)
@@ -306,18 +320,26 @@ def rebuild(writer: Writer, timing: Timing, progress: Callable[[int, int], None]
         raise DamagedError(
             f"{damaged[0]}; its rows stay as they were, all others are rebuilt. `chatmirror check` says what to do."
         )
+    if unreadable:
+        raise not_readable(writer.path, unreadable)
     return changed
 
 
-def _derive_all(writer: Writer, timing: Timing, progress: Callable[[int, int], None]) -> tuple[int, list[str]]:
-    """Derive all rows again; return how many conversations changed, and which could not be read, as sentences."""
+def _derive_all(
+    writer: Writer, timing: Timing, progress: Callable[[int, int], None]
+) -> tuple[int, list[str], list[str]]:
+    """Derive all rows again; return how many conversations changed; as sentences, what is damaged and unreadable."""
     ids = conversations.conversation_ids(writer.conn)
-    damaged, changed = [], 0
+    damaged: list[str] = []
+    unreadable: list[str] = []
+    changed = 0
     for done, conversation_id in enumerate(ids, 1):
         with writer.transaction() as conn:
             try:
                 changed += derive_again(conn, conversation_id, timing.iso())
+            except UnreadablePayloadError as error:
+                unreadable.append(f"conversation {conversation_id}: {error}")
             except ValueError as error:
                 damaged.append(f"conversation {conversation_id}: {error}")
         progress(done, len(ids))
-    return changed, damaged
+    return changed, damaged, unreadable

@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mirror.errors import mistake
+from mirror.errors import place_of
 from mirror.normalize.chatgpt import conversation as chatgpt
-from mirror.normalize.merge import ParsedPayload, merge
+from mirror.normalize.merge import ParsedPayload
+from mirror.normalize.merge import merge as _merge
 from mirror.normalize.rows import Attachment, Conversation, Link, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = [
     "NORMALIZERS",
@@ -73,7 +74,7 @@ def normalize(provider: str, payload: object) -> Conversation:
     Raises ValueError for an unknown provider, UnreadablePayloadError where the normalizer fails.
     """
     read = _normalizer(provider).from_payload
-    with _one_payload():
+    with _named_as_unreadable():
         return read(payload)
 
 
@@ -90,7 +91,7 @@ def conversation_id(provider: str, payload: object) -> str:
 def fingerprint(provider: str, payload: object) -> str | None:
     """Return a hash of a payload without its listing metadata, None where it cannot be compared; raises likewise."""
     hash_of = _normalizer(provider).fingerprint
-    with _one_payload():
+    with _named_as_unreadable():
         return hash_of(payload)
 
 
@@ -100,19 +101,25 @@ def holds_all(provider: str, new: object, old: object) -> bool:
     Raises likewise.
     """
     compare = _normalizer(provider).holds_all
-    with _one_payload():
+    with _named_as_unreadable():
         return compare(new, old)
 
 
+def merge(payloads: Sequence[ParsedPayload]) -> Conversation:
+    """Fold the payloads of one conversation; see ``mirror.normalize.merge``. Raises likewise."""
+    with _named_as_unreadable():
+        return _merge(payloads)
+
+
 @contextmanager
-def _one_payload() -> Iterator[None]:
+def _named_as_unreadable() -> Iterator[None]:
     try:
         yield
     except MemoryError:
         raise
     except Exception as error:
         raise UnreadablePayloadError(
-            f"this version of chatmirror cannot read it ({mistake(error)}); please report it"
+            f"this version of chatmirror cannot read it ({place_of(error)}); please report it"
         ) from error
 
 

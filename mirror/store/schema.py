@@ -63,15 +63,30 @@ _KINDS = {"table": "search index", "index": "index", "trigger": "trigger", "view
 FORGETTABLE = frozenset(
     {"_settings", "_scopes", "_listed", "_skeletons", "_drift", "_file_fetches", "_row_hashes", "file_texts"}
 )
+# Of these, what a sync learns again by itself: not what changed once, nor hashes, without which no damage is found.
+LEARNED_AGAIN = FORGETTABLE - {"_row_hashes", "file_texts", "_drift"}
+# Settings that can be learned again without anybody's word: not whose the mirror is, nor which version made its rows.
+_SETTINGS_LEARNED_AGAIN = frozenset({"sync", "source", "not_read", "session_expires", "cjk"})
+# Columns that say which row it is; without one of them, the row as a whole is of no use.
+_KEYS = {
+    "_settings": {"key", "value"},
+    "_scopes": {"account_id", "scope"},
+    "_listed": {"conversation_id", "account_id", "provider"},
+    "_file_fetches": {"file_id"},
+}
+# What a list said of a conversation, and which of it is stored: without one of them, the conversation is read again.
+_COMPARED = frozenset({"list_us", "stored_us", "list_mark", "stored_mark"})
+_LONG_AGO = "1970-01-01T00:00:00.000Z"
 
 
 @dataclass(frozen=True, slots=True)
 class DamagedValue:
-    """A value that cannot be what was stored. ``rowid``: of its row."""
+    """A value that cannot be what was stored. ``rowid``: of its row; ``column``: where it stands."""
 
     table: str
     rowid: int
     what: str
+    column: str
 
     def __str__(self) -> str:
         """Return the finding as a sentence."""
@@ -221,23 +236,33 @@ def value_findings(conn: sqlite3.Connection, tables: Collection[str] | None = No
 
 
 def _wrong_kinds(conn: sqlite3.Connection, table: str, columns: Mapping[str, str]) -> Iterator[DamagedValue]:
+    wrong = _wrong(conn, table, columns)
     rowid = "0" if table in _WITHOUT_ROWID else "rowid"
+    told = ", ".join(f"({condition}) AS {column}" for column, condition in wrong.items())
+    services = {"services": json.dumps(list(SERVICES))}
+    rows = conn.execute(f"SELECT {rowid} AS _row, {told} FROM {table} WHERE {' OR '.join(wrong.values())}", services)
+    for row in rows:
+        yield from (DamagedValue(table, row["_row"], f"{name} is damaged", name) for name in wrong if row[name])
+
+
+def _wrong(conn: sqlite3.Connection, table: str, columns: Mapping[str, str]) -> dict[str, str]:
+    """Return for each column of a table, as SQL, when its value is damaged; ``:services`` stands for those known."""
     keys = {row["name"] for row in conn.execute(f"PRAGMA table_info({table})") if row["pk"]}
+    found = {}
     for column, kind in columns.items():
         wrong = f"typeof({column}) NOT IN {_TYPES[kind]}" if kind in _TYPES else f"typeof({column}) <> 'blob'"
         if table in _TIMED and column.endswith(("_at", "_since")):
             wrong += f" OR {column} NOT GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:*'"
         wrong += f" OR {column} IS NULL" if column in keys else ""
-        wrong += f" OR {column} NOT IN (SELECT value FROM json_each(?))" if column == "provider" else ""
-        services = (json.dumps(list(SERVICES)),) if column == "provider" else ()
-        for row in conn.execute(f"SELECT {rowid} AS id FROM {table} WHERE {wrong}", services):
-            yield DamagedValue(table, row["id"], f"{column} is damaged")
+        wrong += f" OR {column} NOT IN (SELECT value FROM json_each(:services))" if column == "provider" else ""
+        found[column] = wrong
+    return found
 
 
 def _wrong_settings(conn: sqlite3.Connection) -> Iterator[DamagedValue]:
     for row in conn.execute("SELECT rowid AS id, key, value FROM _settings"):
         if not _makes_sense(row["key"], row["value"]):
-            yield DamagedValue("_settings", row["id"], f"{_name(row['key'])} is damaged")
+            yield DamagedValue("_settings", row["id"], f"{_name(row['key'])} is damaged", "value")
 
 
 def _makes_sense(key: str, text: str | None) -> bool:
@@ -311,26 +336,42 @@ def summary(found: Sequence[str]) -> str:
     return f"{found[0]}{f' and {len(found) - 1:,} more' if len(found) > 1 else ''}"
 
 
-# Of these, what a sync learns again by itself; without hashes, no damage would be found any more.
-LEARNED_AGAIN = FORGETTABLE - {"_row_hashes", "file_texts"}
-# What of the settings can be learned again without anybody's word: not whose the mirror is, nor which version derived
-# its rows.
-_LEARNED_AGAIN = frozenset({"sync", "source", "not_read", "session_expires", "cjk"})
-
-
 def is_learned_again(conn: sqlite3.Connection, damaged: DamagedValue) -> bool:
-    """Whether a sync may forget a damaged value without being asked."""
-    if damaged.table != "_settings":
+    """Whether a sync may forget a damaged value without being asked, because it learns it again."""
+    if damaged.table == "_settings":
+        row = conn.execute("SELECT key FROM _settings WHERE rowid = ?", (damaged.rowid,)).fetchone()
+        return row is not None and isinstance(row["key"], str) and _name(row["key"]) in _SETTINGS_LEARNED_AGAIN
+    if damaged.column not in _KEYS.get(damaged.table, ()):
         return damaged.table in LEARNED_AGAIN
-    row = conn.execute("SELECT key FROM _settings WHERE rowid = ?", (damaged.rowid,)).fetchone()
-    return row is not None and isinstance(row["key"], str) and _name(row["key"]) in _LEARNED_AGAIN
+    # A whole row of a list is learned again only while the list shows it. A row of ``_scopes`` may be all that is known
+    # of a workspace.
+    shown = "SELECT 1 FROM _listed WHERE rowid = ? AND missing_since IS NULL"
+    is_shown = damaged.table == "_listed" and conn.execute(shown, (damaged.rowid,)).fetchone() is not None
+    return is_shown or damaged.table == "_file_fetches"
 
 
 def forget(conn: sqlite3.Connection, damaged: DamagedValue) -> None:
-    """Delete the row of a damaged value in one of the FORGETTABLE tables, so that a sync learns it again."""
-    if damaged.table in _WITHOUT_ROWID:
-        conn.execute(f"DELETE FROM {damaged.table}")
-        return
-    conn.execute(f"DELETE FROM {damaged.table} WHERE rowid = ?", (damaged.rowid,))
-    if damaged.table == "_listed":
-        conn.execute("DELETE FROM _scopes")  # so that the next sync reads every list to its end
+    """Forget a damaged value in one of the FORGETTABLE tables, so that a sync learns it again.
+
+    The rest of its row stays, unless the value says which row it is.
+    """
+    table, column = damaged.table, damaged.column
+    if table in _WITHOUT_ROWID:
+        wrong = _wrong(conn, table, COLUMNS[table])[column]
+        conn.execute(f"DELETE FROM {table} WHERE {wrong}", {"services": json.dumps(list(SERVICES))})
+    elif column in _KEYS.get(table, COLUMNS[table]):
+        conn.execute(f"DELETE FROM {table} WHERE rowid = ?", (damaged.rowid,))
+    else:
+        conn.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (_unknown(conn, table, column), damaged.rowid))
+    if table == "_listed" and column in _COMPARED:
+        conn.execute("UPDATE _listed SET list_us = 0, stored_us = NULL WHERE rowid = ?", (damaged.rowid,))
+    if table in {"_listed", "_scopes"}:  # so that the next sync reads every list to its end
+        conn.execute("UPDATE _scopes SET watermark_us = NULL, listed = NULL, read_to_end_at = NULL")
+
+
+def _unknown(conn: sqlite3.Connection, table: str, column: str) -> str | int | None:
+    """Return what stands in a column as long as nothing is known."""
+    info = next(row for row in conn.execute(f"PRAGMA table_info({table})") if row["name"] == column)
+    if not info["notnull"]:
+        return None
+    return int(info["dflt_value"]) if info["dflt_value"] is not None else _LONG_AGO

@@ -1,4 +1,4 @@
-"""What the answers of a service were made of in earlier runs, and which changes of that were told."""
+"""What the answers of a service were made of in earlier runs, and which changes of that were reported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
-KEEP_DRIFT = 200  # told changes. Fewer: less history; more: a few kilobytes.
+KEEP_DRIFT = 200  # reported changes. Fewer: less history; more: a few kilobytes.
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def save(conn: sqlite3.Connection, provider: str, parts: Iterable[KnownPart]) ->
 
 
 def add_drift(conn: sqlite3.Connection, provider: str, seen_at: str, found: Iterable[Drift]) -> None:
-    """Remember what was told; the oldest beyond KEEP_DRIFT are forgotten."""
+    """Remember what was reported; the oldest beyond KEEP_DRIFT are forgotten."""
     conn.executemany(
         "INSERT INTO _drift (provider, seen_at, endpoint, what) VALUES (?, ?, ?, ?)",
         [(provider, seen_at, drift.endpoint, drift.what) for drift in found],
@@ -71,6 +71,6 @@ def add_drift(conn: sqlite3.Connection, provider: str, seen_at: str, found: Iter
 
 
 def drift(conn: sqlite3.Connection, provider: str) -> list[Drift]:
-    """Return what was told, the newest first."""
+    """Return what was reported, the newest first."""
     rows = conn.execute("SELECT endpoint, what, seen_at FROM _drift WHERE provider = ? ORDER BY id DESC", (provider,))
     return [Drift(**dict(row)) for row in rows]

@@ -278,6 +278,7 @@ class MissingReview:
         try:
             ingested = ingest(conn, arrival_of(self.source.provider, got, tracked, now), self.run_id)
         except UnreadablePayloadError as error:
+            tracking.mark_unread(conn, tracked.conversation_id)  # what was marked above is not true
             self.unreadable.append((tracked, str(error)))
             return
         self.changes.append(ingested.changes)

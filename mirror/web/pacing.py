@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mirror.web.site import RequestClass, Site
     from mirror.web.transport import Reply
 
-# Seconds. A run must end before the next night's begins. Shorter: a first sync takes more runs.
+# Seconds. A run must end before the next one begins. Shorter: a first sync takes more runs.
 RUN_DEADLINE = 4 * 3600.0
 # Seconds of a Retry-After that are waited for. Longer: a run sits idle while it holds the database.
 LONGEST_PAUSE = 15 * 60.0
