@@ -54,7 +54,7 @@ def were_recognised(datasette: Datasette) -> bool:
     return isinstance(getattr(datasette, "chatmirror", None), Mirrors)
 
 
-async def recognise(datasette: Datasette) -> None:
+async def recognise(datasette: Datasette) -> Mirrors:
     """Find the mirrors, and for 1.0 set what their configuration does not state."""
     found = Mirrors()
     for name, database in datasette.databases.items():
@@ -68,18 +68,34 @@ async def recognise(datasette: Datasette) -> None:
     config = getattr(datasette, "config", None)
     if isinstance(config, dict) and not hasattr(datasette, "metadata"):
         _add_missing(config, {"databases": found.settings})
+    _leave_out_other_orders(found, getattr(datasette, "_metadata_local", None) or {})
+    return found
 
 
-def metadata(datasette: Datasette) -> dict[str, Any]:
-    """Return a copy of the settings for 0.65, which merges its own metadata over them, in place."""
-    # Each mirror gets its own: Datasette writes what is configured for one of them into what it is given.
-    found = {name: copy.deepcopy(settings) for name, settings in mirrors(datasette).settings.items()}
-    stated = getattr(datasette, "_metadata_local", None) or {}
-    for name, settings in found.items():
+def _leave_out_other_orders(found: Mirrors, stated: dict[str, Any]) -> None:
+    """Take back the order of the tables for which the metadata of 0.65 states another one."""
+    for name, settings in found.settings.items():
         for table, own in settings["tables"].items():
             if "sort" in _dict_at(stated, "databases", name, "tables", table):
                 own.pop("sort_desc", None)
-    return {"databases": found} if found else {}
+
+
+def metadata(datasette: Datasette, key: str | None, database: str | None) -> dict[str, Any]:
+    """Return a copy of the settings for 0.65, which merges its own metadata over them, in place.
+
+    Only what is asked for, by the arguments of ``Datasette.metadata``: it asks about each permission of each table.
+    """
+    settings = mirrors(datasette).settings
+    if database is not None:
+        names = [database] if database in settings else []
+    else:
+        names = list(settings) if key in {None, "databases"} else []
+    return {"databases": {name: _copied(settings[name]) for name in names}} if names else {}
+
+
+def _copied(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of the dictionaries; the values of settings are replaced, never changed."""
+    return {name: _copied(value) if isinstance(value, dict) else value for name, value in settings.items()}
 
 
 def _add_missing(config: dict[str, Any], settings: dict[str, Any]) -> None:

@@ -73,14 +73,13 @@ def menu_entries(datasette: Any, database: str) -> list[dict[str, str]]:
     return [{"href": at("home"), "label": "Home of the chats"}, {"href": at("search"), "label": "Search the chats"}]
 
 
-def with_descriptions(datasette: Any, metadata: dict[str, Any]) -> dict[str, Any]:
+def add_descriptions(datasette: Any, databases: dict[str, Any]) -> None:
     """Add the lines of links as descriptions, which 0.65 shows unless somebody wrote their own.
 
     On pages of a database and its tables, which 0.65 shows to those who may see them. Its front page has no such
     place: what stands there is shown to everybody. The menu has the links, for those who may read.
     """
-    for name, own in metadata.get("databases", {}).items():
+    for name, own in databases.items():
         own["description_html"] = link_lines(datasette, [name])
         for table in ("conversations", "messages"):
             own["tables"][table]["description_html"] = own["description_html"]
-    return metadata

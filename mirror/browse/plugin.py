@@ -31,15 +31,16 @@ def startup(datasette: Datasette) -> Callable[[], Awaitable[None]]:
     """Find out which databases are mirrors."""
 
     async def recognise() -> None:
-        await databases.recognise(datasette)
+        found = await databases.recognise(datasette)
+        links.add_descriptions(datasette, found.settings)
 
     return recognise
 
 
 @hookimpl
-def get_metadata(datasette: Datasette) -> dict[str, Any]:
+def get_metadata(datasette: Datasette, key: str | None, database: str | None) -> dict[str, Any]:
     """Tell 0.65 how to show our tables, and link from its pages to ours."""
-    return links.with_descriptions(datasette, databases.metadata(datasette))
+    return databases.metadata(datasette, key, database)
 
 
 @hookimpl
