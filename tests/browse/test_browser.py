@@ -15,7 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from mirrors import add, add_conversation, add_message, open_mirror
 from payloads import HIT, PAYLOADS
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, ViewportSize, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 KINDS = ("text", "reasoning", "canvas", "quote", "code", "output", "context", "voice", "other")
 LOUD = {"serious", "critical"}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+SMALL: ViewportSize = {"width": 300, "height": 200}  # drawing takes time
 
 
 @pytest.fixture(scope="session")
@@ -224,25 +226,27 @@ def test_results_are_narrowed_by_facets(watched: Watched) -> None:
 
 
 def pages_to_check(conn: sqlite3.Connection) -> Iterator[str]:
-    """Yield the addresses of pages of every kind and with every kind of content."""
+    """Yield the addresses of pages of every kind and with every kind of content, each once."""
     yield from ("/-/home", "/-/search", "/-/search?q=sourdough", "/-/search?q=nothinglikethis")
-    for kind in KINDS:
-        row = conn.execute("SELECT conversation_id FROM messages WHERE kind = ? LIMIT 1", (kind,)).fetchone()
-        if row:
-            yield f"/-/conversation/{row[0]}?reasoning=open&hidden=on"
+    find = "SELECT conversation_id FROM messages WHERE kind = ? LIMIT 1"
+    found = [row[0] for kind in KINDS for row in conn.execute(find, (kind,))]
+    for key in dict.fromkeys(found):
+        yield f"/-/conversation/{key}?reasoning=open&hidden=on"
     prompt = edited_prompt(conn)
     yield f"/-/conversation/{prompt.conversation_id}?message={prompt.old_node}"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_can_be_used_by_everybody(watched: Watched, demo: Demo, scheme: Literal["light", "dark"]) -> None:
+def test_pages_can_be_used_by_everybody(watched: Watched, demo: Demo) -> None:
     """axe-core finds nothing serious on any page, in light and dark, folds open."""
-    watched.page.emulate_media(color_scheme=scheme)
     for address in pages_to_check(demo.conn):
         page = watched.open(address)
         page.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true })")
-        found = Axe().run(page).response["violations"]
-        assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in LOUD] == [], address
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            # It need not describe all that is well.
+            found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+            loud = [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in LOUD]
+            assert loud == [], (address, scheme)
 
 
 def test_pages_read_without_a_script(browser: Browser, demo: Demo) -> None:
@@ -330,28 +334,81 @@ OPEN_ALL = """
 """
 
 
-@pytest.mark.parametrize("policy", ["with the policy", "without it"])
-def test_nothing_hostile_runs_or_calls_out(
-    browser: Browser, trap: Pages, policy: str, request: pytest.FixtureRequest
-) -> None:
-    """Over 300 payloads in every field run no script and reach no host, also without the policy.
+# Writes one page after the other into this one, which has no policy: to go to each takes several times
+# as long. Returns of each the status, what ``OPEN_ALL`` returns, and ``window.hit``.
+READ_EACH = f"""
+async addresses => {{
+  const openAll = {OPEN_ALL};
+  const found = [];
+  const answers = addresses.map(async address => {{
+    const answer = await fetch(address);
+    return [answer.status, await answer.text()];
+  }});
+  for (const [status, text] of await Promise.all(answers)) {{
+    document.open();
+    const isLoaded = new Promise(done => addEventListener('load', done));
+    document.write(text);
+    document.close();
+    await isLoaded;
+    const opened = openAll();
+    await new Promise(done => setTimeout(done, 5));  // what opening started
+    found.push([status, opened, window.hit ?? null]);
+  }}
+  return found;
+}}
+"""
+AT_ONCE = 20  # pages, so that Datasette makes some while the browser shows others
 
-    Each of them in one of both Datasettes, which show the same pages.
-    """
-    assert len(PAYLOADS) >= 300
-    first = int("newest" in request.node.name)
-    with browser.new_context(bypass_csp=policy == "without it") as context:
+
+def conversation_of(n: int) -> str:
+    return f"/-/conversation/c{n}?reasoning=open&hidden=on"
+
+
+def share_of_this_datasette(request: pytest.FixtureRequest) -> range:
+    """Which payloads to show: every other one where both Datasettes are there, which show the same pages."""
+    step = 2 if os.environ.get("CHATMIRROR_DATASETTE_PRE") else 1
+    return range("newest" in request.node.name, len(PAYLOADS), step)
+
+
+def test_nothing_hostile_runs_or_calls_out_under_the_policy(
+    browser: Browser, trap: Pages, request: pytest.FixtureRequest
+) -> None:
+    with browser.new_context(viewport=SMALL) as context:
         watching = Watched(context.new_page(), trap.port, "trap")
-        for n in range(first, len(PAYLOADS), 2 if policy == "without it" else 18):
-            page = watching.open(f"/-/conversation/c{n}?reasoning=open&hidden=on")
+        for n in range("newest" in request.node.name, len(PAYLOADS), 18):
+            page = watching.open(conversation_of(n))
             assert page.evaluate(OPEN_ALL) == [len(KINDS) + 1, []], PAYLOADS[n]
             assert page.evaluate("window.hit") is None, PAYLOADS[n]
-        for address in ("/-/home", "/-/search?q=hit&n=500", "/-/search?q=" + quote(f"<script>{HIT}</script>")):
-            page = watching.open(address)
-            assert page.evaluate(OPEN_ALL)[1] == []
-            assert page.evaluate("window.hit") is None
-        assert watching.faults == []
-        assert runs_inline_scripts(page) == (policy == "without it")
+        assert_quiet(watching)
+        assert not runs_inline_scripts(watching.page)
+
+
+def test_nothing_hostile_runs_or_calls_out_without_the_policy(
+    browser: Browser, trap: Pages, request: pytest.FixtureRequest
+) -> None:
+    """Over 300 payloads in every field run no script and reach no host."""
+    assert len(PAYLOADS) >= 300
+    with browser.new_context(viewport=SMALL, bypass_csp=True) as context:
+        watching = Watched(context.new_page(), trap.port, "trap")
+        page = watching.open("/-/home")
+        shown = share_of_this_datasette(request)
+        for first in range(0, len(shown), AT_ONCE):
+            some = shown[first : first + AT_ONCE]
+            for n, found in zip(
+                some, page.evaluate(READ_EACH, [f"/trap{conversation_of(n)}" for n in some]), strict=True
+            ):
+                assert found == [200, [len(KINDS) + 1, []], None], PAYLOADS[n]
+        assert_quiet(watching)
+        assert runs_inline_scripts(watching.page)
+
+
+def assert_quiet(watching: Watched) -> None:
+    """Assert that pages with what many conversations say are harmless, too, and that nothing has called out."""
+    for address in ("/-/home", "/-/search?q=hit&n=500", "/-/search?q=" + quote(f"<script>{HIT}</script>")):
+        page = watching.open(address)
+        assert page.evaluate(OPEN_ALL)[1] == []
+        assert page.evaluate("window.hit") is None
+    assert watching.faults == []
 
 
 def runs_inline_scripts(page: Page) -> bool:
