@@ -40,10 +40,11 @@ CONTENT = (
 
 
 class QuietReport:
-    """A report that prints nothing and keeps its notes."""
+    """A report that prints nothing and keeps its notes, and why files were not stored."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
+        self.not_stored: dict[str, str | None] = {}
 
     def note(self, text: str) -> None:
         self.notes.append(text)
@@ -60,8 +61,9 @@ class QuietReport:
     def fetching_files(self, total: int) -> None:
         """See Report."""
 
-    def file_done(self, name: str, size: int) -> None:
-        """See Report."""
+    def file_done(self, name: str, size: int, why: str | None = None) -> None:
+        if why is not None or not size:
+            self.not_stored[name] = why
 
 
 class _Calling(logging.Handler):

@@ -260,7 +260,15 @@ def test_a_reason_is_told_by_its_kind(reason: str, kind: str) -> None:
 REASONS = [
     *("chatgpt/completeness", "chatgpt/files", "files/content", "fold", "json_bytes", "large_json", "store/file_rows"),
     *("normalize/chatgpt/wholeness", "web/downloads", "web/failures", "web/timed_sockets", "web/transport"),
-    *("web/unpacking", "sync/files", "chatgpt/single", "chatgpt/batch", "chatgpt/by_id", "chatgpt/plural"),
+    *(
+        "web/unpacking",
+        "sync/files",
+        "chatgpt/canvas",
+        "chatgpt/single",
+        "chatgpt/batch",
+        "chatgpt/by_id",
+        "chatgpt/plural",
+    ),
 ]
 # What stands there beside them: notes of ``-v``, kinds of changes, parts of headers, errors that nobody stores.
 NO_REASONS = re.compile(

@@ -27,7 +27,7 @@ _CANVAS_ID = re.compile(r"canvas:([^/]+)/([A-Za-z0-9_.-]+)/(\d{1,9})")
 MOST_HISTORY_REQUESTS = 10
 _TRIES = 2
 _NO_CANVAS = NoFile("gone", "the service no longer has this canvas")
-_UNKNOWN_FORM = NoFile("failed", "the service gave the canvas in a form that is not known")
+_UNKNOWN_FORM = NoFile("failed", "the service gave the canvas in a form that this chatmirror does not know")
 
 
 @dataclass(slots=True)

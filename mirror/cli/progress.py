@@ -35,7 +35,7 @@ class SilentReport:
     def file_came(self, size: int) -> None:
         """See Report."""
 
-    def file_done(self, name: str, size: int) -> None:
+    def file_done(self, name: str, size: int, why: str | None = None) -> None:
         """See Report."""
 
 
@@ -98,12 +98,13 @@ class ProgressReport:
             self._drawn = size
             self._bar.render_progress()
 
-    def file_done(self, name: str, size: int) -> None:
+    def file_done(self, name: str, size: int, why: str | None = None) -> None:
         """See Report."""
         self.file_bytes += size
         self._in_flight = self._drawn = 0
         if self.verbose:
-            click.echo(f"  file {safe(name)}: {f'{size:,} bytes' if size else 'not stored'}", err=True)
+            done = f"{size:,} bytes" if why is None else f"not stored: {why}"
+            click.echo(f"  file {safe(name)}: {safe(done)}", err=True)
         elif self._bar is not None:
             self._bar.update(1, "")
 

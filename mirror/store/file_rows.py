@@ -339,15 +339,24 @@ def are_wanted(conn: sqlite3.Connection, provider: str) -> bool:
     return bool(settings.setting(conn, f"files_wanted:{provider}", False))
 
 
+# Files that can be had and are not stored: not those of workspaces that the login has left.
+_LEFT = (
+    "FROM files f WHERE f.state = 'pending' AND f.provider = ? AND"
+    " (NOT EXISTS (SELECT 1 FROM attachments a WHERE a.file_id = f.id) OR EXISTS (SELECT 1 FROM attachments a"
+    " JOIN messages m ON m.rowid = a.message_rowid JOIN conversations c ON c.id = m.conversation_id"
+    " LEFT JOIN accounts w ON w.id = c.account_id WHERE a.file_id = f.id AND w.left_at IS NULL))"
+)
+
+
 def left_to_fetch(conn: sqlite3.Connection, provider: str) -> int:
-    """Count the files that can be had and are not stored: not those of workspaces that the login has left."""
-    sql = (
-        "SELECT count(*) AS n FROM files f WHERE f.state = 'pending' AND f.provider = ? AND"
-        " (NOT EXISTS (SELECT 1 FROM attachments a WHERE a.file_id = f.id) OR EXISTS (SELECT 1 FROM attachments a"
-        " JOIN messages m ON m.rowid = a.message_rowid JOIN conversations c ON c.id = m.conversation_id"
-        " LEFT JOIN accounts w ON w.id = c.account_id WHERE a.file_id = f.id AND w.left_at IS NULL))"
-    )
-    return int(conn.execute(sql, (provider,)).fetchone()["n"])
+    """Count the files that can be had and are not stored."""
+    return int(conn.execute(f"SELECT count(*) AS n {_LEFT}", (provider,)).fetchone()["n"])
+
+
+def first_left(conn: sqlite3.Connection, provider: str) -> FileRow | None:
+    """Return one of the files that can be had and are not stored; where there is one, one that was asked for."""
+    row = conn.execute(f"SELECT f.* {_LEFT} ORDER BY f.reason IS NULL, f.id LIMIT 1", (provider,)).fetchone()
+    return None if row is None else _file_row(row)
 
 
 # Of canvases one of each conversation: all canvases of one come in the same answer.

@@ -108,7 +108,7 @@ class FileRun:
             raise errors[0]
 
     def _take(self, due: DueFile, unsettled: _Unsettled, later: Collection[str]) -> None:
-        size = 0
+        answer = None
         if self._is_too_large(due.row.size):
             self._skip(due)
         elif (answer := self._fetch(due)) is not None:
@@ -116,10 +116,16 @@ class FileRun:
             unsettled.failed.append(_Failed(due, answer, is_settled))
         else:
             unsettled.gives = True
-            size = (file_rows.find(self.writer.conn, due.row.id) or due.row).size or 0
         if unsettled.gives:
             self._note_failures(unsettled)
-        self.report.file_done(due.row.name or due.row.id, size)
+        self._tell(due, answer)
+
+    def _tell(self, due: DueFile, answer: NoFile | None) -> None:
+        """Say what came of a file."""
+        row = file_rows.find(self.writer.conn, due.row.id) or due.row
+        is_stored = answer is None and row.state == "stored"
+        why = answer.reason if answer is not None else row.reason
+        self.report.file_done(row.name or row.id, (row.size or 0) if is_stored else 0, None if is_stored else why)
 
     def _is_too_large(self, size: int | None) -> bool:
         limit = self.options.files_max_size
@@ -206,9 +212,10 @@ class FileRun:
         failures = sum(one.answer.why in {"broken", "failed"} for one in unsettled.failed)
         if known or failures >= FAILURES_BEFORE_A_CONTROL:
             unsettled.failed.clear()
+            what = "canvas" if is_canvas else "file"
             unsettled.error = ServiceError(
-                "The service fails at one file after the other; nothing is held against them, and all chats are saved."
-                " The next run tries again."
+                f"The service fails at one {what} after the other; nothing is held against them, and all chats and"
+                " what came are saved. The next run tries again."
             )
 
     def _comes(self, due: DueFile) -> bool:

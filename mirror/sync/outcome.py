@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mirror.source import Identity
+    from mirror.store.file_rows import FileRow
     from mirror.store.runs import Change
     from mirror.store.tracking import Tracked
 
@@ -34,8 +35,8 @@ class Report(Protocol):
     def fetching_files(self, total: int) -> None:
         """So many files are about to be fetched."""
 
-    def file_done(self, name: str, size: int) -> None:
-        """One of them is done with; ``size``: the bytes that came, 0 where none did."""
+    def file_done(self, name: str, size: int, why: str | None = None) -> None:
+        """One of them is done with. ``size``: the bytes that are stored, 0 where ``why`` says why it is not."""
 
 
 @dataclass(slots=True)
@@ -117,11 +118,13 @@ def not_understood(odd_rows: Mapping[str, int]) -> IncompleteError:
     )
 
 
-def incomplete_files(left: int) -> IncompleteError:
-    """Say how many files could not be saved."""
+def incomplete_files(first: FileRow, left: int) -> IncompleteError:
+    """Say how many files could not be saved, and why the ``first`` of them."""
+    more = f" and {left - 1:,} more" if left > 1 else ""
+    table = " The table files says why of each." if left > 1 else ""
     return IncompleteError(
-        f"{left:,} file{'s' if left > 1 else ''} could not be saved yet; all that is stored is safe, and later runs try"
-        " again. The table files says why."
+        f"{left:,} file{'s' if left > 1 else ''} could not be saved yet: “{first.name or first.id}”"
+        f" ({first.reason or 'not asked for yet'}){more}; all that is stored is safe, and later runs try again.{table}"
     )
 
 

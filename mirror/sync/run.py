@@ -171,7 +171,8 @@ class Sync:
         counts.pending = len(pending)
         counts.files_pending = file_rows.left_to_fetch(self.writer.conn, self.source.provider)
         others = [*self.errors, *self._unread]
-        others += [incomplete_files(counts.files_pending)] if counts.files_pending and self._wants_files else []
+        first = file_rows.first_left(self.writer.conn, self.source.provider) if self._wants_files else None
+        others += [incomplete_files(first, counts.files_pending)] if first else []
         others += [not_understood(self._odd_rows)] if self._odd_rows else []
         left = [incomplete(pending, is_all=not others)] if pending else []
         error = most_severe([*self.errors, *left, *others])

@@ -235,6 +235,7 @@ def test_a_service_that_fails_at_all_canvases_costs_no_other_file(service: FileS
         with_canvas(service, "words", textdoc=f"68c0ffee000{n}")
     service.mirrored.behaviour.break_request = lambda one: "error_500" if "textdocs" in one.path else None
     assert service.next_run() == 5
+    assert "fails at one canvas after the other" in service.mirrored.value("SELECT message FROM sync_runs")
     states = service.states()
     assert [states.pop(file.id) for file in files] == ["stored"] * 3
     assert (len(states), set(states.values())) == (9, {"pending"})
