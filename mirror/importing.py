@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mirror.archive import Found, Problem, Skipped, open_archive, open_assets
 from mirror.archive.items import NoConversations, Unusable
-from mirror.errors import IncompleteError, UsageError
+from mirror.errors import IncompleteError, StorageError, UsageError
 from mirror.file_reading import read_texts
 from mirror.fold import Arrival
 from mirror.importing_files import FileImport
@@ -36,7 +36,11 @@ BYTES_A_TRANSACTION = 8 * 1024 * 1024  # of conversations' JSON: about a second'
 
 @dataclass(slots=True)
 class Imported:
-    """What an import did. ``problems``: sentences, each naming its file. ``damages``: of what was stored before."""
+    """What an import did.
+
+    ``problems``: sentences, each naming its file. ``damages``: of what was stored before. ``ended_by``: what ended it
+    before all was read.
+    """
 
     new: int = 0
     changed: int = 0
@@ -47,6 +51,7 @@ class Imported:
     files: int = 0
     files_unchanged: int = 0
     damages: list[ChatmirrorError] = field(default_factory=list)
+    ended_by: StorageError | None = None
 
     def add(self, more: Imported) -> None:
         """Count in what another transaction did."""
@@ -67,8 +72,8 @@ class Imported:
     @property
     def error(self) -> ChatmirrorError | None:
         """What the exit code says: some of it could not be used, or there was nothing to use."""
-        if self.damages:
-            return self.damages[0]
+        if self.ended_by or self.damages:
+            return self.ended_by or self.damages[0]
         if not self.problems:
             return None if self.total else UsageError(_nothing_found(self.skipped))
         shown = "; ".join(self.problems[:WORST_SHOWN])
@@ -91,10 +96,28 @@ def run_import(
 ) -> Imported:
     """Import archives in the order given; ``progress(done, total)`` in bytes.
 
-    A hopeless one costs no other; raises UsageError where all of them are.
+    A hopeless one costs no other; raises UsageError where all of them are. Where the disk is full, what was imported
+    until then is counted.
     """
-    result, done = Imported(), 0
-    archives = list(_opened(paths, result))
+    result = Imported()
+    try:
+        archives = list(_opened(paths, result))
+        _import_all(writer, archives, paths, result, run_id, timing, progress)
+    except StorageError as error:
+        result.ended_by = error
+    return result
+
+
+def _import_all(
+    writer: Writer,
+    archives: Sequence[Archive],
+    paths: Sequence[Path],
+    result: Imported,
+    run_id: int,
+    timing: Timing,
+    progress: Callable[[int, int], None],
+) -> None:
+    done = 0
     total = sum(archive.total_bytes for archive in archives)
     for archive in archives:
         with archive:
@@ -105,17 +128,18 @@ def run_import(
             done += archive.total_bytes
     files = FileImport(writer, timing, lambda some, of: progress(done + some, total + of))
     _take_files(writer, paths, files, result)
-    return result
 
 
 def _take_files(writer: Writer, paths: Sequence[Path], files: FileImport, result: Imported) -> None:
     """Store the files of all archives, after their conversations, which name them."""
-    for path in paths:
-        files.take(path)
+    try:
+        for path in paths:
+            files.take(path)
+    finally:
+        result.files += files.stored
+        result.files_unchanged += files.unchanged
+        result.problems += files.problems
     read_texts(writer)
-    result.files += files.stored
-    result.files_unchanged += files.unchanged
-    result.problems += files.problems
 
 
 def _opened(paths: Sequence[Path], result: Imported) -> Iterator[Archive]:

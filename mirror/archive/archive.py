@@ -103,8 +103,7 @@ class Archive:
         if level > self._limits.nested_zips:
             raise Unusable(f"is a ZIP in a ZIP more than {self._limits.nested_zips} levels deep")
         with tempfile.SpooledTemporaryFile(self._limits.spooled) as spool:
-            while chunk := read(self._limits.chunk):
-                spool.write(chunk)
+            zips.fill(spool, read, self._limits.chunk)
             with zips.open_zip(spool, self._limits) as opened:
                 for inner in zip_entries(opened, entry.source, self._budget, self._limits):
                     yield from self._contents(inner, _uncounted, level)

@@ -212,8 +212,7 @@ def _nested(
     try:
         member.check()
         with member.open() as file:
-            while piece := file.read(limits.chunk):
-                spool.write(piece)
+            zips.fill(spool, file.read, limits.chunk)
         inner = zips.open_zip(spool, limits)
     except (Unusable, *zips.READ_ERRORS):
         yield replace(member, check=partial(_refuse, "is a ZIP of files that is damaged; download the export again"))

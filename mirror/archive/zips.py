@@ -9,6 +9,7 @@ from __future__ import annotations
 import lzma
 import stat
 import struct
+import tempfile
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from typing import IO, TYPE_CHECKING
 
 from mirror.archive.items import MB, Limits, Unusable
 from mirror.archive.packing import SPLIT
+from mirror.errors import StorageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 # Everything that zipfile and its decompressors raise for a damaged or unsupported member.
@@ -41,6 +44,19 @@ class Budget:
     """Bytes that may still be inflated from one archive, ZIPs within ZIPs included."""
 
     left: int
+
+
+def fill(spool: IO[bytes], read: Callable[[int], bytes], chunk: int) -> None:
+    """Copy a ZIP in a ZIP or folder to a temporary file; raises StorageError where there is no room for that file."""
+    while piece := read(chunk):
+        try:
+            spool.write(piece)
+            spool.flush()
+        except OSError as error:
+            raise StorageError(
+                f"No more of the import could be unpacked in {tempfile.gettempdir()} ({error.strerror or error}); what"
+                " is stored is safe. Free space there, or set TMPDIR to a folder with more, and import again."
+            ) from error
 
 
 def open_zip(file: Path | IO[bytes], limits: Limits) -> zipfile.ZipFile:

@@ -126,13 +126,13 @@ def test_a_canvas_that_fails_is_named_with_the_reason(service: FileService, answ
     """While it is asked for, and in the end; what came is not said to have failed."""
     key = with_canvas(service, "old words", "words")
     with_canvas(service, "other words", textdoc="68c0ffee0002")
-    too_large = service.add(1, b"x" * 5_000, name="large.txt", mime_type="text/plain")
+    service.add(1, b"x" * 5_000, name="large.txt", mime_type="text/plain")
     service.mirrored.alter_answers(lambda asked, data: answer if asked.path.endswith(f"{key}/textdocs") else data)
     report = QuietReport()
     assert service.next_run(report=report, files_max_size=1_000) == 3
     limit = "it is larger than the 1,000 bytes that --files-max-size allows"
-    versions: dict[str, str | None] = {f"Poster (version {n}).md": reason for n in (1, 2)}
-    assert report.not_stored == {**versions, too_large.name: limit}
+    versions = ("Poster (version 1).md", "Poster (version 2).md")
+    assert report.not_stored == {versions[0]: reason, versions[1]: reason, "large.txt": limit}
     assert service.mirrored.value("SELECT message FROM sync_runs ORDER BY id DESC") == (
         f"2 files could not be saved yet: “Poster (version 1).md” ({reason}) and 1 more; all that is stored is safe,"
         " and later runs try again. The table files says why of each."

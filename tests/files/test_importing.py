@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import tempfile
 import zipfile
 from contextlib import closing
 from io import BytesIO
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +18,8 @@ from commands import run
 from files.file_service import png
 
 from mirror import app
+from mirror.archive import Limits, open_assets
+from mirror.errors import StorageError
 from mirror.files.byte_store import ByteStore
 from mirror.timing import Timing
 
@@ -310,3 +314,24 @@ def test_an_import_of_files_alone_says_so(tmp_path: Path) -> None:
     files_zip(tmp_path / FILES_ALONE, f"{OLD}-a.png")
     assert run(tmp_path, "chatmirror", "import", FILES_ALONE) == (0, "", "")
     assert run(tmp_path, "chatmirror", "import", FILES_ALONE) == (0, "", "")
+
+
+def test_no_room_to_unpack_a_zip_of_files_is_no_damage_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = portal(tmp_path / "portal.zip", Files__1=files_zip(tmp_path / "x.zip", f"{OLD}-a.png").read_bytes())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no such folder"))
+    with (
+        pytest.raises(StorageError, match=r"no such folder.*what is stored is safe"),
+        open_assets(packed, Limits(spooled=10)),
+    ):
+        pass
+
+
+def test_what_came_before_the_disk_was_full_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = iter([1 << 40] * 3 + [1 << 20])  # the first is asked for the database
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=next(left)))
+    ids = [f"file-{letter * 22}" for letter in "ABC"]
+    export = zipped(tmp_path / "x.zip", {f"{id_}-a.txt": id_.encode() for id_ in ids}, [talk(1, *ids)])
+    result = app.import_archives(tmp_path / "chats.db", [export], Timing(), lambda *_: None)
+    assert (result.new, result.files, result.error and result.error.exit_code) == (1, 2, 8)
+    with closing(sqlite3.connect(tmp_path / "chats.db")) as conn:
+        assert conn.execute("SELECT new, files, exit_code FROM sync_runs").fetchall() == [(1, 2, 8)]
