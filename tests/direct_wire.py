@@ -6,15 +6,13 @@ over real HTTP all the same, and every other test does.
 
 from __future__ import annotations
 
-import json
 from email.utils import formatdate
 from math import inf
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote, urlencode
 
-from mirror.simulator.exchange import ReceivedRequest
-from mirror.web.failures import Redirected, Unreachable
-from mirror.web.transport import Reply, WireLimits
+from mirror.simulator.exchange import received
+from mirror.web.failures import Unreachable
+from mirror.web.transport import Reply, WireLimits, refuse_redirect, target_of
 from mirror.web.unpacking import whole_body
 
 if TYPE_CHECKING:
@@ -40,17 +38,8 @@ class DirectWire:
         body: bytes | None,
         seconds: float = inf,
     ) -> Reply:
-        data = json.loads(body or b"null")
-        ids = data.get("conversation_ids") if isinstance(data, dict) else None
-        request = ReceivedRequest(
-            method,
-            quote(path),
-            dict(parse_qsl(urlencode(params), keep_blank_values=True)),
-            tuple(ids) if isinstance(ids, list) else (),
-            headers={name.lower(): value for name, value in headers.items()},
-            connection=self._connection,
-        )
-        return self._received(self._service.respond(request, data))
+        request = received(method, target_of(path, params), headers, body or b"", self._connection)
+        return self._received(self._service.respond(*request))
 
     def renew(self) -> None:
         self._connection += 1
@@ -61,9 +50,9 @@ class DirectWire:
             raise Unreachable("the connection was reset")
         if response.length is not None and response.length > len(response.body):
             raise Unreachable("the answer was cut")
-        if 300 <= response.status < 400:
-            raise Redirected("an unexpected redirect to another page came, and nothing was sent there")
         headers = {name.lower(): values[0] for name, values in response.headers.items() if values}
         headers["date"] = formatdate(self._service.now(), usegmt=True)
         body = whole_body([response.body], headers.get("content-encoding", ""), WireLimits().body)
-        return Reply(response.status, headers, body, tuple(response.headers.get("Set-Cookie", ())))
+        reply = Reply(response.status, headers, body, tuple(response.headers.get("Set-Cookie", ())))
+        refuse_redirect(reply)
+        return reply

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass
@@ -23,6 +28,27 @@ class ReceivedRequest:
     number: int = 0
     time: float = 0.0
     status: int | None = None
+
+
+def received(
+    method: str, target: str, headers: Mapping[str, str], content: bytes, connection: int
+) -> tuple[ReceivedRequest, Any]:
+    """Return a request and what its body says. ``target``: its path and query; ``content``: its body."""
+    try:
+        body = json.loads(content or b"null")
+    except ValueError:
+        body = None
+    parts = urlsplit(target)
+    asked = body.get("conversation_ids") if isinstance(body, dict) else None
+    request = ReceivedRequest(
+        method,
+        parts.path,
+        dict(parse_qsl(parts.query, keep_blank_values=True)),
+        tuple(asked) if isinstance(asked, list) else (),
+        headers={name.lower(): value for name, value in headers.items()},
+        connection=connection,
+    )
+    return request, body
 
 
 @dataclass(frozen=True)

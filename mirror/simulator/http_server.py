@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import json
 import socket
 import struct
 import sys
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import parse_qsl, urlsplit
 
-from mirror.simulator.exchange import ReceivedRequest
+from mirror.simulator.exchange import received
 
 if TYPE_CHECKING:
-    from mirror.simulator.exchange import Response
+    from mirror.simulator.exchange import ReceivedRequest, Response
 
 
 class Application(Protocol):
@@ -111,27 +109,9 @@ class ConnectionHandler(BaseHTTPRequestHandler):
         return formatdate(self.server.application.now() if timestamp is None else timestamp, usegmt=True)
 
     def _handle(self) -> None:
-        body = self._body()
-        self._send(self.server.application.respond(self._request(body), body))
-
-    def _body(self) -> Any:
-        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        try:
-            return json.loads(raw or b"null")
-        except ValueError:
-            return None
-
-    def _request(self, body: Any) -> ReceivedRequest:
-        parts = urlsplit(self.path)
-        asked = body.get("conversation_ids") if isinstance(body, dict) else None
-        return ReceivedRequest(
-            self.command,
-            parts.path,
-            dict(parse_qsl(parts.query, keep_blank_values=True)),
-            tuple(asked) if isinstance(asked, list) else (),
-            headers={name.lower(): value for name, value in self.headers.items()},
-            connection=self.connection_number,
-        )
+        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        request = received(self.command, self.path, dict(self.headers.items()), content, self.connection_number)
+        self._send(self.server.application.respond(*request))
 
     def _send(self, response: Response) -> None:
         if response.ending == "reset":

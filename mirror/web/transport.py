@@ -166,9 +166,7 @@ class RequestsWire:
         seconds: float = inf,
     ) -> Reply:
         """See Wire. A redirect raises Redirected, and nothing goes to the other address."""
-        # A lone surrogate in an id or cursor is sent as a question mark, and the site refuses it as unknown.
-        query = urlencode(params, errors="replace")
-        url = f"{self.base_url}{quote(path, safe=_UNQUOTED_IN_PATH, errors='replace')}" + (f"?{query}" if query else "")
+        url = self.base_url + target_of(path, params)
         self._allowance.begin(min(self.limits.total, seconds), self.limits.body + HEADER_BYTES)
         self._session.cookies.clear()  # only the cookies of the caller's own header are sent
         try:
@@ -186,7 +184,7 @@ class RequestsWire:
             if is_about_the_certificate(error):
                 raise Untrusted(exception_names(error)) from None
             raise Unreachable(plain_failure(error, read=self.limits.read), exception_names(error)) from None
-        _refuse_redirect(reply)
+        refuse_redirect(reply)
         return reply
 
     def _read(self, response: requests.Response) -> Reply:
@@ -201,7 +199,15 @@ def _pieces(response: requests.Response) -> Iterator[bytes]:
         yield piece
 
 
-def _refuse_redirect(reply: Reply) -> None:
+def target_of(path: str, params: Mapping[str, Any]) -> str:
+    """Return a path and its parameters as they stand in a request."""
+    # A lone surrogate in an id or cursor is sent as a question mark, and the site refuses it as unknown.
+    query = urlencode(params, errors="replace")
+    return quote(path, safe=_UNQUOTED_IN_PATH, errors="replace") + (f"?{query}" if query else "")
+
+
+def refuse_redirect(reply: Reply) -> None:
+    """Raise Redirected where an answer leads to another address."""
     if reply.status in {301, 302, 303, 307, 308}:
         host = urlsplit(reply.headers.get("location", "")).hostname or "another page"
         raise Redirected(f"an unexpected redirect to {host[:80]} came, and nothing was sent there")
