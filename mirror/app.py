@@ -219,21 +219,21 @@ def sync(
             _tell(outcome.error, healed)
             run.failed(outcome.error)
         else:
-            outcome.healed = [*map(str, healed)]
+            outcome.healed = healed
             run.columns.update({"outcome": "dry run", "exit_code": None} if is_dry else {})
     return outcome
 
 
 @contextmanager
-def _healing(writer: Writer, *, dry: bool) -> Iterator[tuple[list[DamagedValue], list[DamagedValue]]]:
+def _healing(writer: Writer, *, dry: bool) -> Iterator[tuple[list[str], list[DamagedValue]]]:
     """Forget damaged values that the sync learns again; yield them, and those that are left."""
     with translated(writer.path), diagnosed(writer.conn, writer.path):
-        found: tuple[list[DamagedValue], list[DamagedValue]] = ([], []) if dry else integrity.heal(writer)
+        found: tuple[list[str], list[DamagedValue]] = ([], []) if dry else integrity.heal(writer)
     yield found
 
 
 @contextmanager
-def _told_on_failure(healed: Sequence[DamagedValue]) -> Iterator[None]:
+def _told_on_failure(healed: Sequence[str]) -> Iterator[None]:
     """Say also where the run fails that damage was mended: no later run knows of it."""
     try:
         yield
@@ -242,9 +242,9 @@ def _told_on_failure(healed: Sequence[DamagedValue]) -> Iterator[None]:
         raise
 
 
-def _tell(error: ChatmirrorError, healed: Sequence[DamagedValue]) -> None:
+def _tell(error: ChatmirrorError, healed: Sequence[str]) -> None:
     if healed:
-        error.message += f" Damage was mended before that: {summary([*map(str, healed)])}. Run `chatmirror check`."
+        error.message += f" Damage was mended before that: {summary(healed)}. Run `chatmirror check`."
 
 
 def _keep_skeletons(writer: Writer, taken: Skeletons, timing: Timing, provider: str) -> Iterator[str]:

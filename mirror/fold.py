@@ -24,6 +24,8 @@ from mirror.values import epoch_us, iso_time
 
 SMALLER = "the service gave fewer messages than are stored; it is read again to be sure"
 SURE_AFTER_US = 6 * 3600 * 1_000_000  # a copy that lags by more than six hours would lag in the lists, too
+# Of a copy that dates itself before what the list shows: batches are known to state times that are days old.
+SURE_OF_OLDER_US = 14 * 86_400 * 1_000_000
 CHANGED = "changed since it was last read"
 
 if TYPE_CHECKING:
@@ -152,19 +154,41 @@ def fold_listing(stored: Stored, listed: Tracked | None) -> Update:
 
 
 def _smaller(stored: Stored, arrival: Arrival, tracked: Tracked | None) -> str | None:
-    """Return a hash of an arrival's messages where a whole one lacks some that are stored, and nobody else said so yet.
+    """Return a hash of an arrival's messages where it lacks some that are stored, and nobody else said so yet.
 
     A lagging copy, or an answer that is cut, looks just like messages that were deleted. It is believed when another
-    reading, hours later, holds the very same ones. Reads no stored payload.
+    reading, hours later, holds the very same ones; where it dates itself before what the list shows, weeks later. Reads
+    no stored payload.
     """
-    if tracked is None or arrival.conversation is None or not arrival.proves_absence:
+    if tracked is None or arrival.conversation is None or arrival.origin in IMPORTED:
         return None
     held = {m.id for m in arrival.conversation.messages}
-    if not any(m.removed_at is None and node not in held for node, m in stored.messages.items()):
+    is_older = _is_older(arrival.conversation, tracked)
+    if not _lacks_some(stored, arrival, held, is_older=is_older):
         return None
     ids = hash_of(json.dumps(sorted(held)).encode())
     since = (epoch_us(arrival.fetched_at) or 0) - (epoch_us(tracked.smaller_at) or 0)
-    return None if tracked.smaller_ids == ids and since >= SURE_AFTER_US else ids
+    return None if tracked.smaller_ids == ids and since >= (SURE_OF_OLDER_US if is_older else SURE_AFTER_US) else ids
+
+
+def _lacks_some(stored: Stored, arrival: Arrival, held: set[str], *, is_older: bool) -> bool:
+    """Whether an arrival that should hold them lacks messages that are stored.
+
+    A visible branch lacks other branches, and all after the place where the person went to another one. So it lacks
+    something only where it ends within the branch that is stored, or is an older copy.
+    """
+    if arrival.proves_absence:
+        return any(m.removed_at is None and node not in held for node, m in stored.messages.items())
+    if arrival.incomplete_reason != BRANCH_ONLY:
+        return False
+    visible = {node for node, m in stored.messages.items() if m.removed_at is None and m.position is not None}
+    return not visible <= held and (is_older or held <= visible)
+
+
+def _is_older(conversation: Conversation, tracked: Tracked) -> bool:
+    """Whether a copy dates itself before what the list shows; some answers state whole seconds."""
+    stated = epoch_us(conversation.updated_at)
+    return stated is not None and tracked.list_us is not None and stated < tracked.list_us - 1_000_000
 
 
 def _is_stored(arrival: Arrival, versions: Sequence[StoredPayload]) -> bool:

@@ -20,6 +20,7 @@ from mirror.store.tracking import Tracked
 
 EARLY, LATE = "2026-01-01T00:00:00.000Z", "2026-02-01T00:00:00.000Z"
 LIST_US = 1_750_000_500_000_000
+LISTED = LIST_US / 1_000_000
 NOTHING = Stored("c1")
 
 
@@ -174,9 +175,11 @@ def test_a_smaller_tree_takes_nothing_away_at_first() -> None:
 @pytest.mark.parametrize(
     ("second", "at", "is_believed"),
     [
-        pytest.param(tree("a", "b"), "2026-02-01T06:00:00.000Z", True, id="the same hours later"),
-        pytest.param(tree("a", "b"), "2026-02-01T05:59:00.000Z", False, id="the same too soon"),
-        pytest.param(tree("a", "b", "c"), "2026-02-02T00:00:00.000Z", False, id="another smaller one"),
+        pytest.param(tree("a", "b", at=LISTED), "2026-02-01T06:00:00.000Z", True, id="the same hours later"),
+        pytest.param(tree("a", "b", at=LISTED), "2026-02-01T05:59:00.000Z", False, id="the same too soon"),
+        pytest.param(tree("a", "b", "c", at=LISTED), "2026-02-02T00:00:00.000Z", False, id="another smaller one"),
+        pytest.param(tree("a", "b", at=LISTED - 60), "2026-02-14T00:00:00.000Z", False, id="an older one days later"),
+        pytest.param(tree("a", "b", at=LISTED - 60), "2026-02-15T00:00:00.000Z", True, id="an older one weeks later"),
     ],
 )
 def test_a_smaller_tree_is_believed_when_another_says_the_same(

@@ -25,6 +25,7 @@ from mirror.store.schema import (
     forget,
     is_learned_again,
     is_outdated,
+    lacks_triggers,
     make_again,
     object_findings,
     schema_findings,
@@ -236,12 +237,18 @@ def remember_normalizers(conn: sqlite3.Connection, *, only_missing: bool = False
             remember(conn, _key(provider), normalizer.version)
 
 
-def heal(writer: Writer) -> tuple[list[DamagedValue], list[DamagedValue]]:
-    """Forget single damaged values that the sync which begins now learns again; return them, and those that are left.
+def heal(writer: Writer) -> tuple[list[str], list[DamagedValue]]:
+    """Forget single damaged values that the sync which begins now learns again, and make lost triggers again.
 
-    Nothing is forgotten where there are more than ``MOST_HEALED``: then a person should look first.
+    Return what was mended, as sentences, and the damaged values that are left. Nothing is forgotten where there are
+    more than ``MOST_HEALED``: then a person should look first.
     """
-    healed: list[DamagedValue] = []
+    healed: list[str] = []
+    with suppress(sqlite3.Error):
+        if lacks_triggers(writer.conn):
+            objects = object_findings(writer.conn)
+            make_objects_again(writer, objects)
+            healed += map(str, objects)
     with suppress(sqlite3.Error):  # of a file that is altered or damaged otherwise, which the sync itself names
         for _ in range(2):  # settings are looked at where nothing else is wrong
             found = value_findings(writer.conn, LEARNED_AGAIN)
@@ -251,7 +258,7 @@ def heal(writer: Writer) -> tuple[list[DamagedValue], list[DamagedValue]]:
             with writer.transaction() as conn:
                 for value in known:
                     forget(conn, value)
-            healed += known
+            healed += map(str, known)
         return healed, value_findings(writer.conn, LEARNED_AGAIN)
     return healed, []
 

@@ -57,6 +57,10 @@ _OBJECTS = (
     "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE '%_sqlite_%'"
     " AND (type IN ('index', 'trigger', 'view') OR sql LIKE 'CREATE VIRTUAL TABLE%')"
 )
+# That keep the full-text indexes; their names stand here because to ask the migrations takes a quarter of a second.
+TRIGGERS = frozenset(
+    f"{table}_{when}" for table in ("conversations", "messages", "files", "file_texts") for when in ("ai", "ad", "au")
+)
 _FTS_TABLES = ("data", "idx", "content", "docsize", "config")
 _KINDS = {"table": "search index", "index": "index", "trigger": "trigger", "view": "view"}
 # What is forgotten of these, a sync learns again, or it is computed anew.
@@ -170,6 +174,11 @@ def made_objects() -> Mapping[str, MadeObject]:
 def _tables_of(conn: sqlite3.Connection, index: str) -> frozenset[str]:
     """Return the tables in which FTS5 keeps an index (https://www.sqlite.org/fts5.html#fts5_data_structures)."""
     return frozenset(name for name in table_names(conn) if name in {f"{index}_{part}" for part in _FTS_TABLES})
+
+
+def lacks_triggers(conn: sqlite3.Connection) -> bool:
+    """Whether what is stored now would not be found; ``object_findings`` says why."""
+    return not {row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")} >= TRIGGERS
 
 
 def object_findings(conn: sqlite3.Connection) -> list[DamagedObject]:

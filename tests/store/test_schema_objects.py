@@ -20,7 +20,7 @@ from mirror.errors import DamagedError
 from mirror.health import integrity
 from mirror.store.columns import COLUMNS
 from mirror.store.database import Writer
-from mirror.store.schema import made_objects
+from mirror.store.schema import TRIGGERS, made_objects
 from mirror.timing import Timing
 
 if TYPE_CHECKING:
@@ -176,6 +176,25 @@ def test_a_sync_without_an_index_says_what_to_do(tmp_path: Path) -> None:
         assert "search index messages_fts is missing. No chat is lost; run `chatmirror check --repair`" in error.message
         assert check(mirrored.path, repair=True) == ""
         assert mirrored.next_run() == 0
+
+
+def test_a_sync_makes_lost_triggers_again_and_says_so(tmp_path: Path) -> None:
+    """Without them it would store what no search finds, in silence."""
+    with MirroredService(tmp_path, conversations=3) as mirrored:
+        assert mirrored.sync().error is None
+        altered(mirrored.path, "DROP TRIGGER messages_ai", "DROP TRIGGER conversations_au")
+        mirrored.person.new_message(mirrored.ids()[0], "Where is the quokka?", "On Rottnest.")
+        outcome = mirrored.sync()
+        assert sorted(outcome.healed) == [
+            f"the trigger {name} is missing" for name in ("conversations_au", "messages_ai")
+        ]
+        assert mirrored.value("SELECT count(*) FROM messages_fts WHERE messages_fts MATCH 'quokka'") == 1
+        assert check(mirrored.path) == ""
+
+
+def test_the_triggers_that_are_known_are_those_of_the_migrations() -> None:
+    """The list is a constant, as that of the columns is."""
+    assert {name for name, made in OBJECTS.items() if made.kind == "trigger"} == TRIGGERS
 
 
 def test_the_command_ends_with_exit_9(mirror: Path) -> None:

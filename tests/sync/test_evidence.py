@@ -116,11 +116,12 @@ class Lagging:
 
     def answer(self, request: ReceivedRequest, data: Any) -> Any:
         if request.path.endswith("/batch") and isinstance(data, list):
-            return [self._older(("batch", tree["id"]), tree) for tree in data]
+            return [self._older((f"/conversation/{tree['id']}", "None"), tree) for tree in data]
         if request.path.endswith("/batch"):
             return data
         if "/conversation/" in request.path or "/conversations/" in request.path:
-            return self._older((request.path, str(request.query.get("before"))), data)
+            path = request.path.removeprefix("/backend-api")
+            return self._older((path, str(request.query.get("before"))), data)
         return data
 
     def _older(self, key: tuple[str, str], data: Any) -> Any:
@@ -147,3 +148,29 @@ def test_a_copy_that_lags_behind_the_list_is_read_again_in_the_next_run(tmp_path
         mirrored.next_run()
         asked = sum(key in request.path or key in request.ids for request in mirrored.service.requests)
         assert asked <= (given == "plural")  # whether its tree can be had now
+
+
+@pytest.mark.parametrize("given", ["batch", "single", "plural"])
+def test_a_copy_older_than_what_is_stored_takes_nothing_away(tmp_path: Path, given: str) -> None:
+    """It holds less than what is stored, and dates itself before what the list shows: for days, it is not believed."""
+    behaviour = Behaviour(
+        batch="normal" if given == "batch" else "missing", single="missing" if given == "plural" else "normal"
+    )
+    with MirroredService(tmp_path, conversations=6, behaviour=behaviour) as mirrored:
+        lagging = Lagging(mirrored)
+        mirrored.next_run()
+        key = mirrored.ids()[2]
+        mirrored.person.new_message(key, "What is new?", "This.")
+        mirrored.next_run()
+        shown = (
+            "SELECT count(*) FROM messages WHERE conversation_id = ? AND position IS NOT NULL AND removed_at IS NULL"
+        )
+        before = mirrored.value(shown, key)
+        lagging.is_behind = True
+        mirrored.person.new_message(key, "And now?", "Now that.")
+        assert mirrored.next_run() == 3
+        assert [mirrored.next_run() for _ in range(4)][-1] == 3
+        assert mirrored.value(shown, key) == before
+        lagging.is_behind = False
+        assert [mirrored.next_run(full=True) for _ in range(2)][-1] == 0
+        assert differences(mirrored) == []
