@@ -227,8 +227,11 @@ class FileRun:
             if not one.is_settled:
                 continue
             verdict = verdict_of(one.answer, one.due.tries)
-            if verdict.state == "gone" and not unsettled.gives and one.due.tries == 0:
-                verdict = FileVerdict("pending", 1, None)  # nothing came in this run: another one settles it
+            # Where nothing came in this run, another one settles it; so it does for a canvas, which a copy that lags
+            # behind lacks right after it was written.
+            is_uncertain = not unsettled.gives or unsettled.family == CANVASES
+            if verdict.state == "gone" and is_uncertain and one.due.tries == 0:
+                verdict = FileVerdict("pending", 1, None)
             self._note_failure(one, verdict)
         unsettled.failed.clear()
 
