@@ -44,8 +44,8 @@ def _index_is_whole(conn: sqlite3.Connection, index: str) -> bool:
 
 def is_read_only(conn: sqlite3.Connection) -> bool:
     """Tell whether the main database of a connection cannot be written by it."""
+    conn.execute("SAVEPOINT asked")
     try:
-        conn.execute("SAVEPOINT asked")
         conn.execute("DELETE FROM _settings WHERE 0")
     except sqlite3.OperationalError as error:
         return bool(error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY)
