@@ -2,12 +2,13 @@
 
 Prompts and answers are open; code, tool output, quotes and canvases are folded; reasoning is folded and can be opened
 or left out; what the service hides is shown on request. All of that is in the address: ``message`` (a node, which the
-page then shows on its branch), ``page``, ``reasoning`` (``folded``, ``open``, ``off``) and ``hidden`` (``on``).
+page then shows on its branch), ``page``, ``reasoning`` (``folded``, ``open``, ``off``), ``hidden`` (``on``) and
+``find`` (words, which are marked, with links from one message that has them to the next).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from datasette import Response  # type: ignore[import-untyped] # it has no types
@@ -17,13 +18,20 @@ from mirror import render
 from mirror.browse import access, databases, pages
 from mirror.browse.blocks import Block, block_of
 from mirror.browse.files import on_page
+from mirror.browse.marks import with_marks
 from mirror.browse.pagination import ShownMessage, messages_to_show, paginated
 from mirror.services import speaker_of
 from mirror.store import file_rows, threads
 from mirror.store.branches import path_through, tree_nodes
+from mirror.store.search.in_conversation import matching_rowids
+from mirror.store.search.query import parse_words
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
+
+    from mirror.store.branches import TreeNode
+    from mirror.store.search.query import Word
 
 SECONDS = 20.0  # by judgement: a reader waits no longer for a page
 REASONING = ("folded", "open", "off")
@@ -37,6 +45,7 @@ class PageOptions:
     page: int | None = None
     reasoning: str = "folded"
     hidden: bool = False
+    find: str = ""
 
     @classmethod
     def of(cls, arguments: Any) -> PageOptions:
@@ -47,6 +56,7 @@ class PageOptions:
             page=int(page) if page.isdecimal() and len(page) < 7 else None,  # noqa: PLR2004 - no conversation has a million pages
             reasoning=reasoning if reasoning in REASONING else "folded",
             hidden=arguments.get("hidden") == "on",
+            find=arguments.get("find") or "",
         )
 
     def query(self, **changes: str | int | None) -> dict[str, str | int | None]:
@@ -56,6 +66,7 @@ class PageOptions:
             "page": self.page,
             "reasoning": None if self.reasoning == "folded" else self.reasoning,
             "hidden": "on" if self.hidden else None,
+            "find": self.find,
         }
         return stated | changes
 
@@ -69,6 +80,20 @@ class Turn:
     model: str | None
     created_at: str | None
     blocks: list[Block] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Finds:
+    """The messages of the path that have the words: how many, which one is shown (0: none), and those beside it.
+
+    ``elsewhere``: how many others have them, on other branches or hidden.
+    """
+
+    count: int
+    number: int
+    before: TreeNode | None
+    after: TreeNode | None
+    elsewhere: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +117,7 @@ class ConversationPage:
     others: int
     neighbours: threads.Neighbours
     canvases: list[file_rows.CanvasVersion]
+    finds: Finds | None
 
 
 async def conversation_page(datasette: Any, request: Any) -> Response:
@@ -122,11 +148,15 @@ def load_conversation_page(
     shown = messages_to_show(path, hidden=options.hidden, reasoning=options.reasoning != "off")
     part = paginated(shown, options.page, options.message)
     messages = threads.messages_by_rowid(conn, key, [one.node.rowid for one in part.messages])
+    words = parse_words(options.find)
+    turns = _turns(part.messages, _Shown(messages, file_rows.of_messages(conn, key), at), view.provider, options)
+    if words:
+        _mark(turns, words)
     not_empty = [step.node for step in path if not step.node.is_empty]
     return ConversationPage(
         view=view,
         service=speaker_of(view.provider),
-        turns=_turns(part.messages, _Shown(messages, file_rows.of_messages(conn, key), at), view.provider, options),
+        turns=turns,
         page=part.page,
         pages=part.pages,
         first=part.first,
@@ -137,7 +167,34 @@ def load_conversation_page(
         others=sum(1 for node in nodes if not node.is_empty) - len(not_empty),
         neighbours=threads.neighbours(conn, view),
         canvases=file_rows.canvases(conn, key),
+        finds=_finds(conn, words, nodes, shown, options.message) if words else None,
     )
+
+
+def _finds(
+    conn: sqlite3.Connection,
+    words: Sequence[Word],
+    nodes: list[TreeNode],
+    shown: list[ShownMessage],
+    message: str | None,
+) -> Finds:
+    rowids = matching_rowids(conn, words, [node.rowid for node in nodes])
+    found = [one.node for one in shown if one.node.rowid in rowids]
+    places = {one.node.id: n for n, one in enumerate(shown)}
+    at = places.get(message or "", -1)
+    before = [node for node in found if places[node.id] < at]
+    after = [node for node in found if places[node.id] > at]
+    number = len(before) + 1 if len(before) + len(after) < len(found) else 0
+    previous, following = before[-1] if before else None, after[0] if after else None
+    return Finds(len(found), number, previous, following, len(rowids) - len(found))
+
+
+def _mark(turns: list[Turn], words: Sequence[Word]) -> None:
+    """Mark words in all blocks; a fold with one in it is open."""
+    marked = iter(with_marks([block.html for turn in turns for block in turn.blocks], words))
+    for turn in turns:
+        pairs = [(block, next(marked)) for block in turn.blocks]
+        turn.blocks = [replace(block, html=html, is_open=block.is_open or "<mark>" in html) for block, html in pairs]
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,8 +61,7 @@ def link_lines(datasette: Any, names: Sequence[str]) -> Markup | None:
 
 
 def _link_line(at: Addresses) -> Markup:
-    conversations = at.table("conversations")
-    return _LINK_LINE.format(at.database, at("home"), at("search"), conversations)
+    return _LINK_LINE.format(at.database, at("home"), at("search"), at("conversations"))
 
 
 def menu_entries(datasette: Any, database: str) -> list[dict[str, str]]:
@@ -70,7 +69,8 @@ def menu_entries(datasette: Any, database: str) -> list[dict[str, str]]:
     if database not in mirrors(datasette).settings:
         return []
     at = Addresses(datasette, database)
-    return [{"href": at("home"), "label": "Home of the chats"}, {"href": at("search"), "label": "Search the chats"}]
+    labels = {"home": "Home of the chats", "conversations": "List of the chats", "search": "Search the chats"}
+    return [{"href": at(page), "label": label} for page, label in labels.items()]
 
 
 def add_descriptions(datasette: Any, databases: dict[str, Any]) -> None:

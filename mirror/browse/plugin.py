@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from pluggy import HookimplMarker
 
-from mirror.browse import access, cjk_search, conversation, databases, files, home, host_names, links, pages, search
+from mirror.browse import (
+    access,
+    cjk_search,
+    conversation,
+    conversations,
+    databases,
+    files,
+    home,
+    host_names,
+    links,
+    pages,
+    search,
+)
 from mirror.browse.functions import register_functions
 from mirror.store.schema import is_chatmirror
 
@@ -57,6 +69,7 @@ def register_routes() -> list[tuple[str, Callable[..., Awaitable[Any]]]]:
         (rf"^/{DATABASE}/-/home$", pages.with_error_pages(home.home_page)),
         (rf"^/{DATABASE}/-/search$", pages.with_error_pages(search.search_page)),
         (rf"^/{DATABASE}/-/conversation/(?P<id>[^/]+)$", pages.with_error_pages(conversation.conversation_page)),
+        (rf"^/{DATABASE}/-/conversations$", pages.with_error_pages(conversations.conversations_page)),
         (rf"^/{DATABASE}/-/pictures$", pages.with_error_pages(files.pictures_page)),
         (rf"^/{DATABASE}/-/file/(?P<id>[^/]+)$", files.file_bytes),
         (r"^/-/chatmirror/(?P<name>[^/]+)$", pages.serve_asset),

@@ -8,14 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup, escape
-
 from mirror.browse import access, pages
+from mirror.browse.marks import marked_html, marked_name_html
 from mirror.errors import UsageError
 from mirror.services import speaker_of
 from mirror.store.search.files import FILE_KINDS
-from mirror.store.search.search import Filters, SearchResult, search, split_marks
-from mirror.text import readable_name
+from mirror.store.search.search import Filters, SearchResult, search
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,7 +34,6 @@ LABELS = {
     "branches": "Branch",
 }
 _SPEAKERS = {"user": "You", "tool": "Tools", "system": "System"}
-_MATCH = Markup("<mark>{}</mark>")
 _BRANCHES = ("visible", "other")
 
 
@@ -134,15 +131,3 @@ def assistant_name(result: SearchResult) -> str:
 def role_label(role: str | None, assistant: str) -> str:
     """Return a role as a reader reads it."""
     return assistant if role == "assistant" else _SPEAKERS.get(role or "", role or "unknown")
-
-
-def marked_html(text: str) -> Markup:
-    """Return a snippet as HTML, what matched in ``mark``."""
-    pieces = (_MATCH.format(piece) if is_match else escape(piece) for piece, is_match in split_marks(text))
-    return Markup("").join(pieces)
-
-
-def marked_name_html(text: str) -> Markup:
-    """Return a snippet of a file's name as HTML, as it is written."""
-    pieces = ((readable_name(f"|{piece}|")[1:-1], is_match) for piece, is_match in split_marks(text))
-    return Markup("").join(_MATCH.format(piece) if is_match else escape(piece) for piece, is_match in pieces)

@@ -67,6 +67,8 @@ class ConversationView:
     account: str | None
     is_complete: bool = True
     incomplete_reason: str | None = None
+    project_id: str | None = None
+    gpt_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

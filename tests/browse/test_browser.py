@@ -227,7 +227,7 @@ def test_results_are_narrowed_by_facets(watched: Watched) -> None:
 
 def pages_to_check(conn: sqlite3.Connection) -> Iterator[str]:
     """Yield the addresses of pages of every kind and with every kind of content, each once."""
-    yield from ("/-/home", "/-/search", "/-/search?q=sourdough", "/-/search?q=nothinglikethis")
+    yield from ("/-/home", "/-/conversations", "/-/search", "/-/search?q=sourdough", "/-/search?q=nothinglikethis")
     find = "SELECT conversation_id FROM messages WHERE kind = ? LIMIT 1"
     found = [row[0] for kind in KINDS for row in conn.execute(find, (kind,))]
     for key in dict.fromkeys(found):

@@ -36,6 +36,8 @@
     "/": () => box && (box.focus(), box.select()),
     h: () => follow("header nav a"),
     n: () => follow(".neighbours .newer"),
+    ",": () => follow(".finds .before"),
+    ".": () => follow(".finds .after"),
     p: () => follow(".neighbours .older"),
   };
 

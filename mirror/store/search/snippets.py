@@ -19,6 +19,7 @@ LONGEST = 300  # characters of a snippet; by judgement: a word can be as long as
 BEFORE = 60  # of these, characters before the match; by judgement: enough to see what it is about
 NEARBY = 2_000  # characters round a match in which a snippet is made; by judgement: many times a snippet
 START, STOP = "\x02", "\x03"  # round what matched, inside this program only; ``split_marks`` takes them out
+_UNMARKED = re.compile(f"[{START}{STOP}]")
 _TOKENIZER = "porter unicode61 remove_diacritics 2"  # the indexes' own, so that snippets mark what these found
 
 # Markdown that only lays a text out is in the way in a single line. Each pattern takes linear time.
@@ -59,6 +60,14 @@ def snippets(texts: Sequence[str], words: Sequence[Word], *, whole: bool = False
     if match := " OR ".join(word.quoted for word in words if word.in_word_index and not word.is_excluded):
         lines = _marked_by_index(lines, match, whole=whole)
     return [_cut(_mark_inside_cjk(" ".join(line.split()), words)) for line in lines]
+
+
+def marked_texts(texts: Sequence[str], words: Sequence[Word]) -> list[str]:
+    """Return texts as they are, with marks round every match."""
+    lines = list(texts)
+    if match := " OR ".join(word.quoted for word in words if word.in_word_index and not word.is_excluded):
+        lines = _marked_by_index([_UNMARKED.sub("", line) for line in lines], match, whole=True)
+    return [_mark_inside_cjk(line, words) for line in lines]
 
 
 def _marked_by_index(texts: list[str], match: str, *, whole: bool) -> list[str]:
