@@ -286,7 +286,7 @@ class FetchedFile:
     also: tuple[NamedFile, ...] = ()
 
 
-WhyNoFile = Literal["gone", "refused", "unready", "broken", "failed"]
+WhyNoFile = Literal["gone", "refused", "unready", "broken", "failed", "limited", "checked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,8 +294,9 @@ class NoFile:
     """A file that did not come, and the reason in plain words.
 
     ``why``: *gone* (the service has it no more), *refused* (it does not give it to this login, now), *unready* (it is
-    still being made), *broken* (the service fails at this file), *failed* (the transfer did). ``durable_id``: under
-    which to ask for it the next time.
+    still being made), *broken* (the service fails at this file), *failed* (the transfer did), *limited* (the service
+    asks for fewer requests, perhaps for this file alone), *checked* (a browser check came, likewise). ``durable_id``:
+    under which to ask for it the next time.
     """
 
     why: WhyNoFile

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -86,6 +89,44 @@ def test_a_database_takes_one_account_only(tmp_path):
         assert mirrored.next_run() == 7
         assert "belongs to another account" in message(mirrored)
         assert content(mirrored) == before
+
+
+@pytest.mark.parametrize(
+    ("lost", "lists_workspaces", "shares_a_team"),
+    [
+        ("_settings", True, False),
+        ("_settings", True, True),
+        ("_settings", False, False),
+        ("_settings, accounts", True, True),
+        ("_settings, _listed, _scopes", True, True),
+    ],
+)
+def test_a_mirror_without_its_owner_takes_no_other_login(tmp_path, lost, lists_workspaces, shares_a_team):
+    """Somebody deleted rows of bookkeeping: another login is still refused, and the right one goes on."""
+    with MirroredService(tmp_path, conversations=4, over_http=False) as mirrored:
+        team = SimulatedWorkspace("ws-team", "The Team", "workspace", "team")
+        mirrored.account.workspaces.append(team)
+        mirrored.person.new_conversation("Team talk", workspace="ws-team")
+        mirrored.next_run()
+        mirrored.behaviour.has_workspaces_endpoint = lists_workspaces
+
+        def lose() -> None:
+            with closing(sqlite3.connect(mirrored.path)) as conn, conn:
+                for table in lost.split(", "):
+                    conn.execute(f"DELETE FROM {table}")
+
+        lose()
+        before = content(mirrored)
+        right = mirrored.account.user_id, [*mirrored.account.workspaces]
+        mirrored.account.user_id = "user-Other"
+        other = replace(mirrored.account.workspaces[0], id="ws-other")
+        mirrored.account.workspaces[:] = [other, team] if shares_a_team else [other]
+        assert mirrored.next_run() == 7
+        assert "belongs to another account" in message(mirrored)
+        assert content(mirrored) == before
+        mirrored.account.user_id, mirrored.account.workspaces[:] = right
+        mirrored.behaviour.has_workspaces_endpoint = True
+        assert mirrored.next_run() == 0
 
 
 @pytest.mark.parametrize("chunks", [1, 2, 3])

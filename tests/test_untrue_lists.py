@@ -8,6 +8,10 @@ from mirrored_service import MirroredService, differences, findings
 from mirror.simulator import Behaviour
 
 
+def message(mirrored):
+    return mirrored.value("SELECT message FROM sync_runs ORDER BY id DESC")
+
+
 def kept(mirrored):
     """How many conversations are here and not marked in any way."""
     return mirrored.value("SELECT count(*) FROM conversations WHERE deleted_at IS NULL AND missing_since IS NULL")
@@ -97,6 +101,80 @@ def test_a_collapsed_list_marks_nothing(tmp_path, share, count):
         mirrored.behaviour.collapse_to = None
         assert mirrored.next_run(full=True) == 0
         assert differences(mirrored) == []
+
+
+@pytest.mark.parametrize(("count", "code"), [(3, 0), (6, 7), (30, 7)])
+@pytest.mark.parametrize("full", [False, True])
+def test_a_projects_list_that_lacks_its_chats(tmp_path, count, code, full):
+    """They stand in no other list, few of many as they are: each is asked for at once, and many are a safety stop."""
+    behaviour = Behaviour(main_excludes_projects=True)
+    with MirroredService(tmp_path, behaviour=behaviour, conversations=110, over_http=False) as mirrored:
+        bread = mirrored.person.new_project("Bread")
+        hidden = [mirrored.person.new_conversation(f"Loaf {n}", project=bread) for n in range(count)]
+        mirrored.next_run()
+        mirrored.behaviour.omitted = frozenset(hidden)
+        assert mirrored.next_run(full=full) == code
+        asked = {key for key in hidden if any(key in r.path or key in r.ids for r in mirrored.service.requests)}
+        assert asked == set(hidden)
+        assert mirrored.value("SELECT count(*) FROM conversations WHERE deleted_at IS NOT NULL") == 0
+        mirrored.behaviour.omitted = frozenset()
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []
+
+
+@pytest.mark.parametrize(("count", "code"), [(1, 0), (6, 0), (15, 7)])
+def test_a_main_list_that_leaves_out_some_is_noticed_at_once(tmp_path, count, code):
+    """Above where a list is read to, what it showed before is asked for by id; what is new in it is stored."""
+    with MirroredService(tmp_path, conversations=126, over_http=False) as mirrored:
+        mirrored.next_run()
+        hidden = mirrored.ids()[10 : 10 + count]
+        mirrored.behaviour.omitted = frozenset(hidden)
+        before = mirrored.ids()
+        mirrored.person.new_message(hidden[0])
+        assert mirrored.next_run() == code
+        assert all(any(key in r.path for r in mirrored.service.requests) for key in hidden)
+        assert mirrored.reads() <= 20
+        assert differences(mirrored) == []
+        assert mirrored.value("SELECT count(*) FROM conversations WHERE deleted_at IS NOT NULL") == 0
+        assert mirrored.next_run() == code
+        assert mirrored.reads() <= 20 - count
+        mirrored.behaviour.omitted = frozenset()
+        assert mirrored.next_run() == 0
+        assert mirrored.value("SELECT count(*) FROM conversations WHERE missing_since IS NOT NULL") == 0
+        assert set(mirrored.ids()) == set(before)
+
+
+def test_what_left_for_the_depth_of_another_list_is_not_missing(tmp_path):
+    """Archived, or out of a project, without a new time: the chat itself says where it belongs."""
+    behaviour = Behaviour(main_excludes_projects=True)
+    with MirroredService(tmp_path, behaviour=behaviour, conversations=260, over_http=False) as mirrored:
+        bread = mirrored.person.new_project("Bread")
+        for key in mirrored.ids()[140:146]:
+            mirrored.person.move(key, bread, bump=False)
+        for key in mirrored.ids()[:130]:
+            mirrored.person.archive(key)
+        mirrored.next_run(full=True)
+        loaves, late = mirrored.ids()[140:146], mirrored.ids()[150:154]
+        for key in loaves:
+            mirrored.person.move(key, None, bump=False)
+        for key in late:
+            mirrored.person.archive(key)
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []
+        assert mirrored.value("SELECT count(*) FROM conversations WHERE missing_since IS NOT NULL") == 0
+
+
+def test_what_cannot_be_asked_for_yet_is_said(tmp_path):
+    """More are missing than a run asks for, or the limit came first: no success, and the next runs ask for the rest."""
+    with MirroredService(tmp_path, conversations=300, over_http=False) as mirrored:
+        mirrored.next_run()
+        for key in mirrored.ids()[120:145]:
+            mirrored.person.delete(key)
+        assert mirrored.next_run(full=True) == 3
+        assert "5 conversations that no list shows any more were not asked for" in message(mirrored)
+        assert mirrored.next_run() == 0
+        mirrored.next_run()
+        assert mirrored.value("SELECT count(*) FROM conversations WHERE deleted_at IS NOT NULL") == 25
 
 
 def test_an_anonymous_answer_is_not_an_empty_account(tmp_path):

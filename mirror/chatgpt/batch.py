@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mirror.chatgpt.controls import LIMITED_CONTROLS, NO_ENDPOINT
 from mirror.json_bytes import element_texts
 from mirror.source import Fetched
 from mirror.values import as_dict
 from mirror.web.client import MOST_TRIES, Challenged, Refused, ServerError
-from mirror.web.pacing import RefusedForNow
+from mirror.web.pacing import LastingLimit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from mirror.chatgpt.controls import Controls
     from mirror.chatgpt.endpoints import Endpoints
     from mirror.chatgpt.session import Session
-    from mirror.errors import RateLimitError
 
 BATCH_PATH = "/conversations/batch"
 # Ids a request; more are refused (API notes §3.4).
@@ -24,10 +24,17 @@ BATCH_SIZE = 10
 
 
 class BatchReader:
-    """Fetches groups of conversations through the batch endpoint, in one run."""
+    """Fetches groups of conversations through the batch endpoint, in one run.
 
-    def __init__(self, session: Session, endpoints: Endpoints, controls: Controls) -> None:
-        self._session, self._endpoints, self._controls = session, endpoints, controls
+    ``limit``: why there are no more batches, None where that is no limit. ``ask_by_id``: asks for a conversation by id,
+    if possible for none of those given; raises ServiceError where that shows that all of the service is blocked.
+    """
+
+    def __init__(
+        self, session: Session, endpoints: Endpoints, controls: Controls, ask_by_id: Callable[[Sequence[str]], None]
+    ) -> None:
+        self._session, self._endpoints, self._controls, self._ask_by_id = session, endpoints, controls, ask_by_id
+        self.limit: LastingLimit | None = None
         self._early: dict[str, Fetched] = {}  # came as controls, before their turn
 
     def fetch_group(self, ids: Sequence[str]) -> dict[str, Fetched]:
@@ -43,49 +50,109 @@ class BatchReader:
         self._endpoints.note_asked("batch")
         try:
             return found | self._ask(left, MOST_TRIES)
-        except RefusedForNow as error:
-            has_control = len(left) > 1 or self._controls.candidates("batch", apart_from=left)
-            if not (has_control and self._controls.may_excuse()):
-                raise
-            self._gives_control(error, left)  # where it is limited, too, that ends the run
+        except LastingLimit as error:
+            self._judge_limit(error, left)
             return found  # by id it shows which one it is
         except Refused as error:
-            if was_dead or not self._gives_control(error, left):
-                self._endpoints.close("batch", str(error), is_denial=not isinstance(error, ServerError))
+            if not self._goes_on(error, left, was_dead=was_dead):
                 return found
-            if isinstance(error, Challenged):
-                return found  # by id it shows which one it is; halves would meet one browser check after the other
         # One conversation can make a whole batch fail: halve it until the others come.
         parts = self._halves(left)
         return found | parts
+
+    def _goes_on(self, error: Refused, ids: Sequence[str], *, was_dead: bool) -> bool:
+        """Judge a batch that did not come; return whether parts of it are to be asked for."""
+        try:
+            is_single = not was_dead and self._gives_control(error, ids)
+        except LastingLimit as limit:
+            self._leave(limit)
+            return False
+        if not is_single:
+            self._endpoints.close("batch", str(error), is_denial=not isinstance(error, ServerError))
+        # By id it shows which one it is; halves would meet one browser check after the other.
+        return is_single and not isinstance(error, Challenged)
 
     def _halves(self, ids: Sequence[str]) -> dict[str, Fetched]:
         found: dict[str, Fetched] = {}
         half = len(ids) // 2
         for part in (ids[:half], ids[half:]):
-            if len(ids) == 1 or not part:
+            if len(ids) == 1 or not part or self.limit is not None:
                 continue
             try:
                 found |= self._ask(part, tries=1)
             except Refused:
                 found |= self._halves(part)
+            except LastingLimit as error:
+                self._judge_limit(error, part)
         return found
 
-    def _gives_control(self, error: Refused | RateLimitError, ids: Sequence[str]) -> bool:
+    def _judge_limit(self, error: LastingLimit, ids: Sequence[str]) -> None:
+        if not self._is_limit_of_some(ids):
+            self._leave(error)
+
+    def _leave(self, error: LastingLimit) -> None:
+        """Ask for no more batches in this run; reads by id, which are limited apart, show whether all is limited."""
+        self.limit = error
+        self._endpoints.close("batch", "ChatGPT asks for fewer batches", is_denial=False)
+
+    def _is_limit_of_some(self, ids: Sequence[str]) -> bool:
+        """Whether a lasting 429 need not be believed of all batches: another one comes, or there is no such endpoint.
+
+        Also each end of the batch itself is asked for: where few are wanted and nothing is remembered, it is all there
+        is.
+        """
+        controls = [*self._controls.candidates("batch", apart_from=ids), *_ends(ids)]
+        if not (controls and self._controls.may_ask_about_limit()):
+            return False
+        limited = 0
+        for key in controls:
+            try:
+                self._ask_control(key)
+            except Refused as error:
+                if self._is_no_endpoint(error):
+                    self._endpoints.close("batch", str(error), is_denial=True)
+                    return True
+                if isinstance(error, Challenged):
+                    return False  # the next one asks by id: two checks in a row are a block of the service
+            except LastingLimit:
+                limited += 1
+                if limited >= LIMITED_CONTROLS:
+                    return False
+            else:
+                return True
+        return False
+
+    def _is_no_endpoint(self, error: Refused) -> bool:
+        """Whether a refusal says that this account has no batches; any other one may be of the limit's making."""
+        is_known = self._endpoints.is_dead("batch") and not isinstance(error, ServerError)
+        return is_known or error.status in NO_ENDPOINT
+
+    def _ask_control(self, key: str) -> None:
+        came = self._ask([key], tries=1)
+        self._early |= {key: fetched for key, fetched in came.items() if key in self._controls.wanted}
+
+    def _gives_control(self, error: Refused, ids: Sequence[str]) -> bool:
         """Whether the endpoint answers for other conversations; where none can be asked for, it is believed to."""
         controls = self._controls.candidates("batch", apart_from=ids)
         if not isinstance(error, ServerError):
             controls = controls[:1] or list(ids[:1])  # a refusal speaks of the endpoint, whatever was asked for
+        elif isinstance(error, Challenged):
+            self._ask_by_id(ids)  # two checks in a row are a block of the service, and batches alone can be checked
+            controls = (controls or _ends(ids))[:1]
+        limited = 0
         for key in controls:
             try:
-                came = self._ask([key], tries=1)
+                self._ask_control(key)
+            except Challenged:
+                self._ask_by_id([*ids, key])  # the next one by id may be checked, too
+                continue
             except Refused:
                 continue
-            except RefusedForNow:
-                if isinstance(error, RefusedForNow) or not self._controls.may_excuse():
+            except LastingLimit:
+                limited += 1
+                if limited >= LIMITED_CONTROLS:
                     raise
                 continue  # perhaps of the control alone
-            self._early |= {key: fetched for key, fetched in came.items() if key in self._controls.wanted}
             return True
         return not controls
 
@@ -102,6 +169,10 @@ class BatchReader:
         for key in found:
             self._controls.gave("batch", key)
         return found
+
+
+def _ends(ids: Sequence[str]) -> list[str]:
+    return [ids[-1], ids[0]] if len(ids) > 1 else []
 
 
 def _fetched(tree: Any, body: bytes) -> Fetched:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
+from mirror.chatgpt.controls import LIMITED_CONTROLS, NO_ENDPOINT
 from mirror.chatgpt.plural import MOST_BRANCH_PAGES, PAGES_A_TURN, Branch, open_branch
 from mirror.chatgpt.single import fetch_tree
 from mirror.errors import RateLimitError
 from mirror.source import Fetched, Listed, NotFetched, ToFetch
 from mirror.web.client import MOST_TRIES, Challenged, Refused, ServerError
-from mirror.web.pacing import RefusedForNow, StopError
+from mirror.web.pacing import LastingLimit, StopError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mirror.chatgpt.controls import Controls
     from mirror.chatgpt.endpoints import Endpoints
     from mirror.chatgpt.memory import ChatGPTMemory
@@ -23,6 +26,7 @@ BY_ID_ENDPOINTS: tuple[ByIdEndpoint, ...] = ("single", "plural")  # a tree befor
 # Conversations for which an endpoint failed with all tries in this run; later ones get one try each, because broken
 # conversations are broken for good. Smaller: a short outage costs a conversation its run; larger: requests in vain.
 FAILURES_WITH_ALL_TRIES = 2
+_DAY = 86_400.0
 UNKNOWN = "conversation_not_found"  # said of purged chats, and of those of another workspace (API notes §3.7)
 DELETED = "conversation_deleted"  # the code that proves a deletion (API notes §3.7)
 
@@ -40,6 +44,7 @@ class ByIdReader:
         self.unfinished: dict[str, Branch] = {}
         self._failures = dict.fromkeys(BY_ID_ENDPOINTS, 0)
         self._early: dict[tuple[str, str], Fetched] = {}  # came as controls, before their turn
+        self._absent: set[ByIdEndpoint] = set()  # answered as an address that does not exist in this run
         self._its_own: dict[str, str] = {}  # conversation -> why it alone gets no answer: no endpoint is asked again
 
     def fetch_listed(self, endpoint: ByIdEndpoint, wanted: ToFetch) -> Fetched | NotFetched:
@@ -61,7 +66,7 @@ class ByIdReader:
         try:
             return self._fetch_or_judge(endpoint, wanted)
         except RateLimitError as error:
-            if isinstance(error, RefusedForNow) and self._is_excused(endpoint, conversation_id):
+            if self._is_its_own_limit(error, endpoint, conversation_id):
                 return NotFetched(conversation_id, self._its_own[conversation_id])
             if isinstance(error, StopError) or not self._endpoints.is_open("batch"):
                 raise
@@ -79,7 +84,8 @@ class ByIdReader:
             return NotFetched(conversation_id, str(error), is_denied=not isinstance(error, ServerError))
         if isinstance(got, Fetched):
             self._endpoints.gave(endpoint)
-            self._controls.gave(endpoint, conversation_id)
+            if conversation_id not in self._its_own:  # one of its pages can be refused alone
+                self._controls.gave(endpoint, conversation_id)
         return got
 
     def _tries(self, endpoint: ByIdEndpoint) -> int:
@@ -89,7 +95,7 @@ class ByIdReader:
         """Close the endpoint where not even a control comes."""
         is_denial = not isinstance(error, ServerError)
         self._failures[endpoint] += not is_denial
-        self._controls.failed(endpoint, conversation_id)
+        self._note_refused(endpoint, conversation_id, error)
         has_given = self._controls.has_given(endpoint)
         needs_control = self._endpoints.needs_control(endpoint, is_denial=is_denial, has_given=has_given)
         if isinstance(error, Challenged):
@@ -99,46 +105,70 @@ class ByIdReader:
         if not self._gives_control(endpoint):
             self._endpoints.close(endpoint, str(error), is_denial=is_denial)
 
-    def _is_excused(self, endpoint: ByIdEndpoint, conversation_id: str) -> bool:
-        """Whether a lasting 429 is this conversation's own, because another one comes."""
+    def _note_refused(self, endpoint: ByIdEndpoint, conversation_id: str, error: Refused) -> None:
         self._controls.failed(endpoint, conversation_id)
-        if not (self._controls.candidates(endpoint) and self._controls.may_excuse()):
+        if error.status in NO_ENDPOINT:
+            self._absent.add(endpoint)
+
+    def _is_its_own_limit(self, error: RateLimitError, endpoint: ByIdEndpoint, conversation_id: str) -> bool:
+        """Whether an error is a lasting 429 of this conversation alone, because another one comes.
+
+        Raises StopError where a control meets it: then nothing more may be asked, whatever the error was.
+        """
+        if not isinstance(error, LastingLimit):
             return False
-        pacing = self._session.client.pacing
-        learned = pacing.learned_budget
+        self._controls.failed(endpoint, conversation_id)
+        if not self._controls.candidates(endpoint) and endpoint not in self._absent:
+            return False
         try:
-            is_own = self._gives_control(endpoint, is_limited=True)
-        except RateLimitError:
-            pacing.learned_budget = learned
-            return False
+            was_asked = self._controls.may_ask_about_limit()
+            is_own = was_asked and self._gives_control(endpoint, error)
+        except StopError:
+            raise
+        except RateLimitError:  # of the run's own budget
+            was_asked = is_own = False
         if is_own:
-            pacing.excuse()
+            self._session.client.pacing.excuse(error)
             self._its_own[conversation_id] = "ChatGPT refuses it alone (HTTP 429)"
+        elif not was_asked:  # it ends reads by id for this run, and nothing shows that it teaches anything
+            self._session.client.pacing.excuse(error)
         return is_own
 
-    def _gives_control(self, endpoint: ByIdEndpoint, *, is_limited: bool = False) -> bool:
+    def _gives_control(self, endpoint: ByIdEndpoint, limit: LastingLimit | None = None) -> bool:
         """Whether the endpoint gives other conversations; where none can be asked for, it is believed to.
 
-        ``is_limited``: a 429 is what it is asked about, and raised at once.
+        ``limit``: the lasting 429 that it is asked about, if that is what it is about. Otherwise raises RateLimitError
+        where controls are limited.
         """
         controls = self._controls.candidates(endpoint)
+        first, limited = limit, 0
         for key in controls:
             try:
                 got = self._control(endpoint, key)
-            except Refused:
-                self._controls.failed(endpoint, key)
+            except Refused as error:
+                self._note_refused(endpoint, key, error)
                 continue
-            except RefusedForNow:
+            except LastingLimit as error:
                 self._controls.failed(endpoint, key)
-                if is_limited or not self._controls.may_excuse():
-                    raise
-                continue  # perhaps of the control alone
+                first, limited = first or error, limited + 1
+                if limited < LIMITED_CONTROLS:
+                    continue  # perhaps of the control alone
+                if limit is None:
+                    raise RateLimitError(error.message) from None  # believed: no control is asked about it again
+                return False
             if isinstance(got, Fetched):
-                self._controls.gave(endpoint, key)
-                if key in self._controls.wanted and got.incomplete_reason is None:
-                    self._early[endpoint, key] = got
+                self._note_control(endpoint, key, got, first)
                 return True
-        return not controls
+        # Where there is no such endpoint, others would be limited as well if all were.
+        return not controls or (limit is not None and endpoint in self._absent and not limited)
+
+    def _note_control(self, endpoint: ByIdEndpoint, key: str, got: Fetched, limit: LastingLimit | None) -> None:
+        """A control came. ``limit``: the first 429 before it, which was therefore of one conversation alone."""
+        self._controls.gave(endpoint, key)
+        if key in self._controls.wanted and got.incomplete_reason is None:
+            self._early[endpoint, key] = got
+        if limit is not None:
+            self._session.client.pacing.excuse(limit)
 
     def _control(self, endpoint: ByIdEndpoint, key: str) -> Fetched | NotFetched:
         wanted = ToFetch(Listed(key, None))
@@ -147,30 +177,65 @@ class ByIdReader:
         branch = open_branch(self._session, key, tries=1)
         return branch.fetched() if isinstance(branch, Branch) else branch
 
+    def ask_for_another(self, apart_from: Sequence[str]) -> None:
+        """Ask an endpoint for a control, where one can be asked for, because another address meets a browser check.
+
+        Raises ServiceError where it meets one, too: then it is the connection that is checked.
+        """
+        endpoint = next((name for name in BY_ID_ENDPOINTS if not self._endpoints.is_dead(name)), None)
+        if endpoint is None or self.limit is not None:
+            return
+        timing = self._session.client.pacing.timing
+        # Where nothing else is known, another one each day: the first can be the one that is checked.
+        own = [apart_from[int(timing.now() // _DAY) % len(apart_from)]]
+        for key in (self._controls.candidates(endpoint, apart_from) or own)[:1]:
+            try:
+                got = self._control(endpoint, key)
+            except StopError:
+                raise
+            except (Refused, RateLimitError) as error:  # when its turn comes, it is judged
+                self._controls.failed(endpoint, key)
+                if isinstance(error, LastingLimit):
+                    self._session.client.pacing.excuse(error)
+            else:
+                if isinstance(got, Fetched):
+                    self._note_control(endpoint, key, got, None)
+
     def fetch_unlisted(self, wanted: ToFetch) -> Fetched | NotFetched:
         """Ask for a conversation that no list shows.
 
         Only its own 404 ``conversation_deleted`` proves its deletion. A failure says nothing of the endpoint here.
+        Raises RateLimitError when no more reads by id are granted.
         """
-        conversation_id, reason = wanted.listed.conversation_id, "this account cannot read conversations by id"
-        is_unknown = False
+        if self.limit is not None:
+            raise self.limit
+        conversation_id = wanted.listed.conversation_id
+        got: Fetched | NotFetched = NotFetched(conversation_id, "this account cannot read conversations by id")
         for endpoint in BY_ID_ENDPOINTS:
             if self._endpoints.is_dead(endpoint):
                 continue
-            try:
-                got = self._fetch(endpoint, wanted, self._tries(endpoint))
-            except Refused as error:
-                if error.code == DELETED:
-                    return _deleted(conversation_id)
-                self._failures[endpoint] += isinstance(error, ServerError)
-                reason, is_unknown = str(error), error.code == UNKNOWN
-                continue
-            if conversation_id in self.unfinished:
-                got = self.finish(conversation_id)
-            if isinstance(got, Fetched):
+            got = self._fetch_unlisted_from(endpoint, wanted)
+            if isinstance(got, Fetched) or got.is_gone or conversation_id in self._its_own:
                 return got
-            reason = got.reason
-        return NotFetched(conversation_id, reason, is_unknown=is_unknown)
+        return got
+
+    def _fetch_unlisted_from(self, endpoint: ByIdEndpoint, wanted: ToFetch) -> Fetched | NotFetched:
+        conversation_id = wanted.listed.conversation_id
+        try:
+            got = self._fetch(endpoint, wanted, self._tries(endpoint))
+        except Refused as error:
+            if error.code == DELETED:
+                return _deleted(conversation_id)
+            self._failures[endpoint] += isinstance(error, ServerError)
+            if isinstance(error, Challenged):  # another one right after it would count as a block of all
+                self._its_own[conversation_id] = str(error)
+            return NotFetched(conversation_id, str(error), is_unknown=error.code == UNKNOWN)
+        except RateLimitError as error:
+            if not self._is_its_own_limit(error, endpoint, conversation_id):
+                self.limit = error
+                raise
+            return NotFetched(conversation_id, self._its_own[conversation_id])
+        return self.finish(conversation_id) if conversation_id in self.unfinished else got
 
     def _fetch(self, endpoint: ByIdEndpoint, wanted: ToFetch, tries: int) -> Fetched | NotFetched:
         if endpoint == "single":
@@ -188,6 +253,9 @@ class ByIdReader:
         try:
             problem = branch.read(self._session, most_pages)
         except RateLimitError as error:
+            if self._is_its_own_limit(error, "plural", key):
+                del self.unfinished[key]
+                return replace(branch.fetched(), has_more=False)  # put off like any other failure
             if isinstance(error, StopError):
                 raise
             self.limit = error

@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
 
+from mirror.chatgpt.api_paths import api_path
 from mirror.chatgpt.site import FILE
 from mirror.source import FetchedFile, NamedFile, NoFile
 from mirror.values import as_count, as_dict, first_text
-from mirror.web.client import NoAnswer, Refused, ServerError
+from mirror.web.client import Challenged, NoAnswer, Refused, ServerError
 
 if TYPE_CHECKING:
     from mirror.chatgpt.session import Session
-    from mirror.source import FileSink, FileToFetch
+    from mirror.source import FileSink, FileToFetch, WhyNoFile
 
 CANVAS = "canvas:"
 _CANVAS_ID = re.compile(r"canvas:([^/]+)/([A-Za-z0-9_.-]+)/(\d{1,9})")
@@ -100,7 +100,7 @@ class CanvasReader:
 
     def _read_newest(self, conversation: str) -> _Canvases | NoFile:
         """Return the canvases of a conversation, or why there are none."""
-        rows = self._rows(f"/conversation/{quote(conversation, safe='')}/textdocs", {})
+        rows = self._rows(api_path("conversation", conversation, "textdocs"), {})
         if isinstance(rows, NoFile):
             return rows
         found: dict[str, _Canvas] = {}
@@ -118,7 +118,7 @@ class CanvasReader:
         canvas.asked += 1
         if canvas.asked > MOST_HISTORY_REQUESTS:
             return NoFile("unready", "the canvas has more versions than one run asks for")
-        rows = self._rows(f"/textdoc/{quote(textdoc, safe='')}/history", {"before_version": version + 1})
+        rows = self._rows(api_path("textdoc", textdoc, "history"), {"before_version": version + 1})
         if isinstance(rows, NoFile):
             # The service has just shown this canvas: what is not found is the endpoint, not the version.
             return NoFile("refused", "the service gives no older versions of it") if rows is _NO_CANVAS else rows
@@ -135,7 +135,8 @@ class CanvasReader:
         try:
             return _rows_in(self.session.get(path, params, FILE, tries=_TRIES).data)
         except NoAnswer as error:
-            return NoFile("failed", f"the service did not give the canvas: {error}")
+            why: WhyNoFile = "checked" if isinstance(error, Challenged) else "failed"
+            return NoFile(why, f"the service did not give the canvas: {error}")
         except ServerError as error:
             return NoFile("broken", f"the service fails at the canvas: {error}")
         except Refused as error:

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 # (the ten newest of an account), so the others are taken from the far end and the middle. Fewer: a control that is bad
 # itself closes an endpoint for a run; more: requests in vain while a service is down.
 KNOWN_CONTROLS, OTHER_CONTROLS = 2, 2
-# Requests with a lasting 429 that are excused in a run because a control is not refused: two conversations, each in a
-# batch and by id. Smaller: one conversation that is so refused ends every run; larger: more against a real limit.
-MOST_EXCUSED = 4
+# Lasting 429s of a run about which a control is asked: two conversations, each in a batch and by id. Smaller: one
+# conversation that is so refused ends every run; larger: more requests against what may become a limit.
+MOST_LIMIT_CHECKS = 4
+# Controls that are limited, too, before a limit is believed: the first one can be such a conversation itself. 1: two of
+# them end every run; larger: more requests against a real limit.
+LIMITED_CONTROLS = 2
+NO_ENDPOINT = frozenset({404, 405})  # statuses of an address that does not exist
 
 
 class Controls:
@@ -33,12 +37,12 @@ class Controls:
         self._given: dict[str, str] = {}  # endpoint -> the conversation that it gave last in this run
         self._failed: set[tuple[str, str]] = set()
         self.wanted: Sequence[str] = ()
-        self._excused = 0
+        self._limit_checks = 0
 
-    def may_excuse(self) -> bool:
-        """Whether a control may be asked for against a lasting 429 once more; counts it."""
-        self._excused += 1
-        return self._excused <= MOST_EXCUSED
+    def may_ask_about_limit(self) -> bool:
+        """Whether controls may be asked for about one more lasting 429; counts it, whatever they will answer."""
+        self._limit_checks += 1
+        return self._limit_checks <= MOST_LIMIT_CHECKS
 
     def gave(self, endpoint: str, conversation_id: str) -> None:
         """The endpoint gave this conversation."""

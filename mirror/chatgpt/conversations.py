@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mirror.chatgpt.batch import BATCH_SIZE, BatchReader
-from mirror.chatgpt.by_id import ByIdReader
+from mirror.chatgpt.by_id import BY_ID_ENDPOINTS, ByIdReader
 from mirror.chatgpt.completeness import NO_MESSAGES, contradiction_in, holds_messages, node_count, outdated_reason
 from mirror.chatgpt.controls import Controls
 from mirror.chatgpt.endpoints import ENDPOINTS, Endpoints
@@ -44,8 +44,8 @@ class ConversationReader:
     def __init__(self, session: Session, memory: ChatGPTMemory) -> None:
         self._memory, self._endpoints, self._controls = memory, Endpoints(memory), Controls(memory)
         self._left_for_later = False
-        self._batch = BatchReader(session, self._endpoints, self._controls)
         self._by_id = ByIdReader(session, memory, self._endpoints, self._controls)
+        self._batch = BatchReader(session, self._endpoints, self._controls, self._by_id.ask_for_another)
 
     def fetch(self, wanted: Sequence[ToFetch]) -> Iterator[Fetched | NotFetched]:
         """Fetch conversations in the order given, as they come.
@@ -88,9 +88,13 @@ class ConversationReader:
     def _unless_failing(self, got: Fetched | NotFetched) -> Fetched | NotFetched:
         """Return what did not come as left for later where reads by id fail for every conversation.
 
-        Raises ServiceError where batches fail, too.
+        Raises ServiceError where batches fail, too, and RateLimitError where they are all there is and are limited.
         """
-        if isinstance(got, Fetched) or got.is_gone or self._endpoints.failure_by_id is None:
+        if isinstance(got, Fetched) or got.is_gone:
+            return got
+        if self._batch.limit is not None and all(self._endpoints.is_dead(name) for name in BY_ID_ENDPOINTS):
+            raise self._batch.limit
+        if self._endpoints.failure_by_id is None:
             return got
         if not self._endpoints.is_open("batch"):
             raise self._why_later()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl
+
+from mirror.chatgpt.api_paths import api_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,13 +46,13 @@ def address_requests(wanted: FileToFetch, in_library: Callable[[str], str | None
     if sandbox and wanted.durable_id is None:
         conversation, message, path = sandbox.groups()
         query = {"message_id": message, "sandbox_path": path}
-        yield AddressRequest("sandbox", _path("conversation", conversation, "interpreter/download"), query)
+        yield AddressRequest("sandbox", api_path("conversation", conversation, "interpreter", "download"), query)
     elif file_id.startswith(_LIBRARY):
         if found := in_library(file_id):
-            yield AddressRequest("bare", _path("files/download", found), {"inline": "true"})
+            yield AddressRequest("bare", api_path("files", "download", found), {"inline": "true"})
     elif file_id.startswith(_ROOM):
         for place in wanted.places[:1]:
-            yield AddressRequest("room", _path("messaging/rooms", place.conversation_id, "files", file_id), {})
+            yield AddressRequest("room", api_path("messaging", "rooms", place.conversation_id, "files", file_id), {})
     else:
         yield from _requests_by_id(file_id, wanted)
 
@@ -60,14 +62,10 @@ def is_in_sandbox(file_id: str) -> bool:
     return _SANDBOX.fullmatch(file_id) is not None
 
 
-def _path(*parts: str) -> str:
-    return "/" + "/".join(quote(part, safe="/") for part in parts)
-
-
 def _requests_by_id(file_id: str, wanted: FileToFetch) -> Iterator[AddressRequest]:
     """Yield the ways to ask for a file by its id, in the order in which they are tried (API notes §7)."""
-    path = _path("files/download", file_id)
-    oldest = _path("files", file_id, "download")
+    path = api_path("files", "download", file_id)
+    oldest = api_path("files", file_id, "download")
     if wanted.project_id:
         yield AddressRequest("project", path, {"gizmo_id": wanted.project_id, "download_intent": "true"})
     if not wanted.places:
@@ -84,7 +82,7 @@ def _requests_by_id(file_id: str, wanted: FileToFetch) -> Iterator[AddressReques
     checked = {"check_context_scopes_for_conversation_id": first.conversation_id, "download_intent": "true"}
     yield AddressRequest("context", path, checked)
     yield AddressRequest(
-        "attachment", _path("conversation", first.conversation_id, "attachment", file_id, "download"), {}
+        "attachment", api_path("conversation", first.conversation_id, "attachment", file_id, "download"), {}
     )
     for place in wanted.places[1:]:
         params = {"conversation_id": place.conversation_id, "inline": "false"}

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeGuard, cast
 from urllib.parse import parse_qs
 
+from mirror.chatgpt.api_paths import UnaskableError
 from mirror.chatgpt.canvas import CANVAS, CanvasReader
 from mirror.chatgpt.file_addresses import LearnedForm, address_requests, is_in_sandbox
 from mirror.chatgpt.site import FILE
-from mirror.errors import RateLimitError
 from mirror.source import FetchedFile, NoFile
 from mirror.values import as_count, as_dict, as_dicts, as_text, first_text, iso_time, plain
-from mirror.web.client import NoAnswer, Refused, ServerError
+from mirror.web.client import Challenged, NoAnswer, Refused, ServerError
 from mirror.web.downloads import Distrusted, parted
 from mirror.web.failures import Unreachable, Untrusted
+from mirror.web.pacing import LastingLimit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,10 +73,10 @@ class _Answer(NamedTuple):
     """What one request for an address came to.
 
     ``kind``: *address*, *gone* for good, *absent* here (another request may find it), *refused*, *unready*, *broken*,
-    *failed*.
+    *failed*, *checked* (a browser check came).
     """
 
-    kind: Literal["address", "gone", "absent", "refused", "unready", "broken", "failed"]
+    kind: Literal["address", "gone", "absent", "refused", "unready", "broken", "failed", "checked"]
     reason: str = ""
     address: str = ""
     about: FetchedFile = FetchedFile()
@@ -104,7 +105,13 @@ class FileReader:
         """Fetch one file; see ``FileSource``."""
         if wanted.file_id.startswith(_MOUNTED):
             return NoFile("refused", "it lies in a connected drive, and fetching it would make a copy there")
-        return self._canvases.fetch(wanted, sink) if wanted.file_id.startswith(CANVAS) else self._fetch(wanted, sink)
+        is_canvas = wanted.file_id.startswith(CANVAS)
+        try:
+            return self._canvases.fetch(wanted, sink) if is_canvas else self._fetch(wanted, sink)
+        except LastingLimit as error:
+            return NoFile("limited", error.message)
+        except UnaskableError as error:
+            return NoFile("refused", str(error))
 
     def _fetch(self, wanted: FileToFetch, sink: FileSink) -> FetchedFile | NoFile:
         left = NoFile("failed", "its address had expired")
@@ -181,7 +188,8 @@ class FileReader:
         try:
             data = self.session.get(request.path, request.params, FILE, tries=RESOLVE_TRIES).data
         except NoAnswer as error:
-            return _Answer("failed", f"the service did not say where it is: {error}")
+            kind: Literal["checked", "failed"] = "checked" if isinstance(error, Challenged) else "failed"
+            return _Answer(kind, f"the service did not say where it is: {error}")
         except ServerError as error:
             return _Answer("broken", f"the service fails at it: {error}")
         except Refused as error:
@@ -221,7 +229,7 @@ class FileReader:
         if got.location is not None:
             raise Distrusted("an address that leads to another")
         if got.status == 429:  # noqa: PLR2004 - HTTP's Too Many Requests
-            raise RateLimitError(f"{self.session.client.site.name} asks for fewer requests for files.")
+            raise LastingLimit(f"{self.session.client.site.name} asks for fewer requests for files.")
         return got
 
     def _transfer(self, target: _Target, sink: FileSink) -> Downloaded:

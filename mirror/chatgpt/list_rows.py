@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from mirror.chatgpt.api_paths import fits_path
 from mirror.chatgpt.paging import ListPage
 from mirror.errors import ServiceError
 from mirror.source import Listed
@@ -30,6 +31,8 @@ def parse_list_row(row: Any, *, is_archived: bool | None = None, has_list_time: 
     conversation_id = record.get("conversation_id") or record.get("id")
     if not isinstance(conversation_id, str) or not conversation_id or clean_text(conversation_id)[1]:
         return None  # an id with a NUL or a lone surrogate is none
+    if not fits_path(conversation_id):
+        return None
     archived, starred = record.get("is_archived"), record.get("is_starred")
     gizmo_id = clean_or_none(record.get("gizmo_id") or record.get("conversation_template_id"))
     is_project = gizmo_id is not None and gizmo_id.startswith(PROJECT_PREFIX)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mirror.chatgpt.api_paths import api_path
 from mirror.chatgpt.list_rows import PAGE_SIZE, parse_list_page, parse_list_row, rows_in
 from mirror.chatgpt.paging import ListError, ListPage
 from mirror.chatgpt.refusals import PROJECT_CHATS
@@ -92,7 +93,7 @@ class Lists:
 
     def project_page(self, project_id: str, cursor: str) -> ListPage:
         """One page of a project's conversations."""
-        path, params = f"/gizmos/{project_id}/conversations", {"cursor": cursor, "limit": PROJECT_PAGE_SIZE}
+        path, params = api_path("gizmos", project_id, "conversations"), {"cursor": cursor, "limit": PROJECT_PAGE_SIZE}
         answer = self._session.get(path, params)
         return replace(parse_list_page(answer.data, "project"), size=len(answer.body))
 

@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mirror.chatgpt.api_paths import api_path
 from mirror.chatgpt.completeness import NO_MESSAGES, is_of_another_conversation
 from mirror.chatgpt.site import BY_ID
 from mirror.source import Fetched, NotFetched
@@ -64,7 +65,7 @@ class Branch:
     @property
     def path(self) -> str:
         """The address of its first page."""
-        return f"/conversations/{self.conversation_id}"
+        return api_path("conversations", self.conversation_id)
 
     @property
     def has_more(self) -> bool:
@@ -163,7 +164,7 @@ def open_branch(
 
     ``stored``: returns what is stored of it, where it need not be read again; called only where there are older pages.
     """
-    answer = session.get(f"/conversations/{conversation_id}", PARAMETERS, BY_ID, tries=tries)
+    answer = session.get(api_path("conversations", conversation_id), PARAMETERS, BY_ID, tries=tries)
     first = answer.data
     if not isinstance(first, dict) or not isinstance(first.get("messages"), list):
         return NotFetched(conversation_id, "the answer holds neither a tree nor messages")

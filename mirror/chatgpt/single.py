@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mirror.chatgpt.api_paths import api_path
 from mirror.chatgpt.completeness import contradiction_in, is_empty_conversation, is_of_another_conversation
 from mirror.chatgpt.refusals import EVERYTHING_OF_ONE
 from mirror.chatgpt.site import BY_ID
@@ -54,7 +55,7 @@ def fetch_tree(
     Fewer messages than are stored are no contradiction here: that is how their removal shows.
     """
     conversation_id = wanted.listed.conversation_id
-    path = f"/conversation/{conversation_id}"
+    path = api_path("conversation", conversation_id)
     answer = _with_everything(session, memory, path, tries)
     if not isinstance(answer.data, dict) or not isinstance(answer.data.get("mapping"), dict):
         return NotFetched(conversation_id, "the answer holds no tree")

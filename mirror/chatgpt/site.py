@@ -24,6 +24,9 @@ BY_ID_PAUSES = (60.0,)
 # Seconds between two requests for files, addresses and bytes alike. Nobody reports a 429 for 35 pictures in 15 seconds
 # (API notes §7); the reads by id of the same account are limited, though. Smaller: the person's own pages may be, too.
 FILE_SPACING = 0.5
+# Seconds to wait after a 429 for a file. A guess: what other requests wait first. Shorter: a stray one costs a file its
+# run; longer: each file that alone is refused costs that.
+FILE_PAUSES = (20.0,)
 
 # Characters of the service's own sentence in a message of ours. Smaller: cut sentences; larger: lines nobody reads.
 SENTENCE_LENGTH = 200
@@ -33,8 +36,8 @@ ORDINARY = RequestClass("ordinary", ORDINARY_SPACING, ORDINARY_PAUSES)
 # One conversation by its id, from the single or the plural endpoint. Reading too many of them locks the account.
 BY_ID = RequestClass("read by id", BY_ID_SPACING, BY_ID_PAUSES, is_budgeted=True)
 
-# Files: their addresses and their bytes. The first 429 ends them for the run, without a pause.
-FILE = RequestClass("file", FILE_SPACING, ())
+# Files: their addresses and their bytes. A 429 after one pause ends them for the run, unless another file comes.
+FILE = RequestClass("file", FILE_SPACING, FILE_PAUSES)
 
 
 def error_code(body: Any) -> str | None:

@@ -19,6 +19,7 @@ from mirror.chatgpt.account_data import (
     project_files,
     project_item,
 )
+from mirror.chatgpt.api_paths import api_path
 from mirror.chatgpt.conversations import ConversationReader
 from mirror.chatgpt.files import FileReader
 from mirror.chatgpt.identity import identify
@@ -296,7 +297,7 @@ class ChatGPT:
     def _gpt_item(self, gpt_id: str) -> AccountItem | None:
         """Return a GPT's row; None where the next run should ask again."""
         try:
-            return gpt_item(gpt_id, self.session.get(f"/gizmos/{gpt_id}", tries=SIDE_TRIES).data)
+            return gpt_item(gpt_id, self.session.get(api_path("gizmos", gpt_id), tries=SIDE_TRIES).data)
         except ServerError as error:
             self._note_not_read(_NAMES_OF_GPTS, str(error))
             return None

@@ -18,6 +18,7 @@ LONGEST_FILE_PAUSE = 30 * 24 * _HOUR
 # Runs in which a file is still being made, comes damaged or meets a server error, before it counts as not to be had.
 # Fewer: a bad run loses files that could come; more: a run is not current because of files that never come.
 MOST_FILE_TRIES = 3
+_TRANSFER = frozenset({"failed", "limited", "checked"})  # nothing was said of the file itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def verdict_of(answer: NoFile, tries: int) -> FileVerdict:
     if answer.why == "refused":
         return FileVerdict("refused", tries, file_pause(tries))
     if tries < MOST_FILE_TRIES:
-        return FileVerdict("pending", tries, file_pause(tries) if answer.why == "failed" and tries > 1 else None)
+        return FileVerdict("pending", tries, file_pause(tries) if answer.why in _TRANSFER and tries > 1 else None)
     return FileVerdict("gone" if answer.why == "broken" else "refused", tries, file_pause(tries))
 
 

@@ -117,6 +117,18 @@ def known_workspaces(conn: sqlite3.Connection, provider: str) -> list[Workspace]
     return [Workspace(**dict(row), is_personal=row["structure"] in (None, "personal")) for row in rows]
 
 
+def workspaces_with_conversations(conn: sqlite3.Connection, provider: str) -> dict[str, bool]:
+    """Return the workspaces that conversations belong to: id -> whether it can be a personal one."""
+    rows = conn.execute(
+        "SELECT used.id, coalesce(a.structure, 'personal') = 'personal' AS is_personal"
+        " FROM (SELECT account_id AS id FROM _listed WHERE provider = :provider"
+        " UNION SELECT account_id FROM conversations WHERE provider = :provider) used"
+        " LEFT JOIN accounts a ON a.id = used.id WHERE used.id IS NOT NULL ORDER BY used.id",
+        {"provider": provider},
+    )
+    return {row["id"]: bool(row["is_personal"]) for row in rows}
+
+
 def leave_workspace(conn: sqlite3.Connection, account_id: str, now: str) -> int:
     """Mark a workspace's living conversations missing, now that nobody lists them; return how many were not yet."""
     rows = conn.execute(

@@ -198,7 +198,7 @@ def is_used(conn: sqlite3.Connection, file_id: str) -> bool:
 # -- what is to be asked for
 
 # The service's own ids say nothing of the time; the newest message that shows a file does. What lies in the code
-# sandbox, and lives for hours, comes first.
+# sandbox, and lives for hours, comes first. What did not come before comes last, so that it keeps nothing else away.
 _DUE = (
     "SELECT f.*, coalesce(t.tries, 0) AS tries, t.durable_id,"
     " max(m.created_at) AS used_at"
@@ -209,7 +209,8 @@ _DUE = (
     " AND (f.state IN ('pending', 'refused')"
     "  OR (f.state = 'skipped' AND (f.size IS NULL OR :limit IS NULL OR f.size <= :limit)))"
     " GROUP BY f.id HAVING count(c.account_id) = 0 OR max(c.account_id = :account)"
-    " ORDER BY f.id LIKE 'sandbox:%' DESC, coalesce(max(m.created_at), f.created_at) DESC, f.id"
+    " ORDER BY (coalesce(t.tries, 0) > 0 OR t.retry_at IS NOT NULL),"
+    " f.id LIKE 'sandbox:%' DESC, coalesce(max(m.created_at), f.created_at) DESC, f.id"
 )
 
 
@@ -283,6 +284,15 @@ def mark_not_stored(
         " ON CONFLICT (file_id) DO UPDATE SET tries = excluded.tries, retry_at = excluded.retry_at,"
         " durable_id = coalesce(excluded.durable_id, durable_id)",
         (file_id, tries, retry_at, durable_id),
+    )
+
+
+def mark_tried(conn: sqlite3.Connection, file_id: str, now: str) -> None:
+    """Remember that a file was asked for in vain, and nothing of it is known by that: others come before it."""
+    conn.execute(
+        "INSERT INTO _file_fetches (file_id, tries, retry_at) VALUES (?, 0, ?)"
+        " ON CONFLICT (file_id) DO UPDATE SET retry_at = excluded.retry_at",
+        (file_id, now),
     )
 
 

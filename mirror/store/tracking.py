@@ -91,7 +91,8 @@ _PARTS = {
     "to do": f"({_IS_PENDING} OR l.is_generating OR l.is_branch_only)",
     "starred": "l.is_starred = 1",
     "in other lists": "c.deleted_at IS NULL AND (l.project_id IS NOT NULL OR l.is_work = 1)",
-    "archived or perhaps gone": f"(l.is_archived = 1 OR l.gone_run_id IS NOT NULL OR {_IS_PENDING})",
+    "archived or perhaps gone": "(l.is_archived = 1 OR l.gone_run_id IS NOT NULL OR l.missing_since IS NOT NULL"
+    f" OR {_IS_PENDING})",
 }
 
 
@@ -110,6 +111,15 @@ def tracked_of(conn: sqlite3.Connection, provider: str, ids: Iterable[str]) -> d
         rows = conn.execute(f"{_SELECT} AND l.conversation_id IN ({', '.join('?' * len(some))})", (provider, *some))
         found |= {row["conversation_id"]: _tracked(row) for row in rows}
     return found
+
+
+def shown_above(conn: sqlite3.Connection, provider: str, account_id: str, list_us: int) -> dict[str, Tracked]:
+    """Return what the main list showed before with a newer time, by id."""
+    rows = conn.execute(
+        f"{_SELECT} AND l.account_id = ? AND l.in_main = 1 AND coalesce(l.is_archived, 0) = 0 AND l.list_us > ?",
+        (provider, account_id, list_us),
+    )
+    return {row["conversation_id"]: _tracked(row) for row in rows}
 
 
 def find(conn: sqlite3.Connection, provider: str, conversation_id: str) -> Tracked | None:
@@ -328,6 +338,11 @@ def mark_alive(conn: sqlite3.Connection, conversation_id: str, now: str) -> None
         "UPDATE _listed SET checked_at = ?, gone_run_id = NULL, gone_proofs = 0 WHERE conversation_id = ?",
         (now, conversation_id),
     )
+
+
+def mark_not_told(conn: sqlite3.Connection, conversation_id: str, now: str) -> None:
+    """Remember that a conversation which no list shows was asked for by its id, and that nothing was learned."""
+    conn.execute("UPDATE _listed SET retry_at = ? WHERE conversation_id = ?", (now, conversation_id))
 
 
 def add_proof(conn: sqlite3.Connection, conversation_id: str, now: str, run_id: int, weight: int) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mirror.errors import ServiceError, StorageError
+from mirror.errors import RateLimitError, ServiceError, StorageError
 from mirror.files import content
 from mirror.files.byte_store import FREE_FOR_FILES, ByteStore, TooLargeFile
 from mirror.files.plan import CANVASES, FAMILIES, FileVerdict, family_of, verdict_of
@@ -22,7 +22,7 @@ from mirror.store.file_rows import DueFile
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from mirror.files.byte_store import Incoming
     from mirror.source import FileSource
@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 
 # Files in a row that did not come before a control is asked for. Fewer: more requests; more: more in vain.
 FAILURES_BEFORE_A_CONTROL = 5
+# Files of a run that meet a 429 or a browser check, about which controls are asked. Fewer: such files end every run;
+# more: requests against what may become a limit.
+MOST_LIMITED_FILES = 4
+# Controls that are so refused, too, before that is believed of all files. 1: two such files end every run; more:
+# requests against a real limit.
+LIMITED_FILE_CONTROLS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,9 @@ class FileRun:
         self.store = ByteStore(writer.path)
         self.stored = 0
         self._todo: list[DueFile] = []
+        self._asked: set[str] = set()  # ids of files that had their turn
+        self._limited = 0  # files of this run
+        self._account_id, self._later = "", frozenset[str]()
 
     def run(self, account_id: str, later: Collection[str] = ()) -> None:
         """Fetch what is due of a workspace; raises what ends files for this run, after it has noted what came.
@@ -91,34 +100,46 @@ class FileRun:
             return
         self.store.remove_leftovers()
         self.report.fetching_files(len(todo))
-        self._todo = todo
+        self._todo, self._asked = todo, set()
+        self._account_id, self._later = account_id, frozenset(later)
         families = {name: _Unsettled(name) for name in FAMILIES}
         for due in todo:
             unsettled = families[family_of(due.row.id)]
-            if unsettled.error is None:
-                self._take(due, unsettled, later)
+            if unsettled.error is None and due.row.id not in self._asked:
+                self._take(due, unsettled)
                 _let_prove_others(unsettled, families)
             if len(unsettled.failed) >= FAILURES_BEFORE_A_CONTROL:
-                self._ask_control(account_id, unsettled)
+                self._ask_control(unsettled)
         for unsettled in families.values():
             if unsettled.failed and unsettled.error is None:
-                self._ask_control(account_id, unsettled)
+                self._ask_control(unsettled)
                 self._note_failures(unsettled)
         if errors := [one.error for one in families.values() if one.error is not None]:
             raise errors[0]
 
-    def _take(self, due: DueFile, unsettled: _Unsettled, later: Collection[str]) -> None:
-        answer = None
+    def _take(self, due: DueFile, unsettled: _Unsettled) -> None:
         if self._is_too_large(due.row.size):
             self._skip(due)
-        elif (answer := self._fetch(due)) is not None:
-            is_settled = due.workspaces.isdisjoint(later) if due.workspaces else not later
-            unsettled.failed.append(_Failed(due, answer, is_settled))
+            self._asked.add(due.row.id)
+            self._tell(due, None)
         else:
-            unsettled.gives = True
+            answer = self._ask(due, unsettled)
+            if answer is not None and answer.why in {"limited", "checked"}:
+                self._ask_about_limit(due, answer, unsettled)
         if unsettled.gives:
             self._note_failures(unsettled)
+
+    def _ask(self, due: DueFile, unsettled: _Unsettled) -> NoFile | None:
+        """Give a file its turn; return why it did not come."""
+        self._asked.add(due.row.id)
+        answer = self._fetch(due)
+        if answer is None:
+            unsettled.gives = True
+        else:
+            is_settled = due.workspaces.isdisjoint(self._later) if due.workspaces else not self._later
+            unsettled.failed.append(_Failed(due, answer, is_settled))
         self._tell(due, answer)
+        return answer
 
     def _tell(self, due: DueFile, answer: NoFile | None) -> None:
         """Say what came of a file."""
@@ -198,29 +219,75 @@ class FileRun:
 
     # -- whose fault a failure is
 
-    def _ask_control(self, account_id: str, unsettled: _Unsettled) -> None:
-        """Ask for files that came before; where none of them comes either, no more of the family are asked for.
+    def _ask_control(self, unsettled: _Unsettled) -> None:
+        """Ask for controls; where none of them comes either, no more of the family are asked for in this run.
 
-        Without such files, answers that are no failures are believed, and failures in a row are not.
+        Without files that came before, answers that are no failures are believed, and failures in a row are not.
         """
-        is_canvas = unsettled.family == CANVASES
-        known = file_rows.controls(self.writer.conn, self.provider, account_id, canvases=is_canvas)
-        if any(map(self._comes, known)):
+        known = self._known(unsettled.family)
+        if any(answer is None for answer in self._answers_of_controls(unsettled)):
             unsettled.gives = True
             self._note_failures(unsettled)
             return
-        failures = sum(one.answer.why in {"broken", "failed"} for one in unsettled.failed)
+        failures = sum(one.answer.why not in {"gone", "refused", "unready"} for one in unsettled.failed)
         if known or failures >= FAILURES_BEFORE_A_CONTROL:
+            with self.writer.transaction() as conn:
+                for one in unsettled.failed:
+                    file_rows.mark_tried(conn, one.due.row.id, self.timing.iso())
             unsettled.failed.clear()
-            what = "canvas" if is_canvas else "file"
+            what = "canvas" if unsettled.family == CANVASES else "file"
             unsettled.error = ServiceError(
                 f"The service fails at one {what} after the other; nothing is held against them, and all chats and"
                 " what came are saved. The next run tries again."
             )
 
-    def _comes(self, due: DueFile) -> bool:
+    def _ask_about_limit(self, due: DueFile, answer: NoFile, unsettled: _Unsettled) -> None:
+        """Ask whether a 429 or a browser check is one file's own; raises RateLimitError where no other file comes."""
+        with self.writer.transaction() as conn:
+            file_rows.mark_tried(conn, due.row.id, self.timing.iso())
+        self._limited += 1
+        limited = 0
+        answers = self._answers_of_controls(unsettled, due) if self._limited <= MOST_LIMITED_FILES else iter(())
+        for other in answers:
+            if other is None:
+                unsettled.gives = True
+                return
+            limited += other.why == "limited"
+            if limited >= LIMITED_FILE_CONTROLS:
+                break
+        if answer.why == "limited":
+            raise RateLimitError(answer.reason)
+
+    def _known(self, family: str) -> list[DueFile]:
+        is_canvas = family == CANVASES
+        return file_rows.controls(self.writer.conn, self.provider, self._account_id, canvases=is_canvas)
+
+    def _answers_of_controls(self, unsettled: _Unsettled, about: DueFile | None = None) -> Iterator[NoFile | None]:
+        """Yield what became of files that came before, then of the last one wanted and one in the middle.
+
+        Neighbours can be bad together, as the newest ones, and canvases of one conversation come in one answer.
+        ``about``: the file that is in question. None for one that came.
+        """
+        same = _conversations(about) if about is not None and unsettled.family == CANVASES else set()
+        for due in self._known(unsettled.family):
+            if same.isdisjoint(_conversations(due)):
+                yield self._answer_of(due)
+        proven_by = FAMILIES[unsettled.family]
+        left = [
+            due
+            for due in self._todo
+            if family_of(due.row.id) == proven_by
+            and due.row.id not in self._asked
+            and same.isdisjoint(_conversations(due))
+            and not self._is_too_large(due.row.size)
+        ]
+        for due in dict.fromkeys((left[-1], left[len(left) // 2])) if left else ():
+            yield self._ask(due, unsettled if proven_by == unsettled.family else _Unsettled(proven_by))
+
+    def _answer_of(self, due: DueFile) -> NoFile | None:
         with self.store.incoming() as unwanted:
-            return isinstance(self.source.fetch_file(_wanted(due), unwanted), FetchedFile)
+            got = self.source.fetch_file(_wanted(due), unwanted)
+        return got if isinstance(got, NoFile) else None
 
     def _note_failures(self, unsettled: _Unsettled) -> None:
         for one in unsettled.failed:
@@ -247,6 +314,10 @@ class FileRun:
                 retry_at=retry_at,
                 durable_id=one.answer.durable_id,
             )
+
+
+def _conversations(due: DueFile) -> set[str]:
+    return {use.conversation_id for use in due.uses}
 
 
 def _let_prove_others(unsettled: _Unsettled, families: Mapping[str, _Unsettled]) -> None:

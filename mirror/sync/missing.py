@@ -4,9 +4,10 @@ Absence proves nothing: lists collapse to a fraction with status 200 and recover
 is asked for by its id, a few a run, those never asked for first. What comes is alive, and is stored like anything that
 was fetched. A 404 ``conversation_deleted`` in two runs, or ``conversation_not_found`` in four, sets the tombstone.
 
-While more than a tenth and more than five of the known ones are missing unexplained, or missing and alive, nothing is
-marked and the run stops for safety, every run. That ends when the lists show them again, when what was asked for is
-overwhelmingly gone, or when the person confirms it.
+While more than a tenth and more than five of the known ones, or of one list's, are missing unexplained, or missing and
+alive, nothing is marked and the run stops for safety, every run. That ends when the lists show them again, when what
+was asked for is overwhelmingly gone, or when the person confirms it. While some were not asked for yet, no run is
+current.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mirror.errors import RateLimitError, SafetyStopError, ServiceError
+from mirror.errors import ChatmirrorError, RateLimitError, SafetyStopError, ServiceError
 from mirror.ingest import apply_listing, arrival_of, ingest
 from mirror.normalize import UnreadablePayloadError, normalize
 from mirror.services import service_of
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Sequence
 
-    from mirror.errors import ChatmirrorError
     from mirror.source import Identity, ListResult, Source
     from mirror.store.conversations import Damage
     from mirror.store.database import Writer
@@ -39,7 +39,7 @@ SAFETY_SHARE, SAFETY_COUNT = 0.10, 5
 # So many answers, nearly all of them "gone", explain the rest: a collapsed list's chats are all alive.
 SAMPLE, SAMPLE_SHARE = 20, 0.9
 CHECKS_A_RUN = 20  # single reads; they come out of the bucket that the person's own browser uses
-LEFT_ARCHIVE_A_RUN = 50  # chats that left the archive's list and are looked at; five batches
+LEFT_LISTS_A_RUN = 50  # chats that left the list of the archive or a project and are looked at; five batches
 RECHECK_DAYS = 7  # a missing chat that is alive is asked for again after a week
 DELETED_WEIGHT, UNKNOWN_WEIGHT = 2, 1  # of one answer, towards tracking.ENOUGH_PROOFS
 
@@ -88,23 +88,48 @@ def find_missing(
     all_read: bool,
     has_project_lists: bool = True,
 ) -> Missing:
-    """Return the conversations whose own lists were read to their end without showing them, here or elsewhere.
+    """Return the conversations whose own lists were read to their end, or past them, without showing them anywhere.
 
     ``all_read``: every list that exists was read, so that a project without one exists no more.
     """
     offered = {result.scope.name for result in results if not result.is_refused} if all_read else None
-    ended = ended_scopes(results)
+    ended, depth = ended_scopes(results), plan.main_depth(results)
     looked_for = [
         t
         for t in tracked
-        if not t.is_deleted and _lists_to_end(t, offered, has_project_lists=has_project_lists) <= ended
+        if not t.is_deleted
+        and (_lists_to_end(t, offered, has_project_lists=has_project_lists) <= ended or plan.is_passed_over(t, depth))
     ]
     return Missing(len(looked_for), {t.conversation_id: t for t in looked_for if t.conversation_id not in seen})
 
 
 def _perhaps_gone(tracked: dict[str, Tracked], seen: set[str]) -> dict[str, Tracked]:
-    """Return what was once said to be gone and is shown by no list now, also by one that was not read to its end."""
-    return {key: t for key, t in tracked.items() if t.gone_proofs and not t.is_deleted and key not in seen}
+    """Return what was once said to be gone, or is missing and was not asked for yet, and is shown by no list now.
+
+    Also by one that was not read to its end.
+    """
+    return {
+        key: t
+        for key, t in tracked.items()
+        if (t.gone_proofs or (t.missing_since and not _was_asked(t))) and not t.is_deleted and key not in seen
+    }
+
+
+def _was_asked(tracked: Tracked) -> bool:
+    """Whether it was asked for by its id since no list shows it, whatever came."""
+    return bool(tracked.checked_at or tracked.retry_at or tracked.gone_proofs)
+
+
+def _leaves_short_list(tracked: Tracked, ended: set[str]) -> bool:
+    """Whether the list that has to show a conversation ended, and is the archive's or a project's."""
+    return _own_list(tracked) != "main" and _lists_to_end(tracked, None, has_project_lists=True) <= ended
+
+
+def _own_list(tracked: Tracked) -> str:
+    """Return the list that has to show a conversation, where a short one is easily lost among all."""
+    if tracked.listed.is_archived:
+        return "archived"
+    return f"project:{tracked.listed.project_id}" if tracked.in_main is False else "main"
 
 
 def ended_scopes(results: Sequence[ListResult]) -> set[str]:
@@ -119,6 +144,8 @@ def _lists_to_end(tracked: Tracked, offered: set[str] | None, *, has_project_lis
     looked for in that list alone, also where the service does not give it any more.
     """
     homes = plan.homes(tracked, has_project_lists=has_project_lists)
+    if tracked.in_main is False and len(homes) > 1:
+        homes -= {"main", "archived"}  # they never showed it, and need not end
     if offered is None or (tracked.is_work and not tracked.in_main):
         return homes
     return homes & offered
@@ -163,6 +190,7 @@ class MissingReview:
         self.damages: list[Damage] = []  # of what was stored
         self.unreadable: list[tuple[Tracked, str]] = []  # what came and could not be stored, and why
         self.error: ChatmirrorError | None = None  # why not everything could be asked for
+        self.unasked = 0  # missing and not asked for yet
 
     def run(
         self, account_id: str, results: Sequence[ListResult], listed: set[str], *, all_read: bool
@@ -170,22 +198,34 @@ class MissingReview:
         """Ask, mark and conclude; return the safety stop if there is one. ``listed``: the ids that lists showed."""
         ended = ended_scopes(results)
         part = "all" if ended - {"archived"} else "archived or perhaps gone"  # of the others nothing was learned
-        tracked = tracking.tracked_in(self.writer.conn, self.source.provider, account_id, part)
-        moved: set[str] = set()
+        tracked = self._tracked(account_id, part, results)
+        lists, moved = {key: _own_list(t) for key, t in tracked.items()}, set[str]()
         try:
-            if "archived" in ended:
-                archived = [t for t in tracked.values() if t.listed.is_archived and plan.homes(t) <= ended]
-                vanished = [t for t in archived if t.conversation_id not in listed]
-                self._left_archive(account_id, vanished, moved)
+            left = [t for t in tracked.values() if _leaves_short_list(t, ended) and t.conversation_id not in listed]
+            self._left_lists(account_id, left, moved)
             missing = self._find(tracked, results, listed | moved, all_read=all_read)
             for t in self._due({**missing.ids, **_perhaps_gone(tracked, listed | moved)}):
-                self._ask(t)
+                self._ask(account_id, t)
         except (RateLimitError, ServiceError) as error:
             self.error = error  # what was learned so far counts, and the alarm does not depend on asking
-        tracked = tracking.tracked_in(self.writer.conn, self.source.provider, account_id, part)
-        missing = self._find(tracked, results, listed | moved, all_read=all_read)
-        self._set_tombstones({**missing.ids, **_perhaps_gone(tracked, listed | moved)})
-        return self._conclude(replace(missing, moved=len(moved)))
+        tracked = self._tracked(account_id, part, results)
+        seen = listed | moved
+        missing = self._find(tracked, results, seen, all_read=all_read)
+        candidates = {**missing.ids, **_perhaps_gone(tracked, seen)}
+        self._set_tombstones(candidates)
+        self.unasked = sum(not _was_asked(t) for t in candidates.values())
+        of_lists = []
+        for name in dict.fromkeys(lists.values()):
+            group = {key: tracked[key] for key, own in lists.items() if own == name and key in tracked}
+            found = self._find(group, results, seen, all_read=all_read)
+            of_lists.append(replace(found, moved=sum(lists.get(key) == name for key in moved)))
+        return self._conclude(replace(missing, moved=len(moved)), of_lists)
+
+    def _tracked(self, account_id: str, part: str, results: Sequence[ListResult]) -> dict[str, Tracked]:
+        """Return what lists may lack: a part of what is known, and what the main list was read past."""
+        conn, provider, depth = self.writer.conn, self.source.provider, plan.main_depth(results)
+        above = {} if depth is None else tracking.shown_above(conn, provider, account_id, depth)
+        return tracking.tracked_in(conn, provider, account_id, part) | above
 
     def _find(
         self, tracked: dict[str, Tracked], results: Sequence[ListResult], seen: set[str], *, all_read: bool
@@ -193,16 +233,21 @@ class MissingReview:
         has_project_lists = self.source.has_project_lists
         return find_missing(tracked.values(), results, seen, all_read=all_read, has_project_lists=has_project_lists)
 
-    def _conclude(self, missing: Missing) -> SafetyStopError | None:
-        """Mark what is missing; return the safety stop if the lists are not to be believed."""
+    def _conclude(self, missing: Missing, of_lists: Sequence[Missing]) -> SafetyStopError | None:
+        """Mark what is missing; return the safety stop if the lists are not to be believed.
+
+        ``of_lists``: what of it each list lacks: of a short one's conversations few are many.
+        """
         # Where those that were asked for are alive, the person's word does not make the others deleted.
         is_confirmed = self.is_confirmed and missing.is_explained
-        if missing.is_suspicious and not is_confirmed:
-            return self._safety_stop(missing)
+        for found in (missing, *of_lists):
+            if found.is_suspicious and not (self.is_confirmed and found.is_explained):
+                return self._safety_stop(found)
         now = self.timing.iso()
         with self.writer.transaction() as conn:
             tracking.set_missing(conn, missing.ids, now)
         if is_confirmed:
+            self.unasked = 0  # the person has answered for them
             for t in missing.ids.values():
                 if t.checked_at is None or t.gone_proofs:  # (what came when it was asked for is not deleted)
                     self._set_tombstone(t.conversation_id, now)
@@ -238,12 +283,12 @@ class MissingReview:
             " they are there, run again later; if you deleted them, run `chatmirror sync --accept-deletions`."
         )
 
-    def _left_archive(self, account_id: str, vanished: Sequence[Tracked], moved: set[str]) -> None:
-        """Collect those that were taken out of the archive: far down the main list nobody would see them come.
+    def _left_lists(self, account_id: str, vanished: Sequence[Tracked], moved: set[str]) -> None:
+        """Collect those that were taken out of the archive or a project: nobody sees them come far down another list.
 
         They are fetched again for what they say of themselves: that moves no time, and a batch shows it ten at once.
         """
-        due = [t for t in vanished if not t.is_deleted and self._is_due(t)][:LEFT_ARCHIVE_A_RUN]
+        due = [t for t in vanished if not t.is_deleted and self._is_due(t)][:LEFT_LISTS_A_RUN]
         by_id = {t.conversation_id: t for t in due}
         for got in self.source.fetch([self._wanted(t) for t in due]):
             if isinstance(got, Fetched) and self._keep(by_id[got.conversation_id], got, account_id):
@@ -254,22 +299,39 @@ class MissingReview:
         return ToFetch(tracked.listed, known, explained=True)
 
     def _keep(self, tracked: Tracked, got: Fetched, account_id: str) -> bool:
-        """Store what was fetched of an archived conversation; return whether it says that it is archived no more."""
-        is_out = self._says_unarchived(got)
+        """Store what was fetched of a conversation; return whether it says that it belongs to another list now."""
+        row = self._moved_row(tracked, got)
         now = self.timing.iso()
         with self.writer.transaction() as conn:
-            if is_out:
-                row = Listed(got.conversation_id, None, is_archived=False)
-                tracking.note(conn, row, self.source.provider, account_id, now)
+            if row is not None:
+                self._note_moved(conn, account_id, row, now)
             # Otherwise it is asked for by id as well: a batch can still hold what is deleted (API notes §3.1).
             self._store(conn, tracked, got, now)
-        return is_out
+        return row is not None
 
-    def _says_unarchived(self, got: Fetched) -> bool:
+    def _note_moved(self, conn: sqlite3.Connection, account_id: str, row: Listed, now: str) -> None:
+        tracking.note(conn, row, self.source.provider, account_id, now)
+        tracking.set_missing(conn, [row.conversation_id], None)
+
+    def _moved_row(self, tracked: Tracked, got: Fetched) -> Listed | None:
+        """Return what a list would say of a conversation that belongs to another list now, None where it does not."""
         try:
-            return normalize(self.source.provider, got.payload).is_archived is False
+            found = normalize(self.source.provider, got.payload)
         except UnreadablePayloadError:  # said when it is to be stored
-            return False
+            return None
+        row = Listed(tracked.conversation_id, None, is_archived=found.is_archived)
+        if "project_id" in found.stated:
+            row = replace(row, project_id=found.project_id, gpt_id=found.gpt_id, states_home=True)
+        old = tracked.listed
+        now = replace(
+            tracked,
+            listed=replace(
+                old,
+                is_archived=old.is_archived if row.is_archived is None else row.is_archived,
+                project_id=row.project_id if row.states_home else old.project_id,
+            ),
+        )
+        return row if plan.homes(now) != plan.homes(tracked) else None
 
     def _store(self, conn: sqlite3.Connection, tracked: Tracked, got: Fetched, now: str) -> None:
         """Store what came of a conversation that no list shows; it answers what a list last said of it."""
@@ -285,10 +347,17 @@ class MissingReview:
         self.damages += [ingested.damage] if ingested.damage else []
 
     def _due(self, candidates: dict[str, Tracked]) -> list[Tracked]:
-        """Return which to ask for by id: what is still to be read first, then what was never asked for."""
+        """Return which to ask for by id: what was never asked for, and of that what is still to be read, first.
+
+        Then what was not asked for longest, whatever came: one that ends every run must not be the first in each.
+        """
         due = [t for t in candidates.values() if self._is_due(t)]
-        ranked = sorted(due, key=lambda t: (t.is_current, t.checked_at is not None, t.checked_at or ""))
-        return ranked[:CHECKS_A_RUN]
+        return sorted(due, key=lambda t: (self._asked_at(t), t.is_current))[:CHECKS_A_RUN]
+
+    def _asked_at(self, tracked: Tracked) -> str:
+        """Return the ISO time at which it was last asked for, "" for never. A time ahead of now is none."""
+        now = self.timing.iso()
+        return max((at for at in (tracked.checked_at, tracked.retry_at) if at and at <= now), default="")
 
     def _is_due(self, tracked: Tracked) -> bool:
         if tracked.gone_proofs or not tracked.is_current or tracked.checked_at is None:
@@ -296,13 +365,26 @@ class MissingReview:
         horizon, now = self.timing.iso(-RECHECK_DAYS * 86_400), self.timing.iso()
         return not horizon <= tracked.checked_at <= now  # a time ahead of now was written by a wrong clock
 
-    def _ask(self, tracked: Tracked) -> None:
-        got = self.source.fetch_one(self._wanted(tracked))
-        key, now = tracked.conversation_id, self.timing.iso()
+    def _ask(self, account_id: str, tracked: Tracked) -> None:
+        key = tracked.conversation_id
+        try:
+            got = self.source.fetch_one(self._wanted(tracked))
+        except ChatmirrorError:
+            self._note_not_told(key)
+            raise
+        now = self.timing.iso()
         with self.writer.transaction() as conn:
             if isinstance(got, Fetched):
+                if (row := self._moved_row(tracked, got)) is not None:
+                    self._note_moved(conn, account_id, row, now)
                 tracking.mark_alive(conn, key, now)
                 self._store(conn, tracked, got, now)
             elif got.is_gone or got.is_unknown:
                 weight = DELETED_WEIGHT if got.is_gone else UNKNOWN_WEIGHT
                 tracking.add_proof(conn, key, now, self.run_id, weight)
+            else:
+                tracking.mark_not_told(conn, key, now)
+
+    def _note_not_told(self, key: str) -> None:
+        with self.writer.transaction() as conn:
+            tracking.mark_not_told(conn, key, self.timing.iso())

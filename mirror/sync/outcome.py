@@ -118,6 +118,18 @@ def not_understood(odd_rows: Mapping[str, int]) -> IncompleteError:
     )
 
 
+def not_asked_for(count: int) -> IncompleteError:
+    """Say how many known conversations no list shows, of which a run did not learn what became of them."""
+    named = (
+        "conversations that no list shows any more were"
+        if count > 1
+        else "conversation that no list shows any more was"
+    )
+    return IncompleteError(
+        f"{count:,} {named} not asked for by id yet; what is stored of them stays. Later runs ask, a few each."
+    )
+
+
 def incomplete_files(first: FileRow, left: int) -> IncompleteError:
     """Say how many files could not be saved, and why the ``first`` of them."""
     more = f" and {left - 1:,} more" if left > 1 else ""

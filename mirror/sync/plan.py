@@ -144,6 +144,21 @@ def _should_show(read: Mapping[str, ListResult], listed: Listed) -> bool:
     return bool(listed.list_us and times and listed.list_us > min(times))
 
 
+def main_depth(results: Sequence[ListResult]) -> int | None:
+    """Return the list time down to which the main list was read, newest first; None where it ended or failed."""
+    main = _ordinary_lists(results).get("main")
+    if main is None or main.error is not None or main.reached_end:
+        return None
+    return min((row.list_us for row in main.items.values() if row.list_us), default=None)
+
+
+def is_passed_over(tracked: Tracked, depth: int | None) -> bool:
+    """Whether a main list that was read down to ``depth`` came past the place of one that it showed before."""
+    shows_it = bool(tracked.in_main) and not tracked.listed.is_archived
+    is_above = depth is not None and (tracked.list_us or 0) > depth
+    return shows_it and is_above and not is_same_moment(tracked.list_us, depth)
+
+
 def odd_rows(before: Mapping[str, int], results: Sequence[ListResult]) -> dict[str, int]:
     """Return how many rows of each list, by its label, are known not to be understood, in this run or ``before``.
 

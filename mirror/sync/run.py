@@ -35,6 +35,7 @@ from mirror.sync.outcome import (
     Outcome,
     incomplete,
     incomplete_files,
+    not_asked_for,
     not_understood,
     with_forecast,
 )
@@ -114,8 +115,9 @@ class Sync:
     def run(self) -> Outcome:
         """Bring the mirror up to date; errors end up in the outcome, interruptions go through."""
         try:
-            identity = self.outcome.identity = self._with_known_workspaces(self.source.identity())
+            identity = self.source.identity()
             self._refuse_other_account(identity)
+            identity = self.outcome.identity = self._with_known_workspaces(identity)
             if not self.options.dry:
                 self.errors += ended_workspaces(self.writer, self.source, identity, self.timing.iso())
             for workspace in identity.workspaces:
@@ -156,6 +158,8 @@ class Sync:
     def _refuse_other_account(self, identity: Identity) -> None:
         key = f"owner:{self.source.provider}"
         owner = settings.setting(self.writer.conn, key)
+        if owner is None:
+            owner = self._unknown_owner(identity)
         if owner not in (None, identity.user_id):
             raise SafetyStopError(
                 f"This database belongs to another account (…{str(owner)[-4:]}; the login is …{identity.user_id[-4:]});"
@@ -164,6 +168,21 @@ class Sync:
         if owner is None and not self.options.dry:
             with self.writer.transaction() as conn:
                 settings.remember(conn, key, identity.user_id)
+
+    def _unknown_owner(self, identity: Identity) -> str | None:
+        """Return a workspace that shows a mirror without an owner to be another person's; None where nothing does.
+
+        A team's workspace is shared with others, a personal one with nobody.
+        """
+        known = account_data.workspaces_with_conversations(self.writer.conn, self.source.provider)
+        own = {workspace.id for workspace in identity.workspaces}
+        if identity.user_id in known or not known:
+            return None
+        if identity.lists_all_workspaces and any(workspace.is_personal for workspace in identity.workspaces):
+            of_another = [key for key, is_personal in known.items() if is_personal and key not in own]
+        else:
+            of_another = [] if own.intersection(known) else list(known)
+        return next(iter(of_another), None)
 
     def _conclude(self) -> None:
         pending = tracking.pending(self.writer.conn, self.source.provider)
@@ -259,6 +278,8 @@ class Sync:
             return False
         all_read = visit.full and self._is_clean(visit)
         stopped = self._review_missing(visit.workspace, results, listed, all_read=all_read)
+        if stopped and not visit.full:
+            visit.remembered.full_at = 0.0  # the next run reads all lists to their ends, which may show them
         if self.options.verify and not self._is_limited:
             self._verify(visit)
         return not stopped
@@ -450,6 +471,8 @@ class Sync:
             self.report.note(f"not all missing conversations were asked for: {review.error.message}")
             if isinstance(review.error, RateLimitError) and review.error.is_final:
                 self.errors.append(review.error)
+        if review.unasked and stop is None:
+            self._unread.append(not_asked_for(review.unasked))
         if stop is not None:
             self._name_workspace(workspace, [stop])
             self.errors.append(stop)

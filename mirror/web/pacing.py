@@ -95,11 +95,11 @@ class Pacing:
         ``sentence``: the site's own words about it, for the message.
         """
         asked = self._asked_pause(reply)
-        refusals = self._refusals[request_class.name]
+        refusals, learned = self._refusals[request_class.name], self.learned_budget
         if self._is_enough(request_class, refusals):
             said = f": “{sentence}”" if sentence else ""
-            raise RefusedForNow(
-                f"{self.site.name} asks for fewer requests{said}; the run stopped, and the next one continues."
+            raise LastingLimit(
+                f"{self.site.name} asks for fewer requests{said}; the run stopped, and the next one continues.", learned
             )
         pause = asked
         if pause is None:
@@ -109,9 +109,12 @@ class Pacing:
         self.slowness = min(2 * self.slowness, MOST_SLOWNESS)
         self._sleep(pause)
 
-    def excuse(self) -> None:
-        """Forget the budget that a lasting refusal taught: it was of one address. Refusals go on to be counted."""
-        self.learned_budget = None
+    def excuse(self, error: LastingLimit) -> None:
+        """Forget the budget that a lasting refusal, and any since, taught: it was of one address.
+
+        What an earlier one taught stays. Refusals go on to be counted.
+        """
+        self.learned_budget = error.budget_before
 
     def _is_enough(self, request_class: RequestClass, refusals: int) -> bool:
         """Whether one more refusal ends the run; a lasting one of a budgeted class also teaches the budget."""
@@ -171,8 +174,15 @@ def _out_of_time() -> ServiceError:
     return ServiceError("The run stopped at its limit of four hours; what is saved stays. Run again to continue.")
 
 
-class RefusedForNow(RateLimitError):  # noqa: N818 - an answer
-    """The site refused one more request, after the pauses."""
+class LastingLimit(RateLimitError):  # noqa: N818 - an answer
+    """The site refused one more request, after the pauses.
+
+    ``budget_before``: the learned budget that this refusal may have replaced.
+    """
+
+    def __init__(self, message: str, budget_before: int | None = None) -> None:
+        super().__init__(message)
+        self.budget_before = budget_before
 
 
 class StopError(RateLimitError):

@@ -282,7 +282,7 @@ def test_no_more_reads_by_id_do_not_stop_the_batches() -> None:
 
 
 def test_without_batches_a_limit_ends_the_run_at_once() -> None:
-    """After one more conversation is refused, too."""
+    """After two more conversations are refused, too."""
     session, wire = session_of(lambda request: DENIED if "batch" in request.path else LIMITED)
     with pytest.raises(RateLimitError):
         list(ConversationReader(session, ChatGPTMemory()).fetch(listed(30)))
@@ -290,6 +290,7 @@ def test_without_batches_a_limit_ends_the_run_at_once() -> None:
         "/conversation/c0",
         "/conversation/c0",
         "/conversation/c29",
+        "/conversation/c15",
     ]
 
 

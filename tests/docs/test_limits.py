@@ -29,6 +29,8 @@ TECHNICAL = {
     "browse.plots.HEIGHT": "the drawing of a plot",
     "browse.plots.LEFT": "the drawing of a plot",
     "browse.plots.WIDTH": "the drawing of a plot",
+    "chatgpt.by_id._DAY": "a unit",
+    "chatgpt.controls.NO_ENDPOINT": "HTTP's statuses",
     "chatgpt.session._FORBIDDEN": "HTTP's status",
     "chatgpt.session._UNAUTHORISED": "HTTP's status",
     "chatgpt.periodic_tasks._DAY": "a unit",

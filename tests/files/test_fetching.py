@@ -165,21 +165,101 @@ def test_one_content_is_stored_once(service: FileService) -> None:
     assert len(list(service.store.stored())) == 1
 
 
-def test_the_first_429_ends_files_and_the_next_run_goes_on(service: FileService) -> None:
-    files = [service.add(n) for n in range(1, 5)]
-    files[2].answers = ["429"]  # the newest but one: asked for second
-    assert service.next_run() == 6
-    assert sum(state == "stored" for state in service.states().values()) == 1
-    assert service.mirrored.value("SELECT pending FROM sync_runs ORDER BY id DESC") == 0
+@pytest.mark.parametrize(
+    ("how", "count", "known"),
+    [
+        ("429", 1, False),
+        ("429", 4, True),
+        ("challenge", 1, False),
+        ("challenge", 2, True),
+        ("429 of the bytes", 1, True),
+        ("429 of the bytes", 4, False),
+    ],
+)
+def test_files_that_alone_are_refused_keep_no_other_away(
+    service: FileService, how: str, count: int, known: bool
+) -> None:
+    """The newest ones, by a lasting 429 or a browser check: another one comes, so it is theirs."""
+    if known:
+        service.add(0)
+        service.next_run()
+    others = [service.add(n) for n in range(1, 7)]
+    bad = [service.add(n) for n in range(20, 20 + count)]
+    for file in bad:
+        file.always, file.faults = ("429" if how == "429" else None), (["429"] * 9 if how.endswith("bytes") else [])
+    ids = [file.id for file in bad]
+    if how == "challenge":
+        service.mirrored.behaviour.break_request = lambda r: how if any(key in r.path for key in ids) else None
+    assert service.next_run() == 3
+    assert {service.state(file.id)[0] for file in others} == {"stored"}
+    assert {service.state(file.id)[0] for file in bad} == {"pending"}
+    service.mirrored.behaviour.break_request = None
+    for file in bad:
+        file.always, file.faults = None, []
     assert service.next_run() == 0
     assert set(service.states().values()) == {"stored"}
 
 
-def test_a_429_of_the_bytes_ends_files_too(service: FileService) -> None:
-    service.add(1)
-    service.add(2, faults=["429"])
+@pytest.mark.parametrize("where", ["addresses", "bytes"])
+@pytest.mark.parametrize("known", [False, True], ids=["first run", "later run"])
+def test_a_limit_of_all_files_ends_them_after_a_few_requests(service: FileService, where: str, known: bool) -> None:
+    """And the next run goes on."""
+    if known:
+        service.add(0)
+        service.next_run()
+    files = [service.add(n) for n in range(1, 9)]
+    limited = ["429"] * 99
+    for file in service.account.files.values():
+        file.answers, file.faults = ([*limited], []) if where == "addresses" else ([], [*limited])
     assert service.next_run() == 6
+    assert len(service.asked_for_files()) <= (4 if where == "addresses" else 6)
+    assert service.mirrored.value("SELECT pending FROM sync_runs ORDER BY id DESC") == 0
+    for file in service.account.files.values():
+        file.answers, file.faults = [], []
     assert service.next_run() == 0
+    assert {service.state(file.id)[0] for file in files} == {"stored"}
+
+
+def test_the_lock_as_the_answer_to_a_control_ends_the_run_at_once(service: FileService) -> None:
+    service.add(0)
+    service.next_run()
+    for n in range(1, 5):
+        service.add(n, always="429")
+    lock = (403, {"detail": "We've temporarily limited access to your conversations to protect your data"})
+    service.mirrored.alter_answers(lambda request, data: lock if file_id(0) in request.path else data)
+    assert service.next_run() == 6
+    assert file_id(0) in service.mirrored.service.requests[-1].path
+
+
+@pytest.mark.parametrize("kind", ["files", "canvases", "sandbox"])
+def test_failing_files_keep_no_other_away_for_ever(service: FileService, kind: str) -> None:
+    """Five, the newest, and nothing is known that came: one from the far end of the queue proves the service."""
+    others = [service.add(n) for n in range(1, 5)]
+    if kind == "canvases":
+        broken = [with_canvas(service, "ill", textdoc=f"68c0ffee000{n}") for n in range(1, 6)]
+        with_canvas(service, "well", textdoc="68c0ffee0100")  # asked for last
+    elif kind == "sandbox":
+        broken = [
+            service.converse([], f"Done: [file](sandbox:/mnt/data/{n}.csv)", role="assistant") for n in range(1, 6)
+        ]
+    else:
+        broken = [service.add(n, always="500").id for n in range(20, 25)]
+    service.mirrored.behaviour.break_request = lambda r: "error_500" if any(key in r.path for key in broken) else None
+    assert service.next_run() == 3
+    assert {service.state(file.id)[0] for file in others} == {"stored"}
+    for _ in range(3):
+        code = service.next_run()
+    assert code == 0  # held against them by now: they are not to be had
+
+
+def test_failing_files_at_both_ends_of_the_queue_go_behind_the_others(service: FileService) -> None:
+    files = [service.add(n) for n in range(1, 16)]
+    for file in (files[0], files[4], *files[10:]):
+        file.always = "500"
+    codes = [service.next_run() for _ in range(3)]
+    assert codes[0] == 5
+    assert sum(state == "stored" for state in service.states().values()) == 8
+    assert codes[-1] != 5
 
 
 def test_a_service_that_fails_at_every_file_costs_no_file(service: FileService) -> None:

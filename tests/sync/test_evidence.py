@@ -150,6 +150,32 @@ def test_a_copy_that_lags_behind_the_list_is_read_again_in_the_next_run(tmp_path
         assert asked <= (given == "plural")  # whether its tree can be had now
 
 
+@pytest.mark.parametrize(
+    ("how", "count", "bad"),
+    [("429", 12, 1), ("429", 12, 6), ("challenge", 12, 1), ("challenge", 12, 2), ("reset", 60, 21)],
+)
+def test_what_cannot_be_asked_for_keeps_no_other_from_being_proven_gone(
+    tmp_path: Path, how: str, count: int, bad: int
+) -> None:
+    """No list shows some that never answer; those that were deleted get their tombstones all the same."""
+    with MirroredService(tmp_path, conversations=count, over_http=False) as mirrored:
+        mirrored.next_run()
+        hidden = frozenset(mirrored.ids()[2 : 2 + bad])
+        for key in mirrored.ids()[2 + bad : 5 + bad]:
+            mirrored.person.delete(key)
+        mirrored.behaviour.omitted = hidden
+        mirrored.behaviour.break_request = lambda r: how if any(key in r.path for key in hidden) else None
+        for _ in range(5):
+            mirrored.next_run(full=True)
+            assert sum(any(key in r.path for key in hidden) for r in mirrored.service.requests) <= 4 * 2 * bad
+        assert tombstones(mirrored) == 3
+        assert mirrored.value("SELECT count(*) FROM _listed WHERE gone_proofs > 0") == 3
+        budget = mirrored.value(
+            "SELECT json_extract(value, '$.single_read_budget') FROM _settings WHERE key LIKE 'source:%'"
+        )
+        assert budget is None
+
+
 @pytest.mark.parametrize("given", ["batch", "single", "plural"])
 def test_a_copy_older_than_what_is_stored_takes_nothing_away(tmp_path: Path, given: str) -> None:
     """It holds less than what is stored, and dates itself before what the list shows: for days, it is not believed."""

@@ -17,7 +17,8 @@ STARRED = Scope("starred", "starred", is_selection=True)
 
 def known(key: str = "c1", **more: Any) -> Tracked:
     stated = {name: more.pop(name) for name in ("is_archived", "project_id") if name in more}
-    return Tracked(Listed(key, 1, **stated), "chatgpt", "w1", 1, **more)
+    list_us = more.pop("list_us", 1)
+    return Tracked(Listed(key, list_us, **stated), "chatgpt", "w1", 1, **more)
 
 
 def read(*scopes: Scope) -> list[ListResult]:
@@ -25,6 +26,7 @@ def read(*scopes: Scope) -> list[ListResult]:
 
 
 WORK = Scope("work", "Work", is_work=True)
+DEEP = [ListResult(MAIN, {"c9": Listed("c9", 5)})]  # read down to the time 5, no further
 REFUSED = [*read(MAIN), ListResult(PROJECT, is_refused=True)]
 
 
@@ -46,6 +48,19 @@ REFUSED = [*read(MAIN), ListResult(PROJECT, is_refused=True)]
         pytest.param(known(is_work=True, in_main=True), read(MAIN), set(), True, True, id="of Work, once in main"),
         pytest.param(known(project_id="g-p-1"), REFUSED, set(), True, True, id="its project is refused"),
         pytest.param(known(project_id="g-p-1"), REFUSED, set(), False, False, id="refused, and not all was read"),
+        pytest.param(
+            known(project_id="g-p-1", in_main=False), read(PROJECT), set(), False, True, id="only its project"
+        ),
+        pytest.param(
+            known(project_id="g-p-1", in_main=True), read(PROJECT), set(), False, False, id="main shows it, too"
+        ),
+        pytest.param(known(list_us=9, in_main=True), DEEP, set(), False, True, id="the main list came past its place"),
+        pytest.param(known(list_us=9, in_main=True), DEEP, {"c1"}, False, False, id="the same, and it was seen"),
+        pytest.param(known(list_us=5, in_main=True), DEEP, set(), False, False, id="its place is the edge"),
+        pytest.param(known(list_us=1, in_main=True), DEEP, set(), False, False, id="its place is below"),
+        pytest.param(known(list_us=9, in_main=False), DEEP, set(), False, False, id="the main list never showed it"),
+        pytest.param(known(list_us=9), DEEP, set(), False, False, id="nobody knows whether the main list shows it"),
+        pytest.param(known(list_us=9, in_main=True, is_archived=True), DEEP, set(), False, False, id="it is archived"),
         pytest.param(known(is_deleted=True), read(MAIN), set(), False, False, id="it is known to be deleted"),
     ],
 )

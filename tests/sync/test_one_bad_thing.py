@@ -571,7 +571,7 @@ def breaking(bad: Collection[str], how: str) -> Callable[[ReceivedRequest], str 
 
 @pytest.mark.parametrize("how", ["challenge", "429"])
 @pytest.mark.parametrize("batch", ["normal", "missing"])
-@pytest.mark.parametrize(("at", "count"), [([0], 20), ([7], 20), ([19], 20), ([0, 13], 20), ([1], 6)])
+@pytest.mark.parametrize(("at", "count"), [([0], 20), ([7], 20), ([19], 20), ([0, 13], 20), ([1], 6), ([0], 6)])
 def test_conversations_that_alone_are_refused_as_if_all_were(
     tmp_path: Path, how: str, batch: str, at: list[int], count: int
 ) -> None:
@@ -596,13 +596,53 @@ def test_conversations_that_alone_are_refused_as_if_all_were(
         assert stored(mirrored) == set(mirrored.ids())
 
 
-@pytest.mark.parametrize(("how", "code", "most"), [("challenge", 5, 8), ("429", 6, 7)])
+@pytest.mark.parametrize("how", ["challenge", "429"])
+def test_batches_alone_are_refused_in_every_run(tmp_path: Path, how: str) -> None:
+    """All is read by id, and what changes later, too."""
+    with MirroredService(tmp_path, conversations=12, over_http=False) as mirrored:
+        mirrored.behaviour.break_request = lambda r: how if r.path.endswith("/batch") else None
+        for _ in range(2):
+            assert mirrored.next_run() == 0
+            assert stored(mirrored) == set(mirrored.ids())
+            assert sum(request.path.endswith("/batch") for request in mirrored.service.requests) <= 8
+            mirrored.person.new_message(mirrored.ids()[3])
+
+
+@pytest.mark.parametrize(
+    ("count", "at", "how", "single", "endpoint"),
+    [
+        pytest.param(3, 2, "challenge", "normal", None, id="the last of a few, and nothing is known that comes"),
+        pytest.param(12, 6, "challenge", "normal", "challenge", id="batches, too, and all others are stored"),
+        pytest.param(30, 2, "429", "missing", "challenge", id="before it is known that there are no trees"),
+        pytest.param(30, 2, "429", "missing", None, id="the same where batches come"),
+    ],
+)
+def test_one_refused_conversation_and_what_else_is_odd(
+    tmp_path: Path, count: int, at: int, how: str, single: str, endpoint: str | None
+) -> None:
+    """In the third run at the latest it is the only one that is not saved."""
+    behaviour = Behaviour(single=single)
+    with MirroredService(tmp_path, behaviour=behaviour, conversations=count, over_http=False) as mirrored:
+        bad = mirrored.ids()[at]
+
+        def breaks(request: ReceivedRequest) -> str | None:
+            if endpoint and request.path.endswith("/batch"):
+                return endpoint
+            return how if bad in request.path or bad in request.ids else None
+
+        mirrored.behaviour.break_request = breaks
+        codes = [mirrored.next_run() for _ in range(4)]
+        assert codes[-2:] == [3, 3]
+        assert stored(mirrored) == set(mirrored.ids()) - {bad}
+
+
+@pytest.mark.parametrize(("how", "code", "most"), [("challenge", 5, 8), ("429", 6, 10)])
 @pytest.mark.parametrize("batch", ["normal", "missing"])
 @pytest.mark.parametrize("granted", [0, 1])
 def test_a_block_of_all_conversations_ends_the_run_quickly(
     tmp_path: Path, how: str, code: int, most: int, batch: str, granted: int
 ) -> None:
-    """One more request asks for another conversation; what came before is stored."""
+    """One more request, or two, ask for another conversation; what came before is stored."""
     with MirroredService(tmp_path, behaviour=Behaviour(batch=batch), conversations=20) as mirrored:
         broken: list[ReceivedRequest] = []
 
