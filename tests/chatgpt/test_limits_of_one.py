@@ -140,7 +140,7 @@ def test_a_stop_as_a_controls_answer_ends_the_run_at_once(where: str, last: str,
     assert reading.paths[-1] == last
 
 
-@pytest.mark.parametrize("bad", [{"c0"}, {"c5"}, {"c0", "c3"}, {"c1", "c5"}], ids=str)
+@pytest.mark.parametrize("bad", [{"c0"}, {"c5"}, {"c0", "c3"}, {"c1", "c5"}], ids=lambda bad: ",".join(sorted(bad)))
 @pytest.mark.parametrize("how", ["both", "by id"])
 def test_a_few_conversations_of_which_some_are_refused_alone(bad: set[str], how: str) -> None:
     """Nothing is remembered, and the batch itself is refused: others of it are asked for."""
@@ -211,7 +211,7 @@ def test_a_limit_of_the_control_alone_teaches_no_budget(earlier: int | None) -> 
 
 
 @pytest.mark.parametrize("earlier", [None, 120])
-@pytest.mark.parametrize("bad", [{"c0"}, {"c0", "cx"}], ids=str)
+@pytest.mark.parametrize("bad", [{"c0"}, {"c0", "cx"}], ids=lambda bad: ",".join(sorted(bad)))
 def test_an_excused_limit_gives_the_budget_back(bad: set[str], earlier: int | None) -> None:
     """Also where a control was refused alone, too, before another one came."""
     memory = ChatGPTMemory(controls={"single": "cx"})
