@@ -130,8 +130,8 @@ class Writer:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """One all-or-nothing change, durable when it returns."""
         with diagnosed(self.conn, self.path), translated(self.path):
-            self.conn.execute("BEGIN IMMEDIATE")
             try:
+                self.conn.execute("BEGIN IMMEDIATE")  # in here, so that Ctrl-C right after it leaves none open
                 yield self.conn
                 self._same_file()
                 row_hashes.update(self.conn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from contextlib import suppress
 
 from mirror.store.database import is_damage
 from mirror.store.schema import dangling_references, table_names
@@ -44,13 +45,14 @@ def _index_is_whole(conn: sqlite3.Connection, index: str) -> bool:
 
 def is_read_only(conn: sqlite3.Connection) -> bool:
     """Tell whether the main database of a connection cannot be written by it."""
-    conn.execute("SAVEPOINT asked")
     try:
+        conn.execute("SAVEPOINT asked")
         conn.execute("DELETE FROM _settings WHERE 0")
     except sqlite3.OperationalError as error:
         return bool(error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY)
     finally:
-        conn.execute("RELEASE asked")
+        with suppress(sqlite3.OperationalError):  # where Ctrl-C came before it was begun
+            conn.execute("RELEASE asked")
     return False
 
 

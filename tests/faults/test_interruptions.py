@@ -77,7 +77,9 @@ def _chain(scenario: Scenario, stage: Stage, template: Path, chain: Sequence[Poi
     reached = 0
     for n, point in enumerate(chain):
         if not interrupt(lambda: scenario.act(stage), point):
-            break
+            stage.reset(template)  # the runs before it left too little to do
+            if not interrupt(lambda: scenario.act(stage), point):
+                continue
         reached += 1
         gc.collect()  # as the end of the process would: connections and locks that the exception kept
         assert scenario.begins_damaged or violations(stage.path) == [], chain[: n + 1]
