@@ -48,7 +48,7 @@ def conversation_markdown(
     for message in messages:
         if all_branches and message.branch:
             heading = _branch_heading(message, service)
-        if not _is_shown(message, hidden=hidden):
+        if not is_shown(message, hidden=hidden):
             continue
         if heading:
             blocks.append(heading)
@@ -83,7 +83,8 @@ def _description(view: ConversationView, service: str) -> str:
     return " · ".join(one_line(part) for part in parts if part)
 
 
-def _is_shown(message: MessageView, *, hidden: bool) -> bool:
+def is_shown(message: MessageView, *, hidden: bool = False) -> bool:
+    """Whether a message is to be read: not empty, and not hidden but for thoughts, or all with ``hidden``."""
     if hidden:
         return True
     has_something = bool(message.text.strip() or message.attachments or message.links)

@@ -17,7 +17,7 @@ from datasette.utils import tilde_decode  # type: ignore[import-untyped] # as ab
 from mirror import render
 from mirror.browse import access, databases, pages
 from mirror.browse.blocks import Block, block_of
-from mirror.browse.files import on_page
+from mirror.browse.files import FileAddresses, on_page
 from mirror.browse.marks import with_marks
 from mirror.browse.pagination import ShownMessage, messages_to_show, paginated
 from mirror.services import speaker_of
@@ -149,7 +149,7 @@ def load_conversation_page(
     part = paginated(shown, options.page, options.message)
     messages = threads.messages_by_rowid(conn, key, [one.node.rowid for one in part.messages])
     words = parse_words(options.find)
-    turns = _turns(part.messages, _Shown(messages, file_rows.of_messages(conn, key), at), view.provider, options)
+    turns = turns_of(part.messages, TurnParts(messages, file_rows.of_messages(conn, key), at), view.provider, options)
     if words:
         _mark(turns, words)
     not_empty = [step.node for step in path if not step.node.is_empty]
@@ -198,15 +198,16 @@ def _mark(turns: list[Turn], words: Sequence[Word]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    """What the page is made of: messages by rowid, files by id, and addresses."""
+class TurnParts:
+    """What turns are made of: messages by rowid, files by id, and addresses."""
 
     messages: dict[int, threads.MessageView]
     files: dict[str, file_rows.FileRow]
-    at: pages.Addresses
+    at: FileAddresses
 
 
-def _turns(part: list[ShownMessage], shown: _Shown, provider: str, options: PageOptions) -> list[Turn]:
+def turns_of(part: list[ShownMessage], shown: TurnParts, provider: str, options: PageOptions) -> list[Turn]:
+    """Return messages as turns, in the same order."""
     turns: list[Turn] = []
     for one in part:
         message = shown.messages[one.node.rowid]

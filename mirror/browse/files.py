@@ -11,7 +11,7 @@ import mimetypes
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 from datasette.utils import tilde_decode  # type: ignore[import-untyped] # it has no types
@@ -66,7 +66,14 @@ class FileOnPage:
     reason: str | None = None
 
 
-def on_page(attachment: Attachment, known: Mapping[str, FileRow], at: pages.Addresses) -> FileOnPage:
+class FileAddresses(Protocol):
+    """Where a page finds the bytes of stored files."""
+
+    def file(self, file_id: str, sha256: str, /) -> str:
+        """Return the address of a stored file's bytes."""
+
+
+def on_page(attachment: Attachment, known: Mapping[str, FileRow], at: FileAddresses) -> FileOnPage:
     """Return a message's attachment as its conversation's page shows it."""
     row = known.get(attachment.file_id or "")
     label = render.file_line(attachment)

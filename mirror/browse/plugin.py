@@ -13,6 +13,7 @@ from pluggy import HookimplMarker
 
 from mirror.browse import (
     access,
+    agents,
     cjk_search,
     conversation,
     conversations,
@@ -176,3 +177,9 @@ def top_database(datasette: Datasette, request: Any, database: str) -> Callable[
 def top_table(datasette: Datasette, request: Any, database: str) -> Callable[[], Awaitable[Markup | None]]:
     """Link to our pages from the tables (1.0)."""
     return _lines(datasette, request, database)
+
+
+@hookimpl(optionalhook=True)
+def register_mcp_tools(datasette: Datasette, mcp: Any) -> None:
+    """Give datasette-mcp, where it is installed, the tools for assistants."""
+    agents.register(datasette, mcp)

@@ -6,10 +6,25 @@ import click
 
 from mirror import __version__
 from mirror.cli import streams
-from mirror.cli.commands import auth, backup, check, demo, import_, rebuild, report, restore, search, show, status, sync
+from mirror.cli.commands import (
+    auth,
+    backup,
+    check,
+    demo,
+    export,
+    import_,
+    mcp,
+    rebuild,
+    report,
+    restore,
+    search,
+    show,
+    status,
+    sync,
+)
 
 # The commands whose work is to print: there, what cannot be printed is no success.
-PRINTING = frozenset({"report", "search", "show", "status"})
+PRINTING = frozenset({"mcp", "report", "search", "show", "status"})
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -30,7 +45,9 @@ for command in (
     backup.backup,
     check.check,
     demo.demo,
+    export.export,
     import_.import_,
+    mcp.mcp,
     rebuild.rebuild,
     report.report,
     restore.restore,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mirror.store.search.request import Filters, conversation_conditions
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -74,13 +76,17 @@ class MonthCount:
     messages: int
 
 
-def newest_conversations(conn: sqlite3.Connection, limit: int) -> list[ConversationSummary]:
-    """Return the conversations that changed last."""
+def newest_conversations(
+    conn: sqlite3.Connection, limit: int, filters: Filters | None = None, skip: int = 0
+) -> list[ConversationSummary]:
+    """Return the conversations that changed last, of those that the filters on conversations and time leave."""
+    conditions = conversation_conditions(conn, filters or Filters())
+    conditions.add_period(filters or Filters(), "c.updated_at")
     rows = conn.execute(
         "SELECT c.id, c.title, c.updated_at, c.message_count, p.name AS project, c.is_archived, c.is_starred,"
-        " c.deleted_at FROM conversations c LEFT JOIN projects p ON p.id = c.project_id"
-        " ORDER BY c.updated_at DESC LIMIT ?",
-        (limit,),
+        f" c.deleted_at FROM conversations c LEFT JOIN projects p ON p.id = c.project_id WHERE {conditions}"
+        " ORDER BY c.updated_at DESC, c.id LIMIT ? OFFSET ?",
+        (*conditions.values, limit, skip),
     )
     flags = ("is_archived", "is_starred")
     return [ConversationSummary(**dict(row) | {name: bool(row[name]) for name in flags}) for row in rows]

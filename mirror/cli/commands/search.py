@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mirror.cli.database_option import database_option, opened
+from mirror.cli.filter_options import filter_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,16 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @database_option
 @click.argument("words", nargs=-1, required=True)
-@click.option("--role", help="Only messages of user, assistant, tool or system.")
-@click.option(
-    "--kind",
-    help="Only text, code, output, reasoning, canvas, quote, voice, image, file, 'file name', prompt, 'file text', ...",
-)
-@click.option("--model", help="Only messages of this model.")
-@click.option("--project", help="Only conversations of this project (its name or id).")
-@click.option("--since", metavar="DATE", help="Only messages from this day on, e.g. 2025-03-01.")
-@click.option("--until", metavar="DATE", help="Only messages up to this day.")
-@click.option("--archived/--not-archived", default=None, help="Only archived conversations, or only others.")
+@filter_options
 @click.option("--all-branches", is_flag=True, help="Include edited prompts and regenerated answers.")
 @click.option("--latest", is_flag=True, help="Newest first instead of best first.")
 @click.option(

@@ -138,7 +138,7 @@ def search_for(
         conn=conn,
         query=Query.of(conn, typed),
         filters=filters,
-        conversations=_conversation_conditions(conn, filters),
+        conversations=conversation_conditions(conn, filters),
         limit=limit,
         latest=latest,
         first_ranked=limits.first,
@@ -147,7 +147,8 @@ def search_for(
     )
 
 
-def _conversation_conditions(conn: sqlite3.Connection, filters: Filters) -> Conditions:
+def conversation_conditions(conn: sqlite3.Connection, filters: Filters) -> Conditions:
+    """Return the filters on conversations ``c``; raises UsageError for an unknown project."""
     conditions = Conditions()
     if filters.archived is not None:
         conditions.add("c.is_archived = ?", int(filters.archived))

@@ -1,0 +1,32 @@
+"""The options that say what a search leaves out, the same for every command that searches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+F = TypeVar("F", bound="Callable[..., object]")
+_OPTIONS = (
+    click.option("--role", help="Only messages of user, assistant, tool or system."),
+    click.option(
+        "--kind",
+        help="Only text, code, output, reasoning, canvas, quote, voice, image, file, 'file name', prompt,"
+        " 'file text', ...",
+    ),
+    click.option("--model", help="Only messages of this model."),
+    click.option("--project", help="Only conversations of this project (its name or id)."),
+    click.option("--since", metavar="DATE", help="Only messages from this day on, e.g. 2025-03-01."),
+    click.option("--until", metavar="DATE", help="Only messages up to this day."),
+    click.option("--archived/--not-archived", default=None, help="Only archived conversations, or only others."),
+)
+
+
+def filter_options(command: F) -> F:
+    """Give a command the filters of a search; it gets them by the names of ``Filters``' fields."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command

@@ -1,0 +1,200 @@
+"""The folder that an export writes to: one export at a time, each file whole, and what was written remembered.
+
+``.chatmirror-export.json`` in the folder is the record. It says of each file which conversation it holds and the hash
+of what was written. A file of another hash was edited or is somebody else's, and is never written to. The record is
+written before the files that it names, with the hashes of what they were and will be, so that a killed export leaves no
+file that the next one does not know.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mirror.disk import sync_handle
+from mirror.errors import BusyError, StorageError, UsageError
+from mirror.export.names import key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RECORD = ".chatmirror-export.json"
+_LOCK = ".chatmirror-export.lock"
+_TEMPORARY = ".chatmirror-export-"
+_FORM = 1  # of the record
+_PIECE = 1 << 20
+
+
+@dataclass(slots=True)
+class Written:
+    """A file that an export wrote. ``was``: the hash of what it held before, while it is being replaced.
+
+    ``made_of``: the hash of everything that the content was made of.
+    """
+
+    conversation_id: str
+    sha256: str
+    made_of: str
+    was: str | None = None
+
+
+_FIELDS = tuple(one.name for one in fields(Written))
+
+
+@dataclass(slots=True)
+class ExportFolder:
+    """An export's folder and its record. Make it with ``opened``."""
+
+    path: Path
+    record: dict[str, Written] = field(default_factory=dict)
+    _names: dict[tuple[str, str], str] = field(default_factory=dict)
+    _taken: set[str] = field(default_factory=set)
+    _is_changed: bool = False
+
+    def name_of(self, conversation_id: str, suffix: str) -> str | None:
+        """Return the name under which a conversation was written, None if it was not."""
+        return self._names.get((conversation_id, suffix))
+
+    def is_free(self, name: str) -> bool:
+        """Whether no file of this name is there or recorded, however a system compares names."""
+        return key_of(name) not in self._taken
+
+    def hash_on_disk(self, name: str) -> str | None:
+        """Return the hash of a file; None where there is none, or an empty one, which a power cut can leave."""
+        try:
+            content = (self.path / name).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:  # a folder of this name, or a file that may not be read: somebody else's
+            return f"unreadable: {error.errno}"
+        return hashlib.sha256(content).hexdigest() if content else None
+
+    def note(self, name: str, written: Written) -> None:
+        """Record what a file holds, or is about to hold."""
+        self.record[name] = written
+        self._names[written.conversation_id, Path(name).suffix] = name
+        self._taken.add(key_of(name))
+        self._is_changed = True
+
+    def mark_changed(self) -> None:
+        """Say that what was noted has been altered since."""
+        self._is_changed = True
+
+    def save(self) -> None:
+        """Write the record, where it changed, so that it is on the disk."""
+        if self._is_changed:
+            files = {name: {key: getattr(one, key) for key in _FIELDS} for name, one in self.record.items()}
+            self.write(RECORD, json.dumps({"form": _FORM, "files": files}).encode(), is_synced=True)
+            self._is_changed = False
+
+    def write(self, name: str, content: bytes, *, is_synced: bool = False) -> None:
+        """Put a file in its place at once; raises StorageError, and then what was there is as it was."""
+        with self._failures(name), self._temporary() as (handle, temporary):
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                if is_synced:
+                    file.flush()
+                    sync_handle(file.fileno())
+            temporary.replace(self.path / name)
+
+    def copy(self, source: Path, name: str) -> None:
+        """Copy a file's bytes into a name in a folder below, unless there is one already."""
+        with self._failures(name):
+            target = self.path / name
+            if target.exists():
+                return
+            target.parent.mkdir(exist_ok=True)
+            with (
+                self._temporary() as (handle, temporary),
+                os.fdopen(handle, "wb") as file,
+                source.open("rb") as original,
+            ):
+                while piece := original.read(_PIECE):
+                    file.write(piece)
+                file.flush()
+                temporary.replace(target)
+
+    @contextmanager
+    def _temporary(self) -> Iterator[tuple[int, Path]]:
+        handle, name = tempfile.mkstemp(dir=self.path, prefix=_TEMPORARY)
+        try:
+            yield handle, Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    @contextmanager
+    def _failures(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageError(
+                f"Cannot write {self.path / name} ({error.strerror or error}); the files that were written are whole."
+                " Free space or check the folder's permissions, then run again."
+            ) from error
+
+    def load(self) -> None:
+        """Read the record and which names are taken; remove what a killed export left unfinished."""
+        self.record = _read_record(self.path / RECORD)
+        self._names = {(one.conversation_id, Path(name).suffix): name for name, one in self.record.items()}
+        self._taken = {key_of(name) for name in self.record}
+        for found in list(self.path.iterdir()):
+            if found.name.startswith(_TEMPORARY):
+                with suppress(OSError):
+                    found.unlink()
+            self._taken.add(key_of(found.name))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[ExportFolder]:
+    """Yield the folder, made if it is not there, for one export alone.
+
+    Raises UsageError for what is no folder, StorageError where it cannot be written, BusyError during another export.
+    """
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - takes a while
+
+    _make(path)
+    lock = FileLock(path / _LOCK, mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise BusyError(f"Another export is writing to {path}; nothing was done.") from None
+    except OSError as error:
+        raise StorageError(f"Cannot write to {path} ({error.strerror}); nothing was done.") from error
+    try:
+        folder = ExportFolder(path)
+        folder.load()
+        yield folder
+    finally:
+        lock.release()
+
+
+def _make(path: Path) -> None:
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"The folder {path.absolute().parent} does not exist; make it, or give another one.")
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+    except FileExistsError:
+        raise UsageError(f"{path} is a file; give a folder to export to.") from None
+    except OSError as error:
+        raise StorageError(f"Cannot make the folder {path} ({error.strerror}); nothing was done.") from error
+
+
+def _read_record(path: Path) -> dict[str, Written]:
+    try:
+        stored: Any = json.loads(path.read_bytes())
+        if stored["form"] != _FORM:
+            raise UsageError(f"{path} is a newer chatmirror's; nothing was written. Update chatmirror.")
+        return {str(name): Written(**one) for name, one in stored["files"].items() if Path(name).name == name}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        raise UsageError(
+            f"{path} cannot be read, and without it no file can be told from yours; nothing was written. Delete it to"
+            " begin anew: files that differ by then stay, and get a second one beside them."
+        ) from None

@@ -1,0 +1,249 @@
+"""docs/recipes.md: each example runs as it stands, where the program that it is about is installed."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import pytest
+from commands import BIN, started
+from doc_tables import blocks, page, sections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+RECIPES = sections(page("recipes.md"))
+# Sections whose examples a test below runs.
+TESTED = {"pandas", "DuckDB", "sqlite-utils", "Obsidian", "llm", "Datasette with a login"}
+TESTED |= {"A ping that stops when the sync stops", "systemd tells you of a failure"}
+# sync asks an account, which nobody has here; it ends as the test says.
+STAND_IN = '#!/bin/sh\n[ "$1" = sync ] && exit "${{SYNC_ENDS:-0}}"\nexec {real} "$@"\n'
+
+
+@pytest.fixture
+def home(demo: tuple[Path, str], tmp_path: Path) -> Path:
+    """A home with the demo's mirror, and programs first on the path that need neither an account nor the network."""
+    for name in ("chats.db", "chats.files"):
+        found = demo[0] / name
+        (shutil.copytree if found.is_dir() else shutil.copy)(found, tmp_path / name)
+    (tmp_path / "bin").mkdir()
+    program(tmp_path, "chatmirror", STAND_IN.format(real=BIN / "chatmirror"))
+    program(tmp_path, "curl", f'#!/bin/sh\necho "$@" >> {tmp_path}/pings\n')
+    return tmp_path
+
+
+def program(home: Path, name: str, text: str) -> None:
+    """Put a program on the path."""
+    (home / "bin" / name).write_text(text)
+    (home / "bin" / name).chmod(0o755)
+
+
+def needs(module: str) -> None:
+    """Skip where a program is not installed."""
+    if find_spec(module) is None:
+        pytest.skip(f"{module} is not installed")
+
+
+def run_shell(home: Path, script: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run lines as a shell does."""
+    path = f"{home / 'bin'}:{BIN}:{os.environ['PATH']}"
+    env = {**os.environ, "HOME": str(home), "PATH": path, **environ}
+    command = ["bash", "-euo", "pipefail", "-c", script]
+    return subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, check=False, timeout=120)
+
+
+def output(home: Path, section: str, language: str, **environ: str) -> str:
+    """Run the examples of a section in one language, and return what they print; none fails or complains."""
+    text = "\n".join(blocks(RECIPES[section], language))
+    if language == "python":
+        (home / "example.py").write_text(text)
+        text = f"{sys.executable} -W error example.py"
+    found = run_shell(home, text, **environ)
+    assert (found.returncode, found.stderr) == (0, "")
+    return found.stdout
+
+
+def cron(section: str) -> str:
+    """Return the command of a line for cron."""
+    (line,) = blocks(RECIPES[section], "cron")
+    return line.split("*  ", 1)[1]
+
+
+def test_every_recipe_is_tested() -> None:
+    """A new one needs a test here."""
+    assert {name for name, text in RECIPES.items() if "```" in text} == TESTED
+
+
+def test_pandas(home):
+    """A table of years and roles."""
+    needs("pandas")
+    assert "assistant" in output(home, "pandas", "python")
+
+
+def test_duckdb(home):
+    """Counts by model, out of exported JSON."""
+    needs("duckdb")
+    output(home, "DuckDB", "sh")
+    assert "gpt-4o" in output(home, "DuckDB", "python")
+
+
+def test_sqlite_utils(home):
+    """A table on the screen, and rows for another program."""
+    assert "https://chatgpt.com/c/" in output(home, "sqlite-utils", "sh")
+    assert len((home / "citations.csv").read_text().splitlines()) > 1
+
+
+def test_obsidian(home):
+    """A folder of notes with their pictures; the line for cron writes to the same one, and only after a good sync."""
+    assert output(home, "Obsidian", "sh") == ""
+    notes = {path: path.stat().st_mtime_ns for path in (home / "Vault" / "Chats").rglob("*.*") if path.is_file()}
+    assert any(path.suffix == ".md" for path in notes)
+    assert any(path.suffix == ".png" for path in notes)
+    line = cron("Obsidian")
+    assert run_shell(home, line).returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in notes} == notes
+    shutil.rmtree(home / "Vault" / "Chats")
+    assert run_shell(home, line, SYNC_ENDS="3").returncode == 3
+    assert not (home / "Vault" / "Chats").exists()
+
+
+class EchoingModel(BaseHTTPRequestHandler):
+    """A model that answers with the roles and lengths of what it was asked."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        said = " ".join(f"{one['role']}:{len(one['content'])}" for one in asked["messages"])
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": said}}
+        known = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+        known["usage"] = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+        body = json.dumps(known)
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def model() -> Iterator[int]:
+    """Run the model; yields its port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), EchoingModel)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_llm(home):
+    """A chat, what a search finds, and a template, each to a model on this computer."""
+    needs("llm")
+    folder = home / "llm"
+    folder.mkdir()
+    with model() as port:
+        known = {"model_id": "local", "model_name": "m", "api_base": f"http://127.0.0.1:{port}/v1", "can_stream": False}
+        (folder / "extra-openai-models.yaml").write_text(json.dumps([known]))
+        environ = {"LLM_USER_PATH": str(folder), "OPENAI_API_KEY": "none"}
+        assert run_shell(home, "llm models default local", **environ).returncode == 0
+        answers = output(home, "llm", "sh", **environ).split("\n")
+    asked = [line for line in answers if line.startswith("system:")]
+    assert len(asked) == 3
+    assert all(int(line.rpartition(":")[2]) > 100 for line in asked)
+
+
+def test_datasette_with_a_login(home):
+    """Who has not signed in sees nothing, who has sees the chats, and only under the names that are allowed."""
+    needs("datasette_auth_passwords")
+    from datasette_auth_passwords.utils import hash_password  # noqa: PLC0415 - an optional program
+
+    (config,) = blocks(RECIPES["Datasette with a login"], "json")
+    (line,) = blocks(RECIPES["Datasette with a login"], "sh")
+    (home / "login.json").write_text(config)
+    port = free_port()
+    command = line.replace("0.0.0.0", "127.0.0.1").replace("8001", str(port)).split()
+    environ = {**os.environ, "HOME": str(home), "CHATS_HASH": hash_password("secret"), "TMPDIR": str(home)}
+    log = (home / "log").open("w")
+    with log, started(str(BIN / command[0]), *command[1:], cwd=home, env=environ, stdout=log, stderr=log):
+        wait_for(port)
+        assert ask(port, "GET", "/chats/-/home")[0] == 403
+        token = ask(port, "GET", "/-/login")[1]
+        form = {"username": "me", "password": "secret", "csrftoken": token}
+        status, cookie = ask(port, "POST", "/-/login", urlencode(form), cookie=f"ds_csrftoken={token}")
+        assert status == 302
+        assert ask(port, "GET", "/chats/-/home", cookie=f"ds_actor={cookie}")[0] == 200
+        assert ask(port, "GET", "/chats/-/home", cookie=f"ds_actor={cookie}", host="home.lan")[0] == 200
+        assert ask(port, "GET", "/chats/-/home", cookie=f"ds_actor={cookie}", host="evil.example")[0] == 421
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        port: int = server.server_address[1]
+    return port
+
+
+def wait_for(port: int) -> None:
+    """Wait until somebody answers."""
+    for _ in range(600):
+        try:
+            ask(port, "GET", "/-/login")
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail("datasette does not answer")
+
+
+def ask(port: int, method: str, path: str, body: str = "", cookie: str = "", host: str = "") -> tuple[int, str]:
+    """Return the status, and the value of the cookie that is set."""
+    headers = {"host": host or f"127.0.0.1:{port}", "cookie": cookie}
+    if body:
+        headers["content-type"] = "application/x-www-form-urlencoded"
+    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request(method, path, body or None, headers)
+        found = connection.getresponse()
+        found.read()
+        return found.status, (found.headers["set-cookie"] or "").partition("=")[2].partition(";")[0]
+
+
+@pytest.mark.parametrize(("ends", "pings"), [(0, 1), (3, 0)])
+def test_a_ping_is_sent_after_a_good_sync_only(home, ends, pings):
+    """The line for cron, and what cron hears of a failure."""
+    found = run_shell(home, cron("A ping that stops when the sync stops"), SYNC_ENDS=str(ends))
+    assert found.returncode == ends
+    sent = (home / "pings").read_text().splitlines() if (home / "pings").exists() else []
+    assert len(sent) == pings
+    assert all("https://hc-ping.com/" in line for line in sent)
+
+
+def test_systemd(home):
+    """Both units are understood, and the one that is started on a failure is the other one."""
+    first, second = blocks(RECIPES["systemd tells you of a failure"], "ini")
+    units = {"chatmirror.service": first, "chatmirror-failed.service": second}
+    named = configparser.ConfigParser(interpolation=None)
+    named.optionxform = str  # type: ignore[assignment,method-assign]
+    named.read_string(first)
+    assert named["Unit"]["OnFailure"] in units
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    for name, text in units.items():  # programs that are on every computer, for those that may not be
+        known = text.replace("%h/.local/bin/chatmirror", "/bin/true").replace("/usr/bin/notify-send", "/bin/true")
+        (home / name).write_text(known)
+    found = run_shell(home, "systemd-analyze verify --man=no ./chatmirror.service ./chatmirror-failed.service")
+    assert (found.returncode, [line for line in found.stderr.splitlines() if "chatmirror" in line]) == (0, [])

@@ -1,0 +1,488 @@
+"""``chatmirror export``: a folder of files that a person keeps, edits and synchronises."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import unicodedata
+from contextlib import closing, suppress
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from commands import BIN, run_here, started, wait_until
+from filelock import FileLock
+from mirrors import START, add, add_conversation, add_message, bakery, open_mirror
+
+from mirror.export.names import harmless, key_of
+from mirror.files.byte_store import folder_of
+from mirror.store.database import connect
+
+RECORD = ".chatmirror-export.json"
+PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 40
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mirror of two conversations, made once."""
+    path = tmp_path_factory.mktemp("small") / "chats.db"
+    bakery(path)
+    return path
+
+
+@pytest.fixture
+def vault(small: Path, tmp_path: Path) -> Path:
+    """Where a copy of that mirror is exported to."""
+    shutil.copy(small, tmp_path / "chats.db")
+    return tmp_path / "vault"
+
+
+def exported(vault: Path, *arguments: str) -> dict[str, bytes]:
+    """Run an export and return what the folder holds; a success prints nothing."""
+    assert run_here(vault.parent, "export", str(vault), *arguments) == (0, "", "")
+    return contents(vault)
+
+
+def contents(vault: Path) -> dict[str, bytes]:
+    """Return the files that a person sees."""
+    found = (path for path in vault.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return {path.relative_to(vault).as_posix(): path.read_bytes() for path in found}
+
+
+def change(vault: Path, sql: str, *values: object) -> None:
+    """Change the mirror as a sync does."""
+    with closing(sqlite3.connect(vault.parent / "chats.db")) as conn, conn:
+        conn.execute(sql, values)
+
+
+def front_matter(markdown: bytes) -> dict[str, object]:
+    """Return the properties of a note; each value is JSON, which YAML contains."""
+    lines = markdown.decode().split("\n---\n")[0].removeprefix("---\n").split("\n")
+    return {key: json.loads(value) for key, _, value in (line.partition(": ") for line in lines)}
+
+
+def stamps(vault: Path) -> dict[str, tuple[int, int]]:
+    """Return what differs once a file was written again: its inode and time."""
+    return {name: ((vault / name).stat().st_ino, (vault / name).stat().st_mtime_ns) for name in contents(vault)}
+
+
+def rewritten(vault: Path, *arguments: str) -> list[str]:
+    """Run an export and return which files were written."""
+    before = stamps(vault)
+    exported(vault, *arguments)
+    return [name for name, stamp in stamps(vault).items() if before.get(name) != stamp]
+
+
+def test_a_note_says_what_it_is(vault):
+    """Markdown by default, with the properties that notes programs read."""
+    found = exported(vault)
+    assert sorted(found) == ["2025-01-01 Rye & -b-starter--b-.md", "2025-01-01 Why is the sky blue-.md"]
+    note = found["2025-01-01 Rye & -b-starter--b-.md"]
+    assert front_matter(note) == {
+        "title": "Rye & <b>starter</b>",
+        "id": "c-old",
+        "url": "https://chatgpt.com/c/c-old",
+        "created": START,
+        "updated": START,
+        "models": ["gpt-4o"],
+        "project": "The bakery",
+        "tags": ["chatgpt"],
+    }
+    assert b"How do I feed a rye starter?" in note
+    assert oct((vault / "2025-01-01 Rye & -b-starter--b-.md").stat().st_mode)[-2:] == "00"
+
+
+@pytest.mark.parametrize("form", ["markdown", "html", "json"])
+def test_a_second_run_writes_nothing_and_a_rename_one_file_of_the_same_name(vault, form):
+    """What did not change is not touched, so that what synchronises the folder has nothing to do."""
+    names = sorted(exported(vault, "--format", form))
+    record = (vault / RECORD).stat().st_mtime_ns
+    assert rewritten(vault, "--format", form) == []
+    assert (vault / RECORD).stat().st_mtime_ns == record
+    change(vault, "UPDATE conversations SET title = 'A new name' WHERE id = 'c-old'")
+    (name,) = rewritten(vault, "--format", form)
+    assert b"A new name" in (vault / name).read_bytes()
+    assert sorted(contents(vault)) == names
+
+
+def test_formats_stand_beside_each_other(vault):
+    """Each has its own suffix and is kept for itself."""
+    exported(vault)
+    exported(vault, "--format", "html")
+    assert len(exported(vault, "--format", "json")) == 6
+    assert rewritten(vault) == []
+
+
+def test_json_is_what_show_prints(vault):
+    """One form of a conversation for programs."""
+    found = exported(vault, "--format", "json")
+    shown = run_here(vault.parent, "show", "c-new", "--json")[1]
+    assert found["2025-01-01 Why is the sky blue-.json"].decode() == shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ids"),
+    [
+        (["starter"], {"c-old"}),
+        (["rye", "twice"], {"c-old"}),  # in two messages
+        (["starter", "blue"], set()),
+        (["--", "-sky", "rye"], {"c-old"}),
+        (["--project", "the bakery"], {"c-old"}),
+        (["--since", "2025-05"], {"c-new"}),
+        (["--until", "2025-05"], {"c-old"}),
+        (["--role", "assistant"], {"c-old"}),
+        (["--role", "assistant", "--branches"], {"c-old", "c-new"}),
+        (["rayleigh"], set()),
+        (["rayleigh", "--branches"], {"c-new"}),
+        (["--archived"], set()),
+        (["!!!"], set()),
+    ],
+)
+def test_it_takes_what_a_search_selects(vault, arguments, ids):
+    """Words and filters are those of a search; without words all that pass."""
+    assert {front_matter(note)["id"] for note in exported(vault, *arguments).values()} == ids
+
+
+@pytest.mark.parametrize("form", ["markdown", "html", "json"])
+def test_branches_are_there_when_asked_for(vault, form):
+    """An answer that was regenerated, in each format."""
+    assert not any(b"Rayleigh" in note for note in exported(vault, "--format", form).values())
+    assert any(b"Rayleigh" in note for note in exported(vault, "--format", form, "--branches").values())
+
+
+def test_what_a_person_edited_or_put_there_stays(vault):
+    """Neither a note that was edited nor one that was there before is ever written to."""
+    vault.mkdir()
+    (vault / "2025-01-01 why is the SKY blue-.md").write_text("my own")
+    names = set(exported(vault))
+    assert {name for name in names if "sky" in name.lower()} == {
+        "2025-01-01 why is the SKY blue-.md",
+        "2025-01-01 Why is the sky blue- c-new.md",
+    }
+    (vault / "2025-01-01 Rye & -b-starter--b-.md").write_text("edited")
+    change(vault, "UPDATE conversations SET title = 'A new name'")
+    assert rewritten(vault) == ["2025-01-01 Why is the sky blue- c-new.md"]
+    assert (vault / "2025-01-01 Rye & -b-starter--b-.md").read_text() == "edited"
+    assert (vault / "2025-01-01 why is the SKY blue-.md").read_text() == "my own"
+
+
+def test_a_note_that_was_deleted_or_emptied_comes_again(vault):
+    """Deleting a file is how to get it anew; a power cut leaves empty ones."""
+    whole = exported(vault)
+    first, second = sorted(whole)
+    (vault / first).unlink()
+    (vault / second).write_bytes(b"")
+    assert sorted(rewritten(vault)) == [first, second]
+    assert contents(vault) == whole
+
+
+def test_a_lost_record_makes_no_second_file(vault):
+    """What is there as it would be written is taken for what it is."""
+    whole = exported(vault)
+    (vault / RECORD).unlink()
+    assert rewritten(vault) == []
+    change(vault, "UPDATE conversations SET title = 'A new name'")
+    assert len(rewritten(vault)) == 2
+    assert sorted(contents(vault)) == sorted(whole)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"form": 9, "files": {}}', '{"form": 1, "files": {"a": 1}}', "\xff", '{"form": 1}']
+)
+def test_a_record_that_cannot_be_read_stops_it(vault, text):
+    """Without knowing which files are its own it writes none."""
+    exported(vault)
+    (vault / RECORD).write_bytes(text.encode("latin-1"))
+    code, out, err = subprocess_export(vault)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "nothing was written" in err
+
+
+def test_a_record_names_no_file_elsewhere(vault):
+    """A record that somebody sent leads to no other folder."""
+    exported(vault)
+    (vault.parent / "mine.md").write_text("mine")
+    entry = {"conversation_id": "c-old", "sha256": sha256(b"mine").hexdigest(), "made_of": "", "was": None}
+    (vault / RECORD).write_text(json.dumps({"form": 1, "files": {"../mine.md": entry}}))
+    run_here(vault.parent, "export", str(vault))
+    assert (vault.parent / "mine.md").read_text() == "mine"
+
+
+def test_what_is_deleted_on_the_service_or_no_longer_selected_stays(vault):
+    """A tombstone is a property of the note; what no longer matches is left as it is."""
+    exported(vault)
+    change(vault, "UPDATE conversations SET deleted_at = ? WHERE id = 'c-old'", START)
+    (name,) = rewritten(vault)
+    assert front_matter((vault / name).read_bytes())["deleted"] == START
+    assert "deleted" in str(front_matter((vault / name).read_bytes())["tags"])
+    assert rewritten(vault, "sky") == []
+    assert len(contents(vault)) == 2
+
+
+# -- files
+
+
+@pytest.fixture
+def with_picture(vault: Path) -> Path:
+    """A conversation that shows a picture whose name is a trap, and one whose bytes were never stored."""
+    digest = sha256(PNG).hexdigest()
+    place = folder_of(vault.parent / "chats.db") / digest[:2] / digest
+    place.parent.mkdir(parents=True)
+    place.write_bytes(PNG)
+    with closing(connect(vault.parent / "chats.db")) as conn:
+        add_conversation(conn, "c-pic", "Picture")
+        rowid = add_message(conn, "c-pic", "n1", "Look")
+        known = {"provider": "chatgpt", "kind": "image", "first_seen_at": START}
+        picture = {"mime_type": "image/png", "sha256": digest, "size": len(PNG)}
+        add(conn, "files", id="f1", name="../../é\u202eCON|.png", state="stored", **picture, **known)
+        add(conn, "files", id="f2", name="gone.png", state="gone", reason="deleted", **known)
+        for position, key in enumerate(("f1", "f2"), 1):
+            add(
+                conn,
+                "attachments",
+                message_rowid=rowid,
+                position=position,
+                name=f"{key}.png",
+                kind="image",
+                file_id=key,
+            )
+    return vault
+
+
+def test_files_are_linked_where_the_mirror_has_them(with_picture):
+    """An address of this computer, as a picture in the note."""
+    (note,) = (text for name, text in exported(with_picture).items() if "Picture" in name)
+    address = folder_of(with_picture.parent / "chats.db").resolve().as_uri()
+    assert f"![image: f1.png](<{address}/" in note.decode()
+    assert "- image: f2.png" in note.decode()
+
+
+@pytest.mark.parametrize("form", ["markdown", "html", "json"])
+def test_files_are_copied_under_harmless_names(with_picture, form):
+    """A copy lies in a folder of the export, once, and what a person does with it is theirs."""
+    found = exported(with_picture, "--files", "copy", "--format", form)
+    (copy,) = (name for name in found if name.startswith("files/"))
+    assert found[copy] == PNG
+    assert copy == f"files/{sha256(PNG).hexdigest()[:12]} -..-é CON-.png"
+    address = "files/" + copy.removeprefix("files/").replace(" ", "%20").replace("é", "%C3%A9")
+    assert any(address.encode() in text for text in found.values())
+    assert rewritten(with_picture, "--files", "copy", "--format", form) == []
+    (with_picture / copy).unlink()
+    assert rewritten(with_picture, "--files", "copy", "--format", form) == [copy]
+
+
+def test_files_can_be_left_out(with_picture):
+    """Their names stay."""
+    (note,) = (text for name, text in exported(with_picture, "--files", "none").items() if "Picture" in name)
+    assert b"- image: f1.png" in note
+    assert b"file:" not in note
+
+
+# -- HTML
+
+
+def test_a_page_runs_and_loads_nothing(vault):
+    """What a chat quotes is text; the policy comes before anything else."""
+    change(vault, "UPDATE conversations SET title = '</title></style><script>1</script>' WHERE id = 'c-old'")
+    change(
+        vault,
+        "UPDATE messages SET text = text || ? WHERE id = 'n2'",
+        "![x](https://evil.example/p.png) [j](javascript:1)",
+    )
+    for page in (text.decode() for text in exported(vault, "--format", "html").values()):
+        assert page.index("Content-Security-Policy") < page.index("<title>") < page.index("<style>")
+        assert "<script" not in page
+        assert 'src="http' not in page
+        assert 'href="javascript' not in page
+        assert page.count("</style>") == 1
+
+
+# -- names
+
+TITLES = [
+    "CON",
+    "nul.md",
+    "a" * 400,
+    "🧁" * 200,
+    "日本語" * 90,
+    "ends with dots...",
+    " . ",
+    "",
+    "..",
+    "/etc/passwd",
+    "..\\..\\x",
+    'a<b>c:d"e/f\\g|h?i*j',
+    "line\nbreak\r\ttab",
+    "nul\x00byte",
+    "right\u202eleft",
+    "\ufeffmark",
+    "\u2028",
+    "e\u0301 composed",
+    "\u00e9 composed",
+    "STRASSE",
+    "straße",
+    "ﬁne",
+    "FINE",
+    "fine",
+    "👩‍👩‍👧‍👦 family",
+    "[[link]] #tag ^block",
+    "-rf *",
+    "%2e%2e",
+    "~",
+    "$HOME `id`",
+    "a" * 95 + "é",
+    "\ud83e half",
+    "İstanbul",
+    "\U000e0041 tag",
+]
+
+
+def hostile_titles(number: int) -> list[str]:
+    """Return titles that nobody should have, those above first."""
+    chance = random.Random(7)
+    pieces = [*TITLES, *map(chr, (0, 9, 10, 13, 0x7F, 0x85, 0x200D, 0x202E, 0x2029, 0xFE0F, 0xFFFF, 0x1F600, 0xE000))]
+    made = ["".join(chance.choices(pieces, k=chance.randint(1, 4))) for _ in range(number)]
+    return [*TITLES, *made][:number]
+
+
+def test_any_title_is_a_name_on_any_system(tmp_path):
+    """500 titles, each a file of its own that Windows, macOS and Linux take, and a second run that finds them again."""
+    titles = hostile_titles(500)
+    with closing(open_mirror(tmp_path / "chats.db")) as conn:
+        for number, title in enumerate(titles):
+            add_conversation(conn, f"c{number}", title.encode("utf-8", "replace").decode())
+            add_message(conn, f"c{number}", "n", "x")
+    found = exported(tmp_path / "vault")
+    assert len(found) == len(titles)
+    assert len({key_of(name) for name in found}) == len(titles)
+    for name in found:
+        assert len(name.encode()) <= 140
+        assert not set(name) & set('<>:"/\\|?*#^[]\n\r\t\0')
+        assert all(unicodedata.category(character)[0] != "C" for character in name)
+        assert unicodedata.is_normalized("NFC", name)
+        assert name.startswith("2025-01-01 ")  # so that no name is a reserved one, hidden, or an option
+        assert not name.removesuffix(".md").endswith((" ", "."))
+    assert rewritten(tmp_path / "vault") == []
+
+
+@pytest.mark.parametrize("title", TITLES)
+def test_a_part_of_a_name_keeps_its_bound(title):
+    """Cut between characters, in bytes."""
+    assert len(harmless(title, 20).encode()) <= 20
+    assert harmless(harmless(title)) == harmless(title)
+
+
+# -- trouble
+
+
+def subprocess_export(vault: Path, *before: str) -> tuple[int, str, str]:
+    """Run an export as a process of its own."""
+    found = subprocess.run(
+        [*before, str(BIN / "chatmirror"), "export", str(vault), "-d", str(vault.parent / "chats.db")],
+        capture_output=True,
+        check=False,
+        timeout=60,
+        text=True,
+    )
+    return found.returncode, found.stdout, found.stderr
+
+
+def many(path: Path, number: int) -> None:
+    """Write a mirror of that many short conversations."""
+    with closing(open_mirror(path)) as conn:
+        conn.execute("BEGIN")
+        for key in range(number):
+            add_conversation(conn, f"c{key}", f"Chat {key}")
+            add_message(conn, f"c{key}", "n", "word " * 200)
+        conn.execute("COMMIT")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_killed_is_completed_by_the_next(tmp_path, how):
+    """No half file, no second file, nothing of the killed run left."""
+    many(tmp_path / "chats.db", 560)
+    whole, vault = exported(tmp_path / "whole"), tmp_path / "vault"
+    command = (str(BIN / "chatmirror"), "export", str(vault))
+    with started(*command, cwd=tmp_path, env=dict(os.environ), stderr=subprocess.PIPE) as process:
+        wait_until(lambda: vault.is_dir() and len(list(vault.glob("*.md"))) > 20, process)
+        process.send_signal(how)
+        err = process.communicate(timeout=30)[1].decode()
+    assert process.returncode == {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}[how]
+    lines = 0 if how == signal.SIGKILL else 1
+    assert (len(err.splitlines()[:1]), err.strip().count("\n"), err.count("Run again")) == (lines, 0, lines), err
+    assert all(whole[name] == text for name, text in contents(vault).items())
+    assert exported(vault) == whole
+    assert {path.name for path in vault.glob(".*")} == {RECORD, ".chatmirror-export.lock"}
+
+
+def test_a_full_disk_is_one_line_and_the_next_run_completes(tmp_path):
+    """What was written is whole."""
+    many(tmp_path / "chats.db", 520)
+    code = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+    code += "from mirror.cli import main; main()"
+    found = subprocess.run(
+        [sys.executable, "-c", code, "export", str(tmp_path / "vault"), "-d", str(tmp_path / "chats.db")],
+        capture_output=True,
+        check=False,
+        timeout=60,
+        text=True,
+    )
+    assert (found.returncode, found.stdout, found.stderr.count("\n")) == (8, "", 1)
+    assert "run again" in found.stderr
+    assert len(exported(tmp_path / "vault")) == 520
+
+
+def test_a_place_that_cannot_be_written_is_one_line(vault):
+    """A file, a folder in no folder, a folder that nobody may make."""
+    (vault.parent / "file").write_text("mine")
+    for place, wanted in ((vault.parent / "file", 2), (vault / "deeper", 2), (Path("/proc/chatmirror"), 8)):
+        code, out, err = subprocess_export(place) if place.parent == vault.parent else run_elsewhere(vault, place)
+        assert (code, out, err.count("\n")) == (wanted, "", 1), err
+    assert (vault.parent / "file").read_text() == "mine"
+
+
+def run_elsewhere(vault: Path, place: Path) -> tuple[int, str, str]:
+    """Export the vault's mirror to another place."""
+    command = [str(BIN / "chatmirror"), "export", str(place), "-d", str(vault.parent / "chats.db")]
+    found = subprocess.run(command, capture_output=True, check=False, timeout=60, text=True)
+    return found.returncode, found.stdout, found.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everything")
+def test_a_folder_that_may_not_be_written_is_one_line(vault):
+    """Nothing is changed."""
+    exported(vault)
+    vault.chmod(0o500)
+    try:
+        assert subprocess_export(vault)[0] == 8
+    finally:
+        vault.chmod(0o520)
+
+
+def test_two_exports_do_not_meet(vault):
+    """The second one says so."""
+    exported(vault)
+    with FileLock(vault / ".chatmirror-export.lock"):
+        code, out, err = subprocess_export(vault)
+    assert (code, out, err.count("\n")) == (11, "", 1)
+
+
+def test_a_person_at_a_terminal_sees_what_is_done(vault):
+    """A bar while it runs, and what was left alone."""
+    pexpect = pytest.importorskip("pexpect")
+    name = min(exported(vault))
+    (vault / name).write_text("edited")
+    child = pexpect.spawn(str(BIN / "chatmirror"), ["export", str(vault)], cwd=str(vault.parent), timeout=60)
+    seen = child.read().decode()
+    with suppress(OSError):
+        child.close()
+    assert "Exporting" in seen
+    assert "2 conversations" in seen
+    assert "1 left alone because you edited them" in seen
+    assert name in seen
