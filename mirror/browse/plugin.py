@@ -19,6 +19,7 @@ from mirror.browse import (
     conversations,
     databases,
     files,
+    front_page,
     home,
     host_names,
     links,
@@ -85,9 +86,10 @@ def register_output_renderer() -> dict[str, Any]:
 
 @hookimpl
 def asgi_wrapper(datasette: Datasette) -> Callable[[Any], Any]:
-    """Answer only under names that the owner knows, and make Datasette's own search box find CJK words."""
+    """Answer only under names that the owner knows, lead to the home page, and let Datasette find CJK words."""
     guard, redirect = host_names.guarding(datasette), cjk_search.redirecting(datasette)
-    return lambda app: guard(redirect(app))
+    lead_home = front_page.redirecting(datasette)
+    return lambda app: guard(lead_home(redirect(app)))
 
 
 @hookimpl

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from markdown_it.renderer import RendererHTML
+    from markdown_it.rules_core import StateCore
     from markdown_it.token import Token as MarkdownToken
     from markdown_it.utils import EnvType, OptionsDict
     from pygments.lexer import Lexer
@@ -52,7 +53,10 @@ _TAGS = {
     *("s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul", "div"),
 }
 _ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}, "span": {"class"}, "div": {"class"}}
+_ATTRIBUTES |= {"th": {"class"}, "td": {"class"}}
 _ATTRIBUTES |= {"pre": {"class", "tabindex"}, "table": {"tabindex"}}
+_SIDES = {"left", "center", "right"}
+_BOXES = {"[ ] ": "☐ ", "[x] ": "☑ "}
 _LONG_WORD = re.compile(rf"\S{{{LONGEST_ADDRESS},}}")
 _SCHEMES = {"http", "https", "mailto"}
 _NOT_FUZZY = {"fuzzy_link": False, "fuzzy_email": False}  # "main.py" is no address
@@ -159,9 +163,28 @@ def _with_rules(parser: MarkdownIt) -> MarkdownIt:
         parser.linkify.set(_NOT_FUZZY)
     # What can be wider than the page has a scroll bar of its own, and so must be reachable with the keyboard.
     parser.add_render_rule("table_open", lambda *_: '<table tabindex="0">\n')
+    for name in ("th_open", "td_open"):
+        parser.add_render_rule(name, _cell)
+    parser.core.ruler.push("tasks", _tasks)
     for name, rule in (("image", _image), ("fence", _fence), ("code_block", _fence)):
         parser.add_render_rule(name, rule)
     return parser
+
+
+def _cell(_r: RendererHTML, tokens: Sequence[MarkdownToken], n: int, _o: OptionsDict, _e: EnvType) -> str:
+    """Return the beginning of a table's cell; its alignment is a class, for the pages take no styles of a text."""
+    token = tokens[n]
+    side = str(token.attrGet("style") or "").removeprefix("text-align:")
+    return f'<{token.tag} class="{side}">' if side in _SIDES else f"<{token.tag}>"
+
+
+def _tasks(state: StateCore) -> None:
+    """Show the box of a task, ``- [x] done``, as a box."""
+    for before, item, inline in zip(state.tokens, state.tokens[1:], state.tokens[2:], strict=False):
+        if before.type == "list_item_open" and item.type == "paragraph_open" and inline.children:
+            first = inline.children[0]
+            if first.type == "text" and first.content[:4].lower() in _BOXES:
+                first.content = _BOXES[first.content[:4].lower()] + first.content[4:]
 
 
 def _image(_r: RendererHTML, tokens: Sequence[MarkdownToken], n: int, _o: OptionsDict, _e: EnvType) -> str:

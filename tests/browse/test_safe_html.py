@@ -222,3 +222,17 @@ def test_two_languages_in_one_are_not_coloured() -> None:
     """Their lexers read everything before they give the first token, so that nothing could end them."""
     assert "<span" in code_html("<b>x</b>", "html")
     assert "<span" not in code_html("<b>{{x}}</b>", "html+ng2")
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("- [x] done\n- [ ] to do", "<li>☑ done</li>\n<li>☐ to do</li>"),
+        ("1. [X] done", "<li>☑ done</li>"),
+        ("- [y] no\n- [x]no", "<li>[y] no</li>\n<li>[x]no</li>"),
+        ("[x] no list", "<p>[x] no list</p>"),
+        ("|a|b|c|\n|-|:-:|-:|\n|1|2|3|", '<td>1</td>\n<td class="center">2</td>\n<td class="right">3</td>'),
+    ],
+)
+def test_tasks_have_boxes_and_cells_have_sides(text: str, html: str) -> None:
+    assert html in answer_html(text)

@@ -56,6 +56,21 @@
     if (link) location.assign(link.href);
   });
 
+  // Code can be copied where the browser lets a page write to the clipboard.
+  for (const code of navigator.clipboard ? document.querySelectorAll("pre.code") : []) {
+    const box = document.createElement("div"), button = document.createElement("button");
+    box.className = "copyable";
+    button.type = "button";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(code.textContent);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = "Copy"; }, 1500);
+    });
+    code.before(box);
+    box.append(code, button);
+  }
+
   // A folded message that the address points at is opened.
   const target = location.hash && document.getElementById(location.hash.slice(1));
   const fold = target && target.querySelector("details");
