@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from mirror import __version__
 from mirror.chatgpt.login import LOGIN_FORM as CHATGPT_LOGIN
-from mirror.credentials.stored import load_login, save_login
+from mirror.credentials.stored import config_dir, load_login, save_login
 from mirror.errors import (
     BUG,
     INTERRUPTED,
     TERMINATED,
     ChatmirrorError,
     IncompleteError,
+    SignInError,
     Terminated,
     UsageError,
     bug_message,
@@ -203,6 +204,7 @@ def sync(
         job = Sync(writer, source, timing, report, run.id, options)
         try:
             outcome = job.run()
+            name_variable(outcome.error, environ, CONNECTORS[provider].form)
         finally:
             run.columns.update(
                 asdict(job.outcome.counts), requests=client.pacing.requests, is_full=int(job.outcome.is_full)
@@ -230,6 +232,18 @@ def _healing(writer: Writer, *, dry: bool) -> Iterator[tuple[list[str], list[Dam
     with translated(writer.path), diagnosed(writer.conn, writer.path):
         found: tuple[list[str], list[DamagedValue]] = ([], []) if dry else integrity.heal(writer)
     yield found
+
+
+def name_variable(error: ChatmirrorError | None, environ: Mapping[str, str], form: LoginForm) -> None:
+    """Let the line for a login that is not accepted say that it is the environment's, where it is.
+
+    `chatmirror auth` alone would not help: the environment takes precedence over what it stores.
+    """
+    if isinstance(error, SignInError) and environ.get(form.variable, "").strip():
+        error.message += (
+            f" That login is {form.variable} in the environment, which takes precedence over a stored one: unset it, or"
+            " give it the new value."
+        )
 
 
 @contextmanager
@@ -348,6 +362,12 @@ def _lacking(target: Path, source: Path, lost: int) -> ChatmirrorError | None:
         f"{target} has all chats and lacks the bytes of {lost:,} file{'' if lost == 1 else 's'}, which are missing or"
         f" damaged beside {source}. Run `chatmirror check --repair`, then `chatmirror sync` to fetch them again."
     )
+
+
+def has_login(environ: Mapping[str, str], provider: str = DEFAULT_PROVIDER) -> bool:
+    """Whether there is a login for a service, in the environment or stored; nothing of it is read."""
+    form = CONNECTORS[provider].form
+    return bool(environ.get(form.variable, "").strip()) or (config_dir(environ) / form.file_name).exists()
 
 
 def try_login(login: Login, environ: Mapping[str, str], timing: Timing, provider: str = DEFAULT_PROVIDER) -> Identity:

@@ -111,3 +111,8 @@ def conversation_id_in(address: str) -> str | None:
         if match := re.search(f"{re.escape(before)}([^/]+){re.escape(after)}", path):
             return match[1]
     return None
+
+
+def is_simulated(account_id: str | None) -> bool:
+    """Whether an account is one of the simulator's, which the demo mirrors."""
+    return account_id is not None and "Simulated" in account_id

@@ -79,7 +79,7 @@ def look_for_secrets(request: pytest.FixtureRequest, clean_environment: None, tm
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A folder in which the demo ran, and what it printed."""
     folder = tmp_path_factory.mktemp("demo")
-    code, out, err = run(folder, "chatmirror", "demo")
+    code, out, err = run(folder, "chatmirror", "demo", "-d", "chats.db")
     assert (code, err) == (0, "")
     return folder, out
 

@@ -122,6 +122,77 @@ def test_a_login_can_be_pasted_at_a_terminal(mirrored: MirroredService) -> None:
     assert b"zzzz" not in child.before
 
 
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        ["z" * 3933 + "\n\n" + "z" * 67 + "\n"],
+        ["z" * 3933 + "\n", "\n", "z" * 67 + "\n"],
+        ["\x1b[200~" + "z" * 3933 + "\n", "\n" + "z" * 67 + "\x1b[201~", "\n"],
+        ["curl 'https://chatgpt.com' \\\n\n -b '__Secure-next-auth.session-token=" + "z" * 4000 + "'\necho ran\n"],
+    ],
+    ids=["a blank line", "by hand", "marked, in pieces", "and a command"],
+)
+def test_enter_once_ends_a_paste_and_its_rest_is_no_command(mirrored: MirroredService, pasted: list[str]) -> None:
+    """Where the second part is missing it is asked for; what is pasted beyond the login does not reach the shell."""
+    mirrored.environ.pop("CHATGPT_SESSION_TOKEN")
+    mirrored.service.sessions.cookies.add("z" * 4000)
+    environ = {**os.environ, **mirrored.environ, "PS1": "ready", "PATH": f"{BIN}:{os.defpath}"}
+    with pexpect.spawn("/bin/sh", ["-c", "chatmirror auth; echo over; exec cat -v"], env=environ, timeout=30) as child:
+        child.expect("Paste")
+        for piece in pasted:
+            time.sleep(0.5)  # a hand, or a slow line
+            child.send(piece)
+        child.expect("Signed in as")
+        child.expect("over")
+        child.sendeof()
+        child.expect(pexpect.EOF)
+    assert b"zzzz" not in child.before
+    assert b"ran" not in child.before
+
+
+def test_a_stale_login_of_the_environment_is_named(mirrored: MirroredService) -> None:
+    """It goes before the stored one, so that a new one alone helps nothing; each place says so."""
+    cookie, stale = mirrored.service.session_cookie, {"CHATGPT_SESSION_TOKEN": "stale"}
+    code, _, err = run(mirrored, "auth", given=cookie.encode(), CHATGPT_SESSION_TOKEN="stale")
+    assert code == 0
+    assert "CHATGPT_SESSION_TOKEN is set" in err
+    mirrored.environ |= stale
+    for command in (["auth", "--check"], ["sync"]):
+        code, _, err = run(mirrored, *command)
+        assert code == 4
+        assert "CHATGPT_SESSION_TOKEN in the environment" in err
+    del mirrored.environ["CHATGPT_SESSION_TOKEN"]
+    assert run(mirrored, "sync") == (0, "", "")
+
+
+def test_a_narrow_terminal_sees_every_step_on_one_line(mirrored: MirroredService) -> None:
+    """While lists are read, and while chats and files come; the last line's numbers add up, also of a resumed run."""
+    mirrored.behaviour.latency = 0.02
+    environ = {**os.environ, **mirrored.environ, "CHATMIRROR_WAIT_SCALE": "0"}
+
+    def sync(*, until: str | None = None) -> str:
+        with pexpect.spawn(
+            CHATMIRROR, ["sync"], cwd=str(mirrored.path.parent), env=environ, dimensions=(24, 40), encoding="utf-8"
+        ) as child:
+            shown = ""
+            if until:
+                child.expect(until)
+                shown = child.before + child.after
+                child.sendintr()
+            child.expect(pexpect.EOF)
+            return shown + str(child.before)
+
+    first, second = sync(until=" 4/12"), sync()
+    frames = [re.sub(r"\x1b\[[?0-9]*[a-zA-Z]", "", one) for one in re.split(r"[\r\n]+", first.split("chatmirror:")[0])]
+    assert [one for one in frames if len(one) > 40] == []
+    assert [one for one in frames if re.search(r"^\S.* \(\d+ requests?\)$", one)]
+    assert "conversations saved in this run" in first
+    said = re.search(r"12 conversations: (\d+) new, 0 changed, (\d+) unchanged", second)
+    assert said is not None
+    assert int(said[1]) + int(said[2]) == 12
+    assert int(said[2]) >= 4
+
+
 def test_two_runs_at_once(mirrored: MirroredService) -> None:
     """The second one ends with 11 and touches nothing."""
     mirrored.behaviour.latency = 0.3
@@ -386,7 +457,7 @@ def test_a_narration_goes_to_stderr_and_names_no_secret(mirrored: MirroredServic
     """-v says what is done, without cookie or bearer."""
     code, out, err = run(mirrored, "sync", "-v")
     assert code == 0
-    assert "listed" in out
+    assert "12 conversations: 12 new" in out
     assert "/backend-api/conversations" in err
     assert mirrored.service.session_cookie not in out + err
     assert not any(bearer in out + err for bearer in mirrored.service.sessions.bearers)

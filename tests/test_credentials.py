@@ -100,12 +100,93 @@ def vars_of(login: Login) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "pasted", ["", "two words here?\x00", '{"accessToken": "x"}', "curl 'https://x' -H 'open", "a=b; c=d"]
+    "pasted",
+    [
+        "",
+        '"',
+        "{}",
+        "curl",
+        "ada@example.org",
+        "two words here?\x00",
+        '{"accessToken": "x"}',
+        "curl 'https://x' -H 'open",
+        "a=b; c=d",
+    ],
 )
 def test_nonsense_is_refused_with_the_way_to_the_cookie(pasted: str) -> None:
     """What holds no session cookie is refused with a sentence."""
     with pytest.raises(UsageError):
         parse(pasted)
+
+
+FULL, END = "e" * PART_LENGTH, "f" * 50
+CURL = f"curl 'https://chatgpt.com/' -b '{SESSION_COOKIE}=aa; a=b'"
+
+
+@pytest.mark.parametrize(
+    ("pasted", "value"),
+    [
+        (f'"{END}"', END),
+        (f"'{END}',", END),
+        (f"\u201c{END}\u201d", END),
+        (f"{FULL}\n\n\n{END}\n", FULL + END),
+        (f"{END}\n{FULL}", FULL + END),
+        (f'"{FULL}"\r\n"{END}"\r\n', FULL + END),
+        ("\n".join([FULL[:80]] * 3 + [END]), FULL[:240] + END),
+        (f'"{SESSION_COOKIE}={END}"', END),
+        (f'{SESSION_COOKIE}: "{END}"', END),
+        (f'{SESSION_COOKIE}.0:"{FULL}"\n{SESSION_COOKIE}.1:"{END}"', FULL + END),
+        (f"#HttpOnly_.chatgpt.com\tTRUE\t/\tTRUE\t1790000000\t{SESSION_COOKIE}\t{END}\n", END),
+        (json.dumps([{"name": SESSION_COOKIE, "value": END, "httpOnly": True}]), END),
+        (json.dumps({"cookies": [{"name": SESSION_COOKIE, "value": END}]}), END),
+        (f"curl https://x -H $'cookie: a=it\\'s; {SESSION_COOKIE}=a\\u0021b' --data-raw $'it\\'s\\n\\n!'", "a!b"),
+        (f"curl 'https://x' \\\r\n -b $'{SESSION_COOKIE}=aa; b=\\x27' \\\r\n --data-raw $'\\u0021'", "aa"),
+        (f'curl ^"https://x^" ^\r\n  -H ^"a: ^\\^"q^\\^"^" ^\r\n  -b ^"{SESSION_COOKIE}=a^%^2Fb; c=d^"', "a%2Fb"),
+        (f'curl "https://x" -H "x: \\"y\\"" -b "{SESSION_COOKIE}=aa"', "aa"),
+    ],
+)
+def test_a_paste_of_any_form_is_taken(pasted: str, value: str) -> None:
+    """As browsers, their extensions, mail programs and hands give it."""
+    cookies = parse(pasted).cookies
+    names = sorted(name for name in cookies if name.startswith(SESSION_COOKIE))
+    assert "".join(cookies[name] for name in names) == value
+
+
+@pytest.mark.parametrize(
+    ("pasted", "said"),
+    [
+        (FULL, "only the beginning"),
+        (FULL + "\n" + FULL, "only the beginning"),
+        (f"{SESSION_COOKIE}.0={FULL}", "Only the first part"),
+        ("https://chatgpt.com/c/68a1", "web address"),
+        ("eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjE3fQ.c2ln", "access token"),
+        ("Bearer eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjE3fQ.c2ln", "access token"),
+        ("authorization: Bearer abc", "access token"),
+        ('{"user": {"id": "u"}, "accessToken": "eyJ"}', "/api/auth/session"),
+        ("sk-proj-abcDEF123_45", "API"),
+        ("my cookie is below", "several words"),
+        (SESSION_COOKIE, "cookie's name"),
+        (f"{SESSION_COOKIE}=", "cookie's name"),
+        ('fetch("https://chatgpt.com/backend-api/me", {', "Copy as cURL"),
+        ("$session = New-Object Microsoft.PowerShell.Commands.WebRequestSession", "Copy as cURL"),
+        (CURL[:-1], "cut off"),
+    ],
+)
+def test_what_is_pasted_by_mistake_is_named(pasted: str, said: str) -> None:
+    """Before the service is asked."""
+    with pytest.raises(UsageError, match=said):
+        parse(pasted)
+
+
+def test_an_encrypted_token_is_no_access_token() -> None:
+    """A session cookie begins like an access token and has five parts between dots."""
+    assert parse("eyJhbGciOiJkaXIifQ..aXY.Y2lwaGVy.dGFn").cookies[SESSION_COOKIE].endswith("dGFn")
+
+
+def test_an_unusable_value_in_the_environment_is_named_with_its_variable(tmp_path: Path) -> None:
+    environ = {"CHATMIRROR_CONFIG_DIR": str(tmp_path), "CHATGPT_SESSION_TOKEN": "https://chatgpt.com"}
+    with pytest.raises(UsageError, match="CHATGPT_SESSION_TOKEN in the environment"):
+        load(environ)
 
 
 def test_the_stored_login_is_private_and_comes_back(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from commands import BIN, run, run_here
 
+from mirror.errors import UsageError
 from mirror.simulator.story.demo_account import UNIQUE_WORDS
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def test_the_demo_never_touches_ones_own_mirror(tmp_path: Path) -> None:
         ' {"id": "a", "author": {"role": "user"}, "content": {"content_type": "text", "parts": ["hello"]}}}}}]'
     )
     assert run(tmp_path, "chatmirror", "import", "c.json")[0] == 0
-    code, _, err = run(tmp_path, "chatmirror", "demo")
+    code, _, err = run(tmp_path, "chatmirror", "demo", "-d", "chats.db")
     assert code == 2
     assert "your own" in err
 
@@ -80,6 +81,83 @@ def test_nothing_that_is_typed_is_an_error(demo: tuple[Path, str], words: str) -
     """Results or none, never a message about syntax."""
     code, _, err = run_here(demo[0], "search", "--", words)
     assert (code, err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "same_as"),
+    [
+        (["sourdough", "-rye"], "sourdough -rye"),
+        (["-rye", "--json", "sourdough"], "sourdough -rye"),
+        (["sourdough", "-dough", "-nuts", "-hazel"], "sourdough -dough -nuts -hazel"),
+        (["sourdough", "-n5", "-starter"], "sourdough -starter"),
+        (["sourdough", "-n", "5", "--role", "user", "-ärger"], "sourdough -ärger"),
+        (["sourdough", "-rye flour"], 'sourdough -"rye flour"'),
+        (["sourdough", "--", "-rye", "--latest"], "sourdough -rye --latest"),
+    ],
+)
+def test_an_excluded_word_is_no_option(demo: tuple[Path, str], typed: list[str], same_as: str) -> None:
+    """Wherever it stands, and whatever options begin with its letters."""
+    options = [one for one in typed if one in {"-n5", "-n", "5", "--role", "user"}]
+    code, out, err = run_here(demo[0], "search", "--json", *typed)
+    assert (code, err) == (0, "")
+    assert out == run_here(demo[0], "search", "--json", *options, "--", same_as)[1]
+
+
+def test_an_attached_value_is_no_word(demo: tuple[Path, str], tmp_path: Path) -> None:
+    """`-dother.db` names a file, as before; a letter alone is a mistyped option."""
+    assert run_here(demo[0], "search", "sourdough", f"-d{demo[0]}/chats.db")[0] == 0
+    with pytest.raises(UsageError, match="no-such"):
+        run_here(tmp_path, "search", "sourdough", "-d./no-such.db")
+    assert run_here(demo[0], "search", "sourdough", "-x")[0] == 2
+    assert run_here(demo[0], "search", "sourdough", "--no-such")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "choices"),
+    [
+        ("--role", "me", "user, assistant, tool, system"),
+        ("--role", "", "user, assistant"),
+        ("--kind", "txt", "text, code, output"),
+        ("--model", "gpt-9", "gpt-"),
+        ("--project", "No such", "choose "),
+    ],
+)
+def test_a_filter_that_nothing_has_is_said(demo: tuple[Path, str], option: str, value: str, choices: str) -> None:
+    """A mistyped one looks like a search without a match; the choices are named."""
+    with pytest.raises(UsageError, match=choices):
+        run_here(demo[0], "search", "sourdough", option, value)
+
+
+def test_a_conversation_is_shown_by_its_title(demo: tuple[Path, str]) -> None:
+    """The title, or words of it with or without quotes; several are listed with their ids, and none is shown."""
+    title = "# Planets for the weekend"
+    for words in (["Planets for the weekend"], ["planets", "weekend"], ["WEEKEND planets"]):
+        code, out, _ = run_here(demo[0], "show", *words)
+        assert (code, out.splitlines()[0]) == (0, title)
+    with pytest.raises(UsageError, match=r"titles have “the”, give the id: \S+ “.*”; \S+ “") as error:
+        run_here(demo[0], "show", "the")
+    assert error.value.exit_code == 2
+    with pytest.raises(UsageError, match="no title has these words"):
+        run_here(demo[0], "show", "no such words")
+
+
+@pytest.mark.parametrize(
+    ("shell", "typed", "offered"),
+    [
+        ("bash", "chatmirror sch", "plain,schedule"),
+        ("bash", "chatmirror search --kind cod", "plain,code"),
+        ("zsh", "chatmirror sync --no", "plain\n--no-files"),
+        ("fish", "chatmirror schedule --for lau", "plain,launchd"),
+    ],
+)
+def test_shells_complete_commands_options_and_values(shell: str, typed: str, offered: str) -> None:
+    """With exit code 0, which zsh and fish ask for."""
+    words = typed if shell != "fish" else typed.replace("lau", "")
+    environ = {"_CHATMIRROR_COMPLETE": f"{shell}_complete", "COMP_WORDS": words}
+    environ["COMP_CWORD"] = typed.rsplit(maxsplit=1)[-1] if shell == "fish" else str(len(typed.split()) - 1)
+    found = subprocess.run([BIN / "chatmirror"], env=environ, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.startswith(offered)
 
 
 def test_a_conversation_prints_as_markdown_json_and_bytes(demo: tuple[Path, str]) -> None:

@@ -70,10 +70,12 @@ def test_a_fresh_mirror_as_json(tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     services = found.pop("services")
     assert found == {
+        "database": str(tmp_path / "chats.db"),
         "fresh": True,
         "exit_code": 0,
         "message": None,
         "last_success": last,
+        "imported_only": False,
         "conversations": 3,
         "messages": 3,
         "deleted": 0,
@@ -88,6 +90,23 @@ def test_a_fresh_mirror_as_json(tmp_path: Path) -> None:
     assert services[0]["session_expires"] is None
     (scope,) = services[0]["scopes"]
     assert (scope["scope"], scope["listed"], scope["stored"]) == ("main", 3, 3)
+
+
+def test_imported_chats_alone_are_no_alarm_until_somebody_signs_in(tmp_path: Path) -> None:
+    """Who never signs in wants no sync; one that was meant and never began, as from a wrong cron line, is found."""
+    with closing(open_mirror(tmp_path / "chats.db")) as conn:
+        add_conversation(conn, "c1", "Imported")
+        add_run(conn, 1, command="import", provider=None)
+        make_incomplete(conn, "c1", "its tools are missing")
+    code, found, err = read_status(tmp_path)
+    assert (code, err, found["fresh"], found["imported_only"]) == (0, "", True, True)
+    assert found["last_success"] is None
+    assert "last sync     never" in run(tmp_path, "chatmirror", "status")[1]
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "login.json").write_text("{}")
+    code, found, err = read_status(tmp_path)
+    assert (code, found["fresh"], found["last_success"]) == (5, False, None)
+    assert "imported" in err
 
 
 def test_what_is_not_mirrored_is_named(tmp_path: Path) -> None:
@@ -217,16 +236,6 @@ def test_each_of_several_failing_services_is_named(tmp_path: Path) -> None:
     assert (code, found["last_success"]) == (5, None)
     assert err.index("parrot: There has been no sync yet") < err.index("ChatGPT: 1 conversation is not saved yet")
     assert err.count("\n") == 1
-
-
-def test_a_mirror_of_imports_only(tmp_path: Path) -> None:
-    with closing(open_mirror(tmp_path / "chats.db")) as conn:
-        add_conversation(conn, "c1", "Imported")
-        add_run(conn, 1, command="import", provider=None)
-    code, found, err = read_status(tmp_path)
-    assert (code, found["fresh"], found["last_success"]) == (5, False, None)
-    assert "There has been no sync yet" in err
-    assert found["services"][0]["last_run"] is None
 
 
 def test_an_empty_mirror(tmp_path: Path) -> None:

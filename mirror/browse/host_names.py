@@ -24,7 +24,7 @@ _MISDIRECTED = 421
 _TEXT = (
     b"This name is not one under which the chats may be read, because any web page could use it to read them.\n"
     b"Open them as http://127.0.0.1 or http://localhost with the port that Datasette shows, or allow the name in\n"
-    b"Datasette's configuration: plugins, chatmirror, allowed_hosts. chatmirror's README shows how.\n"
+    b"Datasette's configuration: plugins, chatmirror, allowed_hosts. docs/reading.md of chatmirror shows how.\n"
 )
 _ANY = "*"
 

@@ -19,12 +19,25 @@ HOW_TO = (
 )
 # The selected workspace, as the site's own cookie and request header name it; the personal one is not sent.
 _WORKSPACE_COOKIE, _WORKSPACE_HEADER, _PERSONAL = "_account", "chatgpt-account-id", "personal"
+# Three parts between dots; a session cookie is encrypted and has five, the second of them empty (RFC 7519, RFC 7516).
+_ACCESS_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _SESSION_NAME = re.compile(re.escape(SESSION_COOKIE) + r"(?:\.(\d+))?$")
 
 
 def is_session_cookie(name: str) -> bool:
     """Whether a cookie is the session cookie or a part of it."""
     return bool(_SESSION_NAME.match(name))
+
+
+def mistaken(value: str) -> str | None:
+    """Say what else of the service a value is; None where it can be a session cookie."""
+    if re.match(r"(authorization:|bearer\b)", value, re.IGNORECASE) or _ACCESS_TOKEN.fullmatch(value):
+        return "That is an access token, which ends within days and cannot be renewed; the session cookie is needed."
+    if re.fullmatch(r"(sk|sess|rk)-[\w-]+", value):
+        return "That is a key of OpenAI's API, which opens no conversations; the session cookie is needed."
+    if value.startswith("{") and '"accessToken"' in value:
+        return "That is the page /api/auth/session, which holds an access token; the session cookie is needed."
+    return None
 
 
 def session_cookies(value: str) -> dict[str, str]:
@@ -43,6 +56,8 @@ def login_of(cookies: Mapping[str, str], headers: Mapping[str, str]) -> Login:
         kept.pop(SESSION_COOKIE, None)  # an old one left over: the service renews the parts
     if [_part_number(name) for name in parts] != list(range(len(parts))):
         raise UsageError(f"Parts of the session cookie are missing ({', '.join(parts)} found); paste all of them.")
+    if len(parts) == 1 and len(kept[parts[0]]) == PART_LENGTH:
+        raise UsageError(f"Only the first part of the session cookie is there, {parts[0]}; paste the one in .1, too.")
     if not parts and SESSION_COOKIE not in kept:
         raise UsageError(f"There is no session cookie in that. {HOW_TO}")
     workspace = headers.get(_WORKSPACE_HEADER) or kept.get(_WORKSPACE_COOKIE)
@@ -78,4 +93,6 @@ LOGIN_FORM = LoginForm(
     is_session_cookie=is_session_cookie,
     cookies_of=session_cookies,
     login_of=login_of,
+    part_length=PART_LENGTH,
+    mistaken=mistaken,
 )

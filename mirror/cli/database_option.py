@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from mirror.errors import UsageError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-database_option = click.option(
-    "-d",
-    "--db",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    envvar="CHATMIRROR_DB",
-    default="chats.db",
-    show_default=True,
-    show_envvar=True,
-    help="The database file.",
-)
+_Command = Any  # click decorates functions of any shape
+
+
+def _option(default: str, callback: Callable[..., Path] | None = None) -> Callable[[_Command], _Command]:
+    return click.option(
+        "-d",
+        "--db",
+        "path",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar="CHATMIRROR_DB",
+        default=default,
+        show_default=True,
+        show_envvar=True,
+        callback=callback,
+        help="The database file.",
+    )
+
+
+def _here_or_last(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
+    """Return the mirror in the current folder, or the last one where there is none and none was named."""
+    is_named = context.get_parameter_source(parameter.name or "") is not ParameterSource.DEFAULT
+    if is_named or context.resilient_parsing or path.exists():
+        return path
+    from mirror.cli.last_mirror import last_mirror
+
+    return last_mirror(os.environ) or path
+
+
+database_option = _option("chats.db")
+reading_option = _option("chats.db", _here_or_last)  # for what shows chats, or names a mirror
+demo_option = _option("demo.db")
 
 
 @contextmanager
@@ -33,6 +56,8 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     from mirror.store.database import open_current_reader, translated
     from mirror.store.schema import diagnosed
 
+    if not path.exists():
+        raise _no_mirror(path)
     with translated(path), closing(open_current_reader(path)) as conn, diagnosed(conn, path):
         yield conn
 
@@ -40,8 +65,19 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
 def must_exist(path: Path) -> None:
     """Raise UsageError where there is no database or an empty one, for a command that has nothing to do without one."""
     if not path.exists():
-        raise UsageError(f"There is no {path}; give the database with -d PATH.")
+        raise _no_mirror(path)
     if path.stat().st_size == 0:
         from mirror.store.database import empty_file_error
 
         raise empty_file_error(path)
+
+
+def _no_mirror(path: Path) -> UsageError:
+    from mirror.cli.last_mirror import last_mirror
+
+    last = last_mirror(os.environ)
+    if last is not None and last != path.absolute():
+        return UsageError(f"There is no {path.absolute()}. Your mirror is elsewhere: add -d {shlex.quote(str(last))}")
+    return UsageError(
+        f"There is no {path.absolute()} yet. Run `chatmirror sync` or `chatmirror import` first, or give -d PATH."
+    )

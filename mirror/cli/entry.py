@@ -50,9 +50,10 @@ def exit_code_of(run: Callable[[], None], *, debug: bool) -> int:
         if debug:
             logs.log_ending(error)
         return _ended_by(error)
-    except SystemExit:
-        # click ends so, with another stream for what is left, when the reader of its output went away (`| head`).
-        return 0 if type(sys.stdout).__name__.endswith("PacifyFlushWrapper") else BUG
+    except SystemExit as ending:
+        # click ends so, with another stream for what is left, when the reader of its output went away (`| head`); and
+        # with a code of its own after it has printed what a shell completes.
+        return 0 if type(sys.stdout).__name__.endswith("PacifyFlushWrapper") or ending.code == 0 else BUG
     return 0
 
 

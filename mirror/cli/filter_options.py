@@ -10,10 +10,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 F = TypeVar("F", bound="Callable[..., object]")
+
+
+def _roles(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    from mirror.store.search.known import SEARCHED_ROLES
+
+    return [role for role in SEARCHED_ROLES if role.startswith(begun)]
+
+
+def _kinds(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    from mirror.store.search.known import SEARCHED_KINDS
+
+    return [kind for kind in SEARCHED_KINDS if kind.startswith(begun)]
+
+
 _OPTIONS = (
-    click.option("--role", help="Only messages of user, assistant, tool or system."),
+    click.option("--role", shell_complete=_roles, help="Only messages of user, assistant, tool or system."),
     click.option(
         "--kind",
+        shell_complete=_kinds,
         help="Only text, code, output, reasoning, canvas, quote, voice, image, file, 'file name', prompt,"
         " 'file text', ...",
     ),

@@ -17,6 +17,7 @@ from mirror.cli.commands import (
     rebuild,
     report,
     restore,
+    schedule,
     search,
     show,
     status,
@@ -24,7 +25,7 @@ from mirror.cli.commands import (
 )
 
 # The commands whose work is to print: there, what cannot be printed is no success.
-PRINTING = frozenset({"mcp", "report", "search", "show", "status"})
+PRINTING = frozenset({"mcp", "report", "schedule", "search", "show", "status"})
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -51,6 +52,7 @@ for command in (
     rebuild.rebuild,
     report.report,
     restore.restore,
+    schedule.schedule,
     search.search,
     show.show,
     status.status,

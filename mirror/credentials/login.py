@@ -29,7 +29,8 @@ class LoginForm:
     ``variable``: the environment variable that can hold it; ``file_name``: the file that keeps it; ``how_to``: the
     steps by which a person gets one. ``cookies_of(value)``: the cookies that a bare session value stands for;
     ``login_of(cookies, headers)``: the login in what a browser sends (header names in lower case); it raises UsageError
-    where no whole session cookie is among the cookies.
+    where no whole session cookie is among the cookies. ``part_length``: characters of each part but the last one of a
+    cookie that the service splits. ``mistaken(value)``: what a value is, in a sentence, where it is no session cookie.
     """
 
     variable: str
@@ -38,3 +39,5 @@ class LoginForm:
     is_session_cookie: Callable[[str], bool]
     cookies_of: Callable[[str], dict[str, str]]
     login_of: Callable[[Mapping[str, str], Mapping[str, str]], Login]
+    part_length: int | None = None
+    mistaken: Callable[[str], str | None] = lambda _: None

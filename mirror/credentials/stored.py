@@ -41,7 +41,10 @@ def config_dir(environ: Mapping[str, str]) -> Path:
 def load_login(environ: Mapping[str, str], form: LoginForm) -> Login:
     """Return the login from the environment or the file; raises SignInError with the way to get one."""
     if value := environ.get(form.variable, "").strip():
-        return parse_login(value, form)
+        try:
+            return parse_login(value, form)
+        except UsageError as error:
+            raise UsageError(f"{form.variable} in the environment cannot be used: {error.message}") from None
     path = config_dir(environ) / form.file_name
     try:
         if any(_leftovers(path.parent)):

@@ -44,13 +44,16 @@ def read_status(conn: sqlite3.Connection, path: Path) -> Status:
     return replace(status_rows.read(conn), lacking=spot_check(conn, path).error)
 
 
-def lines(status: Status, now: float) -> Iterator[str]:
-    """Yield the lines to print; what the verdict says of the last run is not said again."""
+def lines(status: Status, now: float, *, may_stay_import: bool = False) -> Iterator[str]:
+    """Yield the lines to print; what the verdict says of the last run is not said again. See ``verdict``."""
     yield f"{_conversations(status.conversations)}, {status.messages:,} messages" + _kept(status)
     for service in status.services:
         if len(status.services) > 1:
             yield speaker_of(service.provider)
-        yield from _runs(status, service, now)
+        if may_stay_import and is_import(status):
+            yield "last sync     never, and no login is stored: the chats here are imported"
+        else:
+            yield from _runs(status, service, now)
         yield from _pending(service)
         yield from _incomplete(status, service)
         yield from _not_read(service)
@@ -164,12 +167,13 @@ def _lists(service: ServiceStatus, now: float) -> Iterator[str]:
         yield f"login expires {service.session_expires[:10]}" + (f". {warning}" if warning else "")
 
 
-def verdict(status: Status, now: float) -> ChatmirrorError | None:
+def verdict(status: Status, now: float, *, may_stay_import: bool = False) -> ChatmirrorError | None:
     """Return why the mirror is not current, None if it is: the one place that decides it.
 
+    ``may_stay_import``: there is no login, so that a mirror of imported chats alone lacks nothing that it could have.
     Of several services the worst one decides the exit code, and each that is not current is named.
     """
-    found = _not_current(status, now)
+    found = [] if may_stay_import and is_import(status) else _not_current(status, now)
     services = _of_services(status, found) if found else None
     both = [error for error in (status.lacking, services) if error is not None]
     return min(both, key=_rank, default=None)
@@ -180,6 +184,11 @@ def _of_services(status: Status, found: Sequence[tuple[ServiceStatus, Chatmirror
         return found[0][1]
     said = " ".join(f"{speaker_of(service.provider)}: {error.message}" for service, error in found)
     return NotFreshError(said, found[0][1].exit_code)
+
+
+def is_import(status: Status) -> bool:
+    """Whether the mirror holds imported chats and no sync ever began."""
+    return status.conversations > 0 and all(service.last_run is None for service in status.services)
 
 
 def is_only_unsynced(status: Status, now: float) -> bool:
@@ -248,14 +257,15 @@ def _not_fresh(said: str, service: ServiceStatus, todo: str) -> ChatmirrorError:
     return NotFreshError(f"{said} {which} ended with: {why}", run["exit_code"])
 
 
-def as_json(status: Status, now: float) -> dict[str, Any]:
-    """Return the state as one object, for a script."""
-    error = verdict(status, now)
+def as_json(status: Status, now: float, *, may_stay_import: bool = False) -> dict[str, Any]:
+    """Return the state as one object, for a script. See ``verdict``."""
+    error = verdict(status, now, may_stay_import=may_stay_import)
     return {
         "fresh": error is None,
         "exit_code": error.exit_code if error else 0,
         "message": error.message if error else None,
         "last_success": status.last_success,
+        "imported_only": is_import(status),
         "conversations": status.conversations,
         "messages": status.messages,
         "deleted": status.deleted,

@@ -113,7 +113,7 @@ class Neighbours:
 
 
 def find_conversation(conn: sqlite3.Connection, reference: str) -> str:
-    """Return the id that is meant by an id, its beginning, an address, or ``last``.
+    """Return the id that is meant by an id, its beginning, an address, ``last``, or words of a title.
 
     Raises UnclearReferenceError where none is or several could be.
     """
@@ -124,23 +124,47 @@ def find_conversation(conn: sqlite3.Connection, reference: str) -> str:
     if row:
         return str(row["id"])
     wanted = _id_in(wanted)
+    return _by_id(conn, wanted) or _by_title(conn, wanted)
+
+
+def _by_id(conn: sqlite3.Connection, wanted: str) -> str | None:
+    if not _ID.fullmatch(wanted):
+        return None
     sql = "SELECT id, title FROM conversations WHERE lower(substr(id, 1, length(?1))) = lower(?1)"
     sql += " ORDER BY length(id) > length(?1), updated_at DESC, id"
     matches = conn.execute(sql, (wanted,)).fetchall()
     if not matches:
-        raise UnclearReferenceError(
-            f"There is no conversation “{wanted}” here. `chatmirror search` finds ids by words."
-        )
+        return None
     if len(matches) == 1 or len(matches[0]["id"]) == len(wanted):  # an id can be the beginning of another one
         return str(matches[0]["id"])
-    raise _ambiguous(wanted, matches)
+    raise _ambiguous(f"conversations begin with “{wanted}”", matches)
 
 
-def _ambiguous(wanted: str, matches: list[sqlite3.Row]) -> UnclearReferenceError:
+def _by_title(conn: sqlite3.Connection, wanted: str) -> str:
+    """Return the one conversation whose title this is, or else the one whose title has these words."""
+    rows = conn.execute("SELECT id, title FROM conversations WHERE title <> '' ORDER BY updated_at DESC, id").fetchall()
+    whole, words = " ".join(wanted.casefold().split()), wanted.casefold().split()
+    matches = [row for row in rows if " ".join(row["title"].casefold().split()) == whole]
+    if words and not matches:
+        matches = [row for row in rows if all(word in row["title"].casefold() for word in words)]
+    if len(matches) == 1:
+        return str(matches[0]["id"])
+    if not matches:
+        if _ID.fullmatch(wanted):
+            raise UnclearReferenceError(
+                f"There is no conversation “{wanted}” here, by id or title. `chatmirror search` finds ids by words."
+            )
+        raise UnclearReferenceError(
+            f"“{wanted}” is neither an id nor the address of a conversation, and no title has these words."
+        )
+    raise _ambiguous(f"titles have “{wanted}”", matches)
+
+
+def _ambiguous(what: str, matches: list[sqlite3.Row]) -> UnclearReferenceError:
     few = tuple((str(row["id"]), row["title"]) for row in matches[:MOST_CANDIDATES])
     named = "; ".join(f"{found} “{title or 'Untitled'}”" for found, title in few)
     more = f"; and {len(matches) - len(few):,} more" if len(matches) > len(few) else ""
-    return UnclearReferenceError(f"{len(matches):,} conversations begin with “{wanted}”: {named}{more}.", few)
+    return UnclearReferenceError(f"{len(matches):,} {what}, give the id: {named}{more}.", few)
 
 
 def _last(conn: sqlite3.Connection) -> str:
@@ -153,7 +177,7 @@ def _last(conn: sqlite3.Connection) -> str:
 
 
 def _id_in(reference: str) -> str:
-    """Return the id in an address, or the reference itself if it can be one."""
+    """Return the id in an address of a conversation, else the reference itself."""
     if "/" in reference:
         if found := conversation_id_in(reference):
             return found
@@ -161,8 +185,6 @@ def _id_in(reference: str) -> str:
             raise UnclearReferenceError(
                 "A share link does not say which conversation it shows; give that conversation's own address."
             )
-    if not _ID.fullmatch(reference):
-        raise UnclearReferenceError(f"“{reference}” is neither an id nor the address of a conversation.")
     return reference
 
 

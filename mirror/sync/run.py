@@ -20,7 +20,7 @@ from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, Safe
 from mirror.file_reading import read_texts
 from mirror.ingest import apply_listing, damaged
 from mirror.large_json import read_json
-from mirror.services import service_of
+from mirror.services import is_simulated, service_of
 from mirror.source import BRANCH_ONLY, AccountItem, FileSource, Listed, NotRead, ToFetch
 from mirror.store import account_data, file_rows, payloads, runs, scopes, settings, tracking
 from mirror.store.conversations import message_total
@@ -45,6 +45,7 @@ from mirror.sync.verification import verify
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterator, Sequence
+    from pathlib import Path
 
     from mirror.source import Identity, ListResult, Scope, Source, Workspace
     from mirror.store.database import Writer
@@ -161,10 +162,7 @@ class Sync:
         if owner is None:
             owner = self._unknown_owner(identity)
         if owner not in (None, identity.user_id):
-            raise SafetyStopError(
-                f"This database belongs to another account (…{str(owner)[-4:]}; the login is …{identity.user_id[-4:]});"
-                " nothing was written. Use another -d PATH, or `chatmirror auth` with the right login."
-            )
+            raise SafetyStopError(_belongs_to_another(self.writer.path, str(owner), identity))
         if owner is None and not self.options.dry:
             with self.writer.transaction() as conn:
                 settings.remember(conn, key, identity.user_id)
@@ -557,3 +555,16 @@ def _ids(results: Sequence[ListResult]) -> set[str]:
 def _label(workspace: Workspace) -> str:
     """Return what a person calls a workspace."""
     return workspace.name or workspace.structure or "personal"
+
+
+def _belongs_to_another(path: Path, owner: str, identity: Identity) -> str:
+    """Return the line for a login whose account is not the database's."""
+    if is_simulated(owner) and not is_simulated(identity.user_id):
+        return (
+            f"{path} is the demo's: it belongs to another account, a simulated one; nothing was written. Run"
+            " `chatmirror sync -d my-chats.db` for your own chats, or remove the demo's file first."
+        )
+    return (
+        f"This database belongs to another account; nothing was written. Its account's id ends in {owner[-4:]}, that"
+        f" of the login in {identity.user_id[-4:]}. Use another -d PATH, or `chatmirror auth` with the right login."
+    )

@@ -1,4 +1,4 @@
-"""Tools and plugins that people use on the same file, with the commands that the README gives."""
+"""Tools and plugins that people use on the same file, with the commands that docs/search.md gives."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from commands import run
 from datasette.app import Datasette  # type: ignore[import-untyped] # it has no types
 
-README = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text("utf-8")
+PAGE = (Path(__file__).resolve().parent.parent.parent / "docs" / "search.md").read_text("utf-8")
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def mirror(demo: tuple[Path, str], tmp_path: Path) -> Path:
 
 def test_sqlite_utils_makes_the_indexes_anew_that_are_named(mirror: Path) -> None:
     """Without names it meets ``messages_cjk``, whose text FTS5 does not have."""
-    command = re.search(r"sqlite-utils rebuild-fts chats.db [a-z_ ]+", README)
+    command = re.search(r"sqlite-utils rebuild-fts chats.db [a-z_ ]+", PAGE)
     assert command
     assert run(mirror.parent, *command[0].split()) == (0, "", "")
     with closing(sqlite3.connect(mirror)) as conn:
@@ -38,8 +38,8 @@ def test_sqlite_utils_makes_the_indexes_anew_that_are_named(mirror: Path) -> Non
 
 @pytest.mark.skipif(find_spec("datasette_graphql") is None, reason="datasette-graphql is not installed")
 def test_graphql_answers_for_a_copy_without_the_originals(mirror: Path) -> None:
-    """As the README says; for the mirror itself it fails."""
-    statements = re.findall(r'^sqlite3 (\S+) "(.+)"$', README, re.MULTILINE)
+    """As the page says; for the mirror itself it fails."""
+    statements = re.findall(r'^sqlite3 (\S+) "(.+)"$', PAGE, re.MULTILINE)
     assert len(statements) == 2
     for name, sql in statements:
         with closing(sqlite3.connect(mirror.parent / name)) as conn:

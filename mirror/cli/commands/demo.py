@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mirror.cli.database_option import database_option
+from mirror.cli.database_option import demo_option
 from mirror.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ SEED = 20  # the simulated account is the same each time, so that the texts belo
 
 
 @click.command()
-@database_option
+@demo_option
 def demo(path: Path) -> None:
-    """Try it without an account: a simulated one, a first and a second sync into the database."""
+    """Try it without an account: a simulated one, a first and a second sync into a file of its own."""
     import random
     import time
 
@@ -41,6 +41,7 @@ def demo(path: Path) -> None:
 
 def _refuse_own_chats(path: Path) -> None:
     from mirror import app
+    from mirror.services import is_simulated
     from mirror.store.database import open_reader
     from mirror.store.schema import diagnosed
     from mirror.store.summary import account_owner, mirror_size
@@ -50,7 +51,7 @@ def _refuse_own_chats(path: Path) -> None:
     with closing(open_reader(path)) as conn, diagnosed(conn, path):
         owner = account_owner(conn, app.DEFAULT_PROVIDER)
         is_empty = mirror_size(conn).conversations == 0
-    if not is_empty and "Simulated" not in (owner or ""):
+    if not is_empty and not is_simulated(owner):
         raise UsageError(f"{path} holds your own chats; the demo did not change it. Give the demo another -d PATH.")
 
 
@@ -135,8 +136,9 @@ def _print_next_steps(path: Path) -> None:
         f"  datasette {path}",
         f"  chatmirror search sourdough -d {path}",
         f'  sqlite3 {path} "select title, position, role, text from thread limit 5"',
-        "Then mirror your own account:",
+        "Then mirror your own account, into chats.db:",
         "  chatmirror auth",
-        "  chatmirror sync -d my-chats.db",
+        "  chatmirror sync",
+        "  chatmirror schedule",
     ):
         click.echo(line)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mirror.cli.database_option import database_option, opened
+from mirror.cli.database_option import opened, reading_option
+from mirror.cli.excluded_words import WordsCommand
 from mirror.cli.filter_options import filter_options
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 _NAMED = 5  # edited files that are named; by judgement: they still fit a screen
 
 
-@click.command()
-@database_option
+@click.command(cls=WordsCommand)
+@reading_option
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.argument("words", nargs=-1)
 @click.option(
@@ -46,18 +47,20 @@ def export(
     Run again, it rewrites only what changed. It removes nothing, and touches no file that it did not write or that you
     edited. A conversation keeps its file when it is renamed or deleted on ChatGPT.
 
-    Words are those of a search: "an exact phrase", prefix* and -without (after --).
+    Words are those of a search: "an exact phrase", prefix* and -without.
     """
     from mirror.cli.progress import item_progress
     from mirror.export.run import ExportOptions
     from mirror.export.run import export as run_export
     from mirror.files.byte_store import ByteStore
+    from mirror.store.search.known import refuse_unknown
     from mirror.store.search.request import Filters
     from mirror.store.search.selection import selected
 
     options = ExportOptions(form, files, branches)
     filters = Filters(**chosen, branches="all" if branches else "visible")
     with opened(path) as conn, item_progress("Exporting") as progress:
+        refuse_unknown(conn, filters)
         ids = selected(conn, " ".join(words), filters)
         try:
             result = run_export(conn, ids, folder, ByteStore(path), options, progress)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mirror.cli.database_option import database_option, opened
+from mirror.cli.database_option import opened, reading_option
 from mirror.errors import INTERRUPTED, TERMINATED, UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@database_option
+@reading_option
 def mcp(path: Path) -> None:
     """Let an assistant search and read the chats (MCP over stdio). It cannot change anything.
 

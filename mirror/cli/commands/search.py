@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mirror.cli.database_option import database_option, opened
+from mirror.cli.database_option import opened, reading_option
+from mirror.cli.excluded_words import WordsCommand
 from mirror.cli.filter_options import filter_options
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-@click.command()
-@database_option
+@click.command(cls=WordsCommand)
+@reading_option
 @click.argument("words", nargs=-1, required=True)
 @filter_options
 @click.option("--all-branches", is_flag=True, help="Include edited prompts and regenerated answers.")
@@ -33,12 +34,16 @@ def search(path: Path, words: tuple[str, ...], limit: int, latest: bool, as_json
 
     Files are found by their names, by the prompts of pictures, and by the text of text files and PDFs.
 
-    You can use "an exact phrase", prefix* and -without. Other punctuation is matched literally.
+    You can use "an exact phrase", prefix* and -without. Other punctuation is matched literally. Words behind -- are
+    never options.
     """
     from mirror.cli.search_output import print_hits
     from mirror.store.search import search as store
+    from mirror.store.search.known import refuse_unknown
 
     with opened(path) as conn:
         filters["branches"] = "all" if filters.pop("all_branches") else "visible"
-        found = store.search(conn, " ".join(words), store.Filters(**filters), limit=limit, latest=latest)
+        wanted = store.Filters(**filters)
+        refuse_unknown(conn, wanted)
+        found = store.search(conn, " ".join(words), wanted, limit=limit, latest=latest)
     print_hits(found, path, as_json=as_json)

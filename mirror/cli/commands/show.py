@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mirror.cli.database_option import database_option, opened
+from mirror.cli.database_option import opened, reading_option
 
 if TYPE_CHECKING:
     import sqlite3
@@ -15,20 +15,21 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@database_option
-@click.argument("reference", metavar="ID-or-URL")
+@reading_option
+@click.argument("reference", metavar="ID-or-URL-or-TITLE", nargs=-1, required=True)
 @click.option("--all-branches", is_flag=True, help="Include edited prompts and regenerated answers.")
 @click.option("--json", "as_json", is_flag=True, help="Print the stored rows as JSON.")
 @click.option("--raw", is_flag=True, help="Print the stored payload, byte for byte.")
-def show(path: Path, reference: str, all_branches: bool, as_json: bool, raw: bool) -> None:
+def show(path: Path, reference: tuple[str, ...], all_branches: bool, as_json: bool, raw: bool) -> None:
     """Print one conversation as Markdown.
 
-    Give its id, the beginning of its id, its web address, or "last" for the newest.
+    Give its id, the beginning of its id, its web address, words of its title, or "last" for the newest. Where several
+    titles have the words, they are listed with their ids.
     """
     from mirror.store import threads
 
     with opened(path) as conn:
-        conversation_id = threads.find_conversation(conn, reference)
+        conversation_id = threads.find_conversation(conn, " ".join(reference))
         if raw:
             _print_payload(conn, conversation_id)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -33,14 +34,27 @@ def status(path: Path, archives: tuple[Path, ...], as_json: bool) -> None:
     from mirror.timing import Timing
 
     now = Timing().now()
-    with opened(path) as conn:
+    # Who imports and never signs in wants no sync; a sync that was meant and never began is found by its login.
+    may_stay_import = not _has_login()
+    with opened(path) as conn:  # also while the lines are made: what is damaged shows then, and is named
         state = freshness.read_status(conn, path)
-        error = freshness.verdict(state, now)
-        lines = [to_json(freshness.as_json(state, now), indent=2)] if as_json else [*freshness.lines(state, now)]
+        error = freshness.verdict(state, now, may_stay_import=may_stay_import)
+        if as_json:
+            found = freshness.as_json(state, now, may_stay_import=may_stay_import)
+            lines = [to_json({"database": str(path.absolute()), **found}, indent=2)]
+        else:
+            said = freshness.lines(state, now, may_stay_import=may_stay_import)
+            lines = [safe(line) for line in (*said, f"database      {path.absolute()}")]
     for line in lines:
-        click.echo(line if as_json else safe(line))
+        click.echo(line)
     if error is not None:
         raise error
+
+
+def _has_login() -> bool:
+    from mirror import app
+
+    return any(app.has_login(os.environ, provider) for provider in app.CONNECTORS)
 
 
 def _compare(path: Path, archives: tuple[Path, ...]) -> None:

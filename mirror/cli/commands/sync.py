@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,7 @@ def sync(
     is active.
     """
     from mirror import app
+    from mirror.cli.last_mirror import remember_mirror
     from mirror.cli.logs import show_requests
     from mirror.cli.progress import ProgressReport
     from mirror.sync.options import SyncOptions
@@ -78,20 +80,38 @@ def sync(
     )
     if verbose:
         show_requests()
+    _say_which(path)
     with ProgressReport(verbose=verbose) as report:
         try:
             outcome = app.sync(path, os.environ, timing, report, options)
         except KeyboardInterrupt:
             report.stopped()
             raise
+    if not dry_run and outcome.identity is not None:
+        remember_mirror(path, os.environ)
     warning = " ".join(filter(None, [_healed(outcome), _expiry_warning(outcome, timing.now())]))
     if dry_run or sys.stdout.isatty() or verbose:
-        _print_outcome(outcome, dry=dry_run)
+        _print_outcome(outcome, path, dry=dry_run)
     if outcome.error is not None:
         outcome.error.message += f" {warning}" if warning else ""  # one run, one line
         raise outcome.error
     if warning:
         click.echo(f"chatmirror: {warning}", err=True)
+
+
+def _say_which(path: Path) -> None:
+    """Say at a terminal that a new mirror is begun although there is one elsewhere: it may be in the wrong folder."""
+    from mirror.cli.last_mirror import last_mirror
+
+    if not sys.stderr.isatty() or path.exists():
+        return
+    last = last_mirror(os.environ)
+    if last is not None:
+        click.echo(
+            f"chatmirror: begins a new mirror, {path.absolute()}. Yours until now is {last}: to go on with that one,"
+            f" press Ctrl-C and add -d {shlex.quote(str(last))}",
+            err=True,
+        )
 
 
 def _healed(outcome: Outcome) -> str | None:
@@ -108,17 +128,18 @@ def _expiry_warning(outcome: Outcome, now: float) -> str | None:
     return expiry_warning(outcome.identity.expires, now) if outcome.identity is not None else None
 
 
-def _print_outcome(outcome: Outcome, *, dry: bool) -> None:
+def _print_outcome(outcome: Outcome, path: Path, *, dry: bool) -> None:
     counts = outcome.counts
-    verb = "would fetch" if dry else "stored"
-    left = f", {counts.pending:,} still to fetch" if counts.pending and not dry else ""
-    click.echo(
-        f"{counts.listed:,} listed, {verb} {counts.new:,} new and {counts.changed:,} changed,"
-        f" {counts.unchanged:,} unchanged{left}"
-    )
+    pending = 0 if dry else counts.pending
+    parts = [f"{counts.new:,} {'would be fetched as ' if dry else ''}new", f"{counts.changed:,} changed"]
+    parts += [f"{counts.unchanged:,} unchanged", *([f"{pending:,} still to fetch"] if pending else [])]
+    total = counts.new + counts.changed + counts.unchanged + pending
+    click.echo(f"{total:,} conversation{'' if total == 1 else 's'}: {', '.join(parts)}")
     if counts.files or counts.files_pending:
         waiting = f", {counts.files_pending:,} still to fetch" if counts.files_pending else ""
         click.echo(f"  {counts.files:,} files stored{waiting}")
     others = {kind: count for kind, count in sorted(outcome.changes.items()) if kind != "new"}
     if others:
         click.echo("  " + ", ".join(f"{kind} {count:,}" for kind, count in others.items()))
+    if not dry:
+        click.echo(f"  {path.absolute()}; to look at it: datasette {shlex.quote(str(path))}")
