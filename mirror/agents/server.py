@@ -13,8 +13,10 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from mirror.agents import tools
+from mirror.agents.answers import MOST_CHARACTERS
 from mirror.errors import ChatmirrorError
 from mirror.store.search.request import Filters
+from mirror.terminal import safe
 
 if TYPE_CHECKING:
     import sqlite3
@@ -45,7 +47,7 @@ def register_tools(server: MCPServer[Any], ask: Ask) -> None:
         try:
             return await ask(context, database, job)
         except ChatmirrorError as error:
-            raise ToolError(error.message) from None
+            raise ToolError(safe(error.message)[: MOST_CHARACTERS // 2]) from None  # it quotes what was asked for
 
     @server.tool(annotations=_READ_ONLY, structured_output=False)
     async def search_chats(

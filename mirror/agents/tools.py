@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -179,7 +180,7 @@ def _how_to_go_on(key: str, rest: tuple[int, int] | None, last: int, *, branches
 
 def recent_chats(conn: sqlite3.Connection, filters: Filters, *, limit: int, skip: int) -> str:
     """Answer with the conversations that changed last."""
-    most, skip = min(MOST_RESULTS, max(1, limit)), max(0, skip)
+    most, skip = min(MOST_RESULTS, max(1, limit)), min(max(0, skip), sys.maxsize - MOST_RESULTS)
     found = newest_conversations(conn, most + 1, filters, skip)
     answer = Answer({}, "chats")
     given = answer.add_all(map(_summary, found[:most]))

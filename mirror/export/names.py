@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # suffix; Windows counts 260 characters with all folders above. Larger: some refuse the name; smaller: titles are cut.
 LONGEST_TITLE = 96
 _SHORT_ID = 8  # characters of an id that tell two conversations of one title and day apart
+_DAY = re.compile(r"[12]\d{3}-\d\d-\d\d")
 # What Windows refuses in names, and what ends or splits a link in Obsidian.
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*#^\[\]]')
 # Controls, formatting, surrogates, private use, unassigned, and the separators of lines and paragraphs.
@@ -46,7 +47,8 @@ def key_of(name: str) -> str:
 
 def stems(view: ConversationView) -> Iterator[str]:
     """Yield names for a conversation's file without the suffix, the nicest first, never twice the same, without end."""
-    day = local_day(view.created_at) or "undated"
+    day = local_day(view.created_at)
+    day = day if _DAY.fullmatch(day) else "undated"  # a damaged row can hold anything
     title = harmless(view.title or "") or "Untitled"
     key = harmless(view.id) or "no id"
     yield f"{day} {title}"

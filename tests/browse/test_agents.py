@@ -191,6 +191,8 @@ def test_what_a_chat_says_stays_a_value(calls):
     [
         ("read_chat", {"id": "no such"}, "neither an id"),
         ("read_chat", {"id": "nosuch"}, "There is no conversation"),
+        ("read_chat", {"id": "x" * 100_000}, "There is no conversation"),
+        ("read_chat", {"id": "https://chatgpt.com/c/\x1b\n"}, "no conversation"),
         ("read_chat", {"id": "c-"}, "conversations begin with"),
         ("read_chat", {"id": "c-old", "message": "x"}, "There is no message"),
         ("search_chats", {"query": "rye", "since": "soon"}, "is not a date"),
@@ -212,7 +214,8 @@ def test_odd_numbers_are_answered(calls):
     """Whatever an assistant makes up."""
     for found in calls(
         ("recent_chats", {"limit": -5, "skip": -1}),
-        ("recent_chats", {"skip": 10**9}),
+        ("recent_chats", {"skip": 10**30}),
+        ("recent_chats", {"limit": 10**30}),
         ("read_chat", {"id": "c-old", "first": -3, "last": 10**9, "offset": -1}),
         ("read_chat", {"id": "c-old", "first": 99}),
         ("read_chat", {"id": "c-old", "first": 2, "last": 1}),

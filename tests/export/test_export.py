@@ -371,6 +371,13 @@ def test_any_title_is_a_name_on_any_system(tmp_path):
     assert rewritten(tmp_path / "vault") == []
 
 
+@pytest.mark.parametrize("created_at", [None, "", "../../../x", "/etc/xxxx", "nonsense", "0001-01-01T00:00:00Z"])
+def test_what_is_no_date_is_no_part_of_a_name(vault, created_at):
+    """A damaged row leads to no other folder."""
+    change(vault, "UPDATE conversations SET created_at = ? WHERE id = 'c-old'", created_at)
+    assert "undated Rye & -b-starter--b-.md" in exported(vault)
+
+
 @pytest.mark.parametrize("title", TITLES)
 def test_a_part_of_a_name_keeps_its_bound(title):
     """Cut between characters, in bytes."""
