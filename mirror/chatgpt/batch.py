@@ -76,7 +76,7 @@ class BatchReader:
         found: dict[str, Fetched] = {}
         half = len(ids) // 2
         for part in (ids[:half], ids[half:]):
-            if len(ids) == 1 or not part or self.limit is not None:
+            if len(ids) == 1 or not part or self.limit is not None or not self._endpoints.is_open("batch"):
                 continue
             try:
                 found |= self._ask(part, tries=1)
@@ -139,7 +139,7 @@ class BatchReader:
         elif isinstance(error, Challenged):
             self._ask_by_id(ids)  # two checks in a row are a block of the service, and batches alone can be checked
             controls = (controls or _ends(ids))[:1]
-        limited = 0
+        limits: list[LastingLimit] = []
         for key in controls:
             try:
                 self._ask_control(key)
@@ -148,12 +148,14 @@ class BatchReader:
                 continue
             except Refused:
                 continue
-            except LastingLimit:
-                limited += 1
-                if limited >= LIMITED_CONTROLS:
+            except LastingLimit as limit:
+                limits.append(limit)
+                if len(limits) >= LIMITED_CONTROLS:
                     raise
                 continue  # perhaps of the control alone
             return True
+        if limits and len(limits) == len(controls):  # which says nothing of whether the endpoint answers
+            raise limits[-1]
         return not controls
 
     def _ask(self, ids: Sequence[str], tries: int) -> dict[str, Fetched]:

@@ -107,7 +107,7 @@ class ByIdReader:
 
     def _note_refused(self, endpoint: ByIdEndpoint, conversation_id: str, error: Refused) -> None:
         self._controls.failed(endpoint, conversation_id)
-        if error.status in NO_ENDPOINT:
+        if error.status in NO_ENDPOINT and error.code not in {UNKNOWN, DELETED}:
             self._absent.add(endpoint)
 
     def _is_its_own_limit(self, error: RateLimitError, endpoint: ByIdEndpoint, conversation_id: str) -> bool:
@@ -159,6 +159,8 @@ class ByIdReader:
             if isinstance(got, Fetched):
                 self._note_control(endpoint, key, got, first)
                 return True
+        if first is not None and limit is None and limited == len(controls):  # it says nothing of the endpoint
+            raise RateLimitError(first.message)
         # Where there is no such endpoint, others would be limited as well if all were.
         return not controls or (limit is not None and endpoint in self._absent and not limited)
 

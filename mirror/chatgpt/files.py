@@ -22,6 +22,7 @@ from mirror.web.client import Challenged, NoAnswer, Refused, ServerError
 from mirror.web.downloads import Distrusted, parted
 from mirror.web.failures import Unreachable, Untrusted
 from mirror.web.pacing import LastingLimit
+from mirror.web.transport import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -228,15 +229,19 @@ class FileReader:
             got = self._transfer(self._target(got.location, wanted, None), sink)
         if got.location is not None:
             raise Distrusted("an address that leads to another")
-        if got.status == 429:  # noqa: PLR2004 - HTTP's Too Many Requests
-            raise LastingLimit(f"{self.session.client.site.name} asks for fewer requests for files.")
         return got
 
     def _transfer(self, target: _Target, sink: FileSink) -> Downloaded:
-        self.session.client.pacing.wait_turn(FILE)
-        got = self.downloads.fetch(target.parts, target.headers, sink)
-        self.session.client.log(f"GET the bytes of a file {got.status} from {target.parts.netloc}")
-        return got
+        """Send one request, and again after the pauses that a 429 asks for; raises StopError, LastingLimit."""
+        pacing = self.session.client.pacing
+        while True:
+            pacing.wait_turn(FILE)
+            got = self.downloads.fetch(target.parts, target.headers, sink)
+            self.session.client.log(f"GET the bytes of a file {got.status} from {target.parts.netloc}")
+            if got.status != 429:  # noqa: PLR2004 - HTTP's Too Many Requests
+                pacing.note_answer(FILE)
+                return got
+            pacing.wait_after_429(Reply(got.status, got.headers, b""), FILE)
 
 
 def _answer_in(data: Any) -> _Answer:

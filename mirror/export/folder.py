@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
+import stat
 import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields
@@ -67,13 +69,20 @@ class ExportFolder:
 
     def hash_on_disk(self, name: str) -> str | None:
         """Return the hash of a file; None where there is none, or an empty one, which a power cut can leave."""
+        path = self.path / name
         try:
-            content = (self.path / name).read_bytes()
+            if not stat.S_ISREG(path.stat().st_mode):  # a named pipe would wait for whoever writes to it
+                return "no file"
+            content = path.read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:  # a folder of this name, or a file that may not be read: somebody else's
             return f"unreadable: {error.errno}"
         return hashlib.sha256(content).hexdigest() if content else None
+
+    def state_of(self, name: str) -> str:
+        """Return what tells whether a file was written to, or came or went: its hash and whether it is there."""
+        return f"{(self.path / name).exists()} {self.hash_on_disk(name)}"
 
     def note(self, name: str, written: Written) -> None:
         """Record what a file holds, or is about to hold."""
@@ -95,7 +104,7 @@ class ExportFolder:
 
     def write(self, name: str, content: bytes, *, is_synced: bool = False) -> None:
         """Put a file in its place at once; raises StorageError, and then what was there is as it was."""
-        with self._failures(name), self._temporary() as (handle, temporary):
+        with self.failures(name), self._temporary() as (handle, temporary):
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
                 if is_synced:
@@ -105,19 +114,18 @@ class ExportFolder:
 
     def copy(self, source: Path, name: str) -> None:
         """Copy a file's bytes into a name in a folder below, unless there is one already."""
-        with self._failures(name):
-            target = self.path / name
-            if target.exists():
+        target = self.path / name
+        with suppress(FileNotFoundError), source.open("rb") as original, self.failures(name):
+            if target.exists() and target.stat().st_size == os.fstat(original.fileno()).st_size:
                 return
             target.parent.mkdir(exist_ok=True)
-            with (
-                self._temporary() as (handle, temporary),
-                os.fdopen(handle, "wb") as file,
-                source.open("rb") as original,
-            ):
-                while piece := original.read(_PIECE):
-                    file.write(piece)
-                file.flush()
+            if target.parent.is_symlink():
+                raise UsageError(f"{target.parent} is a link that leads elsewhere; nothing is copied there. Remove it.")
+            with self._temporary() as (handle, temporary):
+                with os.fdopen(handle, "wb") as file:
+                    shutil.copyfileobj(original, file, _PIECE)
+                    file.flush()
+                    sync_handle(file.fileno())
                 temporary.replace(target)
 
     @contextmanager
@@ -129,7 +137,8 @@ class ExportFolder:
             Path(name).unlink(missing_ok=True)
 
     @contextmanager
-    def _failures(self, name: str) -> Iterator[None]:
+    def failures(self, name: str) -> Iterator[None]:
+        """Turn the system's errors into StorageError."""
         try:
             yield
         except OSError as error:
@@ -168,7 +177,8 @@ def opened(path: Path) -> Iterator[ExportFolder]:
         raise StorageError(f"Cannot write to {path} ({error.strerror}); nothing was done.") from error
     try:
         folder = ExportFolder(path)
-        folder.load()
+        with folder.failures(""):
+            folder.load()
         yield folder
     finally:
         lock.release()

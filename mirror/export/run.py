@@ -49,10 +49,11 @@ class ExportResult:
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """A file that is to be written."""
+    """A file that is to be written. ``there``: what was in its place, see ``ExportFolder.state_of``."""
 
     name: str
     content: bytes
+    there: str
     written: Written
     copies: tuple[FilePlace, ...]
 
@@ -123,7 +124,9 @@ class _Export:
             new.was = there
             self._bytes += len(content)
         self._folder.note(name, new)
-        self._planned.append(_Planned(name, content if there != new.sha256 else b"", new, tuple(places)))
+        self._planned.append(
+            _Planned(name, content if there != new.sha256 else b"", self._folder.state_of(name), new, tuple(places))
+        )
 
     def _new_name(self, found: ReadConversation, sha256: str) -> str:
         """Return a name that nothing has, or one that has exactly what would be written (its record was lost)."""
@@ -144,6 +147,9 @@ class _Export:
             for place in one.copies:
                 if place.copy_as is not None:
                     self._folder.copy(self._store.path_of(place.sha256), place.copy_as)
+            if one.content and self._folder.state_of(one.name) != one.there:
+                self.result.edited.append(one.name)  # while this export ran; the next one looks again
+                continue
             if one.content:
                 self._folder.write(one.name, one.content)
                 self.result.written += 1

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from mirror.store.search.query import Word, has_letters, like_pattern
 from mirror.store.search.request import Conditions
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ STATES = {
     "incomplete": "NOT c.is_complete",
 }
 ORDERS = {"updated": "updated_at", "begun": "created_at"}
-MOST_WORDS = 12  # of a title that are looked for, the first ones; by judgement: more than anybody types
+MOST_TITLE_WORDS = 12  # of a title that are looked for, the first ones; by judgement: more than anybody types
 _GROUPS = ("project", "gpt", "model", "service")  # names of filters that have a column of their own
 _COLUMNS = {"project": "c.project_id", "gpt": "c.gpt_id", "model": "c.model", "service": "c.provider"}
 
@@ -102,13 +103,13 @@ def conversation_list(
 
 def _conditions(filters: ListFilters, time: str) -> Conditions:
     conditions = Conditions()
-    conditions.add("1")
-    for word in filters.words.replace("\0", " ").split()[:MOST_WORDS]:
+    for text in filters.words.replace("\0", " ").split()[:MOST_TITLE_WORDS]:
         # The index knows letters of every script in both cases, and LIKE what stands inside a word.
-        in_index = "c.rowid IN (SELECT rowid FROM conversations_fts WHERE conversations_fts MATCH ?)"
-        like = "%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        quoted = '"' + word.replace('"', '""') + '"*'
-        conditions.add(f"(ifnull(c.title, '') LIKE ? ESCAPE '\\' OR {in_index})", like, quoted)
+        clause, values = "ifnull(c.title, '') LIKE ? ESCAPE '\\'", [like_pattern(Word(text))]
+        if has_letters(text):
+            clause += " OR c.rowid IN (SELECT rowid FROM conversations_fts WHERE conversations_fts MATCH ?)"
+            values.append(Word(text.replace('"', ""), is_prefix=True).quoted)
+        conditions.add(f"({clause})", *values)
     for name, column in _COLUMNS.items():
         if value := getattr(filters, name):
             conditions.add(f"{column} = ?", value)

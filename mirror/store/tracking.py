@@ -26,11 +26,12 @@ class Tracked:
     """One conversation as the lists told of it, together with what is stored and what went wrong.
 
     ``stored_us`` and ``stored_mark``: the list time and mark that the stored payload answers. ``tries``: runs that
-    failed at it since it last changed; ``retry_at``: ISO time before which it is not tried again. ``missing_since``: no
-    list shows it; ``checked_at``: when it was then last asked for by its id; ``gone_run_id``: the last run that saw
-    proof of its deletion, ``gone_proofs`` what all proofs amount to. ``smaller_ids`` and ``smaller_at``: of a reading
-    that lacked messages which are stored, until another one says the same or not. ``in_main``: whether the main or
-    archived list shows it, None where that is not known; ``is_work``: a list of Work conversations has shown it.
+    failed at it since it last changed; ``retry_at``: ISO time before which it is not tried again; where nothing was
+    learned of what no list shows, when that was. ``missing_since``: no list shows it; ``checked_at``: when it was then
+    last asked for by its id, with an answer; ``gone_run_id``: the last run that saw proof of its deletion,
+    ``gone_proofs`` what all proofs amount to. ``smaller_ids`` and ``smaller_at``: of a reading that lacked messages
+    which are stored, until another one says the same or not. ``in_main``: whether the main or archived list shows it,
+    None where that is not known; ``is_work``: a list of Work conversations has shown it.
     """
 
     listed: Listed

@@ -26,7 +26,7 @@ from mirror.sync import memory, plan
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from mirror.source import Identity, ListResult, Source
     from mirror.store.conversations import Damage
@@ -103,7 +103,9 @@ def find_missing(
     return Missing(len(looked_for), {t.conversation_id: t for t in looked_for if t.conversation_id not in seen})
 
 
-def _perhaps_gone(tracked: dict[str, Tracked], seen: set[str]) -> dict[str, Tracked]:
+def _perhaps_gone(
+    tracked: dict[str, Tracked], seen: set[str], was_asked: Callable[[Tracked], bool]
+) -> dict[str, Tracked]:
     """Return what was once said to be gone, or is missing and was not asked for yet, and is shown by no list now.
 
     Also by one that was not read to its end.
@@ -111,13 +113,8 @@ def _perhaps_gone(tracked: dict[str, Tracked], seen: set[str]) -> dict[str, Trac
     return {
         key: t
         for key, t in tracked.items()
-        if (t.gone_proofs or (t.missing_since and not _was_asked(t))) and not t.is_deleted and key not in seen
+        if (t.gone_proofs or (t.missing_since and not was_asked(t))) and not t.is_deleted and key not in seen
     }
-
-
-def _was_asked(tracked: Tracked) -> bool:
-    """Whether it was asked for by its id since no list shows it, whatever came."""
-    return bool(tracked.checked_at or tracked.retry_at or tracked.gone_proofs)
 
 
 def _leaves_short_list(tracked: Tracked, ended: set[str]) -> bool:
@@ -188,9 +185,11 @@ class MissingReview:
         self.is_confirmed = is_confirmed  # the person says that what is missing was deleted
         self.changes: list[tuple[Change, ...]] = []
         self.damages: list[Damage] = []  # of what was stored
-        self.unreadable: list[tuple[Tracked, str]] = []  # what came and could not be stored, and why
+        self.put_off: list[tuple[Tracked, str]] = []  # what came and could not be stored or believed, and why
         self.error: ChatmirrorError | None = None  # why not everything could be asked for
         self.unasked = 0  # missing and not asked for yet
+        self._moved: set[str] = set()  # belong to another list now
+        self._cut_off: set[str] = set()  # a limit came where they were to be asked for
 
     def run(
         self, account_id: str, results: Sequence[ListResult], listed: set[str], *, all_read: bool
@@ -199,27 +198,37 @@ class MissingReview:
         ended = ended_scopes(results)
         part = "all" if ended - {"archived"} else "archived or perhaps gone"  # of the others nothing was learned
         tracked = self._tracked(account_id, part, results)
-        lists, moved = {key: _own_list(t) for key, t in tracked.items()}, set[str]()
+        lists, moved = {key: _own_list(t) for key, t in tracked.items()}, self._moved
         try:
             left = [t for t in tracked.values() if _leaves_short_list(t, ended) and t.conversation_id not in listed]
             self._left_lists(account_id, left, moved)
             missing = self._find(tracked, results, listed | moved, all_read=all_read)
-            for t in self._due({**missing.ids, **_perhaps_gone(tracked, listed | moved)}):
+            for t in self._due({**missing.ids, **_perhaps_gone(tracked, listed | moved, self._was_asked)}):
                 self._ask(account_id, t)
         except (RateLimitError, ServiceError) as error:
             self.error = error  # what was learned so far counts, and the alarm does not depend on asking
         tracked = self._tracked(account_id, part, results)
         seen = listed | moved
         missing = self._find(tracked, results, seen, all_read=all_read)
-        candidates = {**missing.ids, **_perhaps_gone(tracked, seen)}
+        candidates = {**missing.ids, **_perhaps_gone(tracked, seen, self._was_asked)}
         self._set_tombstones(candidates)
-        self.unasked = sum(not _was_asked(t) for t in candidates.values())
+        self.unasked = sum(not self._was_asked(t) for t in candidates.values())
         of_lists = []
         for name in dict.fromkeys(lists.values()):
             group = {key: tracked[key] for key, own in lists.items() if own == name and key in tracked}
             found = self._find(group, results, seen, all_read=all_read)
             of_lists.append(replace(found, moved=sum(lists.get(key) == name for key in moved)))
         return self._conclude(replace(missing, moved=len(moved)), of_lists)
+
+    def _was_asked(self, tracked: Tracked) -> bool:
+        """Whether it was asked for by its id since no list shows it, whatever came.
+
+        A time ahead of now is the end of a pause, and a limit may have come before the request went out.
+        """
+        if tracked.conversation_id in self._cut_off:
+            return False
+        was_tried = tracked.retry_at is not None and tracked.retry_at <= self.timing.iso()
+        return bool(tracked.checked_at or tracked.gone_proofs or was_tried)
 
     def _tracked(self, account_id: str, part: str, results: Sequence[ListResult]) -> dict[str, Tracked]:
         """Return what lists may lack: a part of what is known, and what the main list was read past."""
@@ -341,10 +350,12 @@ class MissingReview:
             ingested = ingest(conn, arrival_of(self.source.provider, got, tracked, now), self.run_id)
         except UnreadablePayloadError as error:
             tracking.mark_unread(conn, tracked.conversation_id)  # what was marked above is not true
-            self.unreadable.append((tracked, str(error)))
+            self.put_off.append((tracked, str(error)))
             return
         self.changes.append(ingested.changes)
         self.damages += [ingested.damage] if ingested.damage else []
+        if got.incomplete_reason is None and ingested.incomplete_reason is not None:
+            self.put_off.append((tracked, ingested.incomplete_reason))
 
     def _due(self, candidates: dict[str, Tracked]) -> list[Tracked]:
         """Return which to ask for by id: what was never asked for, and of that what is still to be read, first.
@@ -369,7 +380,9 @@ class MissingReview:
         key = tracked.conversation_id
         try:
             got = self.source.fetch_one(self._wanted(tracked))
-        except ChatmirrorError:
+        except ChatmirrorError as error:
+            if isinstance(error, RateLimitError):
+                self._cut_off.add(key)
             self._note_not_told(key)
             raise
         now = self.timing.iso()
@@ -377,6 +390,7 @@ class MissingReview:
             if isinstance(got, Fetched):
                 if (row := self._moved_row(tracked, got)) is not None:
                     self._note_moved(conn, account_id, row, now)
+                    self._moved.add(key)
                 tracking.mark_alive(conn, key, now)
                 self._store(conn, tracked, got, now)
             elif got.is_gone or got.is_unknown:

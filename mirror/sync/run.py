@@ -464,7 +464,7 @@ class Sync:
             for changes in review.changes:
                 self.outcome.count(changes)
             self.errors += [damaged(self.writer.path, damage) for damage in review.damages]
-            self._settling.put_off(review.unreadable)
+            self._settling.put_off(review.put_off)
         if review.error is not None:
             self.report.note(f"not all missing conversations were asked for: {review.error.message}")
             if isinstance(review.error, RateLimitError) and review.error.is_final:

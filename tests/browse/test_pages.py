@@ -352,7 +352,7 @@ def test_under_another_address_everything_leads_there(serve: Serve, tmp_path: Pa
     """With a base_url, every link of our pages begins with it."""
     bakery(tmp_path / "my chats.v1.db")
     pages = serve(str(tmp_path / "my chats.v1.db"), "--setting", "base_url", "/prefix/")
-    name = links(pages.get("/prefix/")[1], r'href="/prefix/([^"/]+)/-/home"')[0]
+    name = links(pages.get("/prefix/?all")[1], r'href="/prefix/([^"/]+)/-/home"')[0]
     for path in OURS:
         status, text = pages.get(f"/prefix/{name}{path}")
         assert status == 200

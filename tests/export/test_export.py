@@ -20,9 +20,11 @@ from commands import BIN, run_here, started, wait_until
 from filelock import FileLock
 from mirrors import START, add, add_conversation, add_message, bakery, open_mirror
 
+from mirror.errors import UsageError
 from mirror.export.names import harmless, key_of
-from mirror.files.byte_store import folder_of
-from mirror.store.database import connect
+from mirror.export.run import ExportOptions, export
+from mirror.files.byte_store import ByteStore, folder_of
+from mirror.store.database import connect, open_reader
 
 RECORD = ".chatmirror-export.json"
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 40
@@ -493,3 +495,54 @@ def test_a_person_at_a_terminal_sees_what_is_done(vault):
     assert "2 conversations" in seen
     assert "1 left alone because you edited them" in seen
     assert name in seen
+
+
+def test_what_a_person_writes_while_it_runs_stays(vault: Path) -> None:
+    """Between the look at a file and the writing of it, which are some hundred conversations apart."""
+    names = sorted(exported(vault))
+    change(vault, "UPDATE conversations SET title = 'New ' || title")
+
+    def progress(done: int, total: int) -> None:
+        if done == total - 1:
+            (vault / names[0]).write_text("my own words")
+
+    with closing(open_reader(vault.parent / "chats.db")) as conn:
+        ids = [row["id"] for row in conn.execute("SELECT id FROM conversations ORDER BY created_at, id")]
+        result = export(conn, ids, vault, ByteStore(vault.parent / "chats.db"), ExportOptions(), progress)
+    assert (result.edited, result.written) == ([names[0]], 1)
+    assert (vault / names[0]).read_text() == "my own words"
+    assert rewritten(vault) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_of_a_notes_name_is_somebody_elses(vault: Path) -> None:
+    """To read it would wait for ever."""
+    names = sorted(exported(vault))
+    (vault / names[0]).unlink()
+    os.mkfifo(vault / names[0])
+    done = subprocess_export(vault)
+    assert done[0] == 0
+
+
+def test_copies_do_not_follow_a_link_out_of_the_folder(with_picture: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    with_picture.mkdir()
+    (with_picture / "files").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="leads elsewhere"):
+        run_here(tmp_path, "export", str(with_picture), "--files", "copy")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([""], "DIR is empty"),
+        (["out", "--role", "bogus"], "There is no role"),
+        (["out", "--model", "bogus"], "There is no model"),
+        (["out", "--kind", "file text"], "use `search`"),
+    ],
+)
+def test_what_would_export_nothing_or_elsewhere_is_refused(vault: Path, arguments: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        run_here(vault.parent, "export", *arguments)
+    assert not list(vault.parent.rglob("*.md"))

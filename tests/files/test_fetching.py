@@ -212,7 +212,7 @@ def test_a_limit_of_all_files_ends_them_after_a_few_requests(service: FileServic
     for file in service.account.files.values():
         file.answers, file.faults = ([*limited], []) if where == "addresses" else ([], [*limited])
     assert service.next_run() == 6
-    assert len(service.asked_for_files()) <= (4 if where == "addresses" else 6)
+    assert len(service.asked_for_files()) <= (4 if where == "addresses" else 9)
     assert service.mirrored.value("SELECT pending FROM sync_runs ORDER BY id DESC") == 0
     for file in service.account.files.values():
         file.answers, file.faults = [], []

@@ -11,6 +11,7 @@ import click
 from mirror.cli.database_option import opened, reading_option
 from mirror.cli.excluded_words import WordsCommand
 from mirror.cli.filter_options import filter_options
+from mirror.errors import UsageError
 
 if TYPE_CHECKING:
     from mirror.export.run import ExportResult
@@ -20,7 +21,7 @@ _NAMED = 5  # edited files that are named; by judgement: they still fit a screen
 
 @click.command(cls=WordsCommand)
 @reading_option
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR")
 @click.argument("words", nargs=-1)
 @click.option(
     "--format",
@@ -40,7 +41,7 @@ _NAMED = 5  # edited files that are named; by judgement: they still fit a screen
 )
 @filter_options
 def export(
-    path: Path, folder: Path, words: tuple[str, ...], form: Any, branches: bool, files: Any, **chosen: Any
+    path: Path, folder: str, words: tuple[str, ...], form: Any, branches: bool, files: Any, **chosen: Any
 ) -> None:
     """Write conversations into a folder, one file each: all of them, or those with all of the WORDS.
 
@@ -53,21 +54,26 @@ def export(
     from mirror.export.run import ExportOptions
     from mirror.export.run import export as run_export
     from mirror.files.byte_store import ByteStore
+    from mirror.store.search.files import FILE_KINDS
     from mirror.store.search.known import refuse_unknown
     from mirror.store.search.request import Filters
     from mirror.store.search.selection import selected
 
+    if not folder:
+        raise UsageError("DIR is empty; give a folder to export to.")
     options = ExportOptions(form, files, branches)
     filters = Filters(**chosen, branches="all" if branches else "visible")
     with opened(path) as conn, item_progress("Exporting") as progress:
         refuse_unknown(conn, filters)
+        if filters.kind in FILE_KINDS:
+            raise UsageError(f"An export is of conversations; for files of the kind {filters.kind}, use `search`.")
         ids = selected(conn, " ".join(words), filters)
         try:
-            result = run_export(conn, ids, folder, ByteStore(path), options, progress)
+            result = run_export(conn, ids, Path(folder), ByteStore(path), options, progress)
         except KeyboardInterrupt:
             click.echo("chatmirror: stopped; the files that were written are whole. Run again to continue.", err=True)
             raise
-    _print_result(result, folder)
+    _print_result(result, Path(folder))
 
 
 def _print_result(result: ExportResult, folder: Path) -> None:
