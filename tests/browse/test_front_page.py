@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,8 @@ def answer(files: list[Path], path: str, **settings: Any) -> tuple[int, str | No
         found = await datasette.client.get(path)
         return found.status_code, found.headers.get("location")
 
-    return asyncio.run(ask())
+    with ThreadPoolExecutor(1) as thread:  # another test's browser may keep a loop running in this one
+        return thread.submit(lambda: asyncio.run(ask())).result()
 
 
 @pytest.fixture
