@@ -192,7 +192,7 @@ def test_what_a_chat_says_stays_a_value(calls):
         ("read_chat", {"id": "no such"}, "neither an id"),
         ("read_chat", {"id": "nosuch"}, "There is no conversation"),
         ("read_chat", {"id": "x" * 100_000}, "There is no conversation"),
-        ("read_chat", {"id": "https://chatgpt.com/c/\x1b\n"}, "neither an id"),
+        ("read_chat", {"id": "https://chatgpt.com/c/\x1d zebra\n"}, "neither an id"),
         ("read_chat", {"id": "c-"}, "conversations begin with"),
         ("read_chat", {"id": "c-old", "message": "x"}, "There is no message"),
         ("search_chats", {"query": "rye", "since": "soon"}, "is not a date"),

@@ -81,14 +81,16 @@ BUGS = (
     _bug(
         "a smaller tree is believed at once",
         "fold",
-        "return None if tracked.smaller_ids == ids and since >= SURE_AFTER_US else ids",
+        "return None if tracked.smaller_ids == ids"
+        " and since >= (SURE_OF_OLDER_US if is_older else SURE_AFTER_US) else ids",
         "return None",
         "test_fold.py::test_a_smaller_tree_takes_nothing_away_at_first",
     ),
     _bug(
         "a smaller tree is never believed",
         "fold",
-        "return None if tracked.smaller_ids == ids and since >= SURE_AFTER_US else ids",
+        "return None if tracked.smaller_ids == ids"
+        " and since >= (SURE_OF_OLDER_US if is_older else SURE_AFTER_US) else ids",
         "return ids",
         "test_fold.py::test_a_smaller_tree_is_believed_when_another_says_the_same",
     ),
