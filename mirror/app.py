@@ -30,7 +30,7 @@ from mirror.health import drift, integrity
 from mirror.health.stored_bytes import BytesFound, check_bytes, copy_bytes, note_lost, repair_bytes, spot_check
 from mirror.store import file_texts, runs, settings, skeletons
 from mirror.store.database import Writer, is_writable, open_current_reader, translated
-from mirror.store.schema import diagnosed, object_findings, summary, value_findings
+from mirror.store.schema import diagnosed, object_findings, summary
 from mirror.store.search import cjk
 
 if TYPE_CHECKING:
@@ -230,8 +230,8 @@ def sync(
 def _healing(writer: Writer, *, dry: bool) -> Iterator[tuple[list[str], list[DamagedValue]]]:
     """Forget damaged values that the sync learns again; yield them, and those that are left."""
     with translated(writer.path), diagnosed(writer.conn, writer.path):
-        healed, left = ([], value_findings(writer.conn, ("_settings",))) if dry else integrity.heal(writer)
-    yield healed, left
+        found: tuple[list[str], list[DamagedValue]] = ([], []) if dry else integrity.heal(writer)
+    yield found
 
 
 def name_variable(error: ChatmirrorError | None, environ: Mapping[str, str], form: LoginForm) -> None:

@@ -32,6 +32,7 @@ COMMANDS = [
     ("show", "last"),
     ("rebuild",),
     ("backup", "copy.db"),
+    ("sync", "--dry-run"),
     ("sync",),
     ("import", "export.json"),
     ("demo",),
@@ -222,6 +223,13 @@ KEPT = [
     ("UPDATE conversations SET provider = 'x' WHERE rowid = 1", "provider is damaged"),
     ("UPDATE conversations SET id = 'x' WHERE rowid = 1", "points to nothing"),
 ]
+
+
+def test_a_dry_run_names_a_damaged_setting(small: MirroredService, capsys: pytest.CaptureFixture[str]) -> None:
+    """It mends nothing, and reads the setting all the same."""
+    assert edit(small.path, "UPDATE _settings SET value = '{' WHERE key = 'owner:chatgpt'") == 1
+    code, err = command(small, capsys, "sync", "--dry-run")
+    assert (code, "damaged" in err, err.count("\n")) == (9, True, 1)
 
 
 @pytest.mark.parametrize(("sql", "named"), KEPT)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, Template
+from jinja2 import ChoiceLoader, Environment, PackageLoader, Template
 from markupsafe import Markup
 
 from mirror.browse.conversation import PageOptions, TurnParts, turns_of
@@ -89,7 +89,8 @@ def _style() -> dict[str, Markup]:
 
 @lru_cache(maxsize=1)
 def _template() -> Template:
-    environment = Environment(loader=PackageLoader("mirror.export"), autoescape=True, trim_blocks=True)
+    loader = ChoiceLoader([PackageLoader("mirror.export"), PackageLoader("mirror.browse")])
+    environment = Environment(loader=loader, autoescape=True, trim_blocks=True)
     environment.lstrip_blocks = True
     environment.filters |= {"day": local_day, "minute": local_time}
     return environment.get_template("conversation.html")

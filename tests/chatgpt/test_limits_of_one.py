@@ -295,6 +295,23 @@ def test_one_conversation_breaks_a_batch_and_another_is_limited() -> None:
     assert reading.failed == {"c1", "c6"}
 
 
+def test_a_conversation_that_is_gone_says_nothing_of_the_endpoint() -> None:
+    """Its 404 has a code of its own; a limit that comes next, with no control left, is a real one."""
+    gone = (404, {"detail": {"code": "conversation_not_found", "message": "Conversation not found"}})
+    reading = Endpoints(lambda key: gone if key == "c0" else LIMITED).read(2)
+    assert isinstance(reading.error, RateLimitError)
+    assert reading.failed <= {"c0"}
+    assert reading.pacing.learned_budget is not None
+
+
+def test_controls_that_are_limited_close_no_endpoint() -> None:
+    """Three are refused and the only other one is limited: that says nothing of whether the endpoint answers."""
+    memory = ChatGPTMemory(controls={"single": "cx"})
+    reading = Endpoints(lambda key: LIMITED if key == "cx" else FORBIDDEN, memory=memory).read(3)
+    assert isinstance(reading.error, RateLimitError)
+    assert memory.dead_endpoints == {"batch": memory.dead_endpoints["batch"]}
+
+
 # -- what no list shows
 
 

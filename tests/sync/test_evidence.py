@@ -200,3 +200,43 @@ def test_a_copy_older_than_what_is_stored_takes_nothing_away(tmp_path: Path, giv
         lagging.is_behind = False
         assert [mirrored.next_run(full=True) for _ in range(2)][-1] == 0
         assert differences(mirrored) == []
+
+
+def test_what_is_put_off_for_another_reason_was_not_asked_for(tmp_path: Path) -> None:
+    """Of conversations that come page by page only, and that no list shows, twenty are asked for in a run."""
+    behaviour = Behaviour(batch="missing", single="missing")
+    with MirroredService(tmp_path, conversations=270, behaviour=behaviour, over_http=False) as mirrored:
+        mirrored.next_run()
+        mirrored.behaviour.omitted = frozenset(mirrored.ids()[2:27])
+        assert mirrored.next_run(full=True) == 3
+        assert mirrored.next_run(full=True) == 0
+
+
+def test_what_a_limit_cut_off_was_not_asked_for(tmp_path: Path) -> None:
+    """The limit may have come before the request went out."""
+    with MirroredService(tmp_path, conversations=12, over_http=False) as mirrored:
+        mirrored.next_run()
+        mirrored.behaviour.omitted = frozenset({mirrored.ids()[3]})
+        keys = set(mirrored.ids())
+        mirrored.behaviour.break_request = lambda r: "429" if r.path.rpartition("/")[2] in keys else None
+        assert mirrored.next_run(full=True) == 3
+        mirrored.behaviour.break_request = None
+        assert mirrored.next_run(full=True) == 0
+
+
+def test_an_older_smaller_copy_by_id_answers_no_news(tmp_path: Path) -> None:
+    """Of a conversation whose news no run could read, and that no list shows any more."""
+    with MirroredService(tmp_path, conversations=12, over_http=False) as mirrored:
+        lagging = Lagging(mirrored)
+        mirrored.next_run()
+        key = mirrored.ids()[4]
+        for text in ("stored", "never read"):
+            mirrored.behaviour.poisoned = frozenset({key}) if text == "never read" else frozenset()
+            mirrored.person.new_message(key, text)
+            mirrored.next_run()
+        mirrored.behaviour.poisoned = frozenset()
+        mirrored.behaviour.omitted = frozenset({key})
+        lagging.is_behind = True
+        assert mirrored.next_run(full=True) == 3
+        assert mirrored.value("SELECT is_complete FROM conversations WHERE id = ?", key) == 0
+        assert mirrored.value("SELECT removed_at FROM messages WHERE text = 'stored'") is None
