@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from filelock import FileLock
 
-from mirror.chatgpt.login import LOGIN_FORM, PART_LENGTH, SESSION_COOKIE, session_cookies
+from mirror.chatgpt.login import LOGIN_FORM, PART_LENGTH, SESSION_COOKIE, is_session_cookie, session_cookies
 from mirror.credentials.login import Login
 from mirror.credentials.pasted import parse_login
 from mirror.credentials.stored import load_login, save_login
@@ -139,10 +139,16 @@ CURL = f"curl 'https://chatgpt.com/' -b '{SESSION_COOKIE}=aa; a=b'"
         (f"#HttpOnly_.chatgpt.com\tTRUE\t/\tTRUE\t1790000000\t{SESSION_COOKIE}\t{END}\n", END),
         (json.dumps([{"name": SESSION_COOKIE, "value": END, "httpOnly": True}]), END),
         (json.dumps({"cookies": [{"name": SESSION_COOKIE, "value": END}]}), END),
-        (f"curl https://x -H $'cookie: a=it\\'s; {SESSION_COOKIE}=a\\u0021b' --data-raw $'it\\'s\\n\\n!'", "a!b"),
-        (f"curl 'https://x' \\\r\n -b $'{SESSION_COOKIE}=aa; b=\\x27' \\\r\n --data-raw $'\\u0021'", "aa"),
-        (f'curl ^"https://x^" ^\r\n  -H ^"a: ^\\^"q^\\^"^" ^\r\n  -b ^"{SESSION_COOKIE}=a^%^2Fb; c=d^"', "a%2Fb"),
-        (f'curl "https://x" -H "x: \\"y\\"" -b "{SESSION_COOKIE}=aa"', "aa"),
+        (
+            f"curl https://chatgpt.com -H $'cookie: a=it\\'s; {SESSION_COOKIE}=a\\u0021b' --data-raw $'it\\'s\\n\\n!'",
+            "a!b",
+        ),
+        (f"curl 'https://chatgpt.com' \\\r\n -b $'{SESSION_COOKIE}=aa; b=\\x27' \\\r\n --data-raw $'\\u0021'", "aa"),
+        (
+            f'curl ^"https://chatgpt.com^" ^\r\n  -H ^"a: ^\\^"q^\\^"^" ^\r\n  -b ^"{SESSION_COOKIE}=a^%^2Fb; c=d^"',
+            "a%2Fb",
+        ),
+        (f'curl "https://chatgpt.com/x" -H "x: \\"y\\"" -b "{SESSION_COOKIE}=aa"', "aa"),
     ],
 )
 def test_a_paste_of_any_form_is_taken(pasted: str, value: str) -> None:
@@ -346,3 +352,35 @@ def test_what_no_request_can_carry_is_refused_when_it_is_pasted(odd: str) -> Non
             parse(pasted)
     login = parse(f"curl x -H 'cookie: {SESSION_COOKIE}=aa; other=b{odd}' -H 'user-agent: A{odd}'")
     assert (login.cookies, login.user_agent) == ({SESSION_COOKIE: "aa"}, None)
+
+
+OTHERS = [("mybank.example", "bank", "money"), ("notchatgpt.com", SESSION_COOKIE, "other"), (".chatgpt.com", "cf", "x")]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_cookies_of_other_sites_are_not_taken(order: int) -> None:
+    """A browser's extension writes those of all sites into one file; none of them is kept or sent."""
+    rows = [*OTHERS, ("chatgpt.com", SESSION_COOKIE, END)][::order]
+    text = "".join(f"{domain}\tTRUE\t/\tTRUE\t0\t{name}\t{value}\n" for domain, name, value in rows)
+    data = [{"domain": domain, "name": name, "value": value} for domain, name, value in rows]
+    for pasted in (text, json.dumps(data), json.dumps({"cookies": data})):
+        assert parse(pasted).cookies == {SESSION_COOKIE: END, "cf": "x"}
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        f"curl 'https://bank.example/' -b '{SESSION_COOKIE}={END}'",
+        f"mybank.example\tTRUE\t/\tTRUE\t0\t{SESSION_COOKIE}\t{END}\n",
+        json.dumps([{"domain": "evil.example", "name": SESSION_COOKIE, "value": END}]),
+    ],
+)
+def test_the_login_of_another_site_is_refused(pasted: str) -> None:
+    """Many sites name their session cookie alike."""
+    with pytest.raises(UsageError):
+        parse(pasted)
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "\u0663", "0\n", "100", "-1"])
+def test_an_odd_number_makes_no_part_of_the_session_cookie(number: str) -> None:
+    assert not is_session_cookie(f"{SESSION_COOKIE}.{number}")

@@ -21,7 +21,7 @@ HOW_TO = (
 _WORKSPACE_COOKIE, _WORKSPACE_HEADER, _PERSONAL = "_account", "chatgpt-account-id", "personal"
 # Three parts between dots; a session cookie is encrypted and has five, the second of them empty (RFC 7519, RFC 7516).
 _ACCESS_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
-_SESSION_NAME = re.compile(re.escape(SESSION_COOKIE) + r"(?:\.(\d+))?$")
+_SESSION_NAME = re.compile(re.escape(SESSION_COOKIE) + r"(?:\.[0-9]{1,2})?\Z")
 
 
 def is_session_cookie(name: str) -> bool:
@@ -88,6 +88,7 @@ def _part_number(name: str) -> int:
 
 LOGIN_FORM = LoginForm(
     variable="CHATGPT_SESSION_TOKEN",
+    domain="chatgpt.com",
     file_name="login.json",
     how_to=HOW_TO,
     is_session_cookie=is_session_cookie,

@@ -26,14 +26,16 @@ class Login:
 class LoginForm:
     """The form of one service's login.
 
-    ``variable``: the environment variable that can hold it; ``file_name``: the file that keeps it; ``how_to``: the
-    steps by which a person gets one. ``cookies_of(value)``: the cookies that a bare session value stands for;
-    ``login_of(cookies, headers)``: the login in what a browser sends (header names in lower case); it raises UsageError
-    where no whole session cookie is among the cookies. ``part_length``: characters of each part but the last one of a
-    cookie that the service splits. ``mistaken(value)``: what a value is, in a sentence, where it is no session cookie.
+    ``variable``: the environment variable that can hold it; ``domain``: that of its cookies; ``file_name``: the file
+    that keeps it; ``how_to``: the steps by which a person gets one. ``cookies_of(value)``: the cookies that a bare
+    session value stands for; ``login_of(cookies, headers)``: the login in what a browser sends (header names in lower
+    case); it raises UsageError where no whole session cookie is among the cookies. ``part_length``: characters of each
+    part but the last one of a cookie that the service splits. ``mistaken(value)``: what a value is, in a sentence,
+    where it is no session cookie.
     """
 
     variable: str
+    domain: str
     file_name: str
     how_to: str
     is_session_cookie: Callable[[str], bool]

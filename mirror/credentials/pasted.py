@@ -23,7 +23,10 @@ _QUOTES = "'\"`\u2018\u2019\u201c\u201d"
 _VALUE = re.compile(
     r"[\w.~+/=%:|!-]+", re.ASCII
 )  # a token has fewer; a cookie may have more (RFC 6265), which none has
-_OTHER_COPIES = re.compile(r"\s*(fetch\(|await fetch|\$session = New-Object|Invoke-WebRequest|\{ *\"log\")")
+_OTHER_COPIES = re.compile(r"\s*(fetch\(|await fetch|\$session = New-Object|Invoke-WebRequest|\{\s*\"log\")")
+_HOST = re.compile(r"https?://([^/:?#\s]+)", re.IGNORECASE)
+# Of a row of cookies.txt: domain, whether for subdomains, path, whether secure, expiry, name, value.
+_COLUMNS, _FLAGS = 7, frozenset({"TRUE", "FALSE"})
 
 
 class UnfinishedPasteError(UsageError):
@@ -38,7 +41,7 @@ def parse_login(pasted: str, form: LoginForm) -> Login:
     """
     text = pasted.replace("\r\n", "\n").strip()
     if re.match(r"curl(\.exe)?(\s|$)", text):
-        cookies, headers = _curl_parts(text)
+        cookies, headers = _curl_parts(text, form)
         return form.login_of(_cookie_pairs(cookies, form), headers)
     if pairs := _cookies_in_json(text, form) or _cookie_pairs(text.strip(_QUOTES), form):
         return form.login_of(pairs, {})
@@ -89,7 +92,7 @@ def _cookies_in_json(text: str, form: LoginForm) -> dict[str, str]:
         return {}
     rows = data.get("cookies") if isinstance(data, dict) else data
     named = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    pairs = [(row.get("name"), row.get("value")) for row in named]
+    pairs = [(row.get("name"), row.get("value")) for row in named if _is_ours(row.get("domain"), form)]
     found = {name: value for name, value in pairs if isinstance(name, str) and isinstance(value, str)}
     return _with_session(found, form)
 
@@ -97,12 +100,22 @@ def _cookies_in_json(text: str, form: LoginForm) -> dict[str, str]:
 def _cookie_pairs(text: str, form: LoginForm) -> dict[str, str]:
     """Return the cookies by name; none where no session cookie is among them: it is other text."""
     text = re.sub(r"^(?:cookie:)\s*", "", text, flags=re.IGNORECASE)
+    if rows := [row for line in text.splitlines() if len(row := line.split("\t")) == _COLUMNS and row[1] in _FLAGS]:
+        return _with_session({row[5]: row[6].strip() for row in rows if _is_ours(row[0], form)}, form)
     # "name=value; name=value", one per line, or developer tools' "name <tab> value" rows
     pairs = re.findall(r"(?:^|[;\n])\s*[\"']?([\w.\-]+)[\"']?\s*[=\t:]\s*([^;\s]+)", text, re.ASCII)
-    # Rows of cookies.txt: domain, subdomains, path, secure, expiry, name, value.
-    rows = [line.split("\t") for line in text.splitlines()]
-    pairs += [(name, value) for row in rows for name, value in pairwise(row) if form.is_session_cookie(name)]
     return _with_session({name: value.strip(_QUOTES + ",") for name, value in pairs}, form)
+
+
+def _is_ours(domain: object, form: LoginForm) -> bool:
+    """Whether a cookie is the service's; a file can hold those of every site that was visited.
+
+    Its session cookie's name is that of many sites. A file of one site need not name it.
+    """
+    if domain is None:
+        return True
+    host = str(domain).removeprefix("#HttpOnly_").lstrip(".").lower()
+    return host == form.domain or host.endswith(f".{form.domain}")
 
 
 def _with_session(found: dict[str, str], form: LoginForm) -> dict[str, str]:
@@ -110,12 +123,15 @@ def _with_session(found: dict[str, str], form: LoginForm) -> dict[str, str]:
     return sent if any(form.is_session_cookie(name) for name in sent) else {}
 
 
-def _curl_parts(text: str) -> tuple[str, dict[str, str]]:
+def _curl_parts(text: str, form: LoginForm) -> tuple[str, dict[str, str]]:
     """Return the text of the cookies, and the headers by their names in lower case."""
     try:
         words = shell_words(text)
     except OpenQuoteError:
         raise UnfinishedPasteError("That cURL line is cut off or has an open quote; copy it again, whole.") from None
+    hosts = [host[1] for word in words if (host := _HOST.match(word))]
+    if hosts and not any(_is_ours(host, form) for host in hosts):
+        raise UsageError(f"That is a request to {hosts[0]}, whose cookies sign in nowhere else. {form.how_to}")
     headers: dict[str, str] = {}
     cookies = ""
     for flag, value in pairwise(words):
