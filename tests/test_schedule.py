@@ -206,7 +206,7 @@ def test_a_second_mirror_by_mistake_is_said_at_a_terminal(
 def test_the_demo_leaves_the_first_own_sync_alone(person: tuple[MirroredService, Path, dict[str, str]]) -> None:
     """It has a file of its own, so that one's own chats go where they were going to."""
     mirrored, home, environ = person
-    assert run(home, environ, "demo")[0] == 0
+    assert run(home, {**environ, "CHATMIRROR_DB": str(home / "mine.db")}, "demo")[0] == 0
     assert [path.name for path in home.glob("*.db")] == ["demo.db"]
     mirrored.service.sessions.account.user_id = "user-Ada"
     assert run(home, environ, "sync") == (0, "", "")

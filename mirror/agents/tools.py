@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from mirror.store.overview import ConversationSummary
+    from mirror.store.conversation_list import ListedConversation
     from mirror.store.search.files import FileHit
     from mirror.store.search.search import Hit, Passage
 
@@ -187,11 +187,11 @@ def recent_chats(conn: sqlite3.Connection, filters: Filters, *, limit: int, skip
     return answer.finished(rest=f"The same with skip={skip + given} goes on." if given < len(found) else "")
 
 
-def _summary(one: ConversationSummary) -> dict[str, Any]:
+def _summary(one: ListedConversation) -> dict[str, Any]:
     return stated(
         id=_key(one.id),
         title=short(one.title),
-        updated=one.updated_at,
+        updated=one.at,
         messages=one.message_count,
         project=short(one.project),
         is_archived=one.is_archived,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from datasette import Response  # type: ignore[import-untyped] # it has no types
 
+    from mirror.store.conversation_list import ListedConversation
     from mirror.store.status import IncompleteConversation, Status
 
 SECONDS = 20.0  # by judgement: a reader waits no longer for a page
@@ -44,7 +45,7 @@ class HomePage:
     incomplete: list[IncompleteConversation]
     service: str
     totals: overview.OverviewTotals
-    newest: list[overview.ConversationSummary]
+    newest: list[ListedConversation]
     changes: overview.LastChanges | None
     by_speaker: Plot
     by_model: Plot

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,16 +21,18 @@ if TYPE_CHECKING:
 _Command = Any  # click decorates functions of any shape
 
 
-def _option(default: str, callback: Callable[..., Path] | None = None) -> Callable[[_Command], _Command]:
+def _option(
+    default: str, callback: Callable[..., Path] | None = None, variable: str | None = "CHATMIRROR_DB"
+) -> Callable[[_Command], _Command]:
     return click.option(
         "-d",
         "--db",
         "path",
         type=click.Path(path_type=Path, dir_okay=False),
-        envvar="CHATMIRROR_DB",
+        envvar=variable,
         default=default,
         show_default=True,
-        show_envvar=True,
+        show_envvar=variable is not None,
         callback=callback,
         help="The database file.",
     )
@@ -47,7 +50,7 @@ def _here_or_last(context: click.Context, parameter: click.Parameter, path: Path
 
 database_option = _option("chats.db")
 reading_option = _option("chats.db", _here_or_last)  # for what shows chats, or names a mirror
-demo_option = _option("demo.db")
+demo_option = _option("demo.db", variable=None)  # never the mirror that the variable names
 
 
 @contextmanager
@@ -70,6 +73,21 @@ def must_exist(path: Path) -> None:
         from mirror.store.database import empty_file_error
 
         raise empty_file_error(path)
+
+
+def say_which(path: Path) -> None:
+    """Say at a terminal that a new mirror is begun although there is one elsewhere: it may be in the wrong folder."""
+    from mirror.cli.last_mirror import last_mirror
+
+    if not sys.stderr.isatty() or path.exists():
+        return
+    last = last_mirror(os.environ)
+    if last is not None:
+        click.echo(
+            f"chatmirror: begins a new mirror, {path.absolute()}. Yours until now is {last}: to go on with that one,"
+            f" press Ctrl-C and add -d {shlex.quote(str(last))}",
+            err=True,
+        )
 
 
 def _no_mirror(path: Path) -> UsageError:

@@ -1,7 +1,7 @@
 """Which mirror the last sync wrote, so that a command in another folder can name it.
 
 Without ``-d`` and ``$CHATMIRROR_DB`` a mirror is ``chats.db`` in the current folder, wherever that is. What shows chats
-takes the last mirror where that folder has none; every other command names it, and touches nothing else.
+takes the last mirror where that folder has none; what needs a mirror names it, and what begins one says so.
 """
 
 from __future__ import annotations

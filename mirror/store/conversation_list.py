@@ -48,7 +48,7 @@ class ListFilters:
 
 @dataclass(frozen=True, slots=True)
 class ListedConversation:
-    """A line of the list."""
+    """A line of a list of conversations. ``at``: the time that orders the list."""
 
     id: str
     title: str | None
@@ -88,17 +88,24 @@ def conversation_list(
     """Read a page of the list; ``order``: a name of ``ORDERS``, newest first."""
     time = f"c.{ORDERS[order]}"
     conditions = _conditions(filters, time)
+    conversations = listed(conn, conditions, time, limit, offset)
+    total, choices = _counted(conn, conditions, time)
+    return ConversationList(conversations, total, choices)
+
+
+def listed(
+    conn: sqlite3.Connection, conditions: Conditions, time: str, limit: int, offset: int
+) -> list[ListedConversation]:
+    """Return lines of a list under conditions on ``c``, the conversation; ``time``: the column that orders them."""
     rows = conn.execute(
         f"SELECT c.id, c.title, {time} AS at, c.message_count, c.model, p.name AS project, g.name AS gpt,"
         " c.is_archived, c.is_starred, c.deleted_at, c.missing_since, c.is_complete FROM conversations c"
         " LEFT JOIN projects p ON p.id = c.project_id LEFT JOIN gpts g ON g.id = c.gpt_id"
         f" WHERE {conditions} ORDER BY {time} DESC, c.id LIMIT ? OFFSET ?",
-        [*conditions.values, limit, offset],
+        (*conditions.values, limit, offset),
     )
     flags = ("is_archived", "is_starred", "is_complete")
-    conversations = [ListedConversation(**dict(row) | {name: bool(row[name]) for name in flags}) for row in rows]
-    total, choices = _counted(conn, conditions, time)
-    return ConversationList(conversations, total, choices)
+    return [ListedConversation(**dict(row) | {name: bool(row[name]) for name in flags}) for row in rows]
 
 
 def _conditions(filters: ListFilters, time: str) -> Conditions:

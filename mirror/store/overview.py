@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mirror.store.conversation_list import listed
 from mirror.store.search.request import Filters, conversation_conditions
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from mirror.store.conversation_list import ListedConversation
 
 MOST_GROUPED = 2_000  # changes of a run that are grouped by conversation; by judgement: a page shows a few dozen
 # Answered from the index on (created_at, role, model) alone; the plus sign keeps SQLite from the one on the role.
@@ -21,20 +24,6 @@ _BY_MONTH_AND_PROVIDER = (
     " FROM messages m JOIN conversations c ON c.id = m.conversation_id"
     " WHERE m.created_at IS NOT NULL AND +m.role IN ('user', 'assistant') GROUP BY 1, 2, 3, 4"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ConversationSummary:
-    """A conversation as a line of a list."""
-
-    id: str
-    title: str | None
-    updated_at: str | None
-    message_count: int | None
-    project: str | None
-    is_archived: bool
-    is_starred: bool
-    deleted_at: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +67,11 @@ class MonthCount:
 
 def newest_conversations(
     conn: sqlite3.Connection, limit: int, filters: Filters | None = None, skip: int = 0
-) -> list[ConversationSummary]:
+) -> list[ListedConversation]:
     """Return the conversations that changed last, of those that the filters on conversations and time leave."""
     conditions = conversation_conditions(conn, filters or Filters())
     conditions.add_period(filters or Filters(), "c.updated_at")
-    rows = conn.execute(
-        "SELECT c.id, c.title, c.updated_at, c.message_count, p.name AS project, c.is_archived, c.is_starred,"
-        f" c.deleted_at FROM conversations c LEFT JOIN projects p ON p.id = c.project_id WHERE {conditions}"
-        " ORDER BY c.updated_at DESC, c.id LIMIT ? OFFSET ?",
-        (*conditions.values, limit, skip),
-    )
-    flags = ("is_archived", "is_starred")
-    return [ConversationSummary(**dict(row) | {name: bool(row[name]) for name in flags}) for row in rows]
+    return listed(conn, conditions, "c.updated_at", limit, skip)
 
 
 def last_changes(conn: sqlite3.Connection, limit: int) -> LastChanges | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mirror.cli.database_option import database_option
+from mirror.cli.database_option import database_option, must_exist
 
 
 @click.command()
@@ -22,6 +22,7 @@ def backup(path: Path, target: Path) -> None:
     from mirror import app
     from mirror.cli.progress import item_progress
 
+    must_exist(path)
     written = target / path.name if target.is_dir() else target
     with item_progress("Checking") as progress:
         size, error = app.backup(path, written, progress)

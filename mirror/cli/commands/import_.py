@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mirror.cli.database_option import database_option
+from mirror.cli.database_option import database_option, say_which
 
 if TYPE_CHECKING:
     from mirror.importing import Imported
@@ -28,6 +28,7 @@ def import_(path: Path, archives: tuple[Path, ...]) -> None:
     from mirror.cli.progress import item_progress
     from mirror.timing import Timing
 
+    say_which(path)
     with item_progress("Importing") as progress:
         result = app.import_archives(path, archives, Timing(), progress)
     if sys.stdout.isatty():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mirror.cli.database_option import database_option
+from mirror.cli.database_option import database_option, say_which
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,7 +80,7 @@ def sync(
     )
     if verbose:
         show_requests()
-    _say_which(path)
+    say_which(path)
     with ProgressReport(verbose=verbose) as report:
         try:
             outcome = app.sync(path, os.environ, timing, report, options)
@@ -97,21 +97,6 @@ def sync(
         raise outcome.error
     if warning:
         click.echo(f"chatmirror: {warning}", err=True)
-
-
-def _say_which(path: Path) -> None:
-    """Say at a terminal that a new mirror is begun although there is one elsewhere: it may be in the wrong folder."""
-    from mirror.cli.last_mirror import last_mirror
-
-    if not sys.stderr.isatty() or path.exists():
-        return
-    last = last_mirror(os.environ)
-    if last is not None:
-        click.echo(
-            f"chatmirror: begins a new mirror, {path.absolute()}. Yours until now is {last}: to go on with that one,"
-            f" press Ctrl-C and add -d {shlex.quote(str(last))}",
-            err=True,
-        )
 
 
 def _healed(outcome: Outcome) -> str | None:
