@@ -13,13 +13,20 @@ MOST_CHARACTERS = (
     20_000  # of an answer; about 5,000 tokens. Larger: an assistant's memory fills up; smaller: more calls
 )
 _RESERVED = 600  # characters of that for the sentence that says how to get the rest
-LONGEST_VALUE = 300  # characters of a title, a name or an address, which are as long as somebody else likes
+LONGEST_VALUE = 300  # characters in JSON of a title, a name or an address, which are as long as somebody else likes
 _SHORTEST_PIECE = 500  # characters of a long text that are worth giving where other messages are in the answer already
 
 
 def short(text: str | None) -> str | None:
-    """Return a value of at most ``LONGEST_VALUE`` characters."""
-    return text if text is None or len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+    """Return a value that takes at most ``LONGEST_VALUE`` characters in an answer."""
+    if text is None or len(to_json(text)) - 2 <= LONGEST_VALUE:
+        return text
+    return text[: _fitting(text, LONGEST_VALUE - len("\\u2026"))] + "…"
+
+
+def key(text: str) -> str:
+    """Return an id, or as much of it as an answer has room for: what it begins with means it, too."""
+    return text[: _fitting(text, LONGEST_VALUE)]
 
 
 def stated(**values: Any) -> dict[str, Any]:

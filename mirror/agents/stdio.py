@@ -11,6 +11,7 @@ from mcp.server.mcpserver import Context, MCPServer
 
 from mirror import __version__
 from mirror.agents.server import INSTRUCTIONS, register_tools
+from mirror.errors import UsageError
 from mirror.store.database import open_current_reader, translated
 from mirror.store.schema import diagnosed
 
@@ -29,7 +30,9 @@ def serve(path: Path) -> None:
         "chatmirror", instructions=INSTRUCTIONS, version=__version__, log_level="CRITICAL"
     )
 
-    async def ask(_: Context[Any, Any], __: str, job: Callable[[sqlite3.Connection], str]) -> str:
+    async def ask(_: Context[Any, Any], database: str, job: Callable[[sqlite3.Connection], str]) -> str:
+        if database not in {"", path.stem}:
+            raise UsageError(f"There is one mirror here, {path.stem}; leave database out.")
         return await anyio.to_thread.run_sync(partial(_read, path, job))
 
     register_tools(server, ask)

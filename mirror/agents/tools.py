@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mirror import render
-from mirror.agents.answers import LONGEST_VALUE, Answer, short, stated
+from mirror.agents.answers import Answer, key, short, stated
 from mirror.errors import UsageError
 from mirror.store import threads
 from mirror.store.overview import newest_conversations
+from mirror.store.search.known import refuse_unknown
 from mirror.store.search.search import Filters, search, split_marks
 from mirror.text import readable_name
 
@@ -28,6 +29,7 @@ _MOST_LINKS = 10  # sources of one message; by judgement: the text itself names 
 
 def search_chats(conn: sqlite3.Connection, query: str, filters: Filters, *, limit: int, latest: bool) -> str:
     """Answer with the conversations and files that a search finds."""
+    refuse_unknown(conn, filters)
     most = min(MOST_RESULTS, max(1, limit))
     found = search(conn, query, filters, most, latest=latest)
     answer = Answer(stated(conversations_found=found.conversations, files_found=found.files_found), "results")
@@ -46,7 +48,7 @@ def search_chats(conn: sqlite3.Connection, query: str, filters: Filters, *, limi
 
 def _hit(hit: Hit) -> dict[str, Any]:
     return stated(
-        id=_key(hit.conversation_id),
+        id=key(hit.conversation_id),
         title=short(hit.title),
         updated=hit.updated_at,
         deleted=hit.deleted_at,
@@ -56,14 +58,9 @@ def _hit(hit: Hit) -> dict[str, Any]:
     )
 
 
-def _key(key: str) -> str:
-    """Return an id, or as much of it as an answer has room for: what it begins with means it, too."""
-    return key[:LONGEST_VALUE]
-
-
 def _passage(passage: Passage) -> dict[str, Any]:
     return stated(
-        message=_key(passage.id),
+        message=key(passage.id),
         role=short(passage.role),
         kind=passage.kind,
         at=passage.created_at,
@@ -77,7 +74,7 @@ def _file(file: FileHit) -> dict[str, Any]:
         file=readable_name(file.name or file.file_id),
         found_in=file.kind,
         text="".join(piece for piece, _ in split_marks(file.snippet)),
-        chats=[{"id": _key(one.conversation_id), "title": short(one.title)} for one in file.conversations],
+        chats=[{"id": key(one.conversation_id), "title": short(one.title)} for one in file.conversations],
     )
 
 
@@ -85,47 +82,60 @@ def _file(file: FileHit) -> dict[str, Any]:
 class ReadingRange:
     """What of a chat is to be read: messages ``first`` to ``last``, counted from 1, or those from ``message`` on.
 
-    ``offset``: characters of the first one's text to leave out, because they were read already.
+    ``offset``: characters of the first one's text to leave out, because they were read already. ``branches``: all of
+    them, ``hidden``: also what the service does not show. Where a message is of another branch, or hidden, they are
+    read as if that had been asked for.
     """
 
     first: int = 1
     last: int | None = None
     message: str | None = None
     offset: int = 0
+    branches: bool = False
+    hidden: bool = False
 
 
-def read_chat(conn: sqlite3.Connection, reference: str, wanted: ReadingRange, *, branches: bool) -> str:
-    """Answer with messages of a conversation, as many as there is room for, and how to get the rest."""
-    key = threads.find_conversation(conn, reference)
-    view = threads.conversation(conn, key)
-    shown = _shown(conn, key, branches=branches)
-    at = _place_of(shown, wanted.message)
-    if at is None:  # of another branch
-        branches, shown = True, _shown(conn, key, branches=True)
-        at = _place_of(shown, wanted.message)
-    if at is None:
-        raise UsageError(f"There is no message “{short(wanted.message)}” to read in this chat.")
-    first = max(1, wanted.first) if wanted.message is None else at
+def read_chat(conn: sqlite3.Connection, reference: str, wanted: ReadingRange, *, database: str = "") -> str:
+    """Answer with messages of a conversation, as many as there is room for, and how to get the rest.
+
+    ``database``: what the next call has to name, where there are several.
+    """
+    if wanted.last is not None and wanted.last < 1:
+        raise UsageError("Messages are counted from 1; leave last out to read to the end.")
+    found = threads.find_conversation(conn, reference)
+    view = threads.conversation(conn, found)
+    wanted, shown = _with_message(conn, found, wanted)
     last = min(wanted.last or len(shown), len(shown))
-    answer = Answer(_about(view, len(shown), branches=branches), "messages")
-    rest = _add_messages(answer, shown[first - 1 : last], first, max(0, wanted.offset))
-    return answer.finished(rest=_how_to_go_on(key, rest, last, branches=branches))
+    answer = Answer(_about(view, len(shown), wanted), "messages")
+    rest = _add_messages(answer, shown[wanted.first - 1 : last], wanted.first, max(0, wanted.offset))
+    return answer.finished(rest=_how_to_go_on(found, rest, wanted, last, database))
 
 
-def _shown(conn: sqlite3.Connection, key: str, *, branches: bool) -> list[threads.MessageView]:
-    messages = threads.messages(conn, key, all_branches=branches)
-    return [message for message in messages if render.is_shown(message)]
+def _with_message(
+    conn: sqlite3.Connection, found: str, wanted: ReadingRange
+) -> tuple[ReadingRange, list[threads.MessageView]]:
+    """Return the messages that are read, and the range in them."""
+    for branches, hidden in (
+        (wanted.branches, wanted.hidden),
+        (True, wanted.hidden),
+        (wanted.branches, True),
+        (True, True),
+    ):
+        messages = threads.messages(conn, found, all_branches=branches)
+        shown = [message for message in messages if hidden or render.is_shown(message)]
+        first = max(1, wanted.first) if wanted.message is None else _place_of(shown, wanted.message)
+        if first is not None:
+            return replace(wanted, first=first, branches=branches, hidden=hidden), shown
+    raise UsageError(f"There is no message “{short(wanted.message)}” in this chat.")
 
 
-def _place_of(shown: Sequence[threads.MessageView], message_id: str | None) -> int | None:
-    if message_id is None:
-        return 1
-    return next((number for number, message in enumerate(shown, 1) if _key(message.id) == _key(message_id)), None)
+def _place_of(shown: Sequence[threads.MessageView], message_id: str) -> int | None:
+    return next((number for number, message in enumerate(shown, 1) if key(message.id) == key(message_id)), None)
 
 
-def _about(view: threads.ConversationView, total: int, *, branches: bool) -> dict[str, Any]:
+def _about(view: threads.ConversationView, total: int, wanted: ReadingRange) -> dict[str, Any]:
     return stated(
-        id=_key(view.id),
+        id=key(view.id),
         title=short(view.title),
         url=short(view.url),
         created=view.created_at,
@@ -135,7 +145,8 @@ def _about(view: threads.ConversationView, total: int, *, branches: bool) -> dic
         is_archived=view.is_archived,
         deleted=view.deleted_at,
         incomplete=None if view.is_complete else short(view.incomplete_reason or "for an unknown reason"),
-        branches="all, one after the other" if branches else "the visible one",
+        branches="all, one after the other" if wanted.branches else "the visible one",
+        with_hidden=wanted.hidden,
         messages_in_all=total,
     )
 
@@ -170,16 +181,26 @@ def _message(message: threads.MessageView, number: int, skipped: int) -> dict[st
     )
 
 
-def _how_to_go_on(key: str, rest: tuple[int, int] | None, last: int, *, branches: bool) -> str:
+def _how_to_go_on(found: str, rest: tuple[int, int] | None, wanted: ReadingRange, last: int, database: str) -> str:
     if rest is None:
         return ""
     number, offset = rest
-    arguments = f'id="{_key(key)}", first={number}' + (f", offset={offset}" if offset else "")
-    return f"read_chat({arguments}{', branches=true' if branches else ''}) goes on, up to message {last}."
+    named = {
+        "id": f'"{key(found)}"',
+        "first": number,
+        "last": wanted.last,
+        "offset": offset,
+        "branches": "true" if wanted.branches else "",
+        "hidden": "true" if wanted.hidden else "",
+        "database": f'"{key(database)}"' if database else "",
+    }
+    arguments = ", ".join(f"{name}={value}" for name, value in named.items() if value)
+    return f"read_chat({arguments}) goes on, up to message {last}."
 
 
 def recent_chats(conn: sqlite3.Connection, filters: Filters, *, limit: int, skip: int) -> str:
     """Answer with the conversations that changed last."""
+    refuse_unknown(conn, filters)
     most, skip = min(MOST_RESULTS, max(1, limit)), min(max(0, skip), sys.maxsize - MOST_RESULTS)
     found = newest_conversations(conn, most + 1, filters, skip)
     answer = Answer({}, "chats")
@@ -189,7 +210,7 @@ def recent_chats(conn: sqlite3.Connection, filters: Filters, *, limit: int, skip
 
 def _summary(one: ListedConversation) -> dict[str, Any]:
     return stated(
-        id=_key(one.id),
+        id=key(one.id),
         title=short(one.title),
         updated=one.at,
         messages=one.message_count,

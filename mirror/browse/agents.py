@@ -33,11 +33,12 @@ def register(datasette: Any, server: Any) -> None:
 
 async def _mirror_for(datasette: Any, actor: Any, database: str) -> str:
     """Return the mirror that is meant; UsageError where there is none that may be read, or several."""
-    names = await access.readable_mirrors(datasette, actor, access.CHAT_TABLES)
-    if database:
-        names = [name for name in names if name == database]
-    if not names:
+    readable = await access.readable_mirrors(datasette, actor, access.CHAT_TABLES)
+    if not readable:
         raise UsageError(NONE_TO_READ)
+    names = [name for name in readable if database in {"", name}]
+    if not names:
+        raise UsageError(f"There is no such mirror that you may read; there is {', '.join(readable)}.")
     if len(names) > 1:
         raise UsageError(f"There are several mirrors; say which one as database: {', '.join(names)}.")
     return names[0]
