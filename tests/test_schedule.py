@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import configparser
 import os
 import plistlib
+import re
 import shutil
 import subprocess
 import time
@@ -134,27 +136,97 @@ def test_nothing_is_written_unless_asked(person: tuple[MirroredService, Path, di
     assert run(home, environ, "schedule", "-d", "a\nb.db")[0] == 2
 
 
+@pytest.mark.parametrize("scheduler", ["systemd", "launchd"])
+def test_the_command_that_saves_the_files_saves_what_was_printed(
+    person: tuple[MirroredService, Path, dict[str, str]], scheduler: str
+) -> None:
+    """Of the same mirror and at the same time, from any folder."""
+    _, home, environ = person
+    (home / "other").mkdir()
+    chosen = ("--for", scheduler, "-d", "its own.db", "--at", "22:05")
+    _, printed, _ = run(home, environ, "schedule", *chosen)
+    command = re.search("`(.+)` saves the files", printed)
+    assert command is not None
+    subprocess.run(["/bin/sh", "-c", command[1]], cwd=home / "other", env=environ, capture_output=True, check=True)
+    written = [path for path in home.rglob("*chatmirror-its-own*") if path.is_file()]
+    assert len(written) == {"systemd": 2, "launchd": 1}[scheduler]
+    assert all(path.read_text().rstrip() in printed for path in written)
+
+
+def test_a_file_that_says_something_else_is_not_replaced(
+    person: tuple[MirroredService, Path, dict[str, str]],
+) -> None:
+    """Another mirror's, or one that the person edited: neither file is written then, and the line names the one."""
+    _, home, environ = person
+    write = ("schedule", "--for", "systemd", "--write", "-d")
+    units = home / ".config/systemd/user"
+    assert run(home, environ, *write, "a/chats.db")[0] == 0
+    assert run(home, environ, *write, "a/chats.db")[0] == 0
+    before = (units / "chatmirror.service").read_bytes()
+    (units / "chatmirror.timer").unlink()
+    code, out, err = run(home, environ, *write, "b/chats.db")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"{units}/chatmirror.service" in err
+    assert not (units / "chatmirror.timer").exists()
+    assert (units / "chatmirror.service").read_bytes() == before
+    (units / "chatmirror.service").write_bytes(before + b"# caf\xe9\n")
+    assert run(home, environ, *write, "a/chats.db")[0] == 2
+    (units / "chatmirror.service").unlink()
+    assert run(home, environ, *write, "b/chats.db")[0] == 0
+
+
+def test_mirrors_of_other_file_names_have_other_names() -> None:
+    """Also where a name has letters that the schedulers' names cannot have."""
+    mirrors = [
+        "/a/chats.db",
+        "/a/work.db",
+        "/a/a b.db",
+        "/a/a-b.db",
+        "/a/a_b.db",
+        "/a/чаты.db",
+        "/a/会話.db",
+        "/b/会話.db",
+    ]
+    names = [Job(("/bin/true",), Path(mirror), {}, 3, 17).name for mirror in mirrors]
+    assert names[:2] == ["chatmirror", "chatmirror-work"]
+    assert len(set(names)) == len(mirrors)
+    assert all(re.fullmatch("[A-Za-z0-9_-]+", name) for name in names)
+
+
 def job(program: str = "/opt/$x/100%/chatmirror") -> Job:
     return Job((program,), ODD, {"CHATMIRROR_CONFIG_DIR": '/srv/a "b" $c %d'}, 3, 17)
 
 
 def test_a_systemd_unit_starts_what_was_meant(tmp_path: Path) -> None:
-    """A dollar, a percent sign, quotes and blanks in paths reach the program as they are; systemd finds no fault."""
-    program = tmp_path / "bin"
+    """A dollar, a percent sign, quotes and blanks in paths reach the program as they are."""
+    units = schedulers.systemd_units(job())
+    service, timer = sorted(units)
+    assert service.startswith("chatmirror-a-b-")
+    assert timer == service.replace(".service", ".timer")
+    # In the program's path a $ is a $ (systemd.service(5)).
+    assert r"""ExecStart="/opt/$x/100%%/chatmirror" "sync" "-d" """ in units[service]
+    assert r"""-d" "/home/ada/100%% \"mine\" $$HOME's/a b.db""" in units[service]
+    assert r"""Environment="CHATMIRROR_CONFIG_DIR=/srv/a \"b\" $c %%d""" in units[service]
+    for text in units.values():
+        configparser.RawConfigParser().read_string(text)
+
+
+def test_systemd_finds_no_fault_with_the_units(tmp_path: Path) -> None:
+    """It looks for the program too."""
+    verify = shutil.which("systemd-analyze")
+    if verify is None:
+        pytest.skip("systemd-analyze is not installed")
+    program = tmp_path / "100% $x y" / "chatmirror"
+    program.parent.mkdir()
     program.write_text("#!/bin/sh\n")
     program.chmod(0o700)
     units = schedulers.systemd_units(job(str(program)))
     for name, text in units.items():
         (tmp_path / name).write_text(text)
-        configparser.RawConfigParser().read_string(text)
-    assert sorted(units) == ["chatmirror-a-b.service", "chatmirror-a-b.timer"]
-    assert r"""-d" "/home/ada/100%% \"mine\" $$HOME's/a b.db""" in units["chatmirror-a-b.service"]
-    assert r"""Environment="CHATMIRROR_CONFIG_DIR=/srv/a \"b\" $c %%d""" in units["chatmirror-a-b.service"]
-    verify = shutil.which("systemd-analyze")
-    names = [str(tmp_path / name) for name in units]
-    if verify:
-        found = subprocess.run([verify, "verify", "--user", *names], capture_output=True, text=True, check=False)
-        assert [line for line in found.stderr.splitlines() if "chatmirror" in line] == []
+    command = [verify, "verify", "--man=no", *(f"./{name}" for name in units)]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    lines = [line for line in found.stderr.splitlines() if "chatmirror" in line]
+    assert (found.returncode, lines) == (0, [])
 
 
 def test_a_launch_agent_holds_the_words_as_they_are() -> None:
@@ -170,6 +242,23 @@ def test_a_windows_task_quotes_what_powershell_would_read() -> None:
     assert "-Execute 'C:\\Ada''s\\chatmirror.exe' -Argument 'sync -d \"C:/a b/chats.db\"'" in line
     assert "-At '03:07'" in line
     assert "\n" not in line
+
+
+def test_a_windows_task_has_its_settings_for_itself() -> None:
+    """A second account's task, and every other program, has none of them; a laptop's battery does not end it."""
+    program = ("C:\\Ada\u2019s $x\\chatmirror.exe",)
+    line = schedulers.windows_line(Job(program, Path("C:/a b/work.db"), {"CHATMIRROR_CONFIG_DIR": "C:\\Ada's"}, 3, 7))
+    found = re.search(
+        "-Execute 'powershell.exe' -Argument '-NoProfile -WindowStyle Hidden -EncodedCommand (.+?)'", line
+    )
+    assert found is not None
+    assert base64.b64decode(found[1]).decode("utf-16-le") == (
+        "$env:CHATMIRROR_CONFIG_DIR='C:\\Ada''s'; "
+        "& 'C:\\Ada\u2019\u2019s $x\\chatmirror.exe' 'sync' '-d' 'C:/a b/work.db'; exit $LASTEXITCODE"
+    )
+    assert "SetEnvironmentVariable" not in line
+    assert "-AllowStartIfOnBatteries -DontStopIfGoingOnBatteries" in line
+    assert line.endswith(" -Force")
 
 
 def test_the_mirror_is_found_from_another_folder(person: tuple[MirroredService, Path, dict[str, str]]) -> None:

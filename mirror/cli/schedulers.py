@@ -6,6 +6,9 @@ the settings that the shell has are written down with it.
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import os
 import plistlib
 import re
 import shlex
@@ -40,9 +43,14 @@ class Job:
 
     @property
     def name(self) -> str:
-        """What the scheduler calls it: each mirror's file name gives another one."""
-        stem = re.sub(r"[^A-Za-z0-9]+", "-", self.mirror.stem).strip("-")
-        return DEFAULT_NAME if stem in {"", "chats"} else f"{DEFAULT_NAME}-{stem}"
+        """What the scheduler calls it, after the mirror's file name; two files of one name in two folders share it.
+
+        Only where the file name has other characters than these ones, a hash of the path tells it from others.
+        """
+        stem = re.sub(r"[^A-Za-z0-9_]+", "-", self.mirror.stem).strip("-")
+        if stem != self.mirror.stem:
+            stem = f"{stem}-{hashlib.sha256(os.fsencode(self.mirror.resolve())).hexdigest()[:8]}".lstrip("-")
+        return DEFAULT_NAME if stem == "chats" else f"{DEFAULT_NAME}-{stem}"
 
 
 def cron_line(job: Job) -> str:
@@ -55,8 +63,9 @@ def cron_line(job: Job) -> str:
 def systemd_units(job: Job) -> dict[str, str]:
     """Return a service and its timer, by file name."""
     settings = "".join(f"Environment={_systemd_quoted(f'{name}={value}')}\n" for name, value in job.settings.items())
-    # Only in a command line a $ stands for a variable (systemd.service(5)).
-    command = " ".join(_systemd_quoted(word).replace("$", "$$") for word in job.words)
+    # Only in a command line, and not in the program's path, a $ stands for a variable (systemd.service(5)).
+    program, *arguments = map(_systemd_quoted, job.words)
+    command = " ".join([program, *(word.replace("$", "$$") for word in arguments)])
     service = (
         f"[Unit]\nDescription=Mirror ChatGPT conversations\n\n[Service]\nType=oneshot\n{settings}ExecStart={command}\n"
     )
@@ -87,19 +96,30 @@ def launchd_plist(job: Job, logs: Path) -> dict[str, str]:
 
 
 def windows_line(job: Job) -> str:
-    """Return one line of PowerShell that makes a task; it catches up where the computer was off."""
-    settings = "".join(
-        f"[Environment]::SetEnvironmentVariable({_powershell_quoted(name)}, {_powershell_quoted(value)}, 'User'); "
-        for name, value in job.settings.items()
-    )
-    arguments = subprocess.list2cmdline(job.words[1:])
+    """Return one line of PowerShell that makes a task, or replaces the one of that name.
+
+    It catches up where the computer was off, and runs on a laptop's battery too.
+    """
+    program, *arguments = _windows_words(job)
     return (
-        f"{settings}Register-ScheduledTask -TaskName {_powershell_quoted(job.name)}"
+        f"Register-ScheduledTask -TaskName {_powershell_quoted(job.name)}"
         f" -Trigger (New-ScheduledTaskTrigger -Daily -At '{job.hour:02}:{job.minute:02}')"
-        f" -Action (New-ScheduledTaskAction -Execute {_powershell_quoted(job.words[0])}"
-        f" -Argument {_powershell_quoted(arguments)})"
-        " -Settings (New-ScheduledTaskSettingsSet -StartWhenAvailable)"
+        f" -Action (New-ScheduledTaskAction -Execute {_powershell_quoted(program)}"
+        f" -Argument {_powershell_quoted(subprocess.list2cmdline(arguments))})"
+        " -Settings (New-ScheduledTaskSettingsSet"
+        " -StartWhenAvailable -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries) -Force"
     )
+
+
+def _windows_words(job: Job) -> tuple[str, ...]:
+    """Return the command; a task has no variables of its own, so a PowerShell sets them where there are any."""
+    if not job.settings:
+        return job.words
+    settings = "".join(f"$env:{name}={_powershell_quoted(value)}; " for name, value in job.settings.items())
+    script = f"{settings}& {' '.join(map(_powershell_quoted, job.words))}; exit $LASTEXITCODE"
+    # Encoded, for no quoting has to last through Task Scheduler and PowerShell then (about_PowerShell_exe).
+    encoded = base64.b64encode(script.encode("utf-16-le")).decode()
+    return ("powershell.exe", "-NoProfile", "-WindowStyle", "Hidden", "-EncodedCommand", encoded)
 
 
 def _powershell_quoted(word: str) -> str:

@@ -21,6 +21,8 @@ import pytest
 from commands import BIN, started
 from doc_tables import blocks, page, sections
 
+from mirror.cli.schedulers import Job, systemd_units
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -39,16 +41,16 @@ def home(demo: tuple[Path, str], tmp_path: Path) -> Path:
     for name in ("chats.db", "chats.files"):
         found = demo[0] / name
         (shutil.copytree if found.is_dir() else shutil.copy)(found, tmp_path / name)
-    (tmp_path / "bin").mkdir()
-    program(tmp_path, "chatmirror", STAND_IN.format(real=BIN / "chatmirror"))
-    program(tmp_path, "curl", f'#!/bin/sh\necho "$@" >> {tmp_path}/pings\n')
+    program(tmp_path / ".local" / "bin" / "chatmirror", STAND_IN.format(real=BIN / "chatmirror"))
+    program(tmp_path / "bin" / "curl", f'#!/bin/sh\necho "$@" >> {tmp_path}/pings\n')
     return tmp_path
 
 
-def program(home: Path, name: str, text: str) -> None:
-    """Put a program on the path."""
-    (home / "bin" / name).write_text(text)
-    (home / "bin" / name).chmod(0o755)
+def program(file: Path, text: str) -> None:
+    """Install a program."""
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    file.chmod(0o755)
 
 
 def needs(module: str) -> None:
@@ -59,7 +61,7 @@ def needs(module: str) -> None:
 
 def run_shell(home: Path, script: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run lines as a shell does."""
-    path = f"{home / 'bin'}:{BIN}:{os.environ['PATH']}"
+    path = f"{home / '.local' / 'bin'}:{BIN}:{os.environ['PATH']}"
     env = {**os.environ, "HOME": str(home), "PATH": path, **environ}
     command = ["bash", "-euo", "pipefail", "-c", script]
     return subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, check=False, timeout=120)
@@ -76,14 +78,21 @@ def output(home: Path, section: str, language: str, **environ: str) -> str:
     return found.stdout
 
 
-def cron(section: str) -> str:
-    """Return the command of a line for cron."""
+def run_cron(home: Path, section: str, sync_ends: int) -> int:
+    """Run a section's line as cron does: /bin/sh, with nearly no environment and its short path; return its exit code.
+
+    ``home / "bin"`` stands for what is in /usr/bin, so that nothing goes over the network.
+    """
     (line,) = blocks(RECIPES[section], "cron")
-    return line.split("*  ", 1)[1]
+    command = line.split(maxsplit=5)[5]
+    assert "%" not in command
+    env = {"HOME": str(home), "PATH": f"{home / 'bin'}:/usr/bin:/bin", "SYNC_ENDS": str(sync_ends)}
+    return subprocess.run(["/bin/sh", "-c", command], cwd=home, env=env, check=False, timeout=120).returncode
 
 
 def test_every_recipe_is_tested() -> None:
-    """A new one needs a test here."""
+    """A new one needs a test here. The mirror of these tests is made as the page says (see the fixture `demo`)."""
+    assert "`chatmirror demo -d chats.db`" in page("recipes.md")
     assert {name for name, text in RECIPES.items() if "```" in text} == TESTED
 
 
@@ -112,11 +121,10 @@ def test_obsidian(home):
     notes = {path: path.stat().st_mtime_ns for path in (home / "Vault" / "Chats").rglob("*.*") if path.is_file()}
     assert any(path.suffix == ".md" for path in notes)
     assert any(path.suffix == ".png" for path in notes)
-    line = cron("Obsidian")
-    assert run_shell(home, line).returncode == 0
+    assert run_cron(home, "Obsidian", 0) == 0
     assert {path: path.stat().st_mtime_ns for path in notes} == notes
     shutil.rmtree(home / "Vault" / "Chats")
-    assert run_shell(home, line, SYNC_ENDS="3").returncode == 3
+    assert run_cron(home, "Obsidian", 3) == 3
     assert not (home / "Vault" / "Chats").exists()
 
 
@@ -225,25 +233,29 @@ def ask(port: int, method: str, path: str, body: str = "", cookie: str = "", hos
 @pytest.mark.parametrize(("ends", "pings"), [(0, 1), (3, 0)])
 def test_a_ping_is_sent_after_a_good_sync_only(home, ends, pings):
     """The line for cron, and what cron hears of a failure."""
-    found = run_shell(home, cron("A ping that stops when the sync stops"), SYNC_ENDS=str(ends))
-    assert found.returncode == ends
+    assert run_cron(home, "A ping that stops when the sync stops", ends) == ends
     sent = (home / "pings").read_text().splitlines() if (home / "pings").exists() else []
     assert len(sent) == pings
     assert all("https://hc-ping.com/" in line for line in sent)
 
 
 def test_systemd(home):
-    """Both units are understood, and the one that is started on a failure is the other one."""
-    first, second = blocks(RECIPES["systemd tells you of a failure"], "ini")
-    units = {"chatmirror.service": first, "chatmirror-failed.service": second}
+    """The unit that is printed takes the addition, and what is started on a failure is the other unit."""
+    addition, failed = blocks(RECIPES["systemd tells you of a failure"], "ini")
     named = configparser.ConfigParser(interpolation=None)
     named.optionxform = str  # type: ignore[assignment,method-assign]
-    named.read_string(first)
-    assert named["Unit"]["OnFailure"] in units
+    named.read_string(addition)
+    assert {name: dict(named[name]) for name in named.sections()} == {
+        "Unit": {"OnFailure": "chatmirror-failed.service"}
+    }
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
-    for name, text in units.items():  # programs that are on every computer, for those that may not be
-        known = text.replace("%h/.local/bin/chatmirror", "/bin/true").replace("/usr/bin/notify-send", "/bin/true")
-        (home / name).write_text(known)
+    job = Job((str(home / ".local" / "bin" / "chatmirror"),), home / "chats.db", {}, 3, 17)
+    units = {**systemd_units(job), "chatmirror.service.d/failed.conf": addition}
+    # A program that is on every computer, for one that may not be.
+    units["chatmirror-failed.service"] = failed.replace("/usr/bin/notify-send", "/bin/true")
+    (home / "chatmirror.service.d").mkdir()
+    for name, text in units.items():
+        (home / name).write_text(text)
     found = run_shell(home, "systemd-analyze verify --man=no ./chatmirror.service ./chatmirror-failed.service")
     assert (found.returncode, [line for line in found.stderr.splitlines() if "chatmirror" in line]) == (0, [])

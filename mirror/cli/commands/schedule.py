@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,7 +96,8 @@ def _blocks(job: Job, scheduler: str) -> Iterator[str]:
     if scheduler == "cron":
         yield f"# cron: add this line to what `crontab -e` opens.\n{schedulers.cron_line(job)}"
     elif scheduler == "windows":
-        yield f"# Windows Task Scheduler: run this line in PowerShell.\n{schedulers.windows_line(job)}"
+        how = f"run this line in PowerShell; it replaces a task named {job.name}, if there is one"
+        yield f"# Windows Task Scheduler: {how}.\n{schedulers.windows_line(job)}"
     else:
         folder = _folder(scheduler)
         for name, text in _files(job, scheduler).items():
@@ -103,8 +105,14 @@ def _blocks(job: Job, scheduler: str) -> Iterator[str]:
                 yield f"# launchd: save what follows as {folder / name}, without this line.\n{text.rstrip()}"
             else:
                 yield f"# systemd: save this as {folder / name}\n{text.rstrip()}"
-        how = f"`chatmirror schedule --for {scheduler} --write` saves the files"
-        yield f"# then start it; {how}:\n{_start(job, scheduler)}"
+        yield f"# then start it; `{_writing(job, scheduler)}` saves the files:\n{_start(job, scheduler)}"
+
+
+def _writing(job: Job, scheduler: str) -> str:
+    """Return the command that saves what is printed, from any folder."""
+    time = f"{job.hour}:{job.minute:02}"
+    words = ("schedule", "--for", scheduler, "-d", str(job.mirror), "--at", time, "--write")
+    return shlex.join((*job.program, *words))
 
 
 def _files(job: Job, scheduler: str) -> dict[str, str]:
@@ -124,8 +132,6 @@ def _folder(scheduler: str) -> Path:
 def _start(job: Job, scheduler: str) -> str:
     if scheduler == "systemd":
         return f"systemctl --user daemon-reload && systemctl --user enable --now {job.name}.timer"
-    import shlex
-
     return f"launchctl bootstrap gui/$(id -u) {shlex.quote(str(_folder(scheduler) / f'org.{job.name}.sync.plist'))}"
 
 
@@ -133,14 +139,27 @@ def _write(job: Job, scheduler: str) -> None:
     if scheduler not in {"systemd", "launchd"}:
         raise UsageError(f"--write writes the files of systemd or launchd; {scheduler} has none. Nothing was written.")
     folder = _folder(scheduler)
+    files = {folder / name: text.encode() for name, text in _files(job, scheduler).items()}
     try:
+        _refuse_others(files)
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in _files(job, scheduler).items():
-            (folder / name).write_text(text, "utf-8")
-            click.echo(f"written: {folder / name}")
+        for file, content in files.items():
+            file.write_bytes(content)
+            click.echo(f"written: {file}")
     except OSError as error:
         raise StorageError(f"Cannot write to {folder} ({error.strerror}).") from None
     click.echo(f"start it: {_start(job, scheduler)}")
+
+
+def _refuse_others(files: Mapping[Path, bytes]) -> None:
+    """Raise a UsageError where a file is there with another content: another mirror's, or one that was edited."""
+    others = [str(file) for file, content in files.items() if file.exists() and file.read_bytes() != content]
+    if others:
+        raise UsageError(
+            f"There is another {' and '.join(others)} already: another mirror's, of other settings, or edited by hand."
+            f" Nothing was written. To replace it: rm {shlex.join(others)}. To keep it, give this mirror's file a"
+            " name of its own."
+        )
 
 
 def _remarks(job: Job) -> Iterator[str]:
