@@ -524,6 +524,21 @@ def test_a_pipe_of_a_notes_name_is_somebody_elses(vault: Path) -> None:
     assert done[0] == 0
 
 
+def test_a_copy_that_a_person_edited_stays(with_picture: Path) -> None:
+    """A lost or empty one comes again."""
+    exported(with_picture, "--files", "copy")
+    (copy,) = [path for path in (with_picture / "files").iterdir() if path.suffix == ".png"][:1]
+    original = copy.read_bytes()
+    copy.write_bytes(b"my own")
+    change(with_picture, "UPDATE conversations SET title = 'New ' || title")
+    exported(with_picture, "--files", "copy")
+    assert copy.read_bytes() == b"my own"
+    copy.write_bytes(b"")
+    change(with_picture, "UPDATE conversations SET title = 'New ' || title")
+    exported(with_picture, "--files", "copy")
+    assert copy.read_bytes() == original
+
+
 def test_copies_do_not_follow_a_link_out_of_the_folder(with_picture: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     with_picture.mkdir()
