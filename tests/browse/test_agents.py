@@ -327,7 +327,7 @@ def test_who_may_not_see_a_table_gets_no_answer(address):
         for database in ("private", "nothing"):
             for failed, text in call(*((name, {**one, "database": database}) for name, one in asked)):
                 assert failed
-                assert "There is no mirror here that you may read." in text
+                assert "There is no such mirror that you may read; there is chats." in text
         answer(call(("recent_chats", {"database": "chats"}))[0])
 
 

@@ -46,6 +46,7 @@ TECHNICAL = {
     "cli.commands.sync._POWERS": "units",
     "cli.progress._MEGABYTE": "a unit",
     "cli.commands.demo.SEED": "makes the same story every time",
+    "credentials.pasted._COLUMNS": "the form of cookies.txt",
     "errors.BUG": "an exit code, in docs/troubleshooting.md",
     "errors.INTERRUPTED": "an exit code, in docs/troubleshooting.md",
     "errors.TERMINATED": "an exit code, in docs/troubleshooting.md",
