@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import canaries
 from direct_wire import DirectWire
+from mirrors import make_empty_mirror
 
 from mirror import app
 from mirror.health import integrity
@@ -94,6 +95,7 @@ class MirroredService:
 
     ``verify``: also read a batch of unchanged conversations again, as the program does. Without it, what a run reads is
     what changed. ``over_http``: otherwise requests go to the service directly, which takes a third of the time.
+    The mirror is there already, without a conversation; ``is_new``: the first run makes it.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class MirroredService:
         conversations: int = 12,
         verify: bool = False,
         over_http: bool = True,
+        is_new: bool = False,
     ) -> None:
         self.verify, self.over_http = verify, over_http
         self.account = account or generated_account(ManualClock(), conversations, 4)
@@ -113,6 +116,8 @@ class MirroredService:
         self.service = Simulator(self.account, behaviour)
         self.person = self.service.person
         self.path = folder / "chats.db"
+        if not is_new and not self.path.exists():
+            make_empty_mirror(self.path)
         self.environ = {"CHATMIRROR_CONFIG_DIR": str(folder / "config")}
         self.notes: list[str] = []
 

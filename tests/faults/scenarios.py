@@ -216,7 +216,7 @@ def stage_of(folder: Path, *, over_http: bool = True) -> Stage:
     """Return a stage; its service is to be entered as a context. ``over_http``: see ``MirroredService``."""
     account = generated_account(ManualClock(START), CONVERSATIONS, 2, archived=1)
     _upload_files(account)
-    service = MirroredService(folder, account, Behaviour(), verify=True, over_http=over_http)
+    service = MirroredService(folder, account, Behaviour(), verify=True, over_http=over_http, is_new=True)
     export = folder / "exports"
     export.mkdir()
     newer = export / "conversations.json"
