@@ -80,6 +80,8 @@ class BatchReader:
                 continue
             try:
                 found |= self._ask(part, tries=1)
+            except Challenged:
+                self._ask_by_id(part)  # by id it shows which one it is; the next batch may be checked, too
             except Refused:
                 found |= self._halves(part)
             except LastingLimit as error:

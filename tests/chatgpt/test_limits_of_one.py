@@ -9,6 +9,7 @@ import pytest
 from scripted_wire import SentRequest, asked_paths, session_of
 from trees import T0, tree
 
+from mirror.chatgpt.batch import BATCH_SIZE
 from mirror.chatgpt.conversations import ConversationReader
 from mirror.chatgpt.memory import ChatGPTMemory
 from mirror.errors import ChatmirrorError, RateLimitError, ServiceError
@@ -293,6 +294,27 @@ def test_one_conversation_breaks_a_batch_and_another_is_limited() -> None:
     reading = Endpoints(lambda key: single.get(key, whole(key)), batch).read(20)
     assert reading.error is None
     assert reading.failed == {"c1", "c6"}
+
+
+@pytest.mark.parametrize("broken", ["c1", "c6"])
+@pytest.mark.parametrize("checked", ["c0", "c4", "c9"])
+@pytest.mark.parametrize("by_id", ["single", "plural"])
+def test_one_conversation_breaks_a_batch_and_another_is_checked(by_id: str, checked: str, broken: str) -> None:
+    """Halves of the batch, and the two of them right after each other by id, are no block of the service."""
+
+    def batch(ids: list[str]) -> Any:
+        if broken in ids and len(ids) == BATCH_SIZE:
+            return BROKEN
+        return CHALLENGE if checked in ids else BROKEN if broken in ids else [whole(key) for key in ids]
+
+    def read(key: str) -> Any:
+        found = whole(key) if by_id == "single" else flat(key)
+        return {checked: CHALLENGE, broken: BROKEN}.get(key, found)
+
+    absent: dict[str, Any] = {"single": lambda _: DENIED, "plural": lambda _: DENIED}
+    reading = Endpoints(batch=batch, **{**absent, by_id: read}).read(40)
+    assert reading.error is None
+    assert reading.failed == {checked, broken}
 
 
 def test_a_conversation_that_is_gone_says_nothing_of_the_endpoint() -> None:
