@@ -7,7 +7,7 @@ import random
 import shutil
 import sqlite3
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from click.testing import CliRunner
@@ -344,6 +344,89 @@ def test_what_nothing_can_be_compared_with_is_taken_as_it_is_by_repair(mirrored:
     assert "take what is there now" in error.message
     assert app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)[0] is None
     assert findings(mirrored) == []
+
+
+# What a flipped bit can do to a row: to its values, or to the types of them, which stand before them.
+MENDED = [
+    "UPDATE messages SET text = CAST(text AS BLOB) WHERE rowid = 3",
+    "UPDATE messages SET text = CAST(x'41c3' AS TEXT) WHERE rowid = 3",  # no UTF-8
+    "UPDATE messages SET created_at = x'00ff', role = x'00', position = 'x' WHERE rowid = 3",
+    "UPDATE attachments SET kind = x'41' WHERE rowid = (SELECT min(rowid) FROM attachments)",
+    "UPDATE conversations SET title = CAST(title AS BLOB) WHERE rowid = 1",
+    "UPDATE conversations SET url = CAST(url AS BLOB), is_archived = 'x' WHERE rowid = 2",
+    "UPDATE conversations SET provider = 'chatgpu' WHERE rowid = 1",
+    "UPDATE conversations SET provider = CAST(provider AS BLOB), last_seen_at = CAST(last_seen_at AS BLOB)",
+    "UPDATE conversations SET deleted_at = replace(deleted_at, 'T', 'U') WHERE deleted_at IS NOT NULL",
+    "UPDATE accounts SET name = replace(name, 'e', 'd'), provider = 'chatgpu'",
+    "UPDATE memories SET content = CAST(content AS BLOB) WHERE rowid = 1",
+    "UPDATE memories SET content = char(unicode(content) | 1) || substr(content, 2) WHERE unicode(content) & 1 = 0",
+    "UPDATE _payloads SET payload_us = payload_us + (1 << 20) WHERE payload_us & (1 << 20) = 0",
+    "UPDATE _settings SET value = '#' || substr(value, 2) WHERE key LIKE 'owner%'",
+    "UPDATE _settings SET value = 'z' || substr(value, 2) WHERE key LIKE 'source%' OR key LIKE 'sync%'",
+    "UPDATE sync_runs SET started_at = replace(started_at, 'T', 'U') WHERE id = 1",
+    "UPDATE sync_runs SET command = 'rync' WHERE id = 1",
+    "UPDATE changes SET kind = CAST(kind AS BLOB) WHERE id = 1",
+]
+
+
+def content(path: Path) -> dict[str, list[Any]]:
+    """What is stored, but for runs, hashes, and the numbers of rows that are derived again."""
+    tables = {name: list(columns) for name, columns in COLUMNS.items() if name not in {"sync_runs", "_row_hashes"}}
+    tables["messages"].remove("rowid")
+    own = {"id", "rowid", "message_rowid"}
+    for name in ("links", "attachments"):
+        tables[name] = ["message_rowid", *(column for column in COLUMNS[name] if column not in own)]
+    with closing(sqlite3.connect(path)) as conn:
+        conn.text_factory = bytes
+        rows = {
+            name: conn.execute(f"SELECT {', '.join(names)} FROM {name}").fetchall() for name, names in tables.items()
+        }
+        places = dict(conn.execute("SELECT rowid, conversation_id || id FROM messages"))
+    for name in ("links", "attachments"):
+        rows[name] = [(places[row[0]], *row[1:]) for row in rows[name]]
+    return {name: sorted(found, key=repr) for name, found in rows.items()}
+
+
+@pytest.mark.parametrize("sql", MENDED)
+def test_flipped_bits_are_turned_back(mirrored: MirroredService, sql: str) -> None:
+    """By the hash of the row, or from the payload: all is as it was, without a backup and without the service."""
+    before = content(mirrored.path)
+    assert edit(mirrored.path, sql)
+    error, _ = app.check(mirrored.path, mirrored.timing(), lambda *_: None)
+    assert error is not None
+    assert "`chatmirror check --repair`" in error.message
+    error, _ = app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)
+    assert (error, findings(mirrored)) == (None, [])
+    assert content(mirrored.path) == before
+
+
+def test_a_flipped_bit_of_a_payload_is_turned_back(mirrored: MirroredService) -> None:
+    """Also of a chat that the service no longer has."""
+    before = content(mirrored.path)
+    with closing(sqlite3.connect(mirrored.path)) as conn, conn:
+        key, body = conn.execute(
+            "SELECT p.id, body FROM _payloads p JOIN conversations c ON c.id = p.conversation_id WHERE deleted_at > ''"
+        ).fetchone()
+        spoilt = body[:100] + bytes([body[100] ^ 8]) + body[101:]
+        conn.execute("UPDATE _payloads SET body = ? WHERE id = ?", (spoilt, key))
+    assert app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)[0] is None
+    assert content(mirrored.path) == before
+
+
+def test_an_index_that_lacks_rows_is_made_again(mirrored: MirroredService) -> None:
+    """One that SQLite keeps, not the search's: nothing is read wrongly from its table."""
+    before = content(mirrored.path)
+    with closing(sqlite3.connect(mirrored.path)) as conn, conn:
+        (sql,) = conn.execute("SELECT sql FROM sqlite_master WHERE name = 'messages_kind'").fetchone()
+        conn.execute("PRAGMA writable_schema=ON")
+        conn.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'messages_kind'", (f"{sql} WHERE kind = 'text'",))
+        conn.execute("PRAGMA writable_schema=RESET")
+        conn.execute("REINDEX messages_kind")
+        conn.execute("PRAGMA writable_schema=ON")
+        conn.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'messages_kind'", (sql,))
+    assert any("missing from index" in what for what in findings(mirrored))
+    assert app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)[0] is None
+    assert (findings(mirrored), content(mirrored.path)) == ([], before)
 
 
 def test_columns_and_tables_of_other_programs_are_no_damage(mirrored: MirroredService) -> None:

@@ -18,12 +18,20 @@ from mirror.normalize import NORMALIZERS, UnreadablePayloadError
 from mirror.store import conversations, file_texts, payloads, row_hashes, tracking
 from mirror.store.database import is_damage, reason
 from mirror.store.health import file_findings, index_findings, rebuild_indexes
-from mirror.store.schema import (
-    FORGETTABLE,
+from mirror.store.mending import (
     LEARNED_AGAIN,
-    altered,
+    can_be_put_right,
+    empty_made_tables,
     forget,
     is_learned_again,
+    mend_dangling,
+    put_right,
+    restore,
+    restore_differing,
+    restore_payloads,
+)
+from mirror.store.schema import (
+    altered,
     is_outdated,
     lacks_triggers,
     make_again,
@@ -48,6 +56,9 @@ if TYPE_CHECKING:
 # Damaged values of one mirror that a sync forgets and learns again by itself. Smaller: one bad sector stops every sync;
 # larger: after a damage of everything, all conversations are read again without anybody's word.
 MOST_HEALED = 20
+# Damaged payloads in which a flipped bit is looked for, up to 20 seconds each. Smaller: more of them need a backup;
+# larger: a repair after a damage of everything takes hours in vain.
+MOST_PAYLOADS_MENDED = 10
 SPOILT = "the copy that is stored is damaged; it is read anew"
 
 
@@ -69,14 +80,17 @@ class DamagedConversation:
 class Findings:
     """What is wrong.
 
-    ``tables``: what another program took away, and ``values``: what cannot be read as what it is; with either nothing
-    else was looked at. ``objects``: indexes, triggers and views that are not as they were made. ``hashed``: rows that
-    are not as they were written, and that nothing can be compared with.
+    ``tables``: what another program took away, and ``values``: what cannot be read as what it is, ``is_lost`` where
+    some of them can be put right by nothing that is stored; with either nothing else was looked at. ``objects``:
+    indexes, triggers and views that are not as they were made. ``hashed``: rows that are not as they were written, and
+    that nothing can be compared with.
+    ``not_text``: conversations of whose rows some hold no text, which ``rows`` say as sentences.
     ``is_outdated``: the rows were derived by another version, so they were not compared.
     """
 
     tables: list[str] = field(default_factory=list)
     values: list[DamagedValue] = field(default_factory=list)
+    is_lost: bool = False
     file: list[str] = field(default_factory=list)
     objects: list[DamagedObject] = field(default_factory=list)
     indexes: list[str] = field(default_factory=list)
@@ -84,6 +98,7 @@ class Findings:
     payloads: list[DamagedConversation] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     hashed: list[str] = field(default_factory=list)
+    not_text: list[str] = field(default_factory=list)
     is_outdated: bool = False
 
     @property
@@ -102,7 +117,7 @@ class Findings:
             return None
         if self.tables:
             return altered(path, self.tables)
-        did = "What could be derived again, was" if is_repaired else "Nothing was changed"
+        did = "What could be mended, was" if is_repaired else "Nothing was changed"
         todo = self._todo(is_repaired=is_repaired)
         return DamagedError(f"{path} is damaged: {summary(self.all)}. {did}; {todo}.")
 
@@ -118,9 +133,11 @@ class Findings:
 
     def _todo(self, *, is_repaired: bool) -> str:
         anew = sum(damaged.can_be_read_anew for damaged in self.payloads)
-        if self.file or anew < len(self.payloads) or self._kept_values:
+        if self.file or anew < len(self.payloads) or self.is_lost:
             some = f" ({anew:,} of {len(self.payloads):,} can be read anew by a sync)" if anew and not self.file else ""
-            return f"restore a backup: `chatmirror restore BACKUP`{some}"
+            backup = f"restore a backup: `chatmirror restore BACKUP`{some}"
+            is_all_tried = is_repaired or self.is_lost
+            return backup if is_all_tried else f"run `chatmirror check --repair`; if that is not enough, {backup}"
         if anew:
             first = "" if is_repaired else "`chatmirror check --repair`, then "
             which = "that conversation" if anew == 1 else f"those {anew:,} conversations"
@@ -128,11 +145,6 @@ class Findings:
         if self.hashed and not self.rows and not self.values and not self.indexes and not self.objects:
             return "restore a backup, or let `chatmirror check --repair` take what is there now"
         return "run `chatmirror check --repair`"
-
-    @property
-    def _kept_values(self) -> list[DamagedValue]:
-        """Return the values that no sync can learn again."""
-        return [value for value in self.values if value.table not in FORGETTABLE]
 
 
 def check(conn: sqlite3.Connection, progress: Callable[[int, int], None]) -> Findings:
@@ -144,6 +156,7 @@ def check(conn: sqlite3.Connection, progress: Callable[[int, int], None]) -> Fin
         found.objects += [] if found.tables else object_findings(conn)
         found.values += [] if found.tables else value_findings(conn)
         if found.tables or found.values:
+            found.is_lost = not can_be_put_right(conn, found.values)
             return found
         found.is_outdated = outdated_normalizers(conn) != []
         ids = conversations.conversation_ids(conn)
@@ -191,7 +204,14 @@ def not_readable(path: Path, found: Sequence[str]) -> IncompleteError:
 
 
 def _check_conversation(conn: sqlite3.Connection, conversation_id: str, found: Findings) -> None:
-    stored = conversations.load(conn, conversation_id)
+    try:
+        stored = conversations.load(conn, conversation_id)
+    except sqlite3.OperationalError as error:
+        if not is_damage(error):
+            raise
+        found.rows.append(f"the rows of conversation {conversation_id} cannot be read: {error}")
+        found.not_text.append(conversation_id)
+        return
     try:
         update = _derived(conn, stored)
     except UnreadablePayloadError as error:
@@ -256,7 +276,7 @@ def heal(writer: Writer) -> tuple[list[str], list[DamagedValue]]:
             if len(found) > MOST_HEALED or not known:
                 return healed, found
             with writer.transaction() as conn:
-                for value in known:
+                for value in restore(conn, known):
                     forget(conn, value)
             healed += map(str, known)
         return healed, value_findings(writer.conn, LEARNED_AGAIN)
@@ -270,17 +290,43 @@ def refuse_damaged(writer: Writer, left: Sequence[DamagedValue]) -> None:
 
 
 def make_writable(writer: Writer, found: Findings) -> None:
-    """Make indexes and triggers again, and delete the rows of damaged values that a sync learns again.
+    """Mend the file's indexes, make objects again, and put damaged values right or forget them.
 
-    Before that no row can be written, or no index follows. Raises what is wrong where there are other values.
+    Before that no row can be written, or no index follows. Raises what is wrong where that cannot be.
     """
-    if found.file or found.tables or any(value.table not in FORGETTABLE for value in found.values):
-        raise found.error(writer.path) or DamagedError(f"{writer.path} is damaged.")
-    make_objects_again(writer, found.objects)
-    if found.values:
+    if found.tables or found.is_lost:
+        raise _error_of(writer, found)
+    if found.file:
         with writer.transaction() as conn:
-            for value in found.values:
-                forget(conn, value)
+            if not _mend_file(conn):
+                raise _error_of(writer, found)
+    make_objects_again(writer, found.objects)
+    for _ in range(2):  # settings are looked at where nothing else is wrong
+        with writer.transaction() as conn:
+            if left := put_right(conn, value_findings(conn)):
+                raise _error_of(writer, Findings(values=left, is_lost=True))
+
+
+def _error_of(writer: Writer, found: Findings) -> ChatmirrorError:
+    return found.error(writer.path, is_repaired=True) or DamagedError(f"{writer.path} is damaged.")
+
+
+def _mend_file(conn: sqlite3.Connection) -> bool:
+    """Mend what does not touch what is stored: indexes, rows that point to nothing, and tables that are made anew.
+
+    Return whether the file is whole then; it is changed in any case.
+    """
+    try:
+        conn.execute("REINDEX")
+        restore_differing(conn)
+        mend_dangling(conn)
+        if file_findings(conn):
+            empty_made_tables(conn)
+        return not file_findings(conn)
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error) and not isinstance(error, sqlite3.IntegrityError):
+            raise
+        return False
 
 
 def make_objects_again(writer: Writer, damaged: Sequence[DamagedObject]) -> None:
@@ -294,18 +340,25 @@ def make_objects_again(writer: Writer, damaged: Sequence[DamagedObject]) -> None
 def repair(writer: Writer, found: Findings, run_id: int, timing: Timing) -> Findings:
     """Mend what can be, and return what is still wrong.
 
-    Rows and indexes are derived again, damaged payloads are noted to be read anew by a sync, and rows that nothing can
-    be compared with are taken as they are now.
+    Where one bit has flipped, it is turned back as the hash of its row or payload says. Otherwise rows and indexes are
+    derived again, damaged payloads are noted to be read anew by a sync, and rows that nothing can be compared with are
+    taken as they are now.
     """
-    if found.values:  # with which nothing else was looked at
+    with writer.transaction() as conn:
+        restore_differing(conn)
+    if found.values or found.file or found.hashed:  # with which not everything was looked at, or which are mended now
         found = check(writer.conn, lambda *_: None)
-    if found.rows:
-        _derive_all(writer, timing, lambda *_: None)
-    for damaged in found.payloads:
-        if damaged.can_be_read_anew:
-            with writer.transaction() as conn:
+    with writer.transaction() as conn:
+        for conversation_id in found.not_text:
+            conversations.drop_messages(conn, conversation_id)
+    for n, damaged in enumerate(found.payloads):
+        with writer.transaction() as conn:
+            is_whole = n < MOST_PAYLOADS_MENDED and restore_payloads(conn, damaged.conversation_id)
+            if not is_whole and damaged.can_be_read_anew:
                 tracking.mark_failed(conn, damaged.conversation_id, SPOILT, 0, timing.iso())
                 apply_listing(conn, damaged.provider, damaged.conversation_id, run_id, timing.iso())
+    if found.rows or found.payloads:
+        _derive_all(writer, timing, lambda *_: None)
     with writer.transaction() as conn:
         rebuild_indexes(conn)
     with writer.transaction() as conn:

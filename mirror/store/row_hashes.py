@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mirror.store.columns import COLUMNS
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 # Table -> the columns of its key. A table that comes in needs a migration, after which all rows are hashed anew.
 HASHED = {
@@ -92,6 +93,35 @@ def differing(conn: sqlite3.Connection, table: str) -> list[str]:
     return [] if is_empty(conn) else list(_differing_keys(conn, table))
 
 
+def differing_rows(conn: sqlite3.Connection) -> list[tuple[str, int]]:
+    """Return table and rowid of each row that is not as this program wrote it."""
+    found = []
+    for table in () if is_empty(conn) else HASHED:
+        changed = {key for key, is_gone in _differing_keys(conn, table).items() if not is_gone}
+        with any_text(conn):
+            rows = conn.execute(f"SELECT {_key(table)} AS _key, rowid AS _row FROM {table}").fetchall()
+        found += [(table, row["_row"]) for row in rows if row["_key"] in changed]
+    return found
+
+
+def hashed_columns(table: str) -> list[str]:
+    """Return the columns of a table that the hashes of its rows are made of."""
+    return [name for name in COLUMNS[table] if name != _HAS_OWN_HASH.get(table)]
+
+
+def stored(conn: sqlite3.Connection, table: str) -> dict[str, bytes]:
+    """Return key -> hash of a table's rows as this program wrote them."""
+    rows = conn.execute("SELECT row_key, hash FROM _row_hashes WHERE table_name = ?", (table,))
+    return {row["row_key"]: row["hash"] for row in rows}
+
+
+def is_as_written(table: str, row: Mapping[str, Any], known: Mapping[str, bytes]) -> bool:
+    """Whether a row with these values is one that this program wrote; ``known``: as of ``stored``."""
+    parts = [row[column] for column in HASHED[table]]
+    key = "\x1f".join(map(str, parts))
+    return key in known and known[key] == _hash([row[column] for column in hashed_columns(table)])
+
+
 def findings(conn: sqlite3.Connection) -> list[str]:
     """Return which rows that nothing can be compared with are not as this program wrote them, as sentences."""
     tables = () if is_empty(conn) else (table for table in HASHED if table not in _READ_AGAIN)
@@ -105,10 +135,20 @@ def _differing(conn: sqlite3.Connection, table: str) -> Iterator[str]:
 
 def _differing_keys(conn: sqlite3.Connection, table: str) -> dict[str, bool]:
     """Return the keys of rows that differ from their hashes, and whether the row is gone."""
-    rows = conn.execute("SELECT row_key, hash FROM _row_hashes WHERE table_name = ?", (table,))
-    stored = {row["row_key"]: row["hash"] for row in rows}
-    changed = {key: False for key, digest in _hashes(conn, table) if stored.pop(key, None) != digest}
-    return changed | dict.fromkeys(stored, True)
+    left = stored(conn, table)
+    with any_text(conn):
+        changed = {key: False for key, digest in _hashes(conn, table) if left.pop(key, None) != digest}
+    return changed | dict.fromkeys(left, True)
+
+
+@contextmanager
+def any_text(conn: sqlite3.Connection) -> Iterator[None]:
+    """Read text that is no UTF-8, too, by surrogates."""
+    before, conn.text_factory = conn.text_factory, lambda raw: raw.decode(errors="surrogateescape")
+    try:
+        yield
+    finally:
+        conn.text_factory = before
 
 
 def _named(table: str, key: str) -> str:
@@ -119,7 +159,7 @@ def _named(table: str, key: str) -> str:
 
 def _hashes(conn: sqlite3.Connection, table: str, key: str | None = None) -> Iterator[tuple[str, bytes]]:
     """Yield key and hash of each row of a table, or of the one with this key."""
-    columns = [name for name in COLUMNS[table] if name != _HAS_OWN_HASH.get(table)]
+    columns = hashed_columns(table)
     where = f" WHERE {_where(table)}" if key is not None else ""
     # Of a key of one column nothing is split: an id can hold any character.
     values = key.split("\x1f", len(HASHED[table]) - 1) if key is not None else ()

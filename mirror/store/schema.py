@@ -51,7 +51,7 @@ _SETTINGS: Mapping[str, tuple[type, ...]] = {
     "source": (dict,),
     "not_read": (dict,),
 }
-_WITHOUT_ROWID = frozenset({"_row_hashes", "_skeletons"})
+WITHOUT_ROWID = frozenset({"_row_hashes", "_skeletons"})
 # What the migrations make beside tables; the full-text indexes are tables to SQLite.
 _OBJECTS = (
     "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE '%_sqlite_%'"
@@ -63,24 +63,6 @@ TRIGGERS = frozenset(
 )
 _FTS_TABLES = ("data", "idx", "content", "docsize", "config")
 _KINDS = {"table": "search index", "index": "index", "trigger": "trigger", "view": "view"}
-# What is forgotten of these, a sync learns again, or it is computed anew.
-FORGETTABLE = frozenset(
-    {"_settings", "_scopes", "_listed", "_skeletons", "_drift", "_file_fetches", "_row_hashes", "file_texts"}
-)
-# Of these, what a sync learns again by itself: not what changed once, nor hashes, without which no damage is found.
-LEARNED_AGAIN = FORGETTABLE - {"_row_hashes", "file_texts", "_drift"}
-# Settings that can be learned again without anybody's word: not whose the mirror is, nor which version made its rows.
-_SETTINGS_LEARNED_AGAIN = frozenset({"sync", "source", "not_read", "session_expires", "cjk"})
-# Columns that say which row it is; without one of them, the row as a whole is of no use.
-_KEYS = {
-    "_settings": {"key", "value"},
-    "_scopes": {"account_id", "scope"},
-    "_listed": {"conversation_id", "account_id", "provider"},
-    "_file_fetches": {"file_id"},
-}
-# What a list said of a conversation, and which of it is stored: without one of them, the conversation is read again.
-_COMPARED = frozenset({"list_us", "stored_us", "list_mark", "stored_mark"})
-_LONG_AGO = "1970-01-01T00:00:00.000Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +228,7 @@ def value_findings(conn: sqlite3.Connection, tables: Collection[str] | None = No
 
 def _wrong_kinds(conn: sqlite3.Connection, table: str, columns: Mapping[str, str]) -> Iterator[DamagedValue]:
     wrong = _wrong(conn, table, columns)
-    rowid = "0" if table in _WITHOUT_ROWID else "rowid"
+    rowid = "0" if table in WITHOUT_ROWID else "rowid"
     told = ", ".join(f"({condition}) AS {column}" for column, condition in wrong.items())
     services = {"services": json.dumps(list(SERVICES))}
     rows = conn.execute(f"SELECT {rowid} AS _row, {told} FROM {table} WHERE {' OR '.join(wrong.values())}", services)
@@ -271,7 +253,7 @@ def _wrong(conn: sqlite3.Connection, table: str, columns: Mapping[str, str]) -> 
 def _wrong_settings(conn: sqlite3.Connection) -> Iterator[DamagedValue]:
     for row in conn.execute("SELECT rowid AS id, key, value FROM _settings"):
         if not _makes_sense(row["key"], row["value"]):
-            yield DamagedValue("_settings", row["id"], f"{_name(row['key'])} is damaged", "value")
+            yield DamagedValue("_settings", row["id"], f"{setting_name(row['key'])} is damaged", "value")
 
 
 def _makes_sense(key: str, text: str | None) -> bool:
@@ -282,7 +264,7 @@ def _makes_sense(key: str, text: str | None) -> bool:
     return isinstance(value, _SETTINGS.get(key.partition(":")[0], object))
 
 
-def _name(key: str) -> str:
+def setting_name(key: str) -> str:
     """Return a setting's key without what belongs to a person."""
     return key.partition(":")[0]
 
@@ -345,42 +327,7 @@ def summary(found: Sequence[str]) -> str:
     return f"{found[0]}{f' and {len(found) - 1:,} more' if len(found) > 1 else ''}"
 
 
-def is_learned_again(conn: sqlite3.Connection, damaged: DamagedValue) -> bool:
-    """Whether a sync may forget a damaged value without being asked, because it learns it again."""
-    if damaged.table == "_settings":
-        row = conn.execute("SELECT key FROM _settings WHERE rowid = ?", (damaged.rowid,)).fetchone()
-        return row is not None and isinstance(row["key"], str) and _name(row["key"]) in _SETTINGS_LEARNED_AGAIN
-    if damaged.column not in _KEYS.get(damaged.table, ()):
-        return damaged.table in LEARNED_AGAIN
-    # A whole row of a list is learned again only while the list shows it. A row of ``_scopes`` may be all that is known
-    # of a workspace.
-    shown = "SELECT 1 FROM _listed WHERE rowid = ? AND missing_since IS NULL"
-    is_shown = damaged.table == "_listed" and conn.execute(shown, (damaged.rowid,)).fetchone() is not None
-    return is_shown or damaged.table == "_file_fetches"
-
-
-def forget(conn: sqlite3.Connection, damaged: DamagedValue) -> None:
-    """Forget a damaged value in one of the FORGETTABLE tables, so that a sync learns it again.
-
-    The rest of its row stays, unless the value says which row it is.
-    """
-    table, column = damaged.table, damaged.column
-    if table in _WITHOUT_ROWID:
-        wrong = _wrong(conn, table, COLUMNS[table])[column]
-        conn.execute(f"DELETE FROM {table} WHERE {wrong}", {"services": json.dumps(list(SERVICES))})
-    elif column in _KEYS.get(table, COLUMNS[table]):
-        conn.execute(f"DELETE FROM {table} WHERE rowid = ?", (damaged.rowid,))
-    else:
-        conn.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (_unknown(conn, table, column), damaged.rowid))
-    if table == "_listed" and column in _COMPARED:
-        conn.execute("UPDATE _listed SET list_us = 0, stored_us = NULL WHERE rowid = ?", (damaged.rowid,))
-    if table in {"_listed", "_scopes"}:  # so that the next sync reads every list to its end
-        conn.execute("UPDATE _scopes SET watermark_us = NULL, listed = NULL, read_to_end_at = NULL")
-
-
-def _unknown(conn: sqlite3.Connection, table: str, column: str) -> str | int | None:
-    """Return what stands in a column as long as nothing is known."""
-    info = next(row for row in conn.execute(f"PRAGMA table_info({table})") if row["name"] == column)
-    if not info["notnull"]:
-        return None
-    return int(info["dflt_value"]) if info["dflt_value"] is not None else _LONG_AGO
+def delete_damaged(conn: sqlite3.Connection, table: str, column: str) -> None:
+    """Delete the rows of a table whose value of a column is damaged."""
+    wrong = _wrong(conn, table, COLUMNS[table])[column]
+    conn.execute(f"DELETE FROM {table} WHERE {wrong}", {"services": json.dumps(list(SERVICES))})

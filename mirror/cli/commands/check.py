@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @database_option
-@click.option("--repair", is_flag=True, help="Derive wrong rows and indexes again.")
+@click.option("--repair", is_flag=True, help="Mend what can be: flipped bits, rows, indexes.")
 def check(path: Path, repair: bool) -> None:
     """Check the file, every payload's hash, every row against its payload, and the indexes."""
     from mirror import app

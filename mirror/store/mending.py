@@ -1,0 +1,294 @@
+"""Damaged values put right: as the hash of their row proves, or forgotten where they are learned or derived again.
+
+A hash tells damage, and it also tells what was there before: of a row in which one bit has flipped, only one bit has to
+be turned back until the hash matches. So rows that no payload and no list gives are mended without a backup.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from dataclasses import replace
+from itertools import chain, islice, product
+from typing import TYPE_CHECKING, Any
+
+from mirror.store import payloads, row_hashes
+from mirror.store.columns import COLUMNS
+from mirror.store.health import is_read_only
+from mirror.store.row_hashes import HASHED
+from mirror.store.schema import WITHOUT_ROWID, DamagedValue, delete_damaged, setting_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+# What is forgotten of these, a sync learns again, or it is computed anew.
+FORGETTABLE = frozenset(
+    {"_settings", "_scopes", "_listed", "_skeletons", "_drift", "_file_fetches", "_row_hashes", "file_texts"}
+)
+# Of these, what a sync learns again by itself: not what changed once, nor hashes, without which no damage is found.
+LEARNED_AGAIN = FORGETTABLE - {"_row_hashes", "file_texts", "_drift"}
+# Settings that can be learned again without anybody's word: not whose the mirror is, nor which version made its rows.
+_SETTINGS_LEARNED_AGAIN = frozenset({"sync", "source", "not_read", "session_expires", "cjk"})
+# Columns that say which row it is; without one of them, the row as a whole is of no use.
+_KEYS = {
+    "_settings": {"key", "value"},
+    "_scopes": {"account_id", "scope"},
+    "_listed": {"conversation_id", "account_id", "provider"},
+    "_file_fetches": {"file_id"},
+}
+# Tables whose rows are derived again from payloads, and the columns of each that no payload gives or that say which row
+# it is: of the first table such a value is not put right so, of the others the whole row is made again.
+_NOT_DERIVED = {"id", "provider", "deleted_at", "missing_since", "last_seen_at"}
+_DERIVED = {
+    "messages": {"rowid", "id", "conversation_id"},
+    "links": {"id", "message_rowid", "position"},
+    "attachments": {"rowid", "message_rowid", "position"},
+}
+# What a list said of a conversation, and which of it is stored: without one of them, the conversation is read again.
+_COMPARED = frozenset({"list_us", "stored_us", "list_mark", "stored_mark"})
+_LONG_AGO = "1970-01-01T00:00:00.000Z"
+# Values that are tried for one: a time has 200 of one other bit, a setting of 2 KB has 16,000 (half a second). Smaller:
+# long values are not mended; larger: a repair takes long where there is much damage.
+MOST_TRIED = 20_000
+MOST_TURNED = 400_000  # bits of a packed payload, some 20 seconds; of longer ones a sync or a backup has to bring it
+MOST_MENDED = 100  # rows, each of which may take that long; where more differ, it is no flipped bit
+_MOST_KNOWN = 100  # values of other rows that are tried
+
+
+def put_right(conn: sqlite3.Connection, damaged: Sequence[DamagedValue]) -> list[DamagedValue]:
+    """Mend what can be of some values, inside the caller's transaction; return those that are left.
+
+    What no hash proves is forgotten where a sync learns it again or where it is derived again, which has to follow.
+    """
+    left = restore(conn, damaged)
+    lost = []
+    for value in left:
+        if _is_derived(value):
+            _derive_again(conn, value)
+        elif value.table in FORGETTABLE:
+            forget(conn, value)
+        else:
+            lost.append(value)
+    return lost
+
+
+def _is_derived(value: DamagedValue) -> bool:
+    return value.table in _DERIVED or (value.table == "conversations" and value.column not in _NOT_DERIVED)
+
+
+def restore(conn: sqlite3.Connection, damaged: Sequence[DamagedValue]) -> list[DamagedValue]:
+    """Write the values that the hashes of their rows prove; return the damaged values that are left."""
+    rows: dict[tuple[str, int], list[DamagedValue]] = {}
+    for value in damaged:
+        rows.setdefault((value.table, value.rowid), []).append(value)
+    left: list[DamagedValue] = []
+    for (table, rowid), values in islice(rows.items(), MOST_MENDED):
+        if not _restore_row(conn, table, rowid, [value.column for value in values]):
+            left += values
+    return left + [value for values in islice(rows.values(), MOST_MENDED, None) for value in values]
+
+
+def can_be_put_right(conn: sqlite3.Connection, damaged: Sequence[DamagedValue]) -> bool:
+    """Whether ``put_right`` would leave none of them; changes nothing. Of a file that cannot be written: True."""
+    if is_read_only(conn):
+        return True
+    conn.execute("SAVEPOINT tried")
+    try:
+        return not put_right(conn, damaged)
+    finally:
+        conn.execute("ROLLBACK TO tried")
+        conn.execute("RELEASE tried")
+
+
+def restore_differing(conn: sqlite3.Connection) -> None:
+    """Mend rows that differ from their hashes in one value, by one bit or as another row has it."""
+    for table, rowid in islice(row_hashes.differing_rows(conn), MOST_MENDED):
+        any(_restore_row(conn, table, rowid, [column]) for column in COLUMNS[table])
+
+
+def empty_made_tables(conn: sqlite3.Connection) -> None:
+    """Empty the tables whose rows are their own index, and which are computed anew.
+
+    The rows that nothing can be compared with count as right then, as in ``row_hashes.accept_all``.
+    """
+    for table in sorted(WITHOUT_ROWID):
+        conn.execute(f"DELETE FROM {table}")
+    row_hashes.accept_all(conn)
+
+
+def restore_payloads(conn: sqlite3.Connection, conversation_id: str) -> bool:
+    """Mend a conversation's payloads of which one bit has flipped; return whether all are whole then."""
+    for version in payloads.load(conn, conversation_id):
+        if version.is_whole:
+            continue
+        turned = (replace(version, packed=packed) for packed in _turned(version.packed, MOST_TURNED))
+        whole = next((version for version in turned if version.is_whole), None)
+        if whole is None:
+            return False
+        conn.execute("UPDATE _payloads SET body = ? WHERE id = ?", (whole.packed, whole.id))
+    return True
+
+
+def mend_dangling(conn: sqlite3.Connection) -> None:
+    """Delete derived rows that belong to no conversation or message, and forget derived names of rows that are not."""
+    for row in conn.execute("PRAGMA foreign_key_check").fetchall():
+        table, rowid = row["table"], row["rowid"]
+        keys = conn.execute(f"PRAGMA foreign_key_list({table})")
+        column = next(key["from"] for key in keys if key["id"] == row["fkid"])
+        if table in _DERIVED:
+            conn.execute(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))
+        elif _is_derived(DamagedValue(table, rowid, "it points to nothing", column)):
+            conn.execute(f"UPDATE {table} SET {column} = NULL WHERE rowid = ?", (rowid,))
+
+
+def is_learned_again(conn: sqlite3.Connection, damaged: DamagedValue) -> bool:
+    """Whether a sync may forget a damaged value without being asked, because it learns it again."""
+    if damaged.table == "_settings":
+        row = conn.execute("SELECT key FROM _settings WHERE rowid = ?", (damaged.rowid,)).fetchone()
+        is_text = row is not None and isinstance(row["key"], str)
+        return is_text and setting_name(row["key"]) in _SETTINGS_LEARNED_AGAIN
+    if damaged.column not in _KEYS.get(damaged.table, ()):
+        return damaged.table in LEARNED_AGAIN
+    # A whole row of a list is learned again only while the list shows it. A row of ``_scopes`` may be all that is known
+    # of a workspace.
+    shown = "SELECT 1 FROM _listed WHERE rowid = ? AND missing_since IS NULL"
+    is_shown = damaged.table == "_listed" and conn.execute(shown, (damaged.rowid,)).fetchone() is not None
+    return is_shown or damaged.table == "_file_fetches"
+
+
+def forget(conn: sqlite3.Connection, damaged: DamagedValue) -> None:
+    """Forget a damaged value in one of the FORGETTABLE tables, so that a sync learns it again.
+
+    The rest of its row stays, unless the value says which row it is.
+    """
+    table, column = damaged.table, damaged.column
+    if table in WITHOUT_ROWID:
+        delete_damaged(conn, table, column)
+    elif column in _KEYS.get(table, COLUMNS[table]):
+        conn.execute(f"DELETE FROM {table} WHERE rowid = ?", (damaged.rowid,))
+    else:
+        conn.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (_unknown(conn, table, column), damaged.rowid))
+    if table == "_listed" and column in _COMPARED:
+        conn.execute("UPDATE _listed SET list_us = 0, stored_us = NULL WHERE rowid = ?", (damaged.rowid,))
+    if table in {"_listed", "_scopes"}:  # so that the next sync reads every list to its end
+        conn.execute("UPDATE _scopes SET watermark_us = NULL, listed = NULL, read_to_end_at = NULL")
+
+
+def _unknown(conn: sqlite3.Connection, table: str, column: str) -> str | int | None:
+    """Return what stands in a column as long as nothing is known."""
+    info = next(row for row in conn.execute(f"PRAGMA table_info({table})") if row["name"] == column)
+    if not info["notnull"]:
+        return None
+    return int(info["dflt_value"]) if info["dflt_value"] is not None else _LONG_AGO
+
+
+def _derive_again(conn: sqlite3.Connection, damaged: DamagedValue) -> None:
+    """Make a row of a derived table one that can be read; what it should say is compared with its payload next.
+
+    Its bytes stay, as far as they are text: if the payload is damaged, too, they are all that is left.
+    """
+    table, column = damaged.table, damaged.column
+    if column in _DERIVED.get(table, ()):
+        conn.execute(f"DELETE FROM {table} WHERE rowid = ?", (damaged.rowid,))
+        return
+    with row_hashes.any_text(conn):
+        found = conn.execute(f"SELECT {column} AS value FROM {table} WHERE rowid = ?", (damaged.rowid,)).fetchone()
+    value = found["value"] if found is not None else None
+    readable = 0 if is_number(table, column) else value.decode(errors="replace") if isinstance(value, bytes) else ""
+    is_nullable = _unknown(conn, table, column) is None
+    fit = None if is_nullable and table == "conversations" else readable
+    conn.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (fit, damaged.rowid))
+
+
+def is_number(table: str, column: str) -> bool:
+    """Whether a column holds numbers."""
+    return COLUMNS[table][column] in {"INTEGER", "REAL"}
+
+
+# -- what a hash proves
+
+
+def _restore_row(conn: sqlite3.Connection, table: str, rowid: int, columns: Sequence[str]) -> bool:
+    """Give a row the values of some columns with which its hash matches; return whether there are such."""
+    if table not in HASHED or not set(columns) <= set(row_hashes.hashed_columns(table)):
+        return False
+    names = ", ".join(row_hashes.hashed_columns(table))
+    with row_hashes.any_text(conn):
+        row = conn.execute(f"SELECT {names} FROM {table} WHERE rowid = ?", (rowid,)).fetchone()
+    if row is None:
+        return False
+    candidates = (list(_candidates(conn, table, column, row[column], alone=len(columns) == 1)) for column in columns)
+    tried = (dict(zip(columns, values, strict=True)) for values in islice(product(*candidates), MOST_TRIED))
+    known = row_hashes.stored(conn, table)
+    right = next((values for values in tried if row_hashes.is_as_written(table, dict(row) | values, known)), None)
+    if right is None:
+        return False
+    sets = ", ".join(f"{column} = ?" for column in right)
+    try:
+        conn.execute(f"UPDATE {table} SET {sets} WHERE rowid = ?", (*right.values(), rowid))
+    except sqlite3.IntegrityError:  # another row is that one
+        return False
+    return True
+
+
+def _candidates(conn: sqlite3.Connection, table: str, column: str, value: Any, *, alone: bool) -> Iterator[Any]:
+    """Yield what a value may have been: as text or number, as other rows have it, and with one other bit.
+
+    ``alone``: whether only this value is damaged, so that all of its bits can be tried.
+    """
+    of_number = is_number(table, column)
+    readings = [value, *_numbers(value)] if of_number else [value, *_texts(value)]
+    others = f"SELECT {column} AS value FROM {table} GROUP BY 1 ORDER BY count(*) DESC LIMIT {_MOST_KNOWN}"
+    with row_hashes.any_text(conn):
+        known = [row["value"] for row in conn.execute(others)]
+    flipped = chain.from_iterable(map(_flipped, readings)) if alone else ()
+    yield from _fit(chain(readings, [None, *([0, 1] if of_number else [])], known, flipped), of_number=of_number)
+
+
+def _fit(values: Iterable[Any], *, of_number: bool) -> Iterator[Any]:
+    """Yield those that the column can hold."""
+    for value in values:
+        is_fit = value is None or (isinstance(value, int | float) if of_number else _is_text(value))
+        if is_fit:
+            yield value
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and not any("\ud800" <= sign <= "\udfff" for sign in value)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, bytes):
+        yield value.decode(errors="surrogateescape")
+    elif isinstance(value, int | float):
+        yield str(value)
+
+
+def _numbers(value: Any) -> Iterator[int | float]:
+    """Yield the numbers that the same bytes are as another type."""
+    if isinstance(value, float):
+        yield int.from_bytes(struct.pack(">d", value), signed=True)
+    elif isinstance(value, int):
+        yield struct.unpack(">d", value.to_bytes(8, signed=True))[0]
+    elif isinstance(value, bytes | str):
+        raw = value if isinstance(value, bytes) else value.encode(errors="surrogateescape")
+        if 0 < len(raw) <= 8:  # noqa: PLR2004 - the longest number of SQLite
+            yield int.from_bytes(raw, signed=True)
+
+
+def _flipped(value: Any) -> Iterator[Any]:
+    """Yield a value with each of its bits turned, as far as it is one of its kind then."""
+    if isinstance(value, str):
+        raw = value.encode(errors="surrogateescape")
+        yield from (turned.decode(errors="surrogateescape") for turned in _turned(raw))
+    elif isinstance(value, int):
+        yield from (int.from_bytes(turned, signed=True) for turned in _turned(value.to_bytes(8, signed=True)))
+    elif isinstance(value, float):
+        yield from (struct.unpack(">d", turned)[0] for turned in _turned(struct.pack(">d", value)))
+
+
+def _turned(raw: bytes, most: int = MOST_TRIED) -> Iterator[bytes]:
+    if len(raw) * 8 > most:
+        return
+    for at, bit in product(range(len(raw)), range(8)):
+        yield raw[:at] + bytes([raw[at] ^ (1 << bit)]) + raw[at + 1 :]
