@@ -300,6 +300,7 @@ def test_one_unusable_conversation_costs_no_other(mirrored: MirroredService) -> 
 
 def test_status_is_zero_only_when_fresh(mirrored: MirroredService) -> None:
     """A second cron line can watch the first."""
+    mirrored.path.unlink()
     assert run(mirrored, "status")[0] == 2
     run(mirrored, "sync")
     code, out, err = run(mirrored, "status")

@@ -105,7 +105,7 @@ def _without(data: object, node: str) -> object:
 def test_repair_says_what_a_sync_heals_and_lets_it(mirrored: MirroredService) -> None:
     """Nothing changed at the service: the sync after `check --repair` reads the damaged one anew."""
     key = mirrored.ids()[3]
-    spoil(mirrored.path, key)
+    spoil(mirrored.path, key, "cut")
     error, _ = app.check(mirrored.path, mirrored.timing(), lambda *_: None)
     assert error is not None
     assert "check --repair`, then `chatmirror sync`" in error.message
@@ -123,7 +123,7 @@ def test_repair_names_what_no_sync_can_heal(mirrored: MirroredService) -> None:
     gone, other = mirrored.ids()[:2]
     mirrored.person.delete(gone)
     mirrored.next_run()
-    spoil(mirrored.path, gone)
+    spoil(mirrored.path, gone, "cut")
     with closing(sqlite3.connect(mirrored.path)) as conn:
         conn.execute("UPDATE messages SET role = 'tool' WHERE conversation_id = ?", (other,))
         conn.commit()
