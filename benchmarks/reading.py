@@ -1,7 +1,8 @@
 """How long a reader waits: ``python -m benchmarks.reading big.db`` prints the table.
 
 A real Datasette serves the mirror (``benchmarks.library`` makes one of a million messages). Each line is a kind of
-query; each query is run once with the file dropped from the system's cache (cold), and then again (warm).
+query; each query is run once with the file dropped from the system's cache (cold), and then again (warm). With
+``--warm`` nothing is dropped, and only pages are measured.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ from urllib.parse import quote
 
 import click
 
+from mirror.store.known_queries import KNOWN_QUERIES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+WARM_HEAD = f"{'':<56}{'warm p50':>9}{'warm p95':>9}  ms"
 HEAD = f"{'':<56}{'cold p50':>9}{'cold p95':>9}{'warm p50':>9}{'warm p95':>9}  ms"
 MESSAGES, LONGEST = 60, 3_000  # of the conversations whose pages are measured
 
@@ -62,6 +66,28 @@ def line(path: Path, name: str, actions: list[Callable[[], None]]) -> str:
         action()
     warm = [timed(action) for action in actions for _ in range(3)]
     return f"{name:<56}{median(cold):>9.0f}{percentile_95(cold):>9.0f}{median(warm):>9.0f}{percentile_95(warm):>9.0f}"
+
+
+def warm_line(name: str, actions: list[Callable[[], None]]) -> str:
+    """Run each query once, then all of them three times, and return the line."""
+    for action in actions:
+        action()
+    warm = [timed(action) for action in actions for _ in range(3)]
+    return f"{name:<56}{median(warm):>9.0f}{percentile_95(warm):>9.0f}"
+
+
+def list_pages(conn: sqlite3.Connection) -> dict[str, str]:
+    """Return the queries of the list of conversations, by kind."""
+    sql = "SELECT title FROM conversations WHERE title LIKE '% %' ORDER BY message_count DESC LIMIT 1"
+    word = conn.execute(sql).fetchone()[0].split()[-1]
+    model = conn.execute("SELECT model FROM conversations GROUP BY model ORDER BY count(*) DESC LIMIT 1").fetchone()[0]
+    return {
+        "first page": "",
+        "a word of a title": f"?q={quote(word)}",
+        "the most used model": f"?model={quote(model)}",
+        "archived": "?state=archived",
+        "page 50": "?page=50",
+    }
 
 
 def timed(action: Callable[[], None]) -> float:
@@ -138,7 +164,8 @@ def sizes(conn: sqlite3.Connection) -> Iterator[str]:
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option("--times", default=20, show_default=True, help="Queries of each kind.")
-def main(path: Path, times: int) -> None:
+@click.option("--warm", "only_warm", is_flag=True, help="Only pages, from the system's cache.")
+def main(path: Path, times: int, *, only_warm: bool) -> None:
     """Measure pages and searches of a mirror."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as conn:
         for text in sizes(conn):
@@ -147,18 +174,32 @@ def main(path: Path, times: int) -> None:
         sql = "SELECT id FROM conversations ORDER BY abs(message_count - ?) LIMIT ?"
         ordinary = [row[0] for row in conn.execute(sql, (MESSAGES, times))]
         longest = [row[0] for row in conn.execute(sql, (LONGEST, 3))]
-    click.echo(HEAD)
+        lists = list_pages(conn)
+
+    def measured(name: str, actions: list[Callable[[], None]]) -> None:
+        click.echo(warm_line(name, actions) if only_warm else line(path, name, actions))
+
+    click.echo(WARM_HEAD if only_warm else HEAD)
     with serving(path) as port:
         at = f"/{path.stem}/-"
         getter(port, f"{at}/search?q=warm+up")()
         for name, words in by_kind.items():
-            click.echo(line(path, f"search page: {name}", [getter(port, f"{at}/search?q={quote(w)}") for w in words]))
+            measured(f"search page: {name}", [getter(port, f"{at}/search?q={quote(w)}") for w in words])
+        for name, asked in lists.items():
+            measured(
+                f"list of conversations: {name}", [getter(port, f"{at}/conversations{asked}")] * max(3, times // 4)
+            )
+        for query in KNOWN_QUERIES:
+            address = f"/{path.stem}/{query.name}" + ("?words=common" if ":words" in query.sql else "")
+            measured(f"query: {query.name}", [getter(port, address)] * max(3, times // 4))
         pages = [getter(port, f"{at}/conversation/{key}") for key in ordinary]
-        click.echo(line(path, f"a conversation of about {MESSAGES} messages", pages))
+        measured(f"a conversation of about {MESSAGES} messages", pages)
         pages = [getter(port, f"{at}/conversation/{key}?page=1") for key in longest]
-        click.echo(line(path, f"a page of one of about {LONGEST} messages", pages))
+        measured(f"a page of one of about {LONGEST} messages", pages)
         click.echo(f"home, counted for the first time {timed(getter(port, at + '/home')):>33.0f} ms")
-        click.echo(line(path, "home", [getter(port, f"{at}/home")] * 3))
+        measured("home", [getter(port, f"{at}/home")] * 3)
+    if only_warm:
+        return
     for name, words in by_kind.items():
         click.echo(line(path, f"chatmirror search: {name}", [runner(path, w) for w in words[:8]]))
 

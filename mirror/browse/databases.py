@@ -11,12 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mirror.store.known_queries import KNOWN_QUERIES
 from mirror.store.schema import is_chatmirror
 
 if TYPE_CHECKING:
     from datasette.app import Datasette  # type: ignore[import-untyped] # it has no types
 
     from mirror.browse.counts import MonthlyCounts
+    from mirror.store.known_queries import KnownQuery
 
 SIZE = 50  # rows of a page of Datasette's; by judgement: messages are tall, and its default of 100 makes long pages
 
@@ -30,17 +32,21 @@ _TABLE_SETTINGS: dict[str, dict[str, Any]] = {
     "messages": {"sort_desc": "created_at", "facets": ["role", "kind", "model"], "size": SIZE},
     "files": {"label_column": "name", "sort_desc": "created_at", "facets": ["state", "kind", "source"], "size": SIZE},
     "projects": {"label_column": "name"},
+    "changes": {"sort_desc": "id", "facets": ["kind"], "size": SIZE},
+    "memories": {"sort_desc": "first_seen_at", "size": SIZE},
     "gpts": {"label_column": "name"},
     "sync_runs": {"sort_desc": "started_at", "size": SIZE},
 }
+_TEXTS = frozenset({"description", "description_html", "columns"})
 
 
 @dataclass(slots=True)
 class Mirrors:
-    """The mirrors among the databases of a running Datasette: settings and counts, by name."""
+    """The mirrors among the databases of a running Datasette: settings, counts and known queries, by name."""
 
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     counts: dict[str, MonthlyCounts] = field(default_factory=dict)
+    queries: dict[str, list[KnownQuery]] = field(default_factory=dict)
 
 
 def mirrors(datasette: Datasette) -> Mirrors:
@@ -60,10 +66,10 @@ async def recognise(datasette: Datasette) -> Mirrors:
     for name, database in datasette.databases.items():
         with suppress(Exception):
             if await database.execute_fn(is_chatmirror):
-                internal = [table for table in await database.table_names() if table.startswith("_")]
-                found.settings[name] = {
-                    "tables": {**copy.deepcopy(_TABLE_SETTINGS), **{table: {"hidden": True} for table in internal}}
-                }
+                names = {*await database.table_names(), *await database.view_names()}
+                hidden = {table: {"hidden": True} for table in names if table.startswith("_")}
+                found.settings[name] = {"tables": {**copy.deepcopy(_TABLE_SETTINGS), **hidden}}
+                found.queries[name] = _known_queries(names)
     datasette.chatmirror = found
     config = getattr(datasette, "config", None)
     if isinstance(config, dict) and not hasattr(datasette, "metadata"):
@@ -72,30 +78,44 @@ async def recognise(datasette: Datasette) -> Mirrors:
     return found
 
 
+def _known_queries(names: set[str]) -> list[KnownQuery]:
+    """Return those that a database with these tables and views can answer.
+
+    Datasette would show a query in place of a table or view of its name.
+    """
+    return [query for query in KNOWN_QUERIES if query.name not in names and names >= {*query.tables}]
+
+
 def _leave_out_other_orders(found: Mirrors, stated: dict[str, Any]) -> None:
     """Take back the order of the tables for which the metadata of 0.65 states another one."""
     for name, settings in found.settings.items():
         for table, own in settings["tables"].items():
-            if "sort" in _dict_at(stated, "databases", name, "tables", table):
+            if "sort" in dict_at(stated, "databases", name, "tables", table):
                 own.pop("sort_desc", None)
 
 
 def metadata(datasette: Datasette, key: str | None, database: str | None) -> dict[str, Any]:
     """Return a copy of the settings for 0.65, which merges its own metadata over them, in place.
 
-    Only what is asked for, by the arguments of ``Datasette.metadata``: it asks about each permission of each table.
+    Only what is asked for, by the arguments of ``Datasette.metadata``: it asks about each permission of each table. It
+    is asked for everything where it shows its metadata to whoever comes, which tells nothing of mirrors.
     """
     settings = mirrors(datasette).settings
     if database is not None:
         names = [database] if database in settings else []
     else:
-        names = list(settings) if key in {None, "databases"} else []
-    return {"databases": {name: _copied(settings[name]) for name in names}} if names else {}
+        names = list(settings) if key == "databases" else []
+    left_out = frozenset() if key in {None, "databases"} else _TEXTS
+    return {"databases": {name: _copied(settings[name], left_out) for name in names}} if names else {}
 
 
-def _copied(settings: dict[str, Any]) -> dict[str, Any]:
+def _copied(settings: dict[str, Any], left_out: frozenset[str]) -> dict[str, Any]:
     """Return a copy of the dictionaries; the values of settings are replaced, never changed."""
-    return {name: _copied(value) if isinstance(value, dict) else value for name, value in settings.items()}
+    return {
+        name: _copied(value, left_out) if isinstance(value, dict) else value
+        for name, value in settings.items()
+        if name not in left_out
+    }
 
 
 def _add_missing(config: dict[str, Any], settings: dict[str, Any]) -> None:
@@ -111,7 +131,8 @@ def _add_missing(config: dict[str, Any], settings: dict[str, Any]) -> None:
                 todo.append((present, value))
 
 
-def _dict_at(config: Any, *keys: str) -> dict[str, Any]:
+def dict_at(config: Any, *keys: str) -> dict[str, Any]:
+    """Return the dictionary at these keys of a configuration, an empty one where there is none."""
     for key in keys:
         config = config.get(key) if isinstance(config, dict) else None
     return config if isinstance(config, dict) else {}

@@ -1,6 +1,7 @@
 """SQL functions for whoever queries a mirror: payloads as text, CJK words as FTS5 expressions.
 
 ``select chatmirror_payload(id) from conversations``; ``select chatmirror_inflate(body) from _payloads``;
+``... where messages_fts match chatmirror_match('"rye flour" -wheat')``, which takes what the search takes;
 ``... where messages_cjk match chatmirror_cjk('京都')``. Datasette and ``sqlite-utils`` both load them.
 """
 
@@ -27,6 +28,7 @@ def register_functions(conn: sqlite3.Connection) -> None:
 
     with suppress(sqlite3.Error):
         conn.create_function("chatmirror_inflate", 1, inflate, deterministic=True)
+        conn.create_function("chatmirror_match", 1, word_expression, deterministic=True)
         conn.create_function("chatmirror_cjk", 1, cjk_expression, deterministic=True)
         conn.create_function("chatmirror_payload", 1, payload)
 
@@ -40,6 +42,12 @@ def inflate(packed: object, most: int = MOST_INFLATED) -> str | None:
         text = unpacking.decompress(packed, most)
         return text.decode("utf-8", "replace") if unpacking.eof else None
     return None
+
+
+def word_expression(words: object) -> str:
+    """Return what ``messages_fts MATCH`` takes to find these words; without any, what finds nothing."""
+    found = parse_words(words) if isinstance(words, str) else []
+    return match_expression(word for word in found if word.in_word_index) or '""'
 
 
 def cjk_expression(words: object) -> str:

@@ -1,4 +1,4 @@
-"""Links from Datasette's own pages to ours: in cells, menus and descriptions."""
+"""Links from Datasette's own pages to ours: in cells, menus and lines above the tables."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ _LINK_LINE = Markup(
 )
 
 
-def linked_cell(at: Addresses, table: str, column: str, row: Mapping[str, Any], value: object) -> Markup | None:
-    """Return a cell's value as a link, or None for no change.
+def linked_cell(at: Addresses, table: str | None, column: str, row: Mapping[str, Any], value: object) -> Markup | None:
+    """Return a cell's value as a link, or None for no change. ``table``: None for the rows of a query.
 
     May raise KeyError where the row does not have all columns.
     """
     if table == "conversations" and column == "title" and isinstance(value, str):
         return _link(at.conversation(row["id"]), value or "Untitled")
+    if table is None and column == "title" and isinstance(value, str):
+        return _link(at.conversation(row["conversation_id"]), value or "Untitled")
     if table == "conversations" and column == "message_count" and isinstance(value, int):
         query = urlencode({"conversation_id": row["id"], "_sort": "position"})
         return _link(f"{at.table('thread')}?{query}", value)
@@ -40,7 +42,7 @@ def linked_cell(at: Addresses, table: str, column: str, row: Mapping[str, Any], 
     return None
 
 
-def _conversation_link(at: Addresses, table: str, row: Mapping[str, Any], value: object) -> Markup | None:
+def _conversation_link(at: Addresses, table: str | None, row: Mapping[str, Any], value: object) -> Markup | None:
     """Link a message's row to that message on its conversation's page, and other rows to that page."""
     key, label = (value["value"], value["label"]) if isinstance(value, dict) else (value, value)
     if not isinstance(key, str):
@@ -71,15 +73,3 @@ def menu_entries(datasette: Any, database: str) -> list[dict[str, str]]:
     at = Addresses(datasette, database)
     labels = {"home": "Home of the chats", "conversations": "List of the chats", "search": "Search the chats"}
     return [{"href": at(page), "label": label} for page, label in labels.items()]
-
-
-def add_descriptions(datasette: Any, databases: dict[str, Any]) -> None:
-    """Add the lines of links as descriptions, which 0.65 shows unless somebody wrote their own.
-
-    On pages of a database and its tables, which 0.65 shows to those who may see them. Its front page has no such
-    place: what stands there is shown to everybody. The menu has the links, for those who may read.
-    """
-    for name, own in databases.items():
-        own["description_html"] = link_lines(datasette, [name])
-        for table in ("conversations", "messages"):
-            own["tables"][table]["description_html"] = own["description_html"]

@@ -18,12 +18,15 @@ from mirror.browse import (
     conversation,
     conversations,
     databases,
+    descriptions,
     files,
     front_page,
+    graphql,
     home,
     host_names,
     links,
     pages,
+    queries,
     search,
 )
 from mirror.browse.functions import register_functions
@@ -42,11 +45,17 @@ DATABASE = r"(?P<database>[^/.]+)"
 
 @hookimpl
 def startup(datasette: Datasette) -> Callable[[], Awaitable[None]]:
-    """Find out which databases are mirrors."""
+    """Find out which databases are mirrors, and tell Datasette what it shows of them."""
 
     async def recognise() -> None:
         found = await databases.recognise(datasette)
-        links.add_descriptions(datasette, found.settings)
+        graphql.help_graphql()
+        if hasattr(datasette, "metadata"):  # 0.65
+            descriptions.describe_in_metadata(datasette, found.settings)
+            return
+        with suppress(Exception):  # without descriptions or queries, all else works
+            await descriptions.describe_in_internal_database(datasette, found.settings)
+            await queries.store_queries(datasette)
 
     return recognise
 
@@ -55,6 +64,22 @@ def startup(datasette: Datasette) -> Callable[[], Awaitable[None]]:
 def get_metadata(datasette: Datasette, key: str | None, database: str | None) -> dict[str, Any]:
     """Tell 0.65 how to show our tables, and link from its pages to ours."""
     return databases.metadata(datasette, key, database)
+
+
+@hookimpl(tryfirst=True)  # so that a query of another plugin takes the place of ours
+def canned_queries(datasette: Datasette, database: str, actor: Any) -> Callable[[], Awaitable[dict[str, Any]]]:
+    """Offer the known queries (0.65)."""
+
+    async def offered() -> dict[str, Any]:
+        return await queries.canned_queries(datasette, actor, database)
+
+    return offered
+
+
+@hookimpl
+def permission_resources_sql(datasette: Datasette, actor: Any, action: str) -> Any:
+    """Let nobody use a known query without the permission to view what it reads (1.0)."""
+    return queries.denied_queries(datasette, actor) if action == "view-query" else None
 
 
 @hookimpl
@@ -97,7 +122,7 @@ def render_cell(
     row: Any, value: object, column: str, table: str | None, database: str, datasette: Any
 ) -> Markup | None:
     """Link titles and ids to the conversation's page, and message counts to the thread."""
-    if table is None or database not in databases.mirrors(datasette).settings:
+    if database not in databases.mirrors(datasette).settings:
         return None
     with suppress(KeyError, IndexError, TypeError):
         return links.linked_cell(pages.Addresses(datasette, database), table, column, row, value)

@@ -88,7 +88,8 @@ def conversation_list(
     """Read a page of the list; ``order``: a name of ``ORDERS``, newest first."""
     time = f"c.{ORDERS[order]}"
     conditions = _conditions(filters, time)
-    conversations = listed(conn, conditions, time, limit, offset)
+    # Words stand in few titles: all of them are looked at in the order of the file, for that of an index takes longer.
+    conversations = listed(conn, conditions, f"+{time}" if filters.words else time, limit, offset)
     total, choices = _counted(conn, conditions, time)
     return ConversationList(conversations, total, choices)
 
@@ -131,16 +132,18 @@ def _counted(conn: sqlite3.Connection, conditions: Conditions, time: str) -> tup
     """Count all that pass, by everything at once: one pass over the conversations."""
     columns = [f"{_COLUMNS[name]} AS {name}" for name in _GROUPS]
     columns += [f"{condition} AS {name}" for name, condition in STATES.items()]
-    sql = f"SELECT {', '.join(columns)}, substr({time}, 1, 7) AS month, count(*) AS found FROM conversations c"
-    numbers = ", ".join(str(n + 1) for n in range(len(columns) + 1))
+    sql = f"SELECT {', '.join(columns)}, substr({time}, 1, 7) AS month FROM conversations c WHERE {conditions}"
+    cursor = conn.cursor()
+    cursor.row_factory = None  # to count tuples takes a quarter less time than GROUP BY, which sorts all rows
     counts: dict[str, Counter[Any]] = {name: Counter() for name in (*_GROUPS, "state", "date")}
     total = 0
-    for row in conn.execute(f"{sql} WHERE {conditions} GROUP BY {numbers}", conditions.values):
-        total += row["found"]
+    for values, found in Counter(cursor.execute(sql, conditions.values)).items():
+        row = dict(zip((*_GROUPS, *STATES, "month"), values, strict=True))
+        total += found
         for name in _GROUPS:
-            counts[name][row[name]] += row["found"]
-        counts["state"].update({name: row["found"] for name in STATES if row[name]})
-        counts["date"][row["month"]] += row["found"]
+            counts[name][row[name]] += found
+        counts["state"].update({name: found for name in STATES if row[name]})
+        counts["date"][row["month"]] += found
     names = {"project": _names(conn, "projects"), "gpt": _names(conn, "gpts")}
     choices = {name: _choices(found, names.get(name, {})) for name, found in counts.items()}
     choices["date"].sort(key=lambda choice: choice.value, reverse=True)

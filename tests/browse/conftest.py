@@ -87,10 +87,15 @@ def pages(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Pages:
 
 
 @pytest.fixture(scope="session")
-def many(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Pages:
+def many(serve: Serve, datasette: str, tmp_path_factory: pytest.TempPathFactory) -> Pages:
     """One Datasette over the mirrors that ``served_as`` registered."""
     folder = tmp_path_factory.mktemp("many")
     for name, build in BUILDERS.items():
         build(folder / f"{name}.db")
     (folder / "metadata.json").write_text(json.dumps({"title": "Mine", "databases": SETTINGS}))
-    return serve(*map(str, sorted(folder.glob("*.db"))), "-m", str(folder / "metadata.json"))
+    arguments = [*map(str, sorted(folder.glob("*.db"))), "-m", str(folder / "metadata.json")]
+    if datasette != _installed():  # 1.0 takes somebody's own queries from its configuration only
+        stated = {name: {"queries": own["queries"]} for name, own in SETTINGS.items() if "queries" in own}
+        (folder / "datasette.json").write_text(json.dumps({"databases": stated}))
+        arguments += ["-c", str(folder / "datasette.json")]
+    return serve(*arguments)

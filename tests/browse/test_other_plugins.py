@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
+import sys
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
 from commands import run
 from datasette.app import Datasette  # type: ignore[import-untyped] # it has no types
+from mirrors import open_mirror
+
+from mirror.browse.graphql import help_graphql
 
 PAGE = (Path(__file__).resolve().parent.parent.parent / "docs" / "search.md").read_text("utf-8")
 
@@ -36,22 +41,65 @@ def test_sqlite_utils_makes_the_indexes_anew_that_are_named(mirror: Path) -> Non
         assert conn.execute("SELECT count(*) FROM messages_fts WHERE messages_fts MATCH 'bread'").fetchone()[0]
 
 
+OTHERS = ("search_all", "graphql", "auth_passwords", "mcp", "export_notebook")
+PAGES = ("chats", "chats/conversations", "chats/messages", "chats/longest_conversations", "chats/-/home")
+
+
+@pytest.mark.skipif(
+    not any(find_spec(f"datasette_{name}") for name in OTHERS), reason="none of the other plugins is installed"
+)
+def test_pages_stay_whole_beside_other_plugins(mirror: Path) -> None:
+    """Datasette's pages of a mirror, ours, and those of the plugins that are installed."""
+    theirs = {"search_all": "-/search?q=bread", "export_notebook": "chats/conversations.Notebook"}
+    for page in (*PAGES, *(page for name, page in theirs.items() if find_spec(f"datasette_{name}"))):
+        assert asyncio.run(_get(mirror, page)) == 200, page
+
+
 @pytest.mark.skipif(find_spec("datasette_graphql") is None, reason="datasette-graphql is not installed")
-def test_graphql_answers_for_a_copy_without_the_originals(mirror: Path) -> None:
-    """As the page says; for the mirror itself it fails."""
-    statements = re.findall(r'^sqlite3 (\S+) "(.+)"$', PAGE, re.MULTILINE)
-    assert len(statements) == 2
-    for name, sql in statements:
-        with closing(sqlite3.connect(mirror.parent / name)) as conn:
-            conn.execute(sql.replace("VACUUM INTO '", f"VACUUM INTO '{mirror.parent}/"))
-            conn.commit()
-    found = asyncio.run(_ask(mirror.parent / statements[1][0], '{messages(search: "bread") {nodes {text}}}'))
-    assert found["data"]["messages"]["nodes"]
+def test_graphql_answers_for_a_mirror(mirror: Path) -> None:
+    """Though its hidden tables refer to those that are shown."""
+    path = mirror.rename(mirror.with_name("asked.db"))  # it keeps the first Datasette that it sees with each name
+    found = asyncio.run(_ask(path, '{messages(search: "bread") {nodes {conversation_id {title}}}}'))
+    assert found["data"]["messages"]["nodes"][0]["conversation_id"]["title"]
+
+
+class Reference(NamedTuple):
+    """As sqlite-utils names a foreign key."""
+
+    table: str
+
+
+class Known(NamedTuple):
+    """What datasette-graphql knows of a table."""
+
+    fks_back: list[Reference]
+
+
+def test_graphql_learns_of_no_hidden_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a mirror it is told of references from tables that are shown, of other databases of all; once in a process."""
+    utils = SimpleNamespace(introspect_tables=lambda _: {"x": Known([Reference("messages"), Reference("_payloads")])})
+    monkeypatch.setitem(sys.modules, "datasette_graphql.utils", utils)
+    help_graphql()
+    once = utils.introspect_tables
+    help_graphql()
+    assert utils.introspect_tables is once
+    with closing(open_mirror()) as ours, closing(sqlite3.connect(":memory:")) as theirs:
+        assert utils.introspect_tables(ours) == {"x": Known([Reference("messages")])}
+        assert len(utils.introspect_tables(theirs)["x"].fks_back) == len(("messages", "_payloads"))
+
+
+async def _started(path: Path) -> Datasette:
+    datasette = Datasette([str(path)])
+    await datasette.invoke_startup()
+    return datasette
+
+
+async def _get(path: Path, page: str) -> int:
+    answer = await (await _started(path)).client.get(f"/{page}")
+    return int(answer.status_code)
 
 
 async def _ask(path: Path, query: str) -> Any:
-    datasette = Datasette([str(path)])
-    await datasette.invoke_startup()
-    answer = await datasette.client.post(f"/graphql/{path.stem}", json={"query": query})
+    answer = await (await _started(path)).client.post(f"/graphql/{path.stem}", json={"query": query})
     assert answer.status_code == 200, answer.text
     return answer.json()

@@ -13,6 +13,8 @@ from mirrors import open_mirror
 
 from mirror import errors
 from mirror.normalize.rows import KINDS
+from mirror.store.descriptions import table_descriptions
+from mirror.store.known_queries import KNOWN_QUERIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +69,26 @@ def test_every_table_and_view_has_its_section(conn: sqlite3.Connection) -> None:
 def test_columns_are_as_written(conn: sqlite3.Connection, table: str) -> None:
     """Name, type and order of each column."""
     assert written_columns(f"`{table}`") == real_columns(conn, table)
+
+
+@pytest.mark.parametrize("table", sorted(headings()))
+def test_datasette_shows_what_the_page_says(table: str) -> None:
+    """Of the table its first paragraph, of each column its meaning, with the marks of Markdown left out."""
+    text = SECTIONS[f"`{table}`"].split("\n", 1)[1].split("\n\n", 1)[0].replace("\n", " ").removesuffix("Contract.")
+    described = table_descriptions()[table]
+    assert described.text == text.replace("`", "").strip()
+    meanings = [(codes(cells[0])[0], cells[2].replace("`", "")) for cells in rows(SECTIONS[f"`{table}`"])]
+    assert list(described.columns.items()) == meanings
+
+
+def test_known_queries_are_as_written() -> None:
+    """Name and title of each, in docs/search.md."""
+    written = [
+        cells
+        for cells in rows(sections(page("search.md"))["Queries that are ready to use"])
+        if len(cells) == len(("name", "title"))
+    ]
+    assert written == [[f"`{query.name}`", query.title] for query in KNOWN_QUERIES]
 
 
 def test_public_tables_are_promised_and_plumbing_is_not() -> None:
