@@ -23,6 +23,7 @@ from .m0007_lists import SCHEMA as LISTS
 from .m0008_row_hashes import SCHEMA as ROW_HASHES
 from .m0009_files import SCHEMA as FILES
 from .m0010_texts import SCHEMA as TEXTS
+from .m0011_drafts import SCHEMA as DRAFTS
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -93,3 +94,8 @@ def m0009_files(db: Database) -> None:
 @migrations()
 def m0010_texts(db: Database) -> None:
     _run(db, TEXTS)
+
+
+@migrations()
+def m0011_drafts(db: Database) -> None:
+    _run(db, DRAFTS)

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from mirror import render
 from mirror.browse import safe_html
+from mirror.browse.containers import with_drafts
 from mirror.services import speaker_of, tool_language
 from mirror.text import one_line
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 FOLDED = frozenset({"code", "output", "quote", "canvas", "reasoning", "context"})
 _NAMES = {"output": "Tool output", "quote": "Quoted page", "reasoning": "Reasoning", "context": "Context"}
+_COPIED = frozenset({"text", "canvas", "voice"})  # prose; code has a button of its own
 _LISTINGS = frozenset({"code", "output"})
 # A line of the text that stands for what is shown below it.
 _PLACEHOLDER = re.compile(r"\[(?:image|audio|video)(?:: .*)?\]")
@@ -31,13 +33,16 @@ _SUMMARY = 90  # characters of the first line beside a fold; by judgement: what 
 class Block:
     """A message on the page.
 
-    ``summary`` is None where it is not folded; ``notes`` say what is special about it.
+    ``summary`` is None where it is not folded; ``notes`` say what is special about it; ``source``: its text as
+    Markdown, for the button that copies it, None where it has none. ``is_wanted``: the address asks for it.
     """
 
     message: MessageView
     html: Markup
     summary: str | None
     is_open: bool
+    is_wanted: bool
+    source: str | None
     notes: list[str]
     files: list[FileOnPage]
     sources: list[tuple[str, str]]
@@ -46,14 +51,22 @@ class Block:
 
 
 def block_of(
-    message: MessageView, shown: ShownMessage, provider: str, files: list[FileOnPage], *, has_open_reasoning: bool
+    message: MessageView,
+    shown: ShownMessage,
+    provider: str,
+    files: list[FileOnPage],
+    *,
+    has_open_reasoning: bool = False,
+    wanted: str | None = None,
 ) -> Block:
-    """Return a message as a piece of the page."""
+    """Return a message as a piece of the page; ``wanted``: the node that its address asks for."""
     return Block(
         message=message,
         html=_html(message, provider, files),
         summary=_summary(message) if message.kind in FOLDED else None,
-        is_open=has_open_reasoning and message.kind == "reasoning",
+        is_open=(has_open_reasoning and message.kind == "reasoning") or message.id == wanted,
+        is_wanted=message.id == wanted,
+        source=message.text.strip("\n") if message.kind in _COPIED and message.text.strip() else None,
         notes=list(_notes(message, speaker_of(provider))),
         files=files,
         sources=[(url, title or url) for url, title in render.unlinked_sources(message)],
@@ -76,7 +89,7 @@ def _html(message: MessageView, provider: str, files: list[FileOnPage]) -> Marku
         return safe_html.verbatim_html(text)
     if message.role == "user" and message.kind == "text":
         return safe_html.prompt_html(text)
-    return safe_html.answer_html(text)
+    return safe_html.answer_html(with_drafts(text, message.drafts))
 
 
 def _language(message: MessageView, text: str, provider: str) -> str:

@@ -2,8 +2,8 @@
 
 Prompts and answers are open; code, tool output, quotes and canvases are folded; reasoning is folded and can be opened
 or left out; what the service hides is shown on request. All of that is in the address: ``message`` (a node, which the
-page then shows on its branch), ``page``, ``reasoning`` (``folded``, ``open``, ``off``), ``hidden`` (``on``) and
-``find`` (words, which are marked, with links from one message that has them to the next).
+page then shows on its branch), ``page`` (a number, or ``all``), ``reasoning`` (``folded``, ``open``, ``off``),
+``hidden`` (``on``) and ``find`` (words, which are marked, with links from one message that has them to the next).
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from mirror.browse import access, databases, pages
 from mirror.browse.blocks import Block, block_of
 from mirror.browse.files import FileAddresses, on_page
 from mirror.browse.marks import with_marks
-from mirror.browse.pagination import ShownMessage, messages_to_show, paginated
+from mirror.browse.pagination import MessagePage, ShownMessage, fit_one_page, messages_to_show, paginated
+from mirror.browse.prompts import prompt_list
+from mirror.browse.sidebar import sidebar
+from mirror.browse.tool_runs import pieces_of
 from mirror.services import speaker_of
 from mirror.store import file_rows, threads
 from mirror.store.branches import path_through, tree_nodes
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from mirror.browse.prompts import PromptList
+    from mirror.browse.sidebar import Sidebar
+    from mirror.browse.tool_runs import Piece
     from mirror.store.branches import TreeNode
     from mirror.store.search.query import Word
 
@@ -39,10 +45,11 @@ REASONING = ("folded", "open", "off")
 
 @dataclass(frozen=True, slots=True)
 class PageOptions:
-    """What the address asks for."""
+    """What the address asks for. ``is_whole``: all on one page, ``page=all``."""
 
     message: str | None = None
     page: int | None = None
+    is_whole: bool = False
     reasoning: str = "folded"
     hidden: bool = False
     find: str = ""
@@ -54,13 +61,17 @@ class PageOptions:
         return cls(
             message=arguments.get("message"),
             page=int(page) if page.isdecimal() and len(page) < 7 else None,  # noqa: PLR2004 - no conversation has a million pages
+            is_whole=page == "all",
             reasoning=reasoning if reasoning in REASONING else "folded",
             hidden=arguments.get("hidden") == "on",
             find=arguments.get("find") or "",
         )
 
     def query(self, **changes: str | int | None) -> dict[str, str | int | None]:
-        """Return them as the query of an address, with some changed."""
+        """Return them as the query of an address, with some changed.
+
+        Without a page it is the one that the message is on: where all is on one page, that.
+        """
         stated: dict[str, str | int | None] = {
             "message": self.message,
             "page": self.page,
@@ -68,7 +79,8 @@ class PageOptions:
             "hidden": "on" if self.hidden else None,
             "find": self.find,
         }
-        return stated | changes
+        query = stated | changes
+        return query | {"page": query["page"] or ("all" if self.is_whole else None)}
 
 
 @dataclass(slots=True)
@@ -79,7 +91,19 @@ class Turn:
     role: str
     model: str | None
     created_at: str | None
+    provider: str
+    has_open_reasoning: bool = False
     blocks: list[Block] = field(default_factory=list)
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """Its blocks, those of tools in runs."""
+        return list(pieces_of(self.blocks, self.provider, has_open_reasoning=self.has_open_reasoning))
+
+    @property
+    def sources(self) -> list[tuple[str, str]]:
+        """Address and title of the pages that its answers name, each once; those of a fold stand in it."""
+        return list({url: (url, title) for b in self.blocks if b.summary is None for url, title in b.sources}.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +121,18 @@ class Finds:
 
 
 @dataclass(frozen=True, slots=True)
+class PageLink:
+    """A page of the conversation, and when its first message was written."""
+
+    number: int
+    created_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationPage:
     """All that the page shows. ``first`` to ``last`` of ``total`` messages; pages count from 1.
 
+    ``links``: the pages to which it leads; ``can_be_whole``: whether all would fit one page.
     ``hidden``, ``thoughts`` and ``others``: how many messages of the path are hidden or reasoning, and how many are on
     other branches.
     """
@@ -109,13 +142,16 @@ class ConversationPage:
     turns: list[Turn]
     page: int
     pages: int
+    links: list[PageLink]
+    can_be_whole: bool
+    prompts: PromptList | None
     first: int
     last: int
     total: int
     hidden: int
     thoughts: int
     others: int
-    neighbours: threads.Neighbours
+    sidebar: Sidebar
     canvases: list[file_rows.CanvasVersion]
     finds: Finds | None
 
@@ -146,7 +182,8 @@ def load_conversation_page(
     nodes = tree_nodes(conn, key)
     path = path_through(nodes, options.message)
     shown = messages_to_show(path, hidden=options.hidden, reasoning=options.reasoning != "off")
-    part = paginated(shown, options.page, options.message)
+    can_be_whole = fit_one_page(shown)
+    part = _page_of(shown, options, can_be_whole=can_be_whole)
     messages = threads.messages_by_rowid(conn, key, [one.node.rowid for one in part.messages])
     words = parse_words(options.find)
     turns = turns_of(part.messages, TurnParts(messages, file_rows.of_messages(conn, key), at), view.provider, options)
@@ -159,16 +196,29 @@ def load_conversation_page(
         turns=turns,
         page=part.page,
         pages=part.pages,
+        links=[PageLink(number, _begun(shown, part.starts[number - 1])) for number in part.near],
+        can_be_whole=can_be_whole,
+        prompts=prompt_list(conn, shown, part),
         first=part.first,
         last=part.first + len(part.messages) - 1,
         total=len(shown),
         hidden=sum(1 for node in not_empty if node.is_hidden),
         thoughts=sum(1 for step in path if step.node.kind == "reasoning"),
         others=sum(1 for node in nodes if not node.is_empty) - len(not_empty),
-        neighbours=threads.neighbours(conn, view),
+        sidebar=sidebar(conn, view),
         canvases=file_rows.canvases(conn, key),
         finds=_finds(conn, words, nodes, shown, options.message) if words else None,
     )
+
+
+def _page_of(shown: list[ShownMessage], options: PageOptions, *, can_be_whole: bool) -> MessagePage:
+    if options.is_whole and can_be_whole:
+        return MessagePage(shown, page=1, pages=1, first=1, starts=[0])
+    return paginated(shown, options.page, options.message)
+
+
+def _begun(shown: list[ShownMessage], place: int) -> str | None:
+    return shown[place].node.created_at if place < len(shown) else None
 
 
 def _finds(
@@ -209,18 +259,27 @@ class TurnParts:
 def turns_of(part: list[ShownMessage], shown: TurnParts, provider: str, options: PageOptions) -> list[Turn]:
     """Return messages as turns, in the same order."""
     turns: list[Turn] = []
+    has_open_reasoning = options.reasoning == "open"
     for one in part:
         message = shown.messages[one.node.rowid]
         role = "assistant" if message.role == "tool" else message.role or "unknown"
         if not turns or turns[-1].role != role or one.fork or role == "user":
             speaker = speaker_of(provider) if role == "assistant" else render.speaker_name(message, provider)
-            turns.append(Turn(speaker, role, None, message.created_at))
+            turns.append(Turn(speaker, role, None, message.created_at, provider, has_open_reasoning))
         if message.role == "assistant":
             turns[-1].model = turns[-1].model or message.model
         files = [on_page(attachment, shown.files, shown.at) for attachment in message.attachments]
-        has_open_reasoning = options.reasoning == "open"
-        turns[-1].blocks.append(block_of(message, one, provider, files, has_open_reasoning=has_open_reasoning))
+        block = block_of(message, one, provider, files, has_open_reasoning=has_open_reasoning, wanted=options.message)
+        turns[-1].blocks.append(block)
+    for turn in turns:
+        _open_only_canvas(turn)
     return turns
+
+
+def _open_only_canvas(turn: Turn) -> None:
+    """Open the canvases of a turn that says nothing else."""
+    if turn.role == "assistant" and all(block.summary is not None for block in turn.blocks):
+        turn.blocks = [replace(one, is_open=one.is_open or one.message.kind == "canvas") for one in turn.blocks]
 
 
 def can_be_markdown(datasette: Any, database: str, table: str | None, view_name: str) -> bool:

@@ -18,6 +18,7 @@ from datasette.utils import tilde_decode  # type: ignore[import-untyped] # it ha
 
 from mirror import render
 from mirror.browse import access, pages
+from mirror.browse.conversations import month_name
 from mirror.files.byte_store import ByteStore
 from mirror.files.content import SHOWN_TYPES, shown_type
 from mirror.store import file_rows
@@ -213,5 +214,5 @@ def load_pictures_page(conn: sqlite3.Connection, words: str, number: int) -> Pic
     found = file_rows.pictures(conn, types, query, PICTURES + 1, (number - 1) * PICTURES)
     months: dict[str, list[ShownPicture]] = {}
     for picture in found[:PICTURES]:
-        months.setdefault((picture.created_at or "")[:7] or "without a date", []).append(picture)
+        months.setdefault(month_name((picture.created_at or "")[:7]), []).append(picture)
     return PicturesPage(list(months.items()), words, number, len(found) > PICTURES, file_rows.counts(conn))

@@ -1,8 +1,8 @@
-r"""A markdown-it plugin that leaves maths as it was written.
+r"""A markdown-it plugin that finds formulas and draws them as MathML.
 
-That is ``\(x\)``, ``\[x\]`` and ``$$x$$``, also across lines. Read as Markdown, a formula loses its backslashes and
+They are ``\(x\)``, ``\[x\]`` and ``$$x$$``, also across lines. Read as Markdown, a formula loses its backslashes and
 some of its asterisks. A single dollar sign is money, unless another one on the same line closes a formula: no space
-just inside, no digit after either (``$x_1$``, not ``$5 and $10``).
+just inside, no digit after either (``$x_1$``, not ``$5 and $10``). What cannot be drawn is shown as it was written.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import html
 import re
 from typing import TYPE_CHECKING
+
+from mirror.browse.mathml import mathml
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
     from markdown_it.utils import EnvType, OptionsDict
 
 LONGEST = 4_000  # characters of a formula; by judgement. A bound keeps the search for a closing mark linear
+# Characters of formulas that are drawn in one text; by judgement: some hundreds of usual formulas. The others are shown
+# as they were written, or the worst text would take minutes.
+MOST_DRAWN = 30_000
+# Of a formula in a line. By judgement: on a phone, one with more characters than the first may need a scroll bar of its
+# own, and on any screen one with more than the second, so that it has lines for itself.
+_LONG, _LONGER = 24, 120
 _INLINE = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
 _DOLLAR = re.compile(r"\$(?=[^\s$\d])[^$\n]{0,200}(?<=[^\s\\])\$(?![\d$])")
 _BLOCK = {"\\[": "\\]", "$$": "$$"}
@@ -85,9 +93,36 @@ def _last_line(state: StateBlock, start: int, stop: int, closed: int) -> int | N
     return None
 
 
-def _inline_html(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, _e: EnvType) -> str:
-    return f'<code class="maths">{html.escape(tokens[n].content)}</code>'
+def _inline_html(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, env: EnvType) -> str:
+    written = tokens[n].content
+    source, is_block = _source(written)
+    drawn = _drawn(source, env, is_block=is_block)
+    if drawn is None:
+        return f'<code class="maths">{html.escape(written)}</code>'
+    if is_block or len(source) > _LONGER:
+        return f'<span class="formula" tabindex="0">{drawn}</span>'
+    return f'<span class="formula in-line">{drawn}</span>' if len(source) > _LONG else drawn
 
 
-def _block_html(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, _e: EnvType) -> str:
-    return f'<pre class="maths" tabindex="0"><code>{html.escape(tokens[n].content)}</code></pre>\n'
+def _block_html(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, env: EnvType) -> str:
+    written = tokens[n].content
+    drawn = _drawn(_source(written)[0], env, is_block=True)
+    if drawn is None:
+        return f'<pre class="maths" tabindex="0"><code>{html.escape(written)}</code></pre>\n'
+    return f'<div class="formula" tabindex="0">{drawn}</div>\n'
+
+
+def _source(written: str) -> tuple[str, bool]:
+    """Return a formula without the marks around it, and whether they ask for lines of its own."""
+    if written[:2] in _INLINE:
+        return written[2:-2], written[:2] != "\\("
+    return written[1:-1], False
+
+
+def _drawn(source: str, env: EnvType, *, is_block: bool) -> str | None:
+    """Return a formula as MathML; None where that cannot be done, or was done enough for one text."""
+    left = env.setdefault("drawn", MOST_DRAWN)
+    if len(source) > left:
+        return None
+    env["drawn"] = left - len(source)
+    return mathml(source, is_block=is_block)

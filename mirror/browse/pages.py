@@ -1,7 +1,8 @@
 """What our pages share: addresses, templates, style and script, and the content security policy.
 
 Nothing that a page shows may run or fetch anything: no script but ours, no image from elsewhere, no frame, no form that
-leads to another site. Pages work without the script, which only adds keyboard shortcuts.
+leads to another site. Pages work without the scripts: ``head.js`` says that there is one before anything is drawn,
+``pages.js`` adds keyboard shortcuts and writes times in the reader's zone.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from jinja2 import Environment, PackageLoader
 
 from mirror.browse import access
 from mirror.browse.safe_html import code_css
-from mirror.terminal import local_day, local_time
+from mirror.browse.times import day_html, fixed_day_html, minute_html, utc_text
 from mirror.text import readable_name
 
 if TYPE_CHECKING:
@@ -110,8 +111,10 @@ def _environment() -> Environment:
     environment.lstrip_blocks = True
     environment.filters |= {
         "name": readable_name,
-        "day": local_day,
-        "minute": local_time,
+        "day": day_html,
+        "fixed_day": fixed_day_html,
+        "moment": minute_html,
+        "minute": utc_text,
         "number": lambda count: f"{count:,}",
     }
     return environment
@@ -120,11 +123,22 @@ def _environment() -> Environment:
 @lru_cache(maxsize=8)
 def asset_text(name: str) -> tuple[str, str]:
     """Return a style sheet's or script's text and content type; KeyError for another name."""
-    kinds = {"pages.css": "text/css", "tables.css": "text/css", "pages.js": "text/javascript"}
+    kinds = {f"{stem}.css": "text/css" for stem in ("pages", "tables")}
+    kinds |= {f"{stem}.js": "text/javascript" for stem in ("head", "pages")}
     text = files("mirror.browse").joinpath("static", name).read_text("utf-8") if name in kinds else ""
     if name == "pages.css":
-        text += code_css("default") + "@media (prefers-color-scheme: dark) {\n" + code_css("monokai") + "}\n"
+        text += code_css("default") + _dark_css()
     return text, kinds[name]
+
+
+def _dark_css() -> str:
+    """Return the dark colours twice: for a system that wants them, and for a reader who does. Paper is light."""
+    colours = files("mirror.browse").joinpath("static", "dark.css").read_text("utf-8")
+    rules = [
+        f"{place} {{\n{colours}}}\n{code_css('monokai', place)}"
+        for place in (":root:not([data-theme])", ':root[data-theme="dark"]')
+    ]
+    return f"@media screen and (prefers-color-scheme: dark) {{\n{rules[0]}}}\n@media screen {{\n{rules[1]}}}\n"
 
 
 @lru_cache(maxsize=8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
 # Of one page, whichever comes first. By judgement: longer pages take a phone seconds to lay out, shorter ones make
 # readers turn pages all the time.
 MESSAGES, CHARACTERS = 200, 150_000
+# Of a conversation that is shown on one page when asked for. Larger: the page takes more than some seconds to make, and
+# a browser as long to lay out; smaller: what would still fit comes in pages.
+MOST_MESSAGES, MOST_CHARACTERS = 2_000, 2_000_000
+# Pages before and after the one shown that are links; by judgement: with dates all of them fit one line.
+NEAR = 1
 _ON_REQUEST = frozenset({"text", "context"})  # kinds that are shown only on request where the service hides them
 
 
@@ -25,12 +31,26 @@ class ShownMessage:
 
 @dataclass(frozen=True, slots=True)
 class MessagePage:
-    """One page of a path: ``page`` of ``pages``, whose first message is number ``first``."""
+    """One page of a path: ``page`` of ``pages``, whose first message is number ``first``.
+
+    ``starts``: of each page, where in the path it begins, from 0.
+    """
 
     messages: list[ShownMessage]
     page: int
     pages: int
     first: int
+    starts: list[int]
+
+    def page_with(self, place: int) -> int:
+        """Return the page of the message at a place of the path, from 0."""
+        return bisect_right(self.starts, place)
+
+    @property
+    def near(self) -> list[int]:
+        """The pages to which links lead: the first, the last, and those around this one."""
+        around = range(max(1, self.page - NEAR), min(self.pages, self.page + NEAR) + 1)
+        return sorted({1, *around, self.pages})
 
 
 def messages_to_show(path: list[Step], *, hidden: bool, reasoning: bool) -> list[ShownMessage]:
@@ -59,11 +79,16 @@ def paginated(shown: list[ShownMessage], page: int | None, message_id: str | Non
     starts = _starts(shown)
     if page is None:
         at = next((n for n, one in enumerate(shown) if message_id in {one.node.id, *(a.id for a in one.anchors)}), 0)
-        page = sum(1 for start in starts if start <= at)
+        page = bisect_right(starts, at)
     page = min(max(1, page), len(starts))
     begin = starts[page - 1]
     end = starts[page] if page < len(starts) else len(shown)
-    return MessagePage(shown[begin:end], page, len(starts), begin + 1)
+    return MessagePage(shown[begin:end], page, len(starts), begin + 1, starts)
+
+
+def fit_one_page(shown: list[ShownMessage]) -> bool:
+    """Return whether messages can be shown on one page."""
+    return len(shown) <= MOST_MESSAGES and sum(one.node.size for one in shown) <= MOST_CHARACTERS
 
 
 def _starts(shown: list[ShownMessage]) -> list[int]:

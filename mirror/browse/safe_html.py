@@ -5,7 +5,8 @@ and refuses ``javascript:`` and similar addresses; nh3 lets only the elements an
 pages' content security policy (pages.py) runs no script of a message and fetches nothing. An image becomes a link,
 because showing it would tell another host what is read.
 
-Maths (``\(x\)``, ``\[x\]``, ``$$x$$``, ``$x$``) is shown as it was written; Markdown would lose half of it.
+Maths (``\(x\)``, ``\[x\]``, ``$$x$$``, ``$x$``) is drawn as MathML (mathml.py), or shown as it was written; Markdown
+would lose half of it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from pygments.lexers import find_lexer_class_by_name
 from pygments.token import Token
 from pygments.util import ClassNotFound
 
+from mirror.browse import mathml
+from mirror.browse.containers import containers
 from mirror.browse.maths import maths
 
 if TYPE_CHECKING:
@@ -51,10 +54,13 @@ CODE_CLASS = "hl"
 _TAGS = {
     *("a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre"),
     *("s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul", "div"),
+    *mathml.TAGS,
 }
-_ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}, "span": {"class"}, "div": {"class"}}
+_ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "code": {"class"}, "p": {"class"}}
+_ATTRIBUTES |= {"span": {"class", "tabindex"}, "div": {"class", "tabindex", "data-source"}, **mathml.ATTRIBUTES}
 _ATTRIBUTES |= {"th": {"class"}, "td": {"class"}}
 _ATTRIBUTES |= {"pre": {"class", "tabindex"}, "table": {"tabindex"}}
+_SPEAKER_LEVEL, _LAST_LEVEL = 2, 6  # of headings: the speaker is an h2 on each page, and HTML ends at h6
 _SIDES = {"left", "center", "right"}
 _BOXES = {"[ ] ": "☐ ", "[x] ": "☑ "}
 _LONG_WORD = re.compile(rf"\S{{{LONGEST_ADDRESS},}}")
@@ -102,22 +108,24 @@ def code_html(text: str, language: str = "", seconds: float = COLOURING_SECONDS)
     return _clean(f'<pre class="code" tabindex="0"><code>{coloured}</code></pre>')
 
 
-def code_css(style: str) -> str:
-    """Return the style sheet that colours code, of a Pygments style."""
+def code_css(style: str, place: str = "") -> str:
+    """Return the style sheet that colours code, of a Pygments style; ``place``: the selector of what it is in."""
     formatter = HtmlFormatter(style=style, classprefix=CODE_CLASS)
-    return str(formatter.get_style_defs("pre.code"))  # type: ignore[no-untyped-call] # its stubs say so
+    return str(formatter.get_style_defs(f"{place} pre.code".strip()))  # type: ignore[no-untyped-call] # its stubs say so
 
 
 def _clean(unsafe: str) -> Markup:
-    return Markup(  # noqa: S704 - this is what makes it safe
-        nh3.clean(
-            unsafe,
-            tags=_TAGS,
-            attributes=_ATTRIBUTES,
-            url_schemes=_SCHEMES,
-            link_rel="noopener noreferrer",
-            attribute_filter=_without_relative_links,
-        )
+    return Markup(_cleaner().clean(unsafe))  # noqa: S704 - this is what makes it safe
+
+
+@lru_cache(maxsize=1)
+def _cleaner() -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        url_schemes=_SCHEMES,
+        link_rel="noopener noreferrer",
+        attribute_filter=_without_relative_links,
     )
 
 
@@ -134,7 +142,7 @@ def _may_have_addresses(text: str) -> bool:
 @lru_cache(maxsize=2)
 def _answer_parser(*, has_addresses: bool) -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "linkify": has_addresses})
-    return _with_rules(parser.enable(["table", "strikethrough", "linkify"]).use(maths))
+    return _with_rules(parser.enable(["table", "strikethrough", "linkify"]).use(maths).use(containers))
 
 
 @lru_cache(maxsize=1)
@@ -166,6 +174,7 @@ def _with_rules(parser: MarkdownIt) -> MarkdownIt:
     for name in ("th_open", "td_open"):
         parser.add_render_rule(name, _cell)
     parser.core.ruler.push("tasks", _tasks)
+    parser.core.ruler.push("headings", _headings)
     for name, rule in (("image", _image), ("fence", _fence), ("code_block", _fence)):
         parser.add_render_rule(name, rule)
     return parser
@@ -176,6 +185,13 @@ def _cell(_r: RendererHTML, tokens: Sequence[MarkdownToken], n: int, _o: Options
     token = tokens[n]
     side = str(token.attrGet("style") or "").removeprefix("text-align:")
     return f'<{token.tag} class="{side}">' if side in _SIDES else f"<{token.tag}>"
+
+
+def _headings(state: StateCore) -> None:
+    """Put the headings of a message below the heading with its speaker, so that the page has one outline."""
+    for token in state.tokens:
+        if token.type in {"heading_open", "heading_close"}:
+            token.tag = f"h{min(int(token.tag[1:]) + _SPEAKER_LEVEL, _LAST_LEVEL)}"
 
 
 def _tasks(state: StateCore) -> None:

@@ -18,9 +18,9 @@ from markupsafe import Markup
 from mirror.browse.conversation import PageOptions, TurnParts, turns_of
 from mirror.browse.pages import asset_text
 from mirror.browse.pagination import messages_to_show
+from mirror.browse.times import local_day_html, local_minute_html
 from mirror.services import speaker_of
 from mirror.store.branches import Fork, Step, TreeNode
-from mirror.terminal import local_day, local_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,5 +92,5 @@ def _template() -> Template:
     loader = ChoiceLoader([PackageLoader("mirror.export"), PackageLoader("mirror.browse")])
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True)
     environment.lstrip_blocks = True
-    environment.filters |= {"day": local_day, "minute": local_time}
+    environment.filters |= {"day": local_day_html, "moment": local_minute_html}
     return environment.get_template("conversation.html")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mirror.errors import place_of
 from mirror.normalize.chatgpt import conversation as chatgpt
+from mirror.normalize.chatgpt.tool_steps import steps_of
 from mirror.normalize.merge import ParsedPayload
 from mirror.normalize.merge import merge as _merge
 from mirror.normalize.rows import Attachment, Conversation, Link, Message
@@ -33,6 +34,7 @@ __all__ = [
     "holds_all",
     "merge",
     "normalize",
+    "tool_steps",
     "version_of",
 ]
 
@@ -48,6 +50,7 @@ class Normalizer:
     ``from_payload`` returns the whole conversation. ``version`` changes when some payload gives other rows than before.
     ``conversation_id`` returns the id without reading messages, "" where there is none. ``fingerprint`` is a hash of
     what a payload says beyond the metadata that a list states too, None where payloads cannot be compared by it.
+    ``tool_steps``: what a call of a tool did, in a reader's words.
     """
 
     from_payload: Callable[[object], Conversation]
@@ -55,6 +58,7 @@ class Normalizer:
     conversation_id: Callable[[object], str]
     fingerprint: Callable[[object], str | None]
     holds_all: Callable[[object, object], bool] = lambda _new, _old: False
+    tool_steps: Callable[[str, str], list[tuple[str, str]]] = lambda _tool, _text: []
 
 
 NORMALIZERS: dict[str, Normalizer] = {
@@ -64,6 +68,7 @@ NORMALIZERS: dict[str, Normalizer] = {
         conversation_id=chatgpt.conversation_id,
         fingerprint=chatgpt.fingerprint,
         holds_all=chatgpt.holds_all,
+        tool_steps=steps_of,
     ),
 }
 
@@ -103,6 +108,11 @@ def holds_all(provider: str, new: object, old: object) -> bool:
     compare = _normalizer(provider).holds_all
     with _named_as_unreadable():
         return compare(new, old)
+
+
+def tool_steps(provider: str, tool: str, text: str) -> list[tuple[str, str]]:
+    """Return what a call of a tool did, and for what: ("Searched the web", "rye"); [] for one that is not known."""
+    return NORMALIZERS[provider].tool_steps(tool, text) if provider in NORMALIZERS else []
 
 
 def merge(payloads: Sequence[ParsedPayload]) -> Conversation:

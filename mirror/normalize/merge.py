@@ -141,6 +141,7 @@ def _newer(old: Message | None, new: Message, seen_at: str | None) -> Message:
         kind=old.kind,
         is_hidden=old.is_hidden,
         is_lossy=old.is_lossy,
+        drafts=old.drafts,
         links=old.links,
         attachments=old.attachments,
         removed_at=old.removed_at or seen_at,
@@ -177,7 +178,7 @@ def _added(old: Message, new: Message) -> Message:
     """Return a message with what a file's copy adds to it; the copy itself where it has at least as much."""
     if holds_as_much(new, old):
         return _with_what_it_is(new, old) if old.text.strip() else new
-    base = replace(old, text=new.text, is_lossy=new.is_lossy) if _says_more(new, old) else old
+    base = replace(old, text=new.text, is_lossy=new.is_lossy, drafts=new.drafts) if _says_more(new, old) else old
     details = {name: getattr(new, name) for name in _DETAILS if getattr(old, name) is None}
     return replace(
         base,
@@ -192,7 +193,10 @@ def _with_what_it_is(new: Message, old: Message) -> Message:
     """Return a file's copy as what the older one is: a copy without metadata looks like shown text."""
     kind = old.kind if new.kind in {"text", "other"} and old.kind != "other" else new.kind
     # A model that an export does not name is read from the conversation, which may have had another one since.
-    return replace(new, kind=kind, is_hidden=old.is_hidden or new.is_hidden, model=old.model or new.model)
+    drafts = new.drafts or (old.drafts if new.text == old.text else None)
+    return replace(
+        new, kind=kind, is_hidden=old.is_hidden or new.is_hidden, model=old.model or new.model, drafts=drafts
+    )
 
 
 def _says_more(new: Message, old: Message) -> bool:

@@ -49,11 +49,21 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """A text in an answer that the person is to use: a mail, a document. ``kind``: the service's word for it."""
+
+    kind: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One node of a conversation's tree that holds a message.
 
     ``id`` is the node's id, unique inside its conversation only (API notes §3.5); ``message_id`` is the message's
     own id where it differs. ``is_lossy``: the text had to be repaired for SQLite (the payload keeps the original).
+    ``drafts``: JSON, a list of objects as ``Draft``, whose texts are part of the text.
     """
 
     id: str
@@ -74,6 +84,7 @@ class Message:
     is_hidden: bool = False
     is_lossy: bool = False
     removed_at: str | None = None
+    drafts: str | None = None
     links: tuple[Link, ...] = ()
     attachments: tuple[Attachment, ...] = ()
 

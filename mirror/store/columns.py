@@ -24,7 +24,7 @@ _TABLES = {
     "messages": (
         "rowid:INTEGER id conversation_id parent_id position:INTEGER role kind text created_at model author "
         "recipient channel content_type status is_hidden:INTEGER is_lossy:INTEGER updated_at removed_at "
-        "message_id"
+        "message_id drafts"
     ),
     "links": "id:INTEGER message_rowid:INTEGER position:INTEGER url title kind",
     "attachments": (

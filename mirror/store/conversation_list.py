@@ -25,6 +25,7 @@ STATES = {
 }
 ORDERS = {"updated": "updated_at", "begun": "created_at"}
 MOST_TITLE_WORDS = 12  # of a title that are looked for, the first ones; by judgement: more than anybody types
+LONGEST_TITLE = 200  # characters of a title beside a conversation; by judgement: more than a line of a sidebar has
 _GROUPS = ("project", "gpt", "model", "service")  # names of filters that have a column of their own
 _COLUMNS = {"project": "c.project_id", "gpt": "c.gpt_id", "model": "c.model", "service": "c.provider"}
 
@@ -62,6 +63,23 @@ class ListedConversation:
     deleted_at: str | None
     missing_since: str | None
     is_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTitle:
+    """A conversation beside another one in the list. ``title``: its beginning; ``at``: of its last change."""
+
+    id: str
+    title: str | None
+    at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The conversations before and after one in the list of those that changed last; both in its order."""
+
+    newer: list[ListedTitle]
+    older: list[ListedTitle]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +125,29 @@ def listed(
     )
     flags = ("is_archived", "is_starred", "is_complete")
     return [ListedConversation(**dict(row) | {name: bool(row[name]) for name in flags}) for row in rows]
+
+
+def surroundings(conn: sqlite3.Connection, at: str | None, key: str, newer: int, older: int) -> Surroundings:
+    """Return so many conversations before and after one, of which ``at`` is the last change; None: it has no date.
+
+    Each part is read from the index on the time, from this conversation on.
+    """
+    if at is None:
+        before = _titles(conn, "updated_at IS NULL AND id < ?", "id DESC", newer, key)
+        before += _titles(conn, "updated_at IS NOT NULL", "updated_at, id DESC", newer - len(before))
+        return Surroundings(before[::-1], _titles(conn, "updated_at IS NULL AND id > ?", "id", older, key))
+    later = "updated_at >= ? AND NOT (updated_at = ? AND id >= ?)"
+    before = _titles(conn, later, "updated_at, id DESC", newer, at, at, key)
+    earlier = "updated_at <= ? AND NOT (updated_at = ? AND id <= ?)"
+    after = _titles(conn, earlier, "updated_at DESC, id", older, at, at, key)
+    after += _titles(conn, "updated_at IS NULL", "id", older - len(after))
+    return Surroundings(before[::-1], after)
+
+
+def _titles(conn: sqlite3.Connection, where: str, order: str, limit: int, *values: str) -> list[ListedTitle]:
+    sql = "SELECT id, substr(title, 1, ?) AS title, updated_at AS at FROM conversations"
+    rows = conn.execute(f"{sql} WHERE {where} ORDER BY {order} LIMIT ?", (LONGEST_TITLE, *values, limit))
+    return [ListedTitle(**row) for row in rows]
 
 
 def _conditions(filters: ListFilters, time: str) -> Conditions:

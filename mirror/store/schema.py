@@ -35,6 +35,7 @@ MIGRATIONS = (
     "m0008_row_hashes",
     "m0009_files",
     "m0010_texts",
+    "m0011_drafts",
 )
 # A database is taken for a mirror by these tables, whatever its file is called.
 _OWN_TABLES = frozenset({"conversations", "messages", "sync_runs", "_payloads"})

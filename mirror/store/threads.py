@@ -7,12 +7,13 @@ that the visible thread can be read from top to bottom.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from mirror.errors import UsageError
-from mirror.normalize.rows import Attachment, Link
+from mirror.normalize.rows import Attachment, Draft, Link
 from mirror.services import conversation_id_in
 from mirror.store.branches import by_parent
 
@@ -24,8 +25,8 @@ MOST_CANDIDATES = 5  # named where an id is not clear; by judgement: they still 
 _ID = re.compile(r"[\w.:-]+")
 _ATTACHMENT_COLUMNS = tuple(f.name for f in fields(Attachment))
 _MESSAGE_COLUMNS = (
-    "rowid, id, parent_id, position, role, kind, text, created_at, model, author, recipient, channel, content_type,"
-    " status, is_hidden, removed_at"
+    *("rowid", "id", "parent_id", "position", "role", "kind", "text", "created_at", "model", "author", "recipient"),
+    *("channel", "content_type", "status", "removed_at"),
 )
 
 
@@ -94,22 +95,7 @@ class MessageView:
     links: tuple[Link, ...]
     attachments: tuple[Attachment, ...]
     branch: BranchNumber | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """A conversation before or after another one, by time."""
-
-    id: str
-    title: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbours:
-    """The next older and the next newer conversation; None where there is none."""
-
-    older: Neighbour | None
-    newer: Neighbour | None
+    drafts: tuple[Draft, ...] = ()
 
 
 def find_conversation(conn: sqlite3.Connection, reference: str) -> str:
@@ -205,18 +191,6 @@ def conversation(conn: sqlite3.Connection, conversation_id: str) -> Conversation
     return ConversationView(**values)
 
 
-def neighbours(conn: sqlite3.Connection, view: ConversationView) -> Neighbours:
-    """Return the conversations before and after one, by the time of their last change."""
-    return Neighbours(older=_neighbour(conn, view, "<", "DESC"), newer=_neighbour(conn, view, ">", "ASC"))
-
-
-def _neighbour(conn: sqlite3.Connection, view: ConversationView, comparison: str, order: str) -> Neighbour | None:
-    sql = f"SELECT id, title FROM conversations WHERE (updated_at, id) {comparison} (?, ?)"
-    sql += f" ORDER BY updated_at {order}, id {order} LIMIT 1"
-    row = conn.execute(sql, (view.updated_at, view.id)).fetchone() if view.updated_at is not None else None
-    return Neighbour(row["id"], row["title"]) if row else None
-
-
 def messages(conn: sqlite3.Connection, conversation_id: str, *, all_branches: bool = False) -> list[MessageView]:
     """Return the messages of the visible branch, hidden ones too, or those of ``all_branches``."""
     where = "" if all_branches else " AND position IS NOT NULL"
@@ -225,24 +199,45 @@ def messages(conn: sqlite3.Connection, conversation_id: str, *, all_branches: bo
 
 
 def messages_by_rowid(conn: sqlite3.Connection, conversation_id: str, rowids: Sequence[int]) -> dict[int, MessageView]:
-    """Return some messages of a conversation, at most a page of them."""
-    # Each rowid is a bound value, of which SQLite takes 999 in older builds.
-    views = _views(conn, conversation_id, f" AND rowid IN ({', '.join('?' * len(rowids))})", *rowids)
+    """Return some messages of a conversation."""
+    # As one value: of those that are bound each for itself SQLite takes 999 in older builds.
+    views = _views(conn, conversation_id, " AND rowid IN (SELECT value FROM json_each(?))", json.dumps(list(rowids)))
     return {view.rowid: view for view in views}
 
 
-def _views(conn: sqlite3.Connection, conversation_id: str, where: str, *values: int) -> list[MessageView]:
-    sql = f"SELECT {_MESSAGE_COLUMNS} FROM messages WHERE conversation_id = ?{where}"
+def beginnings(conn: sqlite3.Connection, rowids: Sequence[int], length: int) -> dict[int, str]:
+    """Return the first ``length`` characters of the texts of some messages, without blanks before them."""
+    sql = "SELECT rowid, substr(ltrim(text, char(32, 9, 10, 13)), 1, ?) AS text FROM messages"
+    sql += " WHERE rowid IN (SELECT value FROM json_each(?))"
+    return {row["rowid"]: row["text"] for row in conn.execute(sql, (length, json.dumps(list(rowids))))}
+
+
+def _views(conn: sqlite3.Connection, conversation_id: str, where: str, *values: str) -> list[MessageView]:
+    # All columns: a mirror that an older version wrote, such as a backup, lacks the newest of them.
+    sql = f"SELECT * FROM messages WHERE conversation_id = ?{where}"
     rows = conn.execute(sql, (conversation_id, *values)).fetchall()
     links, attachments = _links(conn, conversation_id), _attachments(conn, conversation_id)
     return [
         MessageView(
-            **dict(row) | {"is_hidden": bool(row["is_hidden"])},
+            **{name: row[name] for name in _MESSAGE_COLUMNS},
+            is_hidden=bool(row["is_hidden"]),
+            drafts=_drafts(row),
             links=tuple(links.get(row["rowid"], ())),
             attachments=tuple(attachments.get(row["rowid"], ())),
         )
         for row in rows
     ]
+
+
+def _drafts(row: sqlite3.Row) -> tuple[Draft, ...]:
+    """Return a message's drafts; none where the column lacks or is damaged."""
+    stored = row["drafts"] if "drafts" in row.keys() else None  # noqa: SIM118 - a row of SQLite is no dict
+    if not stored:
+        return ()
+    try:
+        return tuple(Draft(str(one["kind"]), str(one["title"]), str(one["text"])) for one in json.loads(stored))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ()
 
 
 def _links(conn: sqlite3.Connection, conversation_id: str) -> dict[int, list[Link]]:

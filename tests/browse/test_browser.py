@@ -8,8 +8,10 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -193,7 +195,7 @@ def test_keys(watched: Watched, demo: Demo) -> None:
     assert turns.nth(0).evaluate("turn => turn === document.activeElement")
     page.keyboard.press("/")
     page.keyboard.type("jk/")
-    assert page.locator("input[name=q]").input_value() == "jk/"
+    assert page.locator("header input[name=q]").input_value() == "jk/"
     page.keyboard.press("Escape")
     with page.expect_navigation():
         page.keyboard.press("p")
@@ -257,12 +259,36 @@ def test_pages_read_without_a_script(browser: Browser, demo: Demo) -> None:
         address = f"/chats/-/conversation/{prompt.conversation_id}?message={prompt.old_node}"
         page.goto(f"http://127.0.0.1:{demo.port}{address}")
         assert prompt.old_text in visible(page)
-        fold = page.locator("details").first
+        fold = page.locator("article details, .prompts").first
         fold.locator("summary").first.click()
         assert fold.get_attribute("open") is not None
 
 
-@pytest.mark.parametrize("width", [360, 768])
+def test_times_are_the_readers_own_and_utc_without_a_script(browser: Browser, demo: Demo) -> None:
+    """In the same form, machines read UTC; under a month of UTC a day is of UTC, and its title says both times."""
+    key, at = demo.conn.execute(
+        "SELECT conversation_id, created_at FROM messages WHERE role = 'user' AND position IS NOT NULL"
+        " AND created_at LIKE '%T1%' LIMIT 1"
+    ).fetchone()
+    utc = datetime.fromisoformat(at)
+    local = utc.astimezone(ZoneInfo("Pacific/Auckland"))
+    page_address, form = f"http://127.0.0.1:{demo.port}/chats/-/conversation/{key}", "%Y-%m-%d %H:%M"
+    for has_script, shown in ((True, f"{local:{form}}"), (False, f"{utc:{form}} UTC")):
+        with browser.new_context(java_script_enabled=has_script, timezone_id="Pacific/Auckland") as context:
+            page = context.new_page()
+            page.goto(page_address)
+            time = page.locator(f'article time[datetime="{utc:%Y-%m-%dT%H:%M:%S}Z"]').first
+            assert time.inner_text() == shown
+            assert (time.get_attribute("title") or "").endswith(f"{utc:{form}} UTC")
+            assert ("Pacific/Auckland" in page.locator(".zones").inner_text()) is has_script
+            page.goto(f"http://127.0.0.1:{demo.port}/chats/-/conversations?order=begun")
+            heading = page.locator(".month").first.inner_text()
+            day = page.locator(".list time").first
+            assert f"{datetime.fromisoformat(day.inner_text()):%B %Y}" == heading
+            assert ("Pacific/Auckland" in (day.get_attribute("title") or "")) is has_script
+
+
+@pytest.mark.parametrize("width", [320, 768])
 def test_a_phone_shows_it_without_scrolling_sideways(browser: Browser, demo: Demo, width: int) -> None:
     """Nothing is wider than a small screen; code and tables have scroll bars of their own."""
     with browser.new_context(viewport={"width": width, "height": 700}) as context:
@@ -280,6 +306,183 @@ def test_paper_shows_the_text_and_nothing_to_click(watched: Watched, demo: Demo)
     assert not page.locator("header.top").is_visible()
     assert not page.locator(".tools").is_visible()
     assert page.locator(".turn").first.is_visible()
+
+
+# What moved without the reader's doing, as a browser counts it.
+MOVED = """
+() => new Promise(done => {
+  const sum = list => list.getEntries().reduce((moved, one) => moved + one.value, 0);
+  new PerformanceObserver(list => done(sum(list))).observe({type: 'layout-shift', buffered: true});
+  setTimeout(() => done(0), 300);
+})
+"""
+# What is for pressing and not inside a line of text, where it is smaller than a finger needs (WCAG 2.5.8).
+SMALL_TARGETS = """
+() => [...document.querySelectorAll('.top a, .side a, .pages a, .prompts a, .display label, summary, button')]
+  .filter(e => e.checkVisibility({contentVisibilityAuto: true, opacityProperty: true}))
+  .map(e => [e.textContent.slice(0, 30), e.getBoundingClientRect()])
+  .filter(([, box]) => box.height < 24 || box.width < 24).map(([text, box]) => `${text} ${box.width} ${box.height}`)
+"""
+FORBID_MEMORY = (
+    "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError') }})"
+)
+LINE = "The quick brown fox jumps over the lazy dog, and then it sleeps until noon. "
+# How many characters the first line of an article has.
+CHARACTERS = """
+(() => {
+  const text = document.querySelector('article').firstChild, range = document.createRange();
+  const top = (n) => { range.setStart(text, n); range.setEnd(text, n + 1); return range.getBoundingClientRect().top };
+  for (let n = 1; n < text.data.length; n++) if (top(n) > top(0) + 5) return n;
+  return text.data.length;
+})()
+"""
+
+
+def test_the_title_stays_in_sight_and_hides_no_target(watched: Watched, demo: Demo) -> None:
+    """Also where finds have a line of their own; what a link of the list of prompts leads to is below both."""
+    key, title = demo.conn.execute("SELECT id, title FROM conversations ORDER BY message_count DESC LIMIT 1").fetchone()
+    bottom = "e => e.getBoundingClientRect().bottom"
+    for address in (f"/-/conversation/{key}", f"/-/conversation/{key}?find=next"):
+        page = watched.open(address)
+        running = page.locator(".running")
+        assert page.evaluate("document.elementFromPoint(600, 100).closest('.running')") is None
+        page.locator(".prompts summary").click()
+        page.locator(".prompts li a").nth(90).click()
+        target = page.locator(":target")
+        top = target.evaluate("e => e.getBoundingClientRect().top")
+        assert running.inner_text() == title
+        assert running.evaluate("e => e.getBoundingClientRect().top") == 0
+        bars = [running, *page.locator(".finds").all()]
+        assert max(bar.evaluate(bottom) for bar in bars) <= top < 450
+
+
+def test_a_choice_of_colours_and_keys_is_kept(watched: Watched, demo: Demo) -> None:
+    """The next page is drawn with it from the first moment; keys that are off do nothing, and nothing moves."""
+    longest = "SELECT id FROM conversations ORDER BY message_count DESC LIMIT 1"
+    address = f"/-/conversation/{demo.conn.execute(longest).fetchone()[0]}"
+    page = watched.page
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.emulate_media(color_scheme="light")
+    page.add_init_script(
+        "addEventListener('DOMContentLoaded', () => {window.first = getComputedStyle(document.body).backgroundColor})"
+    )
+    watched.open(address)
+    light = page.evaluate("window.first")
+    assert page.evaluate(MOVED) < 0.001  # what stands beside a fold may move while its heading arrives
+    assert page.locator(".prompts li").first.is_visible()
+    page.get_by_text("Display").click()
+    page.get_by_label("dark").check()
+    page.get_by_label("Single-key shortcuts").uncheck()
+    assert page.evaluate(SMALL_TARGETS) == []
+    page.keyboard.press("Escape")
+    watched.open(address)
+    assert page.evaluate("window.first") != light
+    assert page.evaluate(MOVED) < 0.001
+    page.keyboard.press("h")
+    page.keyboard.press("/")
+    assert address in page.url
+    assert page.evaluate("document.activeElement.tagName") == "BODY"
+    assert not page.locator(".keys").is_visible()
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(0, 0, 0)"
+
+
+def test_a_choice_holds_for_the_page_where_nothing_may_be_kept(watched: Watched) -> None:
+    page = watched.page
+    page.add_init_script(FORBID_MEMORY)
+    watched.open("/-/home")
+    page.get_by_text("Display").click()
+    page.get_by_label("dark").check()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    watched.open("/-/home")
+    assert page.evaluate("document.documentElement.dataset.theme") is None
+
+
+def test_lines_are_short_on_the_largest_screen(watched: Watched, demo: Demo) -> None:
+    """A line has about 75 characters; the conversations are beside it, and only there where there is room."""
+    page = watched.page
+    for width in (3840, 1280, 1199):
+        page.set_viewport_size({"width": width, "height": 1000})
+        watched.open(f"/-/conversation/{edited_prompt(demo.conn).conversation_id}")
+        page.evaluate(f"document.querySelector('article').textContent = {LINE * 2!r}")
+        assert 60 <= page.evaluate(CHARACTERS) <= 80, width
+        assert page.locator(".side [aria-current]").is_visible() is (width >= 1200)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+WRITTEN = """# Rye
+
+So \\(a_1^2\\) holds:
+
+\\[
+\\frac{a}{b}
+\\]
+
+:::note{title="Aside"}
+- one
+:::
+"""
+
+
+@pytest.fixture(scope="session")
+def written(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Pages:
+    """A served mirror of one answer with a formula and a card, and a run of tools before it."""
+    path = tmp_path_factory.mktemp("written") / "chats.db"
+    with closing(open_mirror(path)) as conn:
+        add_conversation(conn, "c", "Written")
+        add_message(conn, "c", "n1", "A *prompt*")
+        more = {"role": "assistant", "recipient": "python"}
+        add_message(conn, "c", "n2", "print(1)", kind="code", parent_id="n1", **more)
+        add_message(conn, "c", "n3", "1", kind="output", role="tool", parent_id="n2")
+        add_message(conn, "c", "n4", WRITTEN, role="assistant", parent_id="n3")
+    return serve(str(path))
+
+
+def test_a_phone_copies_what_was_written(browser: Browser, written: Pages) -> None:
+    """Without hovering: a message, a card and a selected formula give their source; the targets are large enough."""
+    phone: ViewportSize = {"width": 360, "height": 700}
+    with browser.new_context(viewport=phone, has_touch=True, is_mobile=True) as context:
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        watching = Watched(context.new_page(), written.port)
+        page = watching.open("/-/conversation/c")
+        for target in (page.get_by_label("Link to this message"), page.get_by_label("Copy this message")):
+            box = target.last.bounding_box()
+            assert box is not None
+            assert min(box["width"], box["height"]) >= 24
+            assert target.last.evaluate("target => getComputedStyle(target.parentElement).opacity") == "1"
+        copied = "navigator.clipboard.readText()"
+        page.get_by_label("Copy this message").last.tap()
+        assert page.evaluate(copied) == WRITTEN.strip("\n")
+        page.get_by_label("Copy this draft").tap()
+        assert page.evaluate(copied) == "- one"
+        page.evaluate("getSelection().selectAllChildren(document.querySelector('math mi'))")
+        page.keyboard.press("Control+c")
+        assert page.evaluate(copied) == r"\(a_1^2\)"
+        page.evaluate("getSelection().selectAllChildren(document.querySelectorAll('.block')[3])")
+        page.keyboard.press("Control+c")
+        assert "So \\(a_1^2\\) holds:\n\n\\[\\frac{a}{b}\\]" in page.evaluate(copied)
+        page.get_by_label("Link to this message").last.tap()
+        page.wait_for_url("**message=n4**")
+        assert watching.faults == []
+
+
+def test_an_address_opens_the_run_around_its_message_and_paper_leaves_the_others_out(
+    browser: Browser, written: Pages
+) -> None:
+    with browser.new_context(viewport={"width": 800, "height": 600}) as context:
+        watching = Watched(context.new_page(), written.port)
+        page = watching.open("/-/conversation/c")
+        row = page.locator(".run section").nth(1).get_attribute("id")
+        page.emulate_media(media="print")
+        assert not page.locator(".run").is_visible()
+        assert not page.locator("main button, main .anchor").filter(visible=True).count()
+        assert page.locator("math").count() == 2
+        page.emulate_media(media="screen")
+        page.goto("about:blank")
+        page = watching.open(f"/-/conversation/c#{row}")
+        assert page.locator(".run").get_attribute("open") is not None
+        assert page.locator(f"#{row}").is_visible()
+        assert watching.faults == []
 
 
 def test_home_says_how_it_is(watched: Watched) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import escape, unescape
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mirror.browse import mathml
 from mirror.browse.safe_html import LONGEST_HIGHLIGHTED, answer_html, code_html, prompt_html, verbatim_html
 
 if TYPE_CHECKING:
@@ -16,10 +19,42 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
+FORMULA_ATTRIBUTES = set().union(*mathml.ATTRIBUTES.values())
 VOID = {"br", "hr"}
 LONG = 190_000  # characters: what takes time by the square of them would not end
-PIECES = ["<script>", "javascript:", "](", "[x]", "![", "**", "_", "`", "```\n", "$$", "\\(", "\\)", "|", "\n", "> "]
+PIECES = [
+    "<script>",
+    "javascript:",
+    "](",
+    "[x]",
+    "![",
+    "**",
+    "_",
+    "`",
+    "```\n",
+    "$$",
+    ":::a\n",
+    ":::{",
+    "\\(",
+    "\\)",
+    "|",
+    "\n",
+    "> ",
+]
 PIECES += ["- ", "http://a.org", "<img src=x onerror=y>", '" onclick="', "&lt;", "&#106;", "<a href='data:x'>", "\x00"]
+PIECES += [
+    "\\[",
+    "\\]",
+    "\\frac",
+    "{",
+    "}",
+    "^",
+    "_",
+    "\\text{<b>}",
+    "\\href{javascript:x}{y}",
+    "\\begin{matrix}",
+    "\\left(",
+]
 
 
 ADDRESSES = ["javascript:alert(1)", "JaVaScRiPt:alert(1)", "java\tscript:alert(1)", "&#106;avascript:alert(1)"]
@@ -87,8 +122,18 @@ def test_no_text_brings_an_element_of_its_own(render: Callable[[str], Markup], t
     assert found.is_sound
     assert not found.open
     for tag, attributes in found.seen:
-        assert tag not in {"script", "img", "iframe", "style", "object", "form", "svg", "math", "link", "meta", "base"}
-        assert set(attributes) <= {"href", "title", "rel", "class", "tabindex", "start"}
+        assert tag not in {"script", "img", "iframe", "style", "object", "form", "svg", "link", "meta", "base"}
+        assert set(attributes) <= {
+            "href",
+            "title",
+            "rel",
+            "class",
+            "tabindex",
+            "start",
+            "data-source",
+            *FORMULA_ATTRIBUTES,
+        }
+        assert "href" not in attributes or tag == "a"
         if address := attributes.get("href"):
             assert attributes["rel"] == "noopener noreferrer"
             is_web = address.lower().startswith(("http:", "https:", "mailto:", "#", "/", "?"))
@@ -141,24 +186,99 @@ def test_code_is_coloured_and_kept_to_the_letter() -> None:
     assert 'class="hl' not in code_html("x = 1\n" * LONGEST_HIGHLIGHTED, "python")
 
 
+FORMULAS = [
+    # what is written -> letters and signs that are drawn, an element that must be among them
+    (r"\(a_1 * b_2 * c\)", "a1*b2*c", "msub"),
+    (r"\[ \frac{a}{b} \]", "ab", "mfrac"),
+    ("$$x_1 < y_2$$", "x1<y2", "msub"),
+    ("\\[\na_1\n\\\\ b_2\n\\]", "a1b2", "mspace"),
+    ("$$\na*b*c\n$$", "a*b*c", "mi"),
+    (r"$\beta_1 \le \Omega$", "β1≤Ω", "msub"),
+    (r"\(\begin{bmatrix}1&2\\3&4\end{bmatrix}\)", "[1234]", "mtable"),
+    (r"$$\begin{aligned} a &= b \\ &= c \end{aligned}$$", "a=b=c", "mtable"),
+    (r"\[f = \begin{cases} x & \text{if } x>0 \\ 0 & \text{else} \end{cases}\]", "f={xif\xa0x>00else", "mtext"),
+    (r"\(\sum_{i=1}^n i\)", "\N{N-ARY SUMMATION}i=1ni", "msubsup"),
+    (
+        r"$\mathbf{A1} \mathbb{R}$",
+        "\N{MATHEMATICAL BOLD CAPITAL A}\N{MATHEMATICAL BOLD DIGIT ONE}\N{DOUBLE-STRUCK CAPITAL R}",
+        "mi",
+    ),
+    (r"\[\lim_{n \to 0} x\]", "limn→0x", "munder"),
+    (r"\(\operatorname*{arg\,max}_x \sqrt[3]{x}\)", "arg\u2009maxxx3", "mroot"),
+]
+NOT_DRAWN = [
+    r"\(\unknown{x}\)",
+    r"\(\frac{a}\)",
+    r"\(a & b\)",
+    r"\(50% of x\)",
+    r"\(\begin{cases}\)",
+    r"\(\text{a \textbf{b}}\)",
+    r"\(\left( x\)",
+    r"\(a^b^c\)",
+    r"\(\href{javascript:alert(1)}{x}\)",
+    r"\(\style{position:fixed}{x}\)",
+    r"\(\def\a{\b\b}\def\b{\c\c}\a\)",
+    r"\(\newcommand{\a}{x}\a\)",
+    rf"\({'{' * 500}x{'}' * 500}\)",
+    rf"\({'x' * 2_001}\)",
+]
+
+
+@pytest.mark.parametrize(("written", "shown", "element"), FORMULAS)
+def test_a_formula_is_drawn_and_its_source_kept(written: str, shown: str, element: str) -> None:
+    html = answer_html(f"So\n\n{written}\n\nholds.")
+    drawn, source = re.search(r"<math.*?>(.*)<annotation[^>]*>(.*)</annotation>", html, re.DOTALL).groups()  # type: ignore[union-attr]
+    assert re.sub(r"[ \n]", "", text_of(drawn)) == shown
+    assert f"<{element}" in drawn
+    assert unescape(source) in {written[1:-1].strip(), written[2:-2].strip()}
+    assert "\\" not in text_of(drawn)
+
+
+@pytest.mark.parametrize("written", NOT_DRAWN)
+def test_what_cannot_be_drawn_whole_is_shown_as_it_was_written(written: str) -> None:
+    """No half formula: nothing of it is left out, and no command that defines, styles or links is obeyed."""
+    assert answer_html(written) == f'<p><code class="maths">{escape(written)}</code></p>\n'
+
+
 @pytest.mark.parametrize(
-    "formula", [r"\(a_1 * b_2 * c\)", r"\[ \frac{a}{b} \]", "$$x_1 < y_2$$", "\\[\na_1\n\\\\ b_2\n\\]", "$$\na*b*c\n$$"]
+    "hostile",
+    [
+        r"\text{<script>alert(1)</script>}",
+        r"\text{</math><img src=x onerror=alert(1)>}",
+        r"x</annotation></semantics></math><script>alert(1)</script>",
+        r"\class{x\" onclick=\"alert(1)}{x}",
+        r"\color{red\" onload=\"alert(1)}{x}",
+        r"\hspace{1em\" href=\"x} \rule{99999em}{99999em} y",
+        r"\text{&lt;script&gt;} \mathbf{<b>}",
+        "\x00 \x1b \u202e",
+    ],
 )
-def test_maths_stays_as_it_was_written(formula: str) -> None:
-    """A formula is legible whole: no emphasis, no lost backslash."""
-    html = answer_html(f"So\n\n{formula}\n\nholds.")
-    assert formula in text_of(html)
-    assert tags(html) <= {"p", "code", "pre"}
+def test_no_formula_brings_markup_of_its_own(hostile: str) -> None:
+    html = answer_html(f"$${hostile}$$ and \\({hostile}\\)")
+    found = Reader(html)
+    assert found.is_sound
+    assert {tag for tag, _ in found.seen} <= {*mathml.TAGS, "p", "span", "code"}
+    for _, attributes in found.seen:
+        assert not any(name.startswith("on") or name in {"href", "style", "mathcolor"} for name in attributes)
+        assert "99999" not in str(attributes)
+
+
+def test_only_some_formulas_of_a_text_are_drawn() -> None:
+    """Hundreds are; the thousands that would hold a page up are shown as they were written."""
+    formulas = [rf"\(x_{{{n}}} + \frac{{a_{{{n}}}}}{{b}} = \sum_k c_k\)" for n in range(2_000)]
+    html = answer_html("\n\n".join(formulas))
+    assert html.count("<math") > 400
+    assert html.count("<math") + html.count('<code class="maths">') == 2_000
 
 
 def test_what_only_looks_like_maths_is_none() -> None:
     """Indented code stays code, text after a formula is kept, HTML in a formula is text."""
-    assert "maths" not in answer_html("    $$\n    a\n    $$")
-    assert text_of(answer_html("$$a*b$$ and *c*")).strip() == "$$a*b$$ and c"
-    assert "<code" not in answer_html(r"\(\) and $$$$")
-    assert "<code" not in answer_html(f"$${'a' * 5_000}$$")
-    assert text_of(answer_html(r"\(<b>x</b> a<b\)")).strip() == r"\(<b>x</b> a<b\)"
-    assert "maths" not in answer_html("from $5 to $10")
+    assert "math" not in answer_html("    $$\n    a\n    $$")
+    assert text_of(answer_html("$$a*b$$ and *c*")).strip() == "a*ba*b and c"
+    assert "math" not in answer_html(r"\(\) and $$$$")
+    assert "math" not in answer_html(f"$${'a' * 5_000}$$")
+    assert text_of(answer_html(r"\(<b>x</b>\)")).strip() == "<b>x</b><b>x</b>"
+    assert "math" not in answer_html("from $5 to $10")
 
 
 def test_prompts_keep_asterisks_and_letters_link() -> None:
@@ -172,7 +292,7 @@ def test_money_is_no_maths() -> None:
     assert "code" not in tags(answer_html("It costs $5 and *then* $10."))
     assert "code" not in tags(answer_html("From $5-$10, or $5 to US$, or $ 5$, or CA$6 and US$7."))
     for formula in ("$a*b*c$", r"$x_1 \le y_2$"):
-        assert f">{formula}<" in answer_html(f"So {formula} holds.")
+        assert f">{formula[1:-1]}</annotation>" in answer_html(f"So {formula} holds.")
     assert "em" in tags(answer_html("It costs $5 and *then* $10."))
     assert "code" not in tags(answer_html(r"an open \( and no end"))
 
@@ -231,8 +351,50 @@ def test_two_languages_in_one_are_not_coloured() -> None:
         ("1. [X] done", "<li>☑ done</li>"),
         ("- [y] no\n- [x]no", "<li>[y] no</li>\n<li>[x]no</li>"),
         ("[x] no list", "<p>[x] no list</p>"),
+        ("# a\n## b\n### c\n#### d\n###### e", "<h3>a</h3>\n<h4>b</h4>\n<h5>c</h5>\n<h6>d</h6>\n<h6>e</h6>"),
+        ("a\n=\n\n> b\n> -", "<h3>a</h3>\n<blockquote>\n<h4>b</h4>"),
         ("|a|b|c|\n|-|:-:|-:|\n|1|2|3|", '<td>1</td>\n<td class="center">2</td>\n<td class="right">3</td>'),
     ],
 )
-def test_tasks_have_boxes_and_cells_have_sides(text: str, html: str) -> None:
+def test_pieces_of_markdown_have_their_form(text: str, html: str) -> None:
     assert html in answer_html(text)
+
+
+CARDS = [
+    # what is written -> the card's title, what is in it, what follows
+    (
+        ':::writing{variant="email" id="1" subject="Broken \\"old\\" <b>"}\n**Dear**\n:::\nb',
+        'Email Broken "old" <b>',
+        "Dear",
+        "b",
+    ),
+    (":::note\nnot *closed*\n\nmore", "Note", "not closed\nmore", ""),
+    (":::tip A title\nx\n:::\ny", "Tip A title", "x", "y"),
+    (":::aside[Label]{.wide to=here}\nx\n:::\ny", "Aside Label to: here, .wide", "x", "y"),
+    (":::a\n```\n:::\n```\n:::\ny", "A", ":::", "y"),
+    ("::::a\n:::\nx\n::::\ny", "A", ":::\nx", "y"),
+    (":::a{b='\"><script>alert(1)</script>'}\nx\n:::\ny", 'A b: "><script>alert(1)</script>', "x", "y"),
+]
+
+
+@pytest.mark.parametrize(("written", "title", "inside", "after"), CARDS)
+def test_a_container_is_a_card(written: str, title: str, inside: str, after: str) -> None:
+    """No colons are shown, and no text is lost, whatever stands in its first line."""
+    card, _, rest = answer_html(written).partition("</div>")
+    assert re.sub(r"\n+", "\n", text_of(card)).strip().split("\n", 1) == [title, inside]
+    assert text_of(rest).strip() == after
+    (stated,) = [attributes for tag, attributes in Reader(card).seen if tag == "div"]
+    assert set(stated) == {"class", "data-source"}
+    assert "script" not in tags(card)
+
+
+@pytest.mark.parametrize("text", [":::what is this", ":::", "a[:::2]", "::::::", ":::{x}"])
+def test_colons_alone_are_no_card(text: str) -> None:
+    assert answer_html(text) == f"<p>{text}</p>\n"
+
+
+def test_cards_in_cards_keep_every_word() -> None:
+    """Markdown leaves out what is nested too deeply; the colons of those beyond a bound are shown instead."""
+    html = answer_html("".join(f":::a\nword{n}\n" for n in range(100)))
+    assert [f"word{n}" for n in range(100)] == re.findall(r"word\d+", text_of(html))
+    assert html.count("data-source") == 1

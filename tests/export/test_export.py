@@ -295,11 +295,14 @@ def test_a_page_runs_and_loads_nothing(vault):
     change(
         vault,
         "UPDATE messages SET text = text || ? WHERE id = 'n2'",
-        "![x](https://evil.example/p.png) [j](javascript:1)",
+        "![x](https://evil.example/p.png) [j](javascript:1) \\(x^2\\)\n\n:::note{title='<script>'}\nx\n:::",
     )
-    for page in (text.decode() for text in exported(vault, "--format", "html").values()):
+    pages = exported(vault, "--format", "html").values()
+    assert any(b"<msup>" in page and b'class="card"' in page for page in pages)
+    for page in (text.decode() for text in pages):
         assert page.index("Content-Security-Policy") < page.index("<title>") < page.index("<style>")
         assert "<script" not in page
+        assert "<button" not in page
         assert 'src="http' not in page
         assert 'href="javascript' not in page
         assert page.count("</style>") == 1

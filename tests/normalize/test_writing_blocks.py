@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,9 @@ from hypothesis import strategies as st
 
 from mirror.normalize.chatgpt.conversation import from_payload
 from mirror.normalize.chatgpt.writing_blocks import BEFORE, readable
+
+if TYPE_CHECKING:
+    from mirror.normalize.rows import Message
 
 DRAFT = ':::writing{variant="email" id="38274" subject="Broken lift"}\nDear all,\n\nthe lift is stuck.\n:::\n\nFirmer?'
 PLAIN = "Broken lift\n\nDear all,\n\nthe lift is stuck.\n\nFirmer?"
@@ -53,6 +57,27 @@ def test_an_edit_takes_the_place_of_its_draft_and_the_draft_stays_readable(edite
     assert readable(DRAFT, edited) == EDITED
 
 
+@pytest.mark.parametrize(
+    ("text", "edited", "drafts"),
+    [
+        (DRAFT, None, [("email", "Broken lift", "Dear all,\n\nthe lift is stuck.")]),
+        (DRAFT, {"38274": NEW}, [("email", "Broken lift", NEW)]),
+        (DRAFT, {"38274": {"subject": "Dead lift", "content": NEW}}, [("email", "Dead lift", NEW)]),
+        (":::writing\nOnly begun", None, [("", "", "Only begun")]),
+        (f"{DRAFT}\n{DRAFT}", None, [("email", "Broken lift", "Dear all,\n\nthe lift is stuck.")] * 2),
+        ("no draft", {"38274": NEW}, []),
+        (':::writing{id="1"}\n:::', None, []),
+        (':::writing{id="1"}\nsplit \ud800 and \ue200mark\n:::', None, [("", "", "split \ufffd and mark")]),
+    ],
+)
+def test_drafts_are_stored_apart(text: str, edited: Any, drafts: list[tuple[str, str, str]]) -> None:
+    """As they stand in the message's text, to the letter."""
+    row = only_message(text, edited)
+    found = json.loads(row.drafts or "[]")
+    assert [(one["kind"], one["title"], one["text"]) for one in found] == drafts
+    assert all(one["text"] in row.text for one in found)
+
+
 def test_an_edited_subject() -> None:
     found = readable(DRAFT, {"38274": {"subject": "Dead lift", "content": NEW}})
     assert found.startswith("Dead lift\n\nTo whom")
@@ -83,15 +108,19 @@ def test_what_stands_in_code_is_left_alone() -> None:
     assert readable(text) == text
 
 
-def test_both_are_in_the_text_of_the_message() -> None:
-    metadata = {"writing_blocks": {"38274": {"content": NEW}}}
-    message = {"id": "a", "author": {"role": "assistant"}, "content": {"content_type": "text", "parts": [DRAFT]}}
-    node: dict[str, Any] = {"id": "a", "parent": None, "children": [], "message": {**message, "metadata": metadata}}
+def only_message(text: str, edited: Any, role: str = "assistant") -> Message:
+    """Return the row of a message with this text."""
+    content = {"content_type": "text", "parts": [text]}
+    message = {"id": "a", "author": {"role": role}, "content": content, "metadata": {"writing_blocks": edited}}
+    node: dict[str, Any] = {"id": "a", "parent": None, "children": [], "message": message}
     (row,) = from_payload({"conversation_id": "c", "mapping": {"a": node}, "current_node": "a"}).messages
-    assert row.text == EDITED
-    said_by_person = {**message, "author": {"role": "user"}, "metadata": metadata}
-    (row,) = from_payload({"conversation_id": "c", "mapping": {"a": {**node, "message": said_by_person}}}).messages
-    assert row.text == DRAFT
+    return row
+
+
+def test_both_are_in_the_text_of_the_message() -> None:
+    assert only_message(DRAFT, {"38274": {"content": NEW}}).text == EDITED
+    said_by_person = only_message(DRAFT, {"38274": {"content": NEW}}, "user")
+    assert (said_by_person.text, said_by_person.drafts) == (DRAFT, None)
 
 
 JSON = st.recursive(

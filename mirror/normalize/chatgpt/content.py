@@ -49,7 +49,9 @@ def read_content(message: dict[str, Any], role: str | None, recipient: str | Non
         draft.add_new_texts(prose_strings(state))
     text = _draft_text(draft)
     if role == "assistant":
-        text = writing_blocks.readable(text, metadata.get("writing_blocks"))
+        edited = metadata.get("writing_blocks")
+        draft.drafts = writing_blocks.drafts_in(text, edited)
+        text = writing_blocks.readable(text, edited)
     cited = resolve_citations(text, metadata, legacy=role == "assistant")
     cited = _with_report(cited, report, draft)
     lines = [*_attachment_lines(metadata, draft), *_branch_lines(metadata)]

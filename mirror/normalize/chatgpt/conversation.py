@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mirror.normalize.chatgpt.nodes import Nodes
 
 # Raise it when some payload gives other rows than before: mirrors then know that `chatmirror rebuild` changes them.
-VERSION = 3
+VERSION = 4
 # Column -> the payload's keys for it. A column is "stated" where one of its keys is there, even if it is null.
 STATED_BY: dict[str, tuple[str, ...]] = {
     "title": ("title", "name"),  # a group chat's

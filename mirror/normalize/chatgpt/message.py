@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from mirror.normalize.chatgpt.content import content_of, read_content
@@ -55,10 +56,18 @@ def message_row(
         message_id=message_id if message_id != node_id else None,
         is_hidden=not text or text.isspace() or _is_hidden(raw, role, recipient, kind, draft),
         is_lossy=is_lossy,
+        drafts=_drafts(draft, text),
         links=tuple(cited.links),
         attachments=with_references(raw, role, draft.attachments.values(), conversation_id),
     )
     return row, [plain(name) or "untyped" for name in draft.not_understood]
+
+
+def _drafts(draft: MessageDraft, text: str) -> str | None:
+    """Return the drafts that stand in a text word for word, as the column holds them."""
+    cleaned = [[without_private(clean_text(value)[0]) for value in (d.kind, d.title, d.text)] for d in draft.drafts]
+    found = [{"kind": kind, "title": title, "text": words} for kind, title, words in cleaned if words and words in text]
+    return json.dumps(found, ensure_ascii=False) if found else None
 
 
 def _author(raw: dict[str, Any]) -> tuple[str | None, str | None]:

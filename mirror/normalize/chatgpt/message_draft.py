@@ -13,7 +13,7 @@ from mirror.values import as_count, first_text, plain
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mirror.normalize.rows import Kind, Link
+    from mirror.normalize.rows import Draft, Kind, Link
 
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -25,7 +25,8 @@ class MessageDraft:
     ``traits`` names what was met: text, image, generated, chart, voice, media, file, report, other. A ``kind`` set by
     the content type takes precedence over what the traits suggest. ``file_names`` maps file ids to the names that the
     message's metadata gives them, ``image_title`` is the title it gives a picture. ``transcripts``: the words of
-    recordings that carry their own. ``not_understood``: names of what only the general rule could read.
+    recordings that carry their own. ``drafts``: those in the text, for the person to use. ``not_understood``: names
+    of what only the general rule could read.
     """
 
     kind: Kind | None = None
@@ -37,6 +38,7 @@ class MessageDraft:
     file_names: dict[str, str] = field(default_factory=dict)
     image_title: str | None = None
     transcripts: list[str] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
 
     def add_text(self, text: object, trait: str = "text") -> None:
         """Add a string as words of the person or the model; any other value is ignored."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mirror.normalize.rows import Draft
 from mirror.values import as_id, first_text
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _BLOCK = re.compile(
     re.DOTALL | re.MULTILINE,
 )  # fmt: skip
 _NAMES = re.compile(r'\b(?:subject|title)="((?:[^"\\\n]|\\.)*)"')
+_VARIANT = re.compile(r'\bvariant="?([A-Za-z_]{1,40})')
 _ID = re.compile(r'\bid="?([^"\s}]+)')
 _CODE_FENCE = "```"
 BEFORE = "Before it was edited:"
@@ -37,6 +39,23 @@ class _Edit(NamedTuple):
     block_id: str | None
     subject: str
     text: str
+
+
+def drafts_in(text: str, edited: Any = None) -> list[Draft]:
+    """Return the drafts in a text, each as it was edited, if it was; ``edited`` as for ``readable``."""
+    blocks = list(_blocks(text)) if ":::writing" in text else []
+    if not blocks:
+        return []
+    found = _matched(blocks, list(_edits(edited, None, {_id_of(block) for block in blocks} - {None})))
+    drafts = [(block, found.get(n)) for n, block in enumerate(blocks)]
+    return [
+        Draft(
+            kind=variant[1] if (variant := _VARIANT.search(block["stated"] or "")) else "",
+            title=(edit.subject if edit else "") or _subject(block),
+            text=(block["body"] if edit is None else edit.text).strip("\n"),
+        )
+        for block, edit in drafts
+    ]
 
 
 def readable(text: str, edited: Any = None) -> str:
@@ -80,9 +99,12 @@ def _blocks(text: str) -> Iterator[re.Match[str]]:
 
 
 def _shown(block: re.Match[str]) -> str:
+    return _headed(_subject(block), block["body"])
+
+
+def _subject(block: re.Match[str]) -> str:
     subject = _NAMES.search(block["stated"] or "")
-    words = re.sub(r"\\(.)", r"\1", subject[1]).strip() if subject else ""
-    return _headed(words, block["body"])
+    return re.sub(r"\\(.)", r"\1", subject[1]).strip() if subject else ""
 
 
 def _headed(subject: str, body: str) -> str:
