@@ -60,13 +60,14 @@ def block_of(
     wanted: str | None = None,
 ) -> Block:
     """Return a message as a piece of the page; ``wanted``: the node that its address asks for."""
+    text = _text(message, files)
     return Block(
         message=message,
-        html=_html(message, provider, files),
+        html=_html(message, text, provider),
         summary=_summary(message) if message.kind in FOLDED else None,
         is_open=(has_open_reasoning and message.kind == "reasoning") or message.id == wanted,
         is_wanted=message.id == wanted,
-        source=message.text.strip("\n") if message.kind in _COPIED and message.text.strip() else None,
+        source=text.strip("\n") if message.kind in _COPIED and text.strip() else None,
         notes=list(_notes(message, speaker_of(provider))),
         files=files,
         sources=[(url, title or url) for url, title in render.unlinked_sources(message)],
@@ -75,10 +76,15 @@ def block_of(
     )
 
 
-def _html(message: MessageView, provider: str, files: list[FileOnPage]) -> Markup:
+def _text(message: MessageView, files: list[FileOnPage]) -> str:
+    """Return a message's text without the lines that only stand for its files."""
     text = render.text_without_file_names(message)
     if any(file.shows for file in files):
         text = "\n".join(line for line in text.split("\n") if not _PLACEHOLDER.fullmatch(line)).strip("\n")
+    return text
+
+
+def _html(message: MessageView, text: str, provider: str) -> Markup:
     if not text.strip():
         return Markup("")
     if message.kind in _LISTINGS and not text.startswith("```"):
