@@ -21,8 +21,8 @@ START = "2025-01-01T00:00:00.000Z"
 
 
 def open_mirror(path: Path | str = ":memory:") -> sqlite3.Connection:
-    """Return a writing connection to a new mirror."""
-    if path != ":memory:":
+    """Return a writing connection to a mirror, which is made if it is not there."""
+    if path != ":memory:" and not Path(path).exists():
         Path(path).write_bytes(_migrated())
     conn = sqlite3.connect(path, isolation_level=None)
     conn.row_factory = sqlite3.Row
