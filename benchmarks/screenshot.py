@@ -35,7 +35,7 @@ def main() -> None:
     """Parse the options, and make the picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--title", default=TITLE, help="of the conversation")
-    parser.add_argument("--size", default="1000,760", help="of the window: width,height")
+    parser.add_argument("--size", default="1280,760", help="of the window: width,height")
     parser.add_argument("--to", type=Path, default=TARGET, help="where to write it")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
