@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from click.testing import CliRunner
-from mirrored_service import MirroredService, findings
+from mirrored_service import MirroredService, differences, findings
 
 from mirror import app
 from mirror.cli import cli
@@ -365,6 +365,7 @@ MENDED = [
     "UPDATE _settings SET value = 'z' || substr(value, 2) WHERE key LIKE 'source%' OR key LIKE 'sync%'",
     "UPDATE sync_runs SET started_at = replace(started_at, 'T', 'U') WHERE id = 1",
     "UPDATE sync_runs SET command = 'rync' WHERE id = 1",
+    "UPDATE _payloads SET body = CAST(body AS TEXT) WHERE id = 1",
     "UPDATE changes SET kind = CAST(kind AS BLOB) WHERE id = 1",
 ]
 
@@ -411,6 +412,65 @@ def test_a_flipped_bit_of_a_payload_is_turned_back(mirrored: MirroredService) ->
         conn.execute("UPDATE _payloads SET body = ? WHERE id = ?", (spoilt, key))
     assert app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)[0] is None
     assert content(mirrored.path) == before
+
+
+UNREADABLE = [
+    "UPDATE messages SET text = CAST(text || x'c3' AS TEXT) WHERE rowid IN (2, 5)",
+    "UPDATE messages SET id = CAST(id AS BLOB) WHERE rowid = 3",
+    "UPDATE attachments SET position = 'x'",
+    "UPDATE conversations SET title = CAST(x'41c3c3' AS TEXT) WHERE rowid = 2",
+    "UPDATE _listed SET title = CAST(x'41c3c3' AS TEXT) WHERE rowid = 2",
+    "UPDATE _settings SET value = CAST(value || x'c3' AS TEXT) WHERE key LIKE 'source%'",
+    "UPDATE memories SET content = CAST(x'41c3c3' AS TEXT) WHERE rowid = 1",
+    "UPDATE files SET name = CAST(x'41c3c3' AS TEXT) WHERE rowid = 1",
+]
+
+
+@pytest.mark.parametrize("sql", UNREADABLE)
+def test_a_repair_takes_no_message_away(mirrored: MirroredService, sql: str) -> None:
+    """Also where the payload is damaged, too, so that nothing tells what the value was: the rest is kept."""
+    edit(mirrored.path, "UPDATE _payloads SET body = zeroblob(500)")
+    edit(mirrored.path, sql)
+    with closing(sqlite3.connect(mirrored.path)) as conn:
+        conn.text_factory = bytes
+        before = conn.execute("SELECT count(*), sum(length(CAST(text AS BLOB)) > 1) FROM messages").fetchone()
+    for _ in range(2):
+        error, _ = app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)
+        assert error is not None
+        assert "does not unpack" in error.message
+    with closing(sqlite3.connect(mirrored.path)) as conn:
+        assert conn.execute("SELECT count(*), sum(length(text) > 1) FROM messages").fetchone() == before
+
+
+GONE = ["DELETE FROM _payloads WHERE conversation_id = ?", "DELETE FROM conversations WHERE id = ?"]
+
+
+@pytest.mark.parametrize("sql", GONE)
+def test_what_is_gone_is_read_again_after_a_repair(small: MirroredService, sql: str) -> None:
+    """A payload, or a whole conversation, that something took away."""
+    key = small.ids()[1]
+    with closing(sqlite3.connect(small.path)) as conn, conn:
+        conn.execute("PRAGMA foreign_keys=ON")
+        conn.execute(sql, (key,))
+    app.check(small.path, small.timing(), lambda *_: None, repair=True)
+    codes = [small.next_run(), small.next_run()]
+    assert codes[-1] == 0
+    assert (differences(small), findings(small)) == ([], [])
+
+
+@pytest.mark.parametrize("sql", ["", "UPDATE messages SET text = CAST(text AS BLOB) WHERE rowid = 3"])
+def test_a_lost_index_and_a_damaged_value_are_mended_together(mirrored: MirroredService, sql: str) -> None:
+    before = content(mirrored.path)
+    edit(mirrored.path, sql or "SELECT 1")
+    edit(mirrored.path, "DROP TABLE messages_fts")
+    assert app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)[0] is None
+    assert (findings(mirrored), content(mirrored.path)) == ([], before)
+
+
+@pytest.mark.timeout(60)
+def test_a_long_value_holds_no_repair_up(mirrored: MirroredService) -> None:
+    edit(mirrored.path, "UPDATE memories SET content = hex(zeroblob(2500000)) WHERE rowid = 1")
+    assert app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)[0] is None
 
 
 def test_an_index_that_lacks_rows_is_made_again(mirrored: MirroredService) -> None:

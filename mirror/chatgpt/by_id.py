@@ -188,9 +188,9 @@ class ByIdReader:
         if endpoint is None or self.limit is not None:
             return
         timing = self._session.client.pacing.timing
-        # Where nothing else is known, another one each day: the first can be the one that is checked.
-        own = [apart_from[int(timing.now() // _DAY) % len(apart_from)]]
-        for key in (self._controls.candidates(endpoint, apart_from) or own)[:1]:
+        # Another one each day: the first can be one that is checked itself.
+        controls = self._controls.candidates(endpoint, apart_from) or apart_from
+        for key in [controls[int(timing.now() // _DAY) % len(controls)]]:
             try:
                 got = self._control(endpoint, key)
             except StopError:

@@ -21,11 +21,12 @@ from mirror.store.health import file_findings, index_findings, rebuild_indexes
 from mirror.store.mending import (
     LEARNED_AGAIN,
     can_be_put_right,
-    empty_made_tables,
+    empty_skeletons,
     forget,
     is_learned_again,
-    mend_dangling,
+    make_readable,
     put_right,
+    read_lost_again,
     restore,
     restore_differing,
     restore_payloads,
@@ -84,7 +85,6 @@ class Findings:
     some of them can be put right by nothing that is stored; with either nothing else was looked at. ``objects``:
     indexes, triggers and views that are not as they were made. ``hashed``: rows that are not as they were written, and
     that nothing can be compared with.
-    ``not_text``: conversations of whose rows some hold no text, which ``rows`` say as sentences.
     ``is_outdated``: the rows were derived by another version, so they were not compared.
     """
 
@@ -98,7 +98,6 @@ class Findings:
     payloads: list[DamagedConversation] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     hashed: list[str] = field(default_factory=list)
-    not_text: list[str] = field(default_factory=list)
     is_outdated: bool = False
 
     @property
@@ -156,7 +155,8 @@ def check(conn: sqlite3.Connection, progress: Callable[[int, int], None]) -> Fin
         found.objects += [] if found.tables else object_findings(conn)
         found.values += [] if found.tables else value_findings(conn)
         if found.tables or found.values:
-            found.is_lost = not can_be_put_right(conn, found.values)
+            if found.values and not found.objects:  # without triggers nothing can be tried
+                found.is_lost = not can_be_put_right(conn, found.values)
             return found
         found.is_outdated = outdated_normalizers(conn) != []
         ids = conversations.conversation_ids(conn)
@@ -210,7 +210,6 @@ def _check_conversation(conn: sqlite3.Connection, conversation_id: str, found: F
         if not is_damage(error):
             raise
         found.rows.append(f"the rows of conversation {conversation_id} cannot be read: {error}")
-        found.not_text.append(conversation_id)
         return
     try:
         update = _derived(conn, stored)
@@ -301,27 +300,26 @@ def make_writable(writer: Writer, found: Findings) -> None:
             if not _mend_file(conn):
                 raise _error_of(writer, found)
     make_objects_again(writer, found.objects)
+    with writer.transaction() as conn:
+        restore_differing(conn)
+        make_readable(conn)
     for _ in range(2):  # settings are looked at where nothing else is wrong
         with writer.transaction() as conn:
             if left := put_right(conn, value_findings(conn)):
-                raise _error_of(writer, Findings(values=left, is_lost=True))
+                raise _error_of(writer, Findings(values=left))
 
 
 def _error_of(writer: Writer, found: Findings) -> ChatmirrorError:
-    return found.error(writer.path, is_repaired=True) or DamagedError(f"{writer.path} is damaged.")
+    found.is_lost = True
+    return found.error(writer.path) or DamagedError(f"{writer.path} is damaged.")
 
 
 def _mend_file(conn: sqlite3.Connection) -> bool:
-    """Mend what does not touch what is stored: indexes, rows that point to nothing, and tables that are made anew.
-
-    Return whether the file is whole then; it is changed in any case.
-    """
+    """Make SQLite's own indexes again, and what is their own index; return whether the file is whole then."""
     try:
         conn.execute("REINDEX")
-        restore_differing(conn)
-        mend_dangling(conn)
         if file_findings(conn):
-            empty_made_tables(conn)
+            empty_skeletons(conn)
         return not file_findings(conn)
     except sqlite3.DatabaseError as error:
         if not is_damage(error) and not isinstance(error, sqlite3.IntegrityError):
@@ -345,12 +343,9 @@ def repair(writer: Writer, found: Findings, run_id: int, timing: Timing) -> Find
     taken as they are now.
     """
     with writer.transaction() as conn:
-        restore_differing(conn)
-    if found.values or found.file or found.hashed:  # with which not everything was looked at, or which are mended now
-        found = check(writer.conn, lambda *_: None)
-    with writer.transaction() as conn:
-        for conversation_id in found.not_text:
-            conversations.drop_messages(conn, conversation_id)
+        restore_differing(conn)  # what differed in a value that was put right meanwhile
+        read_lost_again(conn)
+    found = check(writer.conn, lambda *_: None)
     for n, damaged in enumerate(found.payloads):
         with writer.transaction() as conn:
             is_whole = n < MOST_PAYLOADS_MENDED and restore_payloads(conn, damaged.conversation_id)

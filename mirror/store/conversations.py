@@ -293,11 +293,6 @@ def message_ids(conn: sqlite3.Connection, conversation_id: str) -> set[str]:
     return {row["id"] for row in rows}
 
 
-def drop_messages(conn: sqlite3.Connection, conversation_id: str) -> None:
-    """Delete the rows of a conversation's messages, which are derived again after that."""
-    conn.execute("DELETE FROM messages WHERE conversation_id = ?", (conversation_id,))
-
-
 def message_total(conn: sqlite3.Connection, conversation_id: str) -> int:
     """Return how many messages of it are stored that are not known to be gone at the service."""
     sql = "SELECT count(*) AS total FROM messages WHERE conversation_id = ? AND removed_at IS NULL"

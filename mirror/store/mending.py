@@ -36,20 +36,17 @@ _KEYS = {
     "_listed": {"conversation_id", "account_id", "provider"},
     "_file_fetches": {"file_id"},
 }
-# Tables whose rows are derived again from payloads, and the columns of each that no payload gives or that say which row
-# it is: of the first table such a value is not put right so, of the others the whole row is made again.
-_NOT_DERIVED = {"id", "provider", "deleted_at", "missing_since", "last_seen_at"}
-_DERIVED = {
-    "messages": {"rowid", "id", "conversation_id"},
-    "links": {"id", "message_rowid", "position"},
-    "attachments": {"rowid", "message_rowid", "position"},
-}
+# Tables whose rows are derived again from payloads; of a conversation's own row, these columns are not.
+_DERIVED = frozenset({"messages", "links", "attachments"})
+_NOT_DERIVED = frozenset({"id", "provider", "deleted_at", "missing_since", "last_seen_at"})
+_REFERENCES = frozenset({"project_id", "gpt_id", "account_id"})  # to rows that have to be there
 # What a list said of a conversation, and which of it is stored: without one of them, the conversation is read again.
 _COMPARED = frozenset({"list_us", "stored_us", "list_mark", "stored_mark"})
 _LONG_AGO = "1970-01-01T00:00:00.000Z"
 # Values that are tried for one: a time has 200 of one other bit, a setting of 2 KB has 16,000 (half a second). Smaller:
 # long values are not mended; larger: a repair takes long where there is much damage.
 MOST_TRIED = 20_000
+MOST_HASHED = 20_000_000  # characters of rows that are hashed for one, a second; larger: a long row takes hours
 MOST_TURNED = 400_000  # bits of a packed payload, some 20 seconds; of longer ones a sync or a backup has to bring it
 MOST_MENDED = 100  # rows, each of which may take that long; where more differ, it is no flipped bit
 _MOST_KNOWN = 100  # values of other rows that are tried
@@ -61,10 +58,12 @@ def put_right(conn: sqlite3.Connection, damaged: Sequence[DamagedValue]) -> list
     What no hash proves is forgotten where a sync learns it again or where it is derived again, which has to follow.
     """
     left = restore(conn, damaged)
-    lost = []
+    lost: list[DamagedValue] = []
     for value in left:
-        if _is_derived(value):
-            _derive_again(conn, value)
+        if value.table == "_payloads" and value.column == "body":
+            conn.execute("UPDATE _payloads SET body = CAST(body AS BLOB) WHERE id = ?", (value.rowid,))
+        elif _is_derived(value):
+            lost += [] if _derive_again(conn, value) else [value]
         elif value.table in FORGETTABLE:
             forget(conn, value)
         else:
@@ -106,19 +105,15 @@ def restore_differing(conn: sqlite3.Connection) -> None:
         any(_restore_row(conn, table, rowid, [column]) for column in COLUMNS[table])
 
 
-def empty_made_tables(conn: sqlite3.Connection) -> None:
-    """Empty the tables whose rows are their own index, and which are computed anew.
-
-    The rows that nothing can be compared with count as right then, as in ``row_hashes.accept_all``.
-    """
-    for table in sorted(WITHOUT_ROWID):
-        conn.execute(f"DELETE FROM {table}")
-    row_hashes.accept_all(conn)
+def empty_skeletons(conn: sqlite3.Connection) -> None:
+    """Empty the table of what answers were made of: its rows are their own index, and a sync learns them again."""
+    conn.execute("DELETE FROM _skeletons")
 
 
 def restore_payloads(conn: sqlite3.Connection, conversation_id: str) -> bool:
-    """Mend a conversation's payloads of which one bit has flipped; return whether all are whole then."""
-    for version in payloads.load(conn, conversation_id):
+    """Mend a conversation's payloads of which one bit has flipped; return whether it has some and all are whole."""
+    versions = payloads.load(conn, conversation_id)
+    for version in versions:
         if version.is_whole:
             continue
         turned = (replace(version, packed=packed) for packed in _turned(version.packed, MOST_TURNED))
@@ -126,19 +121,39 @@ def restore_payloads(conn: sqlite3.Connection, conversation_id: str) -> bool:
         if whole is None:
             return False
         conn.execute("UPDATE _payloads SET body = ? WHERE id = ?", (whole.packed, whole.id))
+    return bool(versions)
+
+
+def make_readable(conn: sqlite3.Connection) -> int:
+    """Put U+FFFD in the place of bytes that are no UTF-8, in every table; return in how many values.
+
+    Where a payload or a list has the text, it comes back from there; otherwise the rest of it is kept so.
+    """
+    conn.create_function("is_utf8", 1, _is_utf8, deterministic=True)
+    conn.create_function("as_utf8", 1, lambda raw: raw.decode(errors="replace"), deterministic=True)
+    changed = 0
+    for table, columns in COLUMNS.items():
+        for column in (name for name, kind in columns.items() if kind == "TEXT" and table not in WITHOUT_ROWID):
+            wrong = f"typeof({column}) = 'text' AND NOT is_utf8(CAST({column} AS BLOB))"
+            sql = f"UPDATE {table} SET {column} = as_utf8(CAST({column} AS BLOB)) WHERE {wrong}"
+            changed += max(0, conn.execute(sql).rowcount)
+    return changed
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
     return True
 
 
-def mend_dangling(conn: sqlite3.Connection) -> None:
-    """Delete derived rows that belong to no conversation or message, and forget derived names of rows that are not."""
-    for row in conn.execute("PRAGMA foreign_key_check").fetchall():
-        table, rowid = row["table"], row["rowid"]
-        keys = conn.execute(f"PRAGMA foreign_key_list({table})")
-        column = next(key["from"] for key in keys if key["id"] == row["fkid"])
-        if table in _DERIVED:
-            conn.execute(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))
-        elif _is_derived(DamagedValue(table, rowid, "it points to nothing", column)):
-            conn.execute(f"UPDATE {table} SET {column} = NULL WHERE rowid = ?", (rowid,))
+def read_lost_again(conn: sqlite3.Connection) -> None:
+    """Let a sync read again what the lists show and what is not there any more, by whatever it went."""
+    conn.execute(
+        "UPDATE _listed SET stored_us = NULL, stored_mark = NULL"
+        " WHERE stored_us IS NOT NULL AND conversation_id NOT IN (SELECT id FROM conversations)"
+    )
 
 
 def is_learned_again(conn: sqlite3.Connection, damaged: DamagedValue) -> bool:
@@ -182,22 +197,23 @@ def _unknown(conn: sqlite3.Connection, table: str, column: str) -> str | int | N
     return int(info["dflt_value"]) if info["dflt_value"] is not None else _LONG_AGO
 
 
-def _derive_again(conn: sqlite3.Connection, damaged: DamagedValue) -> None:
-    """Make a row of a derived table one that can be read; what it should say is compared with its payload next.
+def _derive_again(conn: sqlite3.Connection, damaged: DamagedValue) -> bool:
+    """Make a value of a derived table one that can be read; what it should be is compared with its payload next.
 
-    Its bytes stay, as far as they are text: if the payload is damaged, too, they are all that is left.
+    Its bytes stay, as far as they are text: if the payload is damaged, too, they are all that is left. Return whether
+    that could be done.
     """
     table, column = damaged.table, damaged.column
-    if column in _DERIVED.get(table, ()):
-        conn.execute(f"DELETE FROM {table} WHERE rowid = ?", (damaged.rowid,))
-        return
     with row_hashes.any_text(conn):
         found = conn.execute(f"SELECT {column} AS value FROM {table} WHERE rowid = ?", (damaged.rowid,)).fetchone()
     value = found["value"] if found is not None else None
     readable = 0 if is_number(table, column) else value.decode(errors="replace") if isinstance(value, bytes) else ""
-    is_nullable = _unknown(conn, table, column) is None
-    fit = None if is_nullable and table == "conversations" else readable
-    conn.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (fit, damaged.rowid))
+    fit = None if column in _REFERENCES else readable
+    try:
+        conn.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (fit, damaged.rowid))
+    except sqlite3.IntegrityError:  # of a value that says which row it is
+        return False
+    return True
 
 
 def is_number(table: str, column: str) -> bool:
@@ -217,10 +233,13 @@ def _restore_row(conn: sqlite3.Connection, table: str, rowid: int, columns: Sequ
         row = conn.execute(f"SELECT {names} FROM {table} WHERE rowid = ?", (rowid,)).fetchone()
     if row is None:
         return False
+    size = sum(len(value) for value in row if isinstance(value, str | bytes))
+    most = min(MOST_TRIED, MOST_HASHED // (size + 1))
     candidates = (list(_candidates(conn, table, column, row[column], alone=len(columns) == 1)) for column in columns)
-    tried = (dict(zip(columns, values, strict=True)) for values in islice(product(*candidates), MOST_TRIED))
+    tried = (dict(zip(columns, values, strict=True)) for values in islice(product(*candidates), most))
     known = row_hashes.stored(conn, table)
-    right = next((values for values in tried if row_hashes.is_as_written(table, dict(row) | values, known)), None)
+    others = (values for values in tried if dict(row) | values != dict(row))  # what it is now is what is wrong
+    right = next((values for values in others if row_hashes.is_as_written(table, dict(row) | values, known)), None)
     if right is None:
         return False
     sets = ", ".join(f"{column} = ?" for column in right)
