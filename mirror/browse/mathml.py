@@ -53,8 +53,14 @@ _REFUSED = re.compile(
     r"\\(?:[egx]?def|let|(?:re)?newcommand|providecommand|(?:re)?newenvironment|DeclareMathOperator|href|style|class"
     r"|unicode|require)(?![a-zA-Z])|(?<!\\)%"
 )
+# Options that it would show as a part of the formula: columns of a table beyond letters and lines, spaces after a row
+# and after the name of an environment, and commutative diagrams.
+_NOT_KNOWN = re.compile(
+    r"\\begin\s*\{(?:array|tabular)\}\s*(?:\[[^\]]*\])?\{(?![lcr|\s]*\})|\\begin\s*\{(?:CD|tikzcd|[a-zA-Z]*matrix\*)\}"
+)
 # Environments that the library does not know, by one that looks alike.
 _ALIKE = (
+    (re.compile(r"\\\\\s*\*?\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm|in|mu|px|\\\w+)\s*\]"), r"\\\\ "),  # space after a row
     (re.compile(r"\\(begin|end)\s*\{(?:aligned|align|alignat\*?|alignedat|flalign\*?)\}(?:\{\d+\})?"), r"\\\1{align*}"),
     (re.compile(r"\\(begin|end)\s*\{(?:gathered|gather\*?|multline\*?)\}"), r"\\\1{matrix}"),
     (re.compile(r"\\(begin|end)\s*\{[dr]cases\}"), r"\\\1{cases}"),
@@ -89,7 +95,7 @@ class _UnreadableError(Exception):
 @lru_cache(maxsize=REMEMBERED)
 def mathml(source: str, *, is_block: bool) -> str | None:
     """Return a formula's LaTeX, without the marks around it, as MathML; None where it cannot be read."""
-    if len(source) > LONGEST_DRAWN or _REFUSED.search(source):
+    if len(source) > LONGEST_DRAWN or _REFUSED.search(source) or _NOT_KNOWN.search(source):
         return None
     from latex2mathml.converter import convert_to_element  # noqa: PLC0415 - reads a table of symbols for a quarter second
 

@@ -2,7 +2,8 @@ r"""A markdown-it plugin that finds formulas and draws them as MathML.
 
 They are ``\(x\)``, ``\[x\]`` and ``$$x$$``, also across lines. Read as Markdown, a formula loses its backslashes and
 some of its asterisks. A single dollar sign is money, unless another one on the same line closes a formula: no space
-just inside, no digit after either (``$x_1$``, not ``$5 and $10``). What cannot be drawn is shown as it was written.
+just inside, no digit, letter or brace after the second (``$x_1$``, not ``$5 and $10`` or ``$HOME/bin:$PATH``). What
+cannot be drawn is shown as it was written.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ MOST_DRAWN = 30_000
 # own, and on any screen one with more than the second, so that it has lines for itself.
 _LONG, _LONGER = 24, 120
 _INLINE = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
-_DOLLAR = re.compile(r"\$(?=[^\s$\d])[^$\n]{0,200}(?<=[^\s\\])\$(?![\d$])")
+_DOLLAR = re.compile(r"\$(?=[^\s$\d])[^$\n]{0,200}(?<=[^\s\\])\$(?![\w${])")
+# Between two dollar signs with blanks inside, as in "$$ and $$", there is a formula only with one of these.
+_MARKS = frozenset("\\^_=")
 _BLOCK = {"\\[": "\\]", "$$": "$$"}
 
 
@@ -48,12 +51,19 @@ def _inline(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdow
     if opening not in _INLINE:
         return _dollar(state, silent=silent)
     end = state.src.find(_INLINE[opening], state.pos + 2, min(state.posMax, state.pos + LONGEST))
-    if end <= state.pos + 2:
+    if end <= state.pos + 2 or (opening == "$$" and not _is_formula(state.src, state.pos + 2, end)):
         return False
     if not silent:
         state.push("maths", "code", 0).content = state.src[state.pos : end + 2]
     state.pos = end + 2
     return True
+
+
+def _is_formula(text: str, begin: int, end: int) -> bool:
+    """Whether what stands between two pairs of dollar signs in a line is a formula, not prose about them."""
+    inner = text[begin:end]
+    is_tight = not inner[0].isspace() and not inner[-1].isspace()
+    return text[end + 2 : end + 3] != "$" and (is_tight or not _MARKS.isdisjoint(inner))
 
 
 def _dollar(state: StateInline, *, silent: bool) -> bool:
@@ -101,7 +111,7 @@ def _inline_html(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsD
         return f'<code class="maths">{html.escape(written)}</code>'
     if is_block or len(source) > _LONGER:
         return f'<span class="formula" tabindex="0">{drawn}</span>'
-    return f'<span class="formula in-line">{drawn}</span>' if len(source) > _LONG else drawn
+    return f'<span class="formula in-line" tabindex="0">{drawn}</span>' if len(source) > _LONG else drawn
 
 
 def _block_html(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, env: EnvType) -> str:

@@ -197,6 +197,8 @@ FORMULAS = [
     (r"\(\begin{bmatrix}1&2\\3&4\end{bmatrix}\)", "[1234]", "mtable"),
     (r"$$\begin{aligned} a &= b \\ &= c \end{aligned}$$", "a=b=c", "mtable"),
     (r"\[f = \begin{cases} x & \text{if } x>0 \\ 0 & \text{else} \end{cases}\]", "f={xif\xa0x>00else", "mtext"),
+    (r"\[\begin{aligned} a &= b \\[4pt] c &= d \end{aligned}\]", "a=bc=d", "mtable"),
+    (r"\[\begin{cases} a \\ [1ex] b \end{cases}\]", "{ab", "mtable"),
     (r"\(\sum_{i=1}^n i\)", "\N{N-ARY SUMMATION}i=1ni", "msubsup"),
     (
         r"$\mathbf{A1} \mathbb{R}$",
@@ -221,6 +223,11 @@ NOT_DRAWN = [
     r"\(\newcommand{\a}{x}\a\)",
     rf"\({'{' * 500}x{'}' * 500}\)",
     rf"\({'x' * 2_001}\)",
+    r"\(\begin{array}{@{}ll@{}} a & b \end{array}\)",
+    r"\(\begin{array}{*{3}{c}} a \end{array}\)",
+    r"\(\begin{array}{c:c} a & b \end{array}\)",
+    r"\(\begin{pmatrix*}[r] a \end{pmatrix*}\)",
+    r"\(\begin{CD} A @>>> B \end{CD}\)",
 ]
 
 
@@ -289,6 +296,17 @@ def test_prompts_keep_asterisks_and_letters_link() -> None:
 
 def test_money_is_no_maths() -> None:
     """Single dollars are prices."""
+    for text in (
+        "export PATH=$HOME/bin:$PATH",
+        "f($a,$b) and $USER@$HOST",
+        "${HOME}/${USER}",
+        "*$x,*$y",
+        "Prices run from $$ (mid range) to $$$$ (very expensive).",
+        "The process id is $$ and the parent is $$ too.",
+    ):
+        assert not {"math", "code"} & set(tags(answer_html(text))), text
+        assert text_of(answer_html(text)).strip().replace("*", "") == text.replace("*", "")
+    assert "math" in answer_html("where $$ E = mc^2 $$ holds")
     assert "code" not in tags(answer_html("It costs $5 and *then* $10."))
     assert "code" not in tags(answer_html("From $5-$10, or $5 to US$, or $ 5$, or CA$6 and US$7."))
     for formula in ("$a*b*c$", r"$x_1 \le y_2$"):

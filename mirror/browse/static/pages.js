@@ -118,7 +118,7 @@
 
   // Enter opens the result or list entry that j or k has selected.
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !event.target.matches(".turn")) return;
+    if (event.key !== "Enter" || !event.target.matches("li.turn, .hit.turn")) return;
     const link = event.target.querySelector("h2 a, a");
     if (link) location.assign(link.href);
   });
