@@ -17,6 +17,10 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _BACKTICKS = re.compile(r"`{3,}")
+# Also one with which an item of a list begins; a line with more blanks before it is indented code.
+_CODE_FENCE = re.compile(
+    r" {0,3}(?P<item>(?:(?:[-*+]|\d{1,9}[.)]) {1,3})*)(?P<marks>`{3,}|~{3,})(?P<info>.*)", re.DOTALL
+)
 
 
 def one_line(text: str) -> str:
@@ -38,6 +42,21 @@ def fenced(code: str, language: str = "") -> str:
     longest = max((len(run) for run in _BACKTICKS.findall(code)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}{language}\n{code}\n{fence}"
+
+
+def fence_after(line: str, fence: str) -> str:
+    """Return the marks of the code fence that is open after a line of Markdown, "" for none.
+
+    ``fence``: what this function returned for the line before. As CommonMark has it: a fence of backticks has none
+    after it on its line, and is closed by as many of the same marks or more, alone on a line.
+    """
+    found = _CODE_FENCE.fullmatch(line)
+    if found is None:
+        return fence
+    if not fence:
+        return "" if found["marks"][0] == "`" and "`" in found["info"] else found["marks"]
+    is_closed = found["marks"].startswith(fence) and not found["item"] and not found["info"].strip()
+    return "" if is_closed else fence
 
 
 def byte_order_mark(head: bytes) -> tuple[int, str]:

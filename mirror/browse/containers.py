@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import html
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from mirror.text import fence_after
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from markdown_it import MarkdownIt
     from markdown_it.renderer import RendererHTML
@@ -24,15 +27,18 @@ if TYPE_CHECKING:
 MARK = ":::"
 # Blocks around a container; markdown-it leaves out what is nested in 20. By judgement: nobody nests so many cards.
 DEEPEST = 8
+# How often the lines of a text are read to find those that close containers: once at each depth, of which there are
+# ``DEEPEST``, and again where a fence was not one for Markdown. Larger: a text of such lines holds up the page;
+# smaller: the colons of the last containers are shown.
+MOST_READ = 20
 _OPENING = re.compile(
-    r"(?P<marks>:{3,})[ \t]*(?P<name>[A-Za-z][\w-]{0,40})(?:\[(?P<label>[^\]]{0,300})\])?[ \t]*"
-    r"(?:\{(?P<attributes>.{0,2000})\})?[ \t]*(?P<words>[^{}]{0,300})"
+    r"(?P<marks>:{3,})[ \t]*(?P<name>[A-Za-z][\w-]{0,40})(?:\[(?P<label>[^\]]{0,300})\])?[ \t]*+"
+    r"(?:\{(?P<attributes>.{0,2000})\})?[ \t]*+(?P<words>[^{}]{0,300})"
 )
 _LONGEST_TITLE = 500  # characters of a title in a card; by judgement: longer ones are no titles, and stay text
 _KIND, _RUNS = re.compile(r"[A-Za-z][\w-]{0,40}", re.ASCII), re.compile(r":{3,}")
 _CLOSING = re.compile(r"(:{3,})[ \t]*")
-_ATTRIBUTE = re.compile(r'([A-Za-z][\w-]*)=(?:"((?:[^"\\]|\\.)*)"|\'([^\']*)\'|([^\s"\'}]+))')
-_FENCES = ("```", "~~~")
+_ATTRIBUTE = re.compile(r'(?<![\w-])([A-Za-z][\w-]*)=(?:"((?:[^"\\]|\\.)*)"|\'([^\']*)\'|([^\s"\'}]+))')
 _TITLES, _KINDS, _UNSEEN = ("subject", "title"), ("variant", "type"), {"id"}
 
 
@@ -58,7 +64,7 @@ def with_drafts(text: str, drafts: Sequence[Draft]) -> str:
     """Return a text in which each draft is a container; one that does not stand there in its own lines is left."""
     pieces, at = [], 0
     for draft in drafts:
-        start = text.find(draft.text, at) if len(draft.title) <= _LONGEST_TITLE else -1
+        start = _place(text, draft, at) if draft.text and len(draft.title) <= _LONGEST_TITLE else -1
         heading = f"{draft.title}\n\n" if draft.title else ""
         begin = start - len(heading) if start >= 0 and text.endswith(heading, at, start) else start
         end = start + len(draft.text)
@@ -66,6 +72,13 @@ def with_drafts(text: str, drafts: Sequence[Draft]) -> str:
             pieces += [text[at:begin], _written(draft)]
             at = end
     return "".join([*pieces, text[at:]])
+
+
+def _place(text: str, draft: Draft, at: int) -> int:
+    """Return where a draft's text begins, its stated place or else the first one from ``at`` on; -1 for nowhere."""
+    if draft.at is not None and draft.at >= at and text.startswith(draft.text, draft.at):
+        return draft.at
+    return text.find(draft.text, at)
 
 
 def _written(draft: Draft) -> str:
@@ -100,9 +113,10 @@ def _line(state: StateBlock, line: int) -> str:
 
 def _found(state: StateBlock, start: int, stop: int) -> _Found | None:
     opened = _OPENING.fullmatch(_line(state, start))
-    if opened is None:
+    found = _end(state, start, stop) if opened else None
+    if opened is None or found is None:
         return None
-    end, is_closed = _end(state, start, stop, opened["marks"])
+    end, is_closed = found
     if opened["words"].strip() and not is_closed:
         return None  # a sentence that begins with colons
     # Words after the name are a title.
@@ -115,24 +129,41 @@ def _found(state: StateBlock, start: int, stop: int) -> _Found | None:
     return _Found(kind, " · ".join(title for title in titles if title), tuple(filter(None, others)), end, is_closed)
 
 
-def _end(state: StateBlock, start: int, stop: int, marks: str) -> tuple[int, bool]:
-    """Return the line that closes a container, or the one after the last that it can hold."""
-    depth, is_code = 1, False
-    for line in range(start + 1, stop):
-        text = _line(state, line)
-        if text and state.sCount[line] < state.blkIndent:
-            return line, False
-        is_code ^= text.startswith(_FENCES)
-        if is_code or not text.startswith(marks):
+def _end(state: StateBlock, start: int, stop: int) -> tuple[int, bool] | None:
+    """Return the line that closes a container, or the one after the last that it can hold; None: not looked for.
+
+    What is found for one is remembered for all that begin later in the same block, so that each line is read once.
+    """
+    ends: dict[tuple[int, int, int], tuple[int, bool]] = state.env.setdefault("container_ends", {})
+    key = (start, stop, state.blkIndent)
+    if key not in ends and state.env.setdefault("lines_to_read", MOST_READ * len(state.bMarks)) > 0:
+        for line, *found in _ends(state, start, stop):
+            ends.setdefault((line, stop, state.blkIndent), (found[0], bool(found[1])))
+    return ends.get(key)
+
+
+def _ends(state: StateBlock, start: int, stop: int) -> Iterator[tuple[int, int, bool]]:
+    """Yield the first line of each container from ``start`` to the block's end, and what ``_end`` returns for it."""
+    opened: defaultdict[str, list[int]] = defaultdict(list)  # by the marks, which are the same at both ends
+    last, fence = start, ""
+    for last in range(start, stop):
+        text = _line(state, last)
+        if last > start and text and state.sCount[last] < state.blkIndent:
+            break
+        if state.is_code_block(last):
             continue
-        closing, opening = _CLOSING.fullmatch(text), _OPENING.fullmatch(text)
-        if closing and closing[1] == marks:
-            depth -= 1
-        elif opening and opening["marks"] == marks:
-            depth += 1
-        if not depth:
-            return line, True
-    return stop, False
+        fence = fence_after(text, fence)
+        if fence or not text.startswith(MARK):
+            continue
+        if closing := _CLOSING.fullmatch(text):
+            if opened[closing[1]]:
+                yield opened[closing[1]].pop(), last, True
+        elif opening := _OPENING.fullmatch(text):
+            opened[opening["marks"]].append(last)
+    else:
+        last = stop
+    state.env["lines_to_read"] -= last - start
+    yield from ((line, last, False) for lines in opened.values() for line in lines)
 
 
 def _opening_html(_r: RendererHTML, tokens: Sequence[Token], n: int, _o: OptionsDict, _e: EnvType) -> str:

@@ -50,11 +50,15 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A text in an answer that the person is to use: a mail, a document. ``kind``: the service's word for it."""
+    """A text in an answer that the person is to use: a mail, a document. ``kind``: the service's word for it.
+
+    ``at``: the place of its text in the message's, in characters; None where it is not known.
+    """
 
     kind: str
     title: str
     text: str
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

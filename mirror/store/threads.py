@@ -235,8 +235,12 @@ def _drafts(row: sqlite3.Row) -> tuple[Draft, ...]:
     if not stored:
         return ()
     try:
-        return tuple(Draft(str(one["kind"]), str(one["title"]), str(one["text"])) for one in json.loads(stored))
-    except (ValueError, TypeError, KeyError, RecursionError):
+        return tuple(
+            Draft(str(one["kind"]), str(one["title"]), str(one["text"]), at if isinstance(at, int) else None)
+            for one in json.loads(stored)
+            for at in [one.get("at")]
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return ()
 
 

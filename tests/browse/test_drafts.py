@@ -35,6 +35,9 @@ COLUMNS = {
         "<span>Document</span>",
     ],
     json.dumps([{**MAIL, "text": "not there"}]): [],
+    json.dumps([{**MAIL, "at": "x"}]): ['<span>Email</span> <strong>A "lift" &lt;b&gt;</strong>'],
+    json.dumps([{**MAIL, "at": 10**30}]): ['<span>Email</span> <strong>A "lift" &lt;b&gt;</strong>'],
+    json.dumps([{**MAIL, "text": ""}]): [],
     json.dumps([{**MAIL, "text": "stuck."}]): [],  # inside a line
     json.dumps([{"kind": 1}]): [],
     "[[": [],
@@ -69,6 +72,27 @@ def test_a_draft_is_found_in_its_own_lines(text: str) -> None:
     assert html.count('class="card"') == 1
     assert html.count("title</strong>") == 1
     assert html.replace("card-title", "").count("title") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "inside"),
+    [
+        ("b\nc\nb\nd", 4, "c"),
+        ("b\nc\nb\nd", None, ""),
+        ("b\nc\nb\nd", 3, ""),
+        ("b\nc", -1, ""),
+    ],
+)
+def test_a_draft_is_shown_at_its_place(text: str, at: int | None, inside: str) -> None:
+    """Where none is stated or other text is there, at the first one that is alike."""
+    before = answer_html(with_drafts(text, [Draft("email", "", "b", at)])).partition("<div")[0]
+    assert inside in before
+    assert bool(before) == bool(inside)
+
+
+def test_a_draft_without_text_is_left_as_it_is_written() -> None:
+    html = answer_html(with_drafts("a\n\ntitle\n\n", [Draft("", "", "a"), Draft("email", "title", "")]))
+    assert (html.count('class="card"'), html.count("title</")) == (1, 1)
 
 
 @given(st.text('a:\n {}"\\', max_size=30), st.text('a:\n {}"\\', max_size=10), st.text('a\n"\\}', max_size=8))

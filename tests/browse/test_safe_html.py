@@ -80,6 +80,7 @@ REPEATED = [
     "http://a",
 ]
 REPEATED += ["&", "~~", "](", "[a](", "<!--", "\\", "|a", "\n|-", "```\n", "#", "\t", "()[]", "www.", "https://a.b/(("]
+REPEATED += [":::a x\n", "> :::a x\n", "- ```\n:::a x\n"]
 
 
 class Reader(HTMLParser):
@@ -390,6 +391,11 @@ CARDS = [
     (":::tip A title\nx\n:::\ny", "Tip A title", "x", "y"),
     (":::aside[Label]{.wide to=here}\nx\n:::\ny", "Aside Label to: here, .wide", "x", "y"),
     (":::a\n```\n:::\n```\n:::\ny", "A", ":::", "y"),
+    (":::a\n````md\n```py\n:::\n```\n````\n:::\ny", "A", "```py\n:::\n```", "y"),
+    (":::a\n```b``` c\n:::\ny", "A", "b c", "y"),
+    (":::a\n~~~\n```\n:::\n~~~\n:::\ny", "A", "```\n:::", "y"),
+    (":::a\n- ```\n  :::\n  ```\n:::\ny", "A", ":::", "y"),
+    (":::a\nx\n\n    ```\n    :::\n:::\ny", "A", "x\n```\n:::", "y"),
     ("::::a\n:::\nx\n::::\ny", "A", ":::\nx", "y"),
     (":::a{b='\"><script>alert(1)</script>'}\nx\n:::\ny", 'A b: "><script>alert(1)</script>', "x", "y"),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -67,6 +68,32 @@ def test_an_edit_takes_the_place_of_its_draft_and_the_draft_stays_readable(edite
         (f"{DRAFT}\n{DRAFT}", None, [("email", "Broken lift", "Dear all,\n\nthe lift is stuck.")] * 2),
         ("no draft", {"38274": NEW}, []),
         (':::writing{id="1"}\n:::', None, []),
+        (f"Odd ``` in prose.\n\n{DRAFT}", None, [("email", "Broken lift", "Dear all,\n\nthe lift is stuck.")]),
+        (f"~~~\n{DRAFT}\n~~~", None, []),
+        (f"````md\n```py\n{DRAFT}\n```\n````", None, []),
+        (f"- ```py\n  x\n  ```\n\n{DRAFT}", None, [("email", "Broken lift", "Dear all,\n\nthe lift is stuck.")]),
+        (":::writing\n````md\n```py\n:::\n```\n````\nb\n:::\nc", None, [("", "", "````md\n```py\n:::\n```\n````\nb")]),
+        (":::writing\n```a``` words\n:::\nc", None, [("", "", "```a``` words")]),
+        (
+            ':::writing{variant="email" to="bob@example.com" subject="Invoice"}\nDear Bob\n:::',
+            None,
+            [("email", "Invoice", "to: bob@example.com\n\nDear Bob")],
+        ),
+        (
+            ':::writing{variant="email" id="1" to="bob@example.com" subject="Invoice"}\nDear Bob\n:::',
+            {"1": "Dear Bob, hello"},
+            [("email", "Invoice", "to: bob@example.com\n\nDear Bob, hello")],
+        ),
+        (":::writing{variant='email' subject='Quarterly'}\na\n:::", None, [("email", "Quarterly", "a")]),
+        (
+            ':::writing{subject="One" title="Two" .wide "lost" words}\na\n:::',
+            None,
+            [("", "One", 'title: Two\n.wide "lost" words\n\na')],
+        ),
+        (":::writing\na\n:::tip\nb\n:::\nc\n:::\nd", None, [("", "", "a\n:::tip\nb\n:::\nc")]),
+        (":::writing\n:::tip A title\nb\n:::\nc\n:::\nd", None, [("", "", ":::tip A title\nb\n:::\nc")]),
+        (":::writing\n:::and so on\nb\n:::\nc", None, [("", "", ":::and so on\nb")]),
+        (":::writing\na\n:::writing\nb\n:::\nc", None, [("", "", "a"), ("", "", "b")]),
         (':::writing{id="1"}\nsplit \ud800 and \ue200mark\n:::', None, [("", "", "split \ufffd and mark")]),
     ],
 )
@@ -75,7 +102,24 @@ def test_drafts_are_stored_apart(text: str, edited: Any, drafts: list[tuple[str,
     row = only_message(text, edited)
     found = json.loads(row.drafts or "[]")
     assert [(one["kind"], one["title"], one["text"]) for one in found] == drafts
-    assert all(one["text"] in row.text for one in found)
+    assert all(row.text.startswith(one["text"], one["at"]) for one in found)
+
+
+def test_the_place_of_a_draft_is_stored() -> None:
+    """Also where its words come before it, and a citation before it is gone from the text."""
+    text = "Thanks!\n\n\ue200cite\ue202turn0search0\ue201 So Thanks!\n:::writing\nThanks!\n:::\nThanks!"
+    row = only_message(f"{text}\n{text}", None)
+    places = [one["at"] for one in json.loads(row.drafts or "")]
+    assert [row.text[:at].count("Thanks!") for at in places] == [2, 6]
+    assert len(set(places)) == 2
+
+
+@pytest.mark.parametrize("line", [":::writing\n", ":::writing\n:::a b\n:::\n", ":::writing{" + "a" * 90_000 + "}\n"])
+def test_reading_drafts_takes_time_by_the_length(line: str) -> None:
+    text = line * (190_000 // len(line))
+    begin = time.process_time()
+    only_message(text, None)
+    assert time.process_time() - begin < 3
 
 
 def test_an_edited_subject() -> None:

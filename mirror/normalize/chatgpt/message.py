@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from mirror.normalize.chatgpt.content import content_of, read_content
 from mirror.normalize.chatgpt.file_references import with_references
 from mirror.normalize.chatgpt.links import title_of
-from mirror.normalize.rows import Message
+from mirror.normalize.chatgpt.writing_blocks import FoundDraft, place_of
+from mirror.normalize.rows import Draft, Message
 from mirror.values import as_dict, as_id, clean_text, first_text, iso_time, plain, without_private
 
 if TYPE_CHECKING:
@@ -65,9 +66,17 @@ def message_row(
 
 def _drafts(draft: MessageDraft, text: str) -> str | None:
     """Return the drafts that stand in a text word for word, as the column holds them."""
-    cleaned = [[without_private(clean_text(value)[0]) for value in (d.kind, d.title, d.text)] for d in draft.drafts]
-    found = [{"kind": kind, "title": title, "text": words} for kind, title, words in cleaned if words and words in text]
-    return json.dumps(found, ensure_ascii=False) if found else None
+    stored, end = [], 0
+    for one in draft.drafts:
+        kind, title, words = (
+            without_private(clean_text(v)[0]) for v in (one.draft.kind, one.draft.title, one.draft.text)
+        )
+        if not words or words not in text:
+            continue
+        place = place_of(FoundDraft(Draft(kind, title, words), one.repeats), text, end)
+        end = end if place is None else place + len(words)
+        stored.append({"kind": kind, "title": title, "text": words} | ({} if place is None else {"at": place}))
+    return json.dumps(stored, ensure_ascii=False) if stored else None
 
 
 def _author(raw: dict[str, Any]) -> tuple[str | None, str | None]:

@@ -13,7 +13,8 @@ from mirror.values import as_count, first_text, plain
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mirror.normalize.rows import Draft, Kind, Link
+    from mirror.normalize.chatgpt.writing_blocks import FoundDraft
+    from mirror.normalize.rows import Kind, Link
 
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -38,7 +39,7 @@ class MessageDraft:
     file_names: dict[str, str] = field(default_factory=dict)
     image_title: str | None = None
     transcripts: list[str] = field(default_factory=list)
-    drafts: list[Draft] = field(default_factory=list)
+    drafts: list[FoundDraft] = field(default_factory=list)
 
     def add_text(self, text: object, trait: str = "text") -> None:
         """Add a string as words of the person or the model; any other value is ignored."""

@@ -9,28 +9,48 @@ form is not known: every form is read that has its words under a usual name, by 
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.normalize.rows import Draft
+from mirror.text import fence_after
 from mirror.values import as_id, first_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BLOCK = re.compile(
-    r"^:::writing[ \t]*(?P<stated>\{[^\n]*\})?[ \t]*(?:\n|\Z)(?P<body>.*?)(?:^:::[ \t]*(?:\n|\Z)|\Z)",
-    re.DOTALL | re.MULTILINE,
-)  # fmt: skip
-_NAMES = re.compile(r'\b(?:subject|title)="((?:[^"\\\n]|\\.)*)"')
-_VARIANT = re.compile(r'\bvariant="?([A-Za-z_]{1,40})')
-_ID = re.compile(r'\bid="?([^"\s}]+)')
-_CODE_FENCE = "```"
+_MARK = ":::"
+_FIRST_LINE = re.compile(r":::writing[ \t]*(?P<stated>\{.*\})?[ \t\r]*")
+_INNER = re.compile(r":::[ \t]*[A-Za-z][\w-]*(?:\[[^\]]*\])?[ \t]*+(?:\{.*\})?[ \t]*+(?P<words>[^{}]*)")
+_LAST_LINE = re.compile(r":::[ \t\r]*")
+_ATTRIBUTE = re.compile(r"""(?<![\w-])([A-Za-z][\w-]*)=(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s"'}]+))""")
+_KIND = re.compile(r"[A-Za-z_]{1,40}")
 BEFORE = "Before it was edited:"
 _ID_KEYS = ("id", "block_id", "writing_block_id")
 _TEXT_KEYS = ("content", "text", "body", "markdown", "value", "current", "latest", "edited_content", "edited_text")
 _SUBJECT_KEYS = ("subject", "title")
 _VERSION_KEYS = ("versions", "edits", "history")
 _DEEPEST = 4  # of objects around the words of an edit
+
+
+class FoundDraft(NamedTuple):
+    """A draft. ``repeats``: how often its text also comes between the end of the draft before it and its own place."""
+
+    draft: Draft
+    repeats: int
+
+
+class _Block(NamedTuple):
+    """A draft as it was written, from ``start`` to ``end`` of the text. ``stated``: its first line's attributes.
+
+    ``others``: what they say beside kind, id and subject, as lines before the ``body``.
+    """
+
+    start: int
+    end: int
+    stated: dict[str, str]
+    others: str
+    body: str
 
 
 class _Edit(NamedTuple):
@@ -41,21 +61,38 @@ class _Edit(NamedTuple):
     text: str
 
 
-def drafts_in(text: str, edited: Any = None) -> list[Draft]:
+def drafts_in(text: str, edited: Any = None) -> list[FoundDraft]:
     """Return the drafts in a text, each as it was edited, if it was; ``edited`` as for ``readable``."""
-    blocks = list(_blocks(text)) if ":::writing" in text else []
+    blocks = list(_blocks(text))
     if not blocks:
         return []
-    found = _matched(blocks, list(_edits(edited, None, {_id_of(block) for block in blocks} - {None})))
-    drafts = [(block, found.get(n)) for n, block in enumerate(blocks)]
-    return [
-        Draft(
-            kind=variant[1] if (variant := _VARIANT.search(block["stated"] or "")) else "",
-            title=(edit.subject if edit else "") or _subject(block),
-            text=(block["body"] if edit is None else edit.text).strip("\n"),
-        )
-        for block, edit in drafts
-    ]
+    edits = _matched(blocks, list(_edits(edited, None, {_id_of(block) for block in blocks} - {None})))
+    found, end = [], 0
+    for n, block in enumerate(blocks):
+        edit = edits.get(n)
+        words = (_with_others(block, edit.text) if edit else block.others + block.body).strip("\n")
+        before = text[end : block.start] + (_shown_edit(edit, block) if edit else _shown(block))
+        kind = _KIND.match(block.stated.get("variant", ""))
+        draft = Draft(kind[0] if kind else "", (edit.subject if edit else "") or _subject(block), words)
+        found.append(FoundDraft(draft, _repeats(words, before.rstrip("\n"))))
+        end = block.end
+    return found
+
+
+def place_of(found: FoundDraft, text: str, begin: int) -> int | None:
+    """Return where a draft's words are in a message's text; ``begin``: the end of the draft before it."""
+    place = text.find(found.draft.text, begin)
+    for _ in range(found.repeats):
+        place = text.find(found.draft.text, place + 1) if place >= 0 else -1
+    return place if place >= 0 else None
+
+
+def _repeats(words: str, text: str) -> int:
+    """Return how often words are in a text that ends with them, without that end."""
+    count, place = 0, text.find(words) if words else -1
+    while 0 <= place < len(text) - len(words):
+        count, place = count + 1, text.find(words, place + 1)
+    return count
 
 
 def readable(text: str, edited: Any = None) -> str:
@@ -64,7 +101,7 @@ def readable(text: str, edited: Any = None) -> str:
     ``edited``: ``metadata.writing_blocks``. What was edited stands in the place of its draft, and what it was before
     at the end, so that both are read and found.
     """
-    blocks = list(_blocks(text)) if ":::writing" in text else []
+    blocks = list(_blocks(text))
     if not blocks and edited is None:
         return text
     edits = list(_edits(edited, None, {_id_of(block) for block in blocks} - {None}))
@@ -74,11 +111,11 @@ def readable(text: str, edited: Any = None) -> str:
     pieces, before, end = [], [], 0
     for n, block in enumerate(blocks):
         shown, edit = _shown(block), found.get(n)
-        replacement = shown if edit is None else _shown_edit(edit, shown)
+        replacement = shown if edit is None else _shown_edit(edit, block)
         if edit is not None and replacement.strip() != shown.strip():
             before.append(shown)
-        pieces += [text[end : block.start()], replacement]
-        end = block.end()
+        pieces += [text[end : block.start], replacement]
+        end = block.end
     pieces.append(text[end:])
     placed = {id(edit) for edit in found.values()}
     unplaced = [_headed(edit.subject, edit.text) for edit in edits if id(edit) not in placed]
@@ -88,38 +125,82 @@ def readable(text: str, edited: Any = None) -> str:
     return whole if len(lines) == 1 else "\n\n".join(line.strip("\n") for line in lines if line.strip())
 
 
-def _blocks(text: str) -> Iterator[re.Match[str]]:
-    """Yield the drafts in a text; what stands in a block of code is shown there on purpose."""
-    fences, counted = 0, 0
-    for block in _BLOCK.finditer(text):
-        fences += text.count(_CODE_FENCE, counted, block.start())
-        counted = block.start()
-        if fences % 2 == 0:
-            yield block
+def _blocks(text: str) -> Iterator[_Block]:
+    """Yield the drafts in a text; what is in a block of code is shown there on purpose."""
+    lines = text.split("\n") if f"{_MARK}writing" in text else []
+    starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
+    fence, after = "", 0
+    for n, line in enumerate(lines):
+        if n < after:
+            continue
+        fence = fence_after(line, fence)
+        if fence or (first := _FIRST_LINE.fullmatch(line)) is None:
+            continue
+        last, after = _end(lines, n + 1)
+        stated, others = _attributes(first["stated"] or "")
+        begin, end = min(starts[n + 1], len(text)), min(starts[after], len(text))
+        yield _Block(starts[n], end, stated, others, text[begin : min(starts[last], len(text))])
 
 
-def _shown(block: re.Match[str]) -> str:
-    return _headed(_subject(block), block["body"])
+def _end(lines: list[str], begin: int) -> tuple[int, int]:
+    """Return the line after a draft's last one, and the line after the one that closes it.
+
+    ``begin``: its first line of words. A block in it has a closing line of its own, unless its first line turns out to
+    be a sentence that begins with colons: that leaves the draft without one. The next draft ends it, too.
+    """
+    depth, without_sentences, closed, fence = 1, 1, None, ""
+    for n in range(begin, len(lines)):
+        fence = fence_after(lines[n], fence)
+        if fence or not lines[n].startswith(_MARK):
+            continue
+        if _FIRST_LINE.fullmatch(lines[n]):
+            return (n, n) if closed is None else (closed, closed + 1)
+        if _LAST_LINE.fullmatch(lines[n]):
+            depth, without_sentences = depth - 1, without_sentences - 1
+            closed = n if closed is None and not without_sentences else closed
+        elif inner := _INNER.fullmatch(lines[n]):
+            depth, without_sentences = depth + 1, without_sentences + (not inner["words"].strip())
+        if not depth:
+            return n, n + 1
+    return (len(lines), len(lines)) if closed is None else (closed, closed + 1)
 
 
-def _subject(block: re.Match[str]) -> str:
-    subject = _NAMES.search(block["stated"] or "")
-    return re.sub(r"\\(.)", r"\1", subject[1]).strip() if subject else ""
+def _attributes(written: str) -> tuple[dict[str, str], str]:
+    """Return the attributes of a first line, and those that are neither kind, id nor subject as lines of text."""
+    stated = {name: re.sub(r"\\(.)", r"\1", a or b or c).strip() for name, a, b, c in _ATTRIBUTE.findall(written)}
+    shown = {"variant", "id", next((name for name in _SUBJECT_KEYS if stated.get(name)), "")}
+    others = [f"{name}: {value}" for name, value in stated.items() if name not in shown and value]
+    rest = " ".join(_ATTRIBUTE.sub("", written).strip("{} \t").split())
+    others += [rest] if any(letter.isalnum() for letter in rest) else []
+    return stated, "".join(f"{line}\n" for line in others) + "\n" * bool(others)
 
 
-def _headed(subject: str, body: str) -> str:
-    return f"{subject}\n\n{body}" if subject and subject not in body.split("\n", 1)[0] else body
+def _shown(block: _Block) -> str:
+    return _headed(_subject(block), block.body, block.others)
 
 
-def _shown_edit(edit: _Edit, before: str) -> str:
+def _subject(block: _Block) -> str:
+    return next((block.stated[name] for name in _SUBJECT_KEYS if block.stated.get(name)), "")
+
+
+def _with_others(block: _Block, text: str) -> str:
+    """Return the words of an edit below what the draft's first line says; once, if they begin with it."""
+    return text if text.lstrip().startswith(block.others.strip()) else block.others + text
+
+
+def _headed(subject: str, body: str, others: str = "") -> str:
+    heading = f"{subject}\n\n" if subject and subject not in body.split("\n", 1)[0] else ""
+    return f"{heading}{others}{body}"
+
+
+def _shown_edit(edit: _Edit, block: _Block) -> str:
     """Return an edited draft; where the edit states no subject, under that of the draft."""
-    heading, _, rest = before.partition("\n\n")
-    subject = edit.subject or (heading if rest and "\n" not in heading and len(heading) < len(rest) else "")
-    text = _headed(subject, edit.text)
+    others = _with_others(block, edit.text).removesuffix(edit.text)
+    text = _headed(edit.subject or _subject(block), edit.text, others)
     return text if text.endswith("\n") else f"{text}\n"
 
 
-def _matched(blocks: list[re.Match[str]], edits: list[_Edit]) -> dict[int, _Edit]:
+def _matched(blocks: list[_Block], edits: list[_Edit]) -> dict[int, _Edit]:
     """Return which edit belongs to which block: by id, or where nothing states an id and there is one for each."""
     ids = [_id_of(block) for block in blocks]
     by_id = {edit.block_id: edit for edit in edits}
@@ -129,9 +210,8 @@ def _matched(blocks: list[re.Match[str]], edits: list[_Edit]) -> dict[int, _Edit
     return found
 
 
-def _id_of(block: re.Match[str]) -> str | None:
-    stated = _ID.search(block["stated"] or "")
-    return stated[1] if stated else None
+def _id_of(block: _Block) -> str | None:
+    return block.stated.get("id") or None
 
 
 def _edits(value: Any, key: str | None, ids: set[str | None], depth: int = 0) -> Iterator[_Edit]:
@@ -179,4 +259,8 @@ def _text_of(value: Any, depth: int) -> str:
 
 
 def _without_fences(text: str) -> str:
-    return _BLOCK.sub(lambda block: block["body"], text) if text.strip() else ""
+    pieces, end = [], 0
+    for block in _blocks(text) if text.strip() else ():
+        pieces += [text[end : block.start], block.others + block.body]
+        end = block.end
+    return "".join([*pieces, text[end:]]) if text.strip() else ""
