@@ -91,6 +91,7 @@ class Writer:
         self.conn: sqlite3.Connection = None  # type: ignore[assignment] # set by __enter__, before anything can use it
         self._held = ExitStack()
         self._file_id: tuple[int, int] | None = None
+        self._is_writing = False
 
     def __enter__(self) -> Self:
         _check_sqlite()
@@ -131,6 +132,9 @@ class Writer:
         """One all-or-nothing change, durable when it returns."""
         with diagnosed(self.conn, self.path), translated(self.path):
             try:
+                if self.conn.in_transaction and not self._is_writing:
+                    self.conn.execute("ROLLBACK")  # a savepoint of a look that Ctrl-C cut off; nothing in it is to stay
+                self._is_writing = True
                 self.conn.execute("BEGIN IMMEDIATE")  # in here, so that Ctrl-C right after it leaves none open
                 yield self.conn
                 self._same_file()
@@ -140,6 +144,8 @@ class Writer:
                 if self.conn.in_transaction:
                     self.conn.execute("ROLLBACK")
                 raise
+            finally:
+                self._is_writing = False
 
     def _same_file(self) -> None:
         # A database that was moved or replaced under us would take writes that nobody ever finds again.

@@ -152,6 +152,18 @@ def test_a_failed_transaction_leaves_nothing(path):
         assert writer.conn.execute("SELECT count(*) FROM _settings").fetchone()[0] == 0
 
 
+def test_a_savepoint_that_ctrl_c_left_open_spoils_no_transaction(path):
+    """A look at the database begins one; what is written after it is written as always."""
+    with Writer(path) as writer:
+        writer.conn.execute("SAVEPOINT asked")
+        writer.conn.execute("DELETE FROM _settings WHERE 0")
+        with writer.transaction() as conn:
+            conn.execute("INSERT INTO _settings VALUES ('a', '1')")
+        assert not writer.conn.in_transaction
+    with open_reader(path) as conn:
+        assert conn.execute("SELECT value FROM _settings WHERE key = 'a'").fetchone()["value"] == "1"
+
+
 def test_a_full_disk_is_said_and_what_was_saved_is_whole(path):
     """SQLITE_FULL becomes exit 8, and earlier rows are there."""
     with Writer(path) as writer:
