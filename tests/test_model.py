@@ -33,7 +33,7 @@ HISTORIES = 40  # accounts, each with its share of the runs; more would spend th
 # Of so many histories one goes over real HTTP; the others hand their requests to the service directly, which takes a
 # third of the time. What HTTP does to a request is the same in every run, and other tests are about it.
 ONE_OVER_HTTP = 8
-RUNS = int(os.environ.get("CHATMIRROR_RANDOM_RUNS", "800"))
+RUNS = int(os.environ.get("CHATMIRROR_RANDOM_RUNS", "400"))
 SEED = int(os.environ.get("CHATMIRROR_SEED", "1"))
 BETWEEN_SETTLINGS = 10  # runs; a fault may well heal unseen in between, but a loss never does
 ACTS = [*["new_message"] * 3, "new_conversation", "edit_prompt", "regenerate", "switch_branch", "rename", "legacy"]
