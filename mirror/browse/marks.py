@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from mirror.store.search.query import Word
 
 _MATCH = Markup("<mark>{}</mark>")
-# A formula, which is left as it is, or a tag. Every "<" of safe HTML begins one.
+# A formula, which is marked as a whole, or a tag. Every "<" of safe HTML begins one.
+_SOURCE = re.compile(r"<annotation\b[^>]*>(.*?)</annotation>", re.DOTALL)  # what a formula was written as
 _TAG = re.compile(r"""(<math\b.*?</math>|<(?:[^<>"']|"[^"]*"|'[^']*')*>)""", re.DOTALL)
 
 
@@ -34,10 +35,28 @@ def marked_name_html(text: str) -> Markup:
 
 
 def with_marks(pages: Sequence[Markup], words: Sequence[Word]) -> list[Markup]:
-    """Return pieces of safe HTML with the words marked in their text. A phrase is marked where no tag divides it."""
+    """Return pieces of safe HTML with the words marked in their text. A phrase is marked where no tag divides it.
+
+    A formula is marked as a whole where the words are in its source.
+    """
     divided = [_TAG.split(page) for page in pages]
-    texts = [html.unescape(text) for parts in divided for text in parts[::2]]
+    texts = [html.unescape(_readable(part, is_tag=n % 2 == 1)) for parts in divided for n, part in enumerate(parts)]
     marked = iter(marked_texts(texts, words))
     for parts in divided:
-        parts[::2] = [marked_html(next(marked)) for _ in parts[::2]]
+        parts[:] = [_marked(part, next(marked), is_tag=n % 2 == 1) for n, part in enumerate(parts)]
     return [Markup("").join(map(Markup, parts)) for parts in divided]
+
+
+def _readable(part: str, *, is_tag: bool) -> str:
+    """Return what a reader finds in a part: its text, the source of a formula, nothing in another tag."""
+    if not is_tag:
+        return part
+    source = _SOURCE.search(part) if part.startswith("<math") else None
+    return source[1] if source else ""
+
+
+def _marked(part: str, text: str, *, is_tag: bool) -> str:
+    if not is_tag:
+        return marked_html(text)
+    has_match = any(is_match for _, is_match in split_marks(text))
+    return _MATCH.format(Markup(part)) if has_match else part  # noqa: S704 - it was safe HTML before

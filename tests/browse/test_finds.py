@@ -51,6 +51,11 @@ def finds(path: Path) -> None:
         ("<p>line one\n  line two</p>", "two", "<p>line one\n  line <mark>two</mark></p>"),
         ('<p>say "red bread" now</p>', '"red bread"', "<p>say &#34;<mark>red bread</mark>&#34; now</p>"),
         ("<p>rye and wheat</p>", "rye -wheat", "<p><mark>rye</mark> and wheat</p>"),
+        (
+            "<math><mi>o</mi><annotation>\\oven</annotation></math> oven",
+            "oven",
+            "<mark><math><mi>o</mi><annotation>\\oven</annotation></math></mark> <mark>oven</mark>",
+        ),
         ("<math><mi>oven</mi></math><p>oven</p>", "oven", "<math><mi>oven</mi></math><p><mark>oven</mark></p>"),
         ("<p>\x02oven\x03 \x03</p>", "oven", "<p><mark>oven</mark> </p>"),
         ("<p>&lt;script&gt;alert&lt;/script&gt;</p>", "script", None),
