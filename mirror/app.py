@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror import __version__
 from mirror.chatgpt.login import LOGIN_FORM as CHATGPT_LOGIN
@@ -297,10 +297,17 @@ def rebuild(path: Path, timing: Timing, progress: Callable[[int, int], None]) ->
     return changed
 
 
+class Repaired(NamedTuple):
+    """What a repair did: how many findings it mended, and the rows, as sentences, that it took as they are."""
+
+    mended: int
+    accepted: list[str]
+
+
 def check(
     path: Path, timing: Timing, progress: Callable[[int, int], None], *, repair: bool = False
-) -> tuple[ChatmirrorError | None, int]:
-    """Check everything; return what is wrong, None: nothing, and how many findings were repaired.
+) -> tuple[ChatmirrorError | None, Repaired]:
+    """Check everything; return what is wrong, None: nothing, and what was repaired.
 
     ``repair``: derive again what is wrong, then check again. Without it, a file that cannot be written is only read.
     """
@@ -308,12 +315,12 @@ def check(
         with translated(path), closing(open_current_reader(path)) as conn, diagnosed(conn, path):
             conn.execute("BEGIN")  # one moment, whatever is written meanwhile
             found = integrity.check(conn, progress)
-            return found.error(path) or (None if found.file else check_bytes(conn, path).error(path)), 0
+            return found.error(path) or (None if found.file else check_bytes(conn, path).error(path)), Repaired(0, [])
     with Writer(path) as writer, translated(path), diagnosed(writer.conn, path):
         found = integrity.check(writer.conn, progress)
         in_files = BytesFound("", 0) if found.file else check_bytes(writer.conn, path)
         if not (repair and (found.all or in_files.lost)):
-            return found.error(path) or in_files.error(path), 0
+            return found.error(path) or in_files.error(path), Repaired(0, [])
         integrity.make_writable(writer, found)  # first, for no row could be written of this run
         with recorded(writer, "repair", timing) as run:
             read_texts(writer, damaged=file_texts.damaged(writer.conn))
@@ -322,7 +329,7 @@ def check(
             error = left.error(path, is_repaired=True) or in_files.error(path, is_repaired=True)
             if error is not None:
                 run.failed(error)
-        return error, max(0, len(found.all) - len(left.all))
+        return error, Repaired(max(0, len(found.all) - len(left.all) - len(left.accepted)), left.accepted)
 
 
 def backup(path: Path, target: Path, progress: Callable[[int, int], None]) -> tuple[int, ChatmirrorError | None]:

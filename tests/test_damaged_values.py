@@ -177,7 +177,7 @@ LEARNED_AGAIN = {
 def test_what_a_sync_learns_again_is_repaired(mirrored: MirroredService, table: str) -> None:
     edit(mirrored.path, f"UPDATE {table} SET {LEARNED_AGAIN[table]} = 'x y'")
     error, repaired = app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)
-    assert (error, repaired > 0) == (None, True)
+    assert (error, repaired.mended > 0) == (None, True)
     assert mirrored.next_run() == 0
     assert findings(mirrored) == []
 
@@ -487,6 +487,32 @@ def test_an_index_that_lacks_rows_is_made_again(mirrored: MirroredService) -> No
     assert any("missing from index" in what for what in findings(mirrored))
     assert app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)[0] is None
     assert (findings(mirrored), content(mirrored.path)) == ([], before)
+
+
+def test_what_is_taken_as_it_is_is_not_said_to_be_repaired(
+    mirrored: MirroredService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where other damage is mended with it."""
+    edit(mirrored.path, "UPDATE memories SET content = 'garbage garbage' WHERE rowid = 1")
+    edit(mirrored.path, "UPDATE messages SET role = 'tool' WHERE rowid = 3")
+    code, err = command(mirrored, capsys, "check")
+    assert (code, "takes rows as they are now" in err) == (9, True)
+    out = CliRunner().invoke(cli, ["check", "--repair", "-d", str(mirrored.path)]).output
+    assert "Repaired 1 finding." in out
+    assert "Nothing tells what 1 row said before" in out
+    assert "row 1 of memories" in out
+
+
+def test_one_value_beyond_help_keeps_no_other_from_being_mended(mirrored: MirroredService) -> None:
+    before = content(mirrored.path)
+    edit(mirrored.path, "UPDATE sync_runs SET started_at = 'x y' WHERE id = 1")
+    edit(mirrored.path, "UPDATE messages SET role = 'tool' WHERE rowid = 3")
+    edit(mirrored.path, "UPDATE messages SET text = CAST(text AS BLOB) WHERE rowid = 4")
+    error, _ = app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)
+    assert error is not None
+    assert "started_at is damaged in row 1 of sync_runs" in error.message
+    assert "restore a backup" in error.message
+    assert content(mirrored.path) == before
 
 
 def test_columns_and_tables_of_other_programs_are_no_damage(mirrored: MirroredService) -> None:

@@ -76,7 +76,7 @@ def test_what_was_stored_before_is_whole_and_not_damaged(tmp_path: Path, monkeyp
             app.rebuild(mirrored.path, mirrored.timing(), lambda *_: None)
         assert app.backup(mirrored.path, tmp_path / "bk.db", lambda *_: None)[0] > 0
         error, repaired = app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)
-        assert (type(error), repaired) == (IncompleteError, 0)
+        assert (type(error), repaired.mended) == (IncompleteError, 0)
         # What comes now, and can be read, is stored beside it.
         key = next(key for key in mirrored.ids() if word in repr(mirrored.account.tree(key)))
         for node in mirrored.account.tree(key)["mapping"].values():

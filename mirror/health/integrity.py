@@ -27,9 +27,9 @@ from mirror.store.mending import (
     make_readable,
     put_right,
     read_lost_again,
-    restore,
-    restore_differing,
-    restore_payloads,
+    turn_payloads_back,
+    turn_rows_back,
+    turn_values_back,
 )
 from mirror.store.schema import (
     altered,
@@ -60,6 +60,7 @@ MOST_HEALED = 20
 # Damaged payloads in which a flipped bit is looked for, up to 20 seconds each. Smaller: more of them need a backup;
 # larger: a repair after a damage of everything takes hours in vain.
 MOST_PAYLOADS_MENDED = 10
+_NEEDED = frozenset({"conversations", "messages", "links", "attachments", "_payloads", "_settings", "_listed"})
 SPOILT = "the copy that is stored is damaged; it is read anew"
 
 
@@ -85,6 +86,7 @@ class Findings:
     some of them can be put right by nothing that is stored; with either nothing else was looked at. ``objects``:
     indexes, triggers and views that are not as they were made. ``hashed``: rows that are not as they were written, and
     that nothing can be compared with.
+    ``accepted``: rows that a repair took as they are, because nothing tells what they were.
     ``is_outdated``: the rows were derived by another version, so they were not compared.
     """
 
@@ -98,6 +100,7 @@ class Findings:
     payloads: list[DamagedConversation] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     hashed: list[str] = field(default_factory=list)
+    accepted: list[str] = field(default_factory=list)
     is_outdated: bool = False
 
     @property
@@ -143,7 +146,8 @@ class Findings:
             return f"run {first}`chatmirror sync`, which reads {which} anew"
         if self.hashed and not self.rows and not self.values and not self.indexes and not self.objects:
             return "restore a backup, or let `chatmirror check --repair` take what is there now"
-        return "run `chatmirror check --repair`"
+        taken = ", which takes rows as they are now where nothing tells what they were" if self.hashed else ""
+        return f"run `chatmirror check --repair`{taken}"
 
 
 def check(conn: sqlite3.Connection, progress: Callable[[int, int], None]) -> Findings:
@@ -275,7 +279,7 @@ def heal(writer: Writer) -> tuple[list[str], list[DamagedValue]]:
             if len(found) > MOST_HEALED or not known:
                 return healed, found
             with writer.transaction() as conn:
-                for value in restore(conn, known):
+                for value in turn_values_back(conn, known):
                     forget(conn, value)
             healed += map(str, known)
         return healed, value_findings(writer.conn, LEARNED_AGAIN)
@@ -291,9 +295,9 @@ def refuse_damaged(writer: Writer, left: Sequence[DamagedValue]) -> None:
 def make_writable(writer: Writer, found: Findings) -> None:
     """Mend the file's indexes, make objects again, and put damaged values right or forget them.
 
-    Before that no row can be written, or no index follows. Raises what is wrong where that cannot be.
+    Before that no row can be written, or no index follows. Raises what is wrong where nothing more can be mended.
     """
-    if found.tables or found.is_lost:
+    if found.tables:
         raise _error_of(writer, found)
     if found.file:
         with writer.transaction() as conn:
@@ -301,17 +305,18 @@ def make_writable(writer: Writer, found: Findings) -> None:
                 raise _error_of(writer, found)
     make_objects_again(writer, found.objects)
     with writer.transaction() as conn:
-        restore_differing(conn)
+        turn_rows_back(conn)
         make_readable(conn)
     for _ in range(2):  # settings are looked at where nothing else is wrong
         with writer.transaction() as conn:
-            if left := put_right(conn, value_findings(conn)):
-                raise _error_of(writer, Findings(values=left))
+            left = put_right(conn, value_findings(conn))
+        if any(value.table in _NEEDED for value in left):  # without which no row can be derived
+            raise _error_of(writer, Findings(values=left), is_repaired=True)
 
 
-def _error_of(writer: Writer, found: Findings) -> ChatmirrorError:
+def _error_of(writer: Writer, found: Findings, *, is_repaired: bool = False) -> ChatmirrorError:
     found.is_lost = True
-    return found.error(writer.path) or DamagedError(f"{writer.path} is damaged.")
+    return found.error(writer.path, is_repaired=is_repaired) or DamagedError(f"{writer.path} is damaged.")
 
 
 def _mend_file(conn: sqlite3.Connection) -> bool:
@@ -343,22 +348,25 @@ def repair(writer: Writer, found: Findings, run_id: int, timing: Timing) -> Find
     taken as they are now.
     """
     with writer.transaction() as conn:
-        restore_differing(conn)  # what differed in a value that was put right meanwhile
+        turn_rows_back(conn)  # what differed in a value that was put right meanwhile
         read_lost_again(conn)
     found = check(writer.conn, lambda *_: None)
     for n, damaged in enumerate(found.payloads):
         with writer.transaction() as conn:
-            is_whole = n < MOST_PAYLOADS_MENDED and restore_payloads(conn, damaged.conversation_id)
+            is_whole = n < MOST_PAYLOADS_MENDED and turn_payloads_back(conn, damaged.conversation_id)
             if not is_whole and damaged.can_be_read_anew:
                 tracking.mark_failed(conn, damaged.conversation_id, SPOILT, 0, timing.iso())
                 apply_listing(conn, damaged.provider, damaged.conversation_id, run_id, timing.iso())
-    if found.rows or found.payloads:
+    if found.rows or found.payloads or found.values:  # with values nothing else was looked at
         _derive_all(writer, timing, lambda *_: None)
     with writer.transaction() as conn:
         rebuild_indexes(conn)
     with writer.transaction() as conn:
+        accepted = row_hashes.findings(conn)
         row_hashes.accept_all(conn)
-    return check(writer.conn, lambda *_: None)
+    left = check(writer.conn, lambda *_: None)
+    left.accepted = accepted
+    return left
 
 
 def rebuild(writer: Writer, timing: Timing, progress: Callable[[int, int], None]) -> int:

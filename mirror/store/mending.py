@@ -57,7 +57,7 @@ def put_right(conn: sqlite3.Connection, damaged: Sequence[DamagedValue]) -> list
 
     What no hash proves is forgotten where a sync learns it again or where it is derived again, which has to follow.
     """
-    left = restore(conn, damaged)
+    left = turn_values_back(conn, damaged)
     lost: list[DamagedValue] = []
     for value in left:
         if value.table == "_payloads" and value.column == "body":
@@ -75,14 +75,14 @@ def _is_derived(value: DamagedValue) -> bool:
     return value.table in _DERIVED or (value.table == "conversations" and value.column not in _NOT_DERIVED)
 
 
-def restore(conn: sqlite3.Connection, damaged: Sequence[DamagedValue]) -> list[DamagedValue]:
+def turn_values_back(conn: sqlite3.Connection, damaged: Sequence[DamagedValue]) -> list[DamagedValue]:
     """Write the values that the hashes of their rows prove; return the damaged values that are left."""
     rows: dict[tuple[str, int], list[DamagedValue]] = {}
     for value in damaged:
         rows.setdefault((value.table, value.rowid), []).append(value)
     left: list[DamagedValue] = []
     for (table, rowid), values in islice(rows.items(), MOST_MENDED):
-        if not _restore_row(conn, table, rowid, [value.column for value in values]):
+        if not _turn_row_back(conn, table, rowid, [value.column for value in values]):
             left += values
     return left + [value for values in islice(rows.values(), MOST_MENDED, None) for value in values]
 
@@ -99,10 +99,10 @@ def can_be_put_right(conn: sqlite3.Connection, damaged: Sequence[DamagedValue]) 
         conn.execute("RELEASE tried")
 
 
-def restore_differing(conn: sqlite3.Connection) -> None:
+def turn_rows_back(conn: sqlite3.Connection) -> None:
     """Mend rows that differ from their hashes in one value, by one bit or as another row has it."""
     for table, rowid in islice(row_hashes.differing_rows(conn), MOST_MENDED):
-        any(_restore_row(conn, table, rowid, [column]) for column in COLUMNS[table])
+        any(_turn_row_back(conn, table, rowid, [column]) for column in COLUMNS[table])
 
 
 def empty_skeletons(conn: sqlite3.Connection) -> None:
@@ -110,7 +110,7 @@ def empty_skeletons(conn: sqlite3.Connection) -> None:
     conn.execute("DELETE FROM _skeletons")
 
 
-def restore_payloads(conn: sqlite3.Connection, conversation_id: str) -> bool:
+def turn_payloads_back(conn: sqlite3.Connection, conversation_id: str) -> bool:
     """Mend a conversation's payloads of which one bit has flipped; return whether it has some and all are whole."""
     versions = payloads.load(conn, conversation_id)
     for version in versions:
@@ -224,7 +224,7 @@ def is_number(table: str, column: str) -> bool:
 # -- what a hash proves
 
 
-def _restore_row(conn: sqlite3.Connection, table: str, rowid: int, columns: Sequence[str]) -> bool:
+def _turn_row_back(conn: sqlite3.Connection, table: str, rowid: int, columns: Sequence[str]) -> bool:
     """Give a row the values of some columns with which its hash matches; return whether there are such."""
     if table not in HASHED or not set(columns) <= set(row_hashes.hashed_columns(table)):
         return False

@@ -20,13 +20,18 @@ def check(path: Path, repair: bool) -> None:
     """Check the file, every payload's hash, every row against its payload, and the indexes."""
     from mirror import app
     from mirror.cli.progress import item_progress
+    from mirror.store.schema import summary
     from mirror.timing import Timing
 
     must_exist(path)
     with item_progress("Checking") as progress:
         error, repaired = app.check(path, Timing(), progress, repair=repair)
-    if repaired:
-        click.echo(f"Repaired {repaired:,} finding{'' if repaired == 1 else 's'}.")
+    if repaired.mended:
+        click.echo(f"Repaired {repaired.mended:,} finding{'' if repaired.mended == 1 else 's'}.")
+    if repaired.accepted:
+        count = len(repaired.accepted)
+        rows = f"{count:,} row{'' if count == 1 else 's'}"
+        click.echo(f"Nothing tells what {rows} said before, so this stays as it is now: {summary(repaired.accepted)}.")
     if error is not None:
         raise error
     if sys.stdout.isatty():
