@@ -1,4 +1,4 @@
-"""Text put into other text, on one line or in a Markdown fence; and how bytes say in which encoding they are text."""
+"""Text in other text: on one line, in a Markdown fence, as attributes; and in which encoding bytes are text."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_ATTRIBUTE = re.compile(r"""(?<![\w-])([A-Za-z][\w-]*)=(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s"'}]+))""")
 _BACKTICKS = re.compile(r"`{3,}")
 # Also one with which an item of a list begins; a line with more blanks before it is indented code.
 _CODE_FENCE = re.compile(
@@ -57,6 +58,12 @@ def fence_after(line: str, fence: str) -> str:
         return "" if found["marks"][0] == "`" and "`" in found["info"] else found["marks"]
     is_closed = found["marks"].startswith(fence) and not found["item"] and not found["info"].strip()
     return "" if is_closed else fence
+
+
+def attributes(written: str) -> tuple[dict[str, str], str]:
+    """Return the attributes in ``title="A draft" id=7``, by name, and what is written beside them."""
+    found = {name: re.sub(r"\\(.)", r"\1", a or b or c).strip() for name, a, b, c in _ATTRIBUTE.findall(written)}
+    return found, " ".join(_ATTRIBUTE.sub("", written).split())
 
 
 def byte_order_mark(head: bytes) -> tuple[int, str]:

@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from mirror.text import fence_after
+from mirror.text import attributes, fence_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,7 +38,6 @@ _OPENING = re.compile(
 _LONGEST_TITLE = 500  # characters of a title in a card; by judgement: longer ones are no titles, and stay text
 _KIND, _RUNS = re.compile(r"[A-Za-z][\w-]{0,40}", re.ASCII), re.compile(r":{3,}")
 _CLOSING = re.compile(r"(:{3,})[ \t]*")
-_ATTRIBUTE = re.compile(r'(?<![\w-])([A-Za-z][\w-]*)=(?:"((?:[^"\\]|\\.)*)"|\'([^\']*)\'|([^\s"\'}]+))')
 _TITLES, _KINDS, _UNSEEN = ("subject", "title"), ("variant", "type"), {"id"}
 
 
@@ -120,13 +119,12 @@ def _found(state: StateBlock, start: int, stop: int) -> _Found | None:
     if opened["words"].strip() and not is_closed:
         return None  # a sentence that begins with colons
     # Words after the name are a title.
-    attributes = opened["attributes"] or ""
-    stated = {name: re.sub(r"\\(.)", r"\1", a or b or c) for name, a, b, c in _ATTRIBUTE.findall(attributes)}
+    stated, rest = attributes(opened["attributes"] or "")
     titles = [opened["label"], opened["words"].strip(), *(stated.pop(name, None) for name in _TITLES)]
     kind = next((stated.pop(name) for name in _KINDS if stated.get(name)), opened["name"])
     others = [f"{name}: {value}" for name, value in stated.items() if name not in _UNSEEN and value]
-    others += [_ATTRIBUTE.sub("", attributes).strip()]
-    return _Found(kind, " · ".join(title for title in titles if title), tuple(filter(None, others)), end, is_closed)
+    others += [rest] if rest else []
+    return _Found(kind, " · ".join(title for title in titles if title), tuple(others), end, is_closed)
 
 
 def _end(state: StateBlock, start: int, stop: int) -> tuple[int, bool] | None:

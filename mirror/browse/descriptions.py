@@ -25,9 +25,8 @@ def describe_in_metadata(datasette: Any, databases: dict[str, Any]) -> None:
     """Add descriptions, and the lines of links, to the settings for 0.65."""
     for name, settings in databases.items():
         stated = dict_at(getattr(datasette, "_metadata_local", None) or {}, "databases", name)
-        settings[
-            "queries"
-        ] = {}  # so that 0.65 adds canned queries to a copy of this and not to somebody's own metadata
+        # So that 0.65 adds canned queries to a copy of this, and not to somebody's own metadata.
+        settings["queries"] = {}
         links = link_lines(datasette, [name]) or Markup()
         if not _OWN & stated.keys():
             settings["description_html"] = links

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 
     from mirror.browse.pagination import MessagePage, ShownMessage
 
-PROMPTS = (
-    200  # that are listed at once; by judgement: more are no overview, and ten thousand would be a page of their own
-)
+# Listed at once; by judgement: more are no overview, and ten thousand would be a page of their own.
+PROMPTS = 200
 LINE = 120  # characters of one; by judgement: more than fits a line
 FEWEST = 3  # from which there is a list; by judgement: two prompts are seen without one
 _READ = 4 * LINE  # characters of a prompt in which its first line is looked for

@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.normalize.rows import Draft
-from mirror.text import fence_after
+from mirror.text import attributes, fence_after
 from mirror.values import as_id, first_text
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ _MARK = ":::"
 _FIRST_LINE = re.compile(r":::writing[ \t]*(?P<stated>\{.*\})?[ \t\r]*")
 _INNER = re.compile(r":::[ \t]*[A-Za-z][\w-]*(?:\[[^\]]*\])?[ \t]*+(?:\{.*\})?[ \t]*+(?P<words>[^{}]*)")
 _LAST_LINE = re.compile(r":::[ \t\r]*")
-_ATTRIBUTE = re.compile(r"""(?<![\w-])([A-Za-z][\w-]*)=(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s"'}]+))""")
 _KIND = re.compile(r"[A-Za-z_]{1,40}")
 BEFORE = "Before it was edited:"
 _ID_KEYS = ("id", "block_id", "writing_block_id")
@@ -167,10 +166,9 @@ def _end(lines: list[str], begin: int) -> tuple[int, int]:
 
 def _attributes(written: str) -> tuple[dict[str, str], str]:
     """Return the attributes of a first line, and those that are neither kind, id nor subject as lines of text."""
-    stated = {name: re.sub(r"\\(.)", r"\1", a or b or c).strip() for name, a, b, c in _ATTRIBUTE.findall(written)}
+    stated, rest = attributes(written.strip("{}"))
     shown = {"variant", "id", next((name for name in _SUBJECT_KEYS if stated.get(name)), "")}
     others = [f"{name}: {value}" for name, value in stated.items() if name not in shown and value]
-    rest = " ".join(_ATTRIBUTE.sub("", written).strip("{} \t").split())
     others += [rest] if any(letter.isalnum() for letter in rest) else []
     return stated, "".join(f"{line}\n" for line in others) + "\n" * bool(others)
 
