@@ -65,14 +65,14 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MirroredService]:
 
 @contextmanager
 def spoilable(mirrored: MirroredService, folder: Path) -> Iterator[MirroredService]:
-    """The same, with a copy of its database for one test to spoil."""
-    path = mirrored.path
-    mirrored.path = folder / "chats.db"
+    """The same, with a copy of its database and of the environment for one test to spoil."""
+    path, environ = mirrored.path, mirrored.environ
+    mirrored.path, mirrored.environ = folder / "chats.db", dict(environ)
     shutil.copy(path, mirrored.path)
     if folder_of(path).exists():
         shutil.copytree(folder_of(path), folder_of(mirrored.path))
     yield mirrored
-    mirrored.path = path
+    mirrored.path, mirrored.environ = path, environ
 
 
 @pytest.fixture

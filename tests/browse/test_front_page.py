@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from datasette.app import Datasette  # type: ignore[import-untyped] # it has no types
 from mirrors import bakery
+from served import awaited
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +24,7 @@ def answer(files: list[Path], path: str, **settings: Any) -> tuple[int, str | No
         found = await datasette.client.get(path)
         return found.status_code, found.headers.get("location")
 
-    with ThreadPoolExecutor(1) as thread:  # another test's browser may keep a loop running in this one
-        return thread.submit(lambda: asyncio.run(ask())).result()
+    return awaited(ask())
 
 
 @pytest.fixture

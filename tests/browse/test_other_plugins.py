@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import sqlite3
 import sys
@@ -16,6 +15,7 @@ import pytest
 from commands import run
 from datasette.app import Datasette  # type: ignore[import-untyped] # it has no types
 from mirrors import open_mirror
+from served import awaited
 
 from mirror.browse.graphql import help_graphql
 
@@ -52,14 +52,14 @@ def test_pages_stay_whole_beside_other_plugins(mirror: Path) -> None:
     """Datasette's pages of a mirror, ours, and those of the plugins that are installed."""
     theirs = {"search_all": "-/search?q=bread", "export_notebook": "chats/conversations.Notebook"}
     for page in (*PAGES, *(page for name, page in theirs.items() if find_spec(f"datasette_{name}"))):
-        assert asyncio.run(_get(mirror, page)) == 200, page
+        assert awaited(_get(mirror, page)) == 200, page
 
 
 @pytest.mark.skipif(find_spec("datasette_graphql") is None, reason="datasette-graphql is not installed")
 def test_graphql_answers_for_a_mirror(mirror: Path) -> None:
     """Though its hidden tables refer to those that are shown."""
     path = mirror.rename(mirror.with_name("asked.db"))  # it keeps the first Datasette that it sees with each name
-    found = asyncio.run(_ask(path, '{messages(search: "bread") {nodes {conversation_id {title}}}}'))
+    found = awaited(_ask(path, '{messages(search: "bread") {nodes {conversation_id {title}}}}'))
     assert found["data"]["messages"]["nodes"][0]["conversation_id"]["title"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import sqlite3
@@ -15,7 +14,7 @@ import pytest
 from datasette.app import Datasette  # type: ignore[import-untyped] # it has no types
 from markupsafe import escape
 from mirrors import add, add_conversation, add_message, bakery
-from served import served_as
+from served import awaited, served_as
 
 from mirror.browse.functions import inflate
 from mirror.browse.plugin import prepare_connection, render_cell
@@ -298,7 +297,7 @@ def test_who_has_signed_in_may_ask_what_they_may_view(tmp_path: Path) -> None:
         answers = [await datasette.client.get(path, cookies=cookies) for path in ["/chats.json", *paths]]
         return len(answers[0].json()["queries"]), [answer.status_code for answer in answers[1:]]
 
-    of_anna, of_others = (asyncio.run(listed_and_status(actor)) for actor in ({"id": "anna"}, None))
+    of_anna, of_others = (awaited(listed_and_status(actor)) for actor in ({"id": "anna"}, None))
     assert of_anna[0] in {5, len(KNOWN_QUERIES)}  # 1.0 lists five on that page
     assert of_anna[1] == [200] * len(KNOWN_QUERIES)
     refused = [query for query in KNOWN_QUERIES if "messages" in query.tables]
