@@ -129,14 +129,14 @@ def make_readable(conn: sqlite3.Connection) -> int:
 
     Where a payload or a list has the text, it comes back from there; otherwise the rest of it is kept so.
     """
-    conn.create_function("is_utf8", 1, _is_utf8, deterministic=True)
-    conn.create_function("as_utf8", 1, lambda raw: raw.decode(errors="replace"), deterministic=True)
     changed = 0
     for table, columns in COLUMNS.items():
         for column in (name for name, kind in columns.items() if kind == "TEXT" and table not in WITHOUT_ROWID):
-            wrong = f"typeof({column}) = 'text' AND NOT is_utf8(CAST({column} AS BLOB))"
-            sql = f"UPDATE {table} SET {column} = as_utf8(CAST({column} AS BLOB)) WHERE {wrong}"
-            changed += max(0, conn.execute(sql).rowcount)
+            # In Python and not as a function of SQLite's, whose Ctrl-C would end as an error of SQLite's.
+            texts = conn.execute(f"SELECT rowid, CAST({column} AS BLOB) FROM {table} WHERE typeof({column}) = 'text'")
+            wrong = [(raw.decode(errors="replace"), rowid) for rowid, raw in texts if not _is_utf8(raw)]
+            conn.executemany(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", wrong)
+            changed += len(wrong)
     return changed
 
 
