@@ -1,8 +1,10 @@
-"""Each payload is read into rows once on its way in, and a changed list row reads none."""
+"""Each payload is read into rows once on its way in; a changed list row and a check of untouched rows read none."""
 
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -91,3 +93,39 @@ def test_stars_archive_and_projects_touch_one_row(tmp_path: Path, counter: Count
         assert mirrored.reads() == 0
         kinds = mirrored.changes()
         assert {kind for key in (first, second, third) for kind in kinds[key]} == {"archived", "starred", "moved"}
+
+
+def _check(mirrored: MirroredService, *, repair: bool = False) -> str:
+    error, _ = app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=repair)
+    return "" if error is None else error.message
+
+
+def test_a_check_reads_only_what_was_touched(tmp_path: Path, counter: Counter) -> None:
+    """Whatever way the rows came in; what another program wrote is derived again and found."""
+    with MirroredService(tmp_path, conversations=CHATS) as mirrored:
+        export = export_of(mirrored, tmp_path / "conversations.json")
+        app.import_archives(mirrored.path, [export], mirrored.timing(), lambda *_: None)
+        mirrored.person.new_conversation("A new one")
+        for act in (mirrored.person.new_message, mirrored.person.regenerate, mirrored.person.star):
+            for key in mirrored.ids()[:3]:
+                act(key)
+            mirrored.next_run()
+        mirrored.person.edit_prompt(mirrored.ids()[4], "Asked otherwise")
+        mirrored.next_run(full=True)
+
+        def changed_by_hand(sql: str) -> int:
+            with closing(sqlite3.connect(mirrored.path)) as conn, conn:
+                assert conn.execute(sql).rowcount > 0
+            return counter.during(lambda: said.append(_check(mirrored)))
+
+        said: list[str] = []
+        assert counter.during(lambda: said.append(_check(mirrored))) == 0
+        assert said == [""]
+        assert changed_by_hand("UPDATE messages SET is_hidden = 1 - is_hidden WHERE rowid = 5") == 1
+        assert "differ from its payload" in said[-1]
+        assert _check(mirrored, repair=True) == ""
+        assert counter.during(lambda: _check(mirrored)) == 0
+        assert changed_by_hand("DELETE FROM _row_hashes WHERE table_name = 'messages'") >= CHATS
+        assert said[-1] == ""
+        app.rebuild(mirrored.path, mirrored.timing(), lambda *_: None)
+        assert counter.during(lambda: _check(mirrored)) == 0

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mirror.errors import DamagedError, IncompleteError
-from mirror.fold import fold
+from mirror.fold import fold, fold_listing
 from mirror.ingest import apply_listing, derive_again
 from mirror.normalize import NORMALIZERS, UnreadablePayloadError
-from mirror.store import conversations, file_texts, payloads, row_hashes, tracking
+from mirror.store import conversations, file_texts, message_hashes, payloads, row_hashes, tracking
 from mirror.store.database import is_damage, reason
 from mirror.store.health import file_findings, index_findings, rebuild_indexes
 from mirror.store.mending import (
@@ -163,15 +163,19 @@ def check(conn: sqlite3.Connection, progress: Callable[[int, int], None]) -> Fin
                 found.is_lost = not can_be_put_right(conn, found.values)
             return found
         found.is_outdated = outdated_normalizers(conn) != []
+        with _sqlite_findings(found):
+            found.hashed += row_hashes.findings(conn)
+        # Rows that are as they were written are what their payload gives: they were derived from it, by this version.
+        may_trust = not (found.is_outdated or found.hashed or found.file)
         ids = conversations.conversation_ids(conn)
         for done, conversation_id in enumerate(ids, 1):
-            _check_conversation(conn, conversation_id, found)
+            if not may_trust or not _is_as_derived(conn, conversation_id):
+                _check_conversation(conn, conversation_id, found)
             progress(done, len(ids))
         found.indexes += index_findings(conn)
         found.indexes += [
             f"the text of the stored file {sha256[:12]} is damaged" for sha256 in file_texts.damaged(conn)
         ]
-        found.hashed += row_hashes.findings(conn)
     return found
 
 
@@ -205,6 +209,17 @@ def not_readable(path: Path, found: Sequence[str]) -> IncompleteError:
     return IncompleteError(
         f"{path} is whole, but not all of it could be read: {summary(found)}. Nothing is lost; update chatmirror."
     )
+
+
+def _is_as_derived(conn: sqlite3.Connection, conversation_id: str) -> bool:
+    """Whether payloads are whole, messages as they were written from them, and the own row as the lists say."""
+    stored = conversations.load_facts(conn, conversation_id)
+    if not stored.payloads or stored.row is None:
+        return False
+    if fold_listing(stored, tracking.find(conn, stored.row.provider, conversation_id)).changed_columns:
+        return False
+    is_whole = all(version.is_whole for version in payloads.load(conn, conversation_id))
+    return is_whole and message_hashes.is_untouched(conn, conversation_id)
 
 
 def _check_conversation(conn: sqlite3.Connection, conversation_id: str, found: Findings) -> None:

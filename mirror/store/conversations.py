@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from mirror.normalize.rows import Attachment, Link, Message
 from mirror.services import service_of
-from mirror.store import file_rows, payloads
+from mirror.store import file_rows, message_hashes, payloads
 from mirror.store.database import upsert
+from mirror.store.message_hashes import EXTRA_NAMES, EXTRAS, MESSAGE_COLUMNS, message_values
 from mirror.store.search import cjk
 
 if TYPE_CHECKING:
@@ -24,19 +24,12 @@ if TYPE_CHECKING:
     from mirror.store.payloads import StoredPayload
     from mirror.store.runs import Change
 
-_EXTRAS = ("links", "attachments")  # fields of a message that are tables of their own
-MESSAGE_COLUMNS = tuple(f.name for f in fields(Message) if f.name not in _EXTRAS)
 _MESSAGE_NAMES = ("conversation_id", *MESSAGE_COLUMNS)
-_message_values = attrgetter(*MESSAGE_COLUMNS)
 # Messages written at once. At each statement that fires its trigger, SQLite 3.40 writes what FTS5 holds in memory as a
 # segment of the index, and segments are merged again and again: with one message a statement that was a third of an
 # import. 1,050 values, of the 32,766 that a statement may have.
 ROWS_A_STATEMENT = 50
 CHARACTERS_A_STATEMENT = 500_000  # of texts, after which no more rows are added: SQLite holds a copy of each
-_EXTRA_NAMES = {
-    "links": tuple(f.name for f in fields(Link)),
-    "attachments": tuple(f.name for f in fields(Attachment)),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +111,11 @@ class Update:
         """Whether any derived row is to be written."""
         return bool(self.changed_columns or self.messages)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was stored of the conversation: only then its id is another."""
+        return "id" in self.changed_columns
+
 
 def load(conn: sqlite3.Connection, conversation_id: str) -> Stored:
     """Return what is stored of a conversation. No payload is unpacked before it is looked at."""
@@ -162,7 +160,7 @@ def _load_extras(conn: sqlite3.Connection, table: str, conversation_id: str) -> 
 
     None where they are not numbered 1 to n, as they are written: then they are not what was written.
     """
-    names = _EXTRA_NAMES[table]
+    names = EXTRA_NAMES[table]
     columns = ", ".join(f"x.{name}" for name in names)
     rows = conn.execute(
         f"SELECT x.message_rowid, x.position, {columns} FROM {table} x JOIN messages m ON m.rowid = x.message_rowid"
@@ -191,6 +189,8 @@ def save(conn: sqlite3.Connection, update: Update, seen_at: str) -> None:
         present = [write.new for write in update.messages if write.new is not None]
         file_rows.note(conn, update.row.provider, present, seen_at)
         _save_messages(conn, update.row.id, update.messages)
+        old = [write.old for write in update.messages if write.old is not None]
+        message_hashes.follow(conn, update.row.id, old, present, is_new=update.is_new)
 
 
 def _add_references(conn: sqlite3.Connection, row: ConversationRow) -> None:
@@ -209,7 +209,7 @@ def _add_references(conn: sqlite3.Connection, row: ConversationRow) -> None:
 def _save_messages(conn: sqlite3.Connection, conversation_id: str, writes: Sequence[MessageWrite]) -> None:
     present = [write.new for write in writes if write.new is not None]
     for some in _in_statements(present):
-        values = [value for message in some for value in (conversation_id, *_message_values(message))]
+        values = [value for message in some for value in (conversation_id, *message_values(message))]
         conn.execute(_upsert_of(len(some)), values)
     if any(map(_needs_rowid, writes)):
         rows = conn.execute("SELECT id, rowid FROM messages WHERE conversation_id = ?", (conversation_id,))
@@ -263,14 +263,14 @@ def _text(message: Message | None) -> str:
 
 def _save_extras(conn: sqlite3.Connection, rowids: Mapping[str, int], writes: Sequence[MessageWrite]) -> None:
     """Replace the links and attachments of those messages in which they differ."""
-    for table in _EXTRAS:
+    for table in EXTRAS:
         differing = [w for w in writes if w.new is not None and getattr(w.new, table) != _extras_of(w.old, table)]
         old = [(rowids[_node(write)],) for write in differing if write.old is not None]
         conn.executemany(f"DELETE FROM {table} WHERE message_rowid = ?", old)
-        names = ("message_rowid", "position", *_EXTRA_NAMES[table])
+        names = ("message_rowid", "position", *EXTRA_NAMES[table])
         sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"
         rows = [
-            {name: getattr(extra, name) for name in _EXTRA_NAMES[table]}
+            {name: getattr(extra, name) for name in EXTRA_NAMES[table]}
             | {"message_rowid": rowids[_node(write)], "position": position}
             for write in differing
             for position, extra in enumerate(_extras_of(write.new, table), 1)
