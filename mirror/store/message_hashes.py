@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from mirror.normalize.rows import Attachment, Link, Message
+from mirror.store.row_hashes import BYTES
 
 if TYPE_CHECKING:
     import sqlite3
@@ -31,8 +32,6 @@ _extra_values = {table: attrgetter(*names) for table, names in EXTRA_NAMES.items
 _FLAGS = tuple(MESSAGE_COLUMNS.index(name) for name in ("is_hidden", "is_lossy"))  # SQLite has numbers for them
 _MARSHAL_VERSION = 2  # later ones write equal values in different bytes
 _TABLE = "messages"
-_BYTES = 16  # as in row_hashes
-_MOST = 1 << 8 * _BYTES
 
 
 def follow(
@@ -69,7 +68,7 @@ def _save(conn: sqlite3.Connection, conversation_id: str, value: int) -> None:
     conn.execute(
         "INSERT INTO _row_hashes (table_name, row_key, hash) VALUES (?, ?, ?)"
         " ON CONFLICT (table_name, row_key) DO UPDATE SET hash = excluded.hash",
-        (_TABLE, conversation_id, (value % _MOST).to_bytes(_BYTES, "big")),
+        (_TABLE, conversation_id, (value % (1 << 8 * BYTES)).to_bytes(BYTES, "big")),
     )
 
 
@@ -85,7 +84,7 @@ def _of_rows(conn: sqlite3.Connection, conversation_id: str) -> int | None:
         for flag in _FLAGS:
             values[flag] = bool(values[flag])
         total += _hash((*values,), links.get(rowid, []), attachments.get(rowid, []))
-    return total % _MOST
+    return total % (1 << 8 * BYTES)
 
 
 def _extras_of_rows(conn: sqlite3.Connection, table: str, conversation_id: str) -> dict[int, list[list[Any]]] | None:
@@ -112,4 +111,4 @@ def _hash_of(message: Message) -> int:
 def _hash(values: tuple[Any, ...], links: list[list[Any]], attachments: list[list[Any]]) -> int:
     # A fifth of the time of JSON. A Python that wrote it otherwise would cost a derivation, and find nothing wrong.
     packed = marshal.dumps((values, links, attachments), _MARSHAL_VERSION)
-    return int.from_bytes(hashlib.sha256(packed).digest()[:_BYTES], "big")
+    return int.from_bytes(hashlib.sha256(packed).digest()[:BYTES], "big")

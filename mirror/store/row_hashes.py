@@ -38,7 +38,7 @@ HASHED = {
     "_file_fetches": ("file_id",),
 }
 _READ_AGAIN = frozenset({"file_texts"})  # the bytes of the files say the same
-_BYTES = 16  # of a hash that are kept: enough against accidents, and half the size
+BYTES = 16  # of a hash that are kept: enough against accidents, and half the size
 _HAS_OWN_HASH = {"_payloads": "body"}
 
 
@@ -180,4 +180,4 @@ def _where(table: str) -> str:
 def _hash(values: list[Any]) -> bytes:
     # JSON in ASCII is the same with every version of Python, which repr() is not.
     text = json.dumps([value.hex() if isinstance(value, bytes) else value for value in values])
-    return hashlib.sha256(text.encode()).digest()[:_BYTES]
+    return hashlib.sha256(text.encode()).digest()[:BYTES]
