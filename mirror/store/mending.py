@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import struct
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain, islice, product
 from typing import TYPE_CHECKING, Any
@@ -237,9 +238,10 @@ def _turn_row_back(conn: sqlite3.Connection, table: str, rowid: int, columns: Se
     most = min(MOST_TRIED, MOST_HASHED // (size + 1))
     candidates = (list(_candidates(conn, table, column, row[column], alone=len(columns) == 1)) for column in columns)
     tried = (dict(zip(columns, values, strict=True)) for values in islice(product(*candidates), most))
-    known = row_hashes.stored(conn, table)
-    others = (values for values in tried if dict(row) | values != dict(row))  # what it is now is what is wrong
-    right = next((values for values in others if row_hashes.is_as_written(table, dict(row) | values, known)), None)
+    is_as_written = row_hashes.proof(table, row, row_hashes.stored(conn, table))
+    # What it is now is what is wrong.
+    others = (values for values in tried if any(row[column] != value for column, value in values.items()))
+    right = next(filter(is_as_written, others), None)
     if right is None:
         return False
     sets = ", ".join(f"{column} = ?" for column in right)
@@ -273,7 +275,9 @@ def _fit(values: Iterable[Any], *, of_number: bool) -> Iterator[Any]:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and not any("\ud800" <= sign <= "\udfff" for sign in value)
+    with suppress(UnicodeEncodeError):  # of a half of a surrogate pair
+        return isinstance(value, str) and value.encode() is not None
+    return False
 
 
 def _texts(value: Any) -> Iterator[str]:

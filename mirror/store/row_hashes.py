@@ -17,7 +17,7 @@ from mirror.store.columns import COLUMNS
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 # Table -> the columns of its key. A table that comes in needs a migration, after which all rows are hashed anew.
 HASHED = {
@@ -115,11 +115,22 @@ def stored(conn: sqlite3.Connection, table: str) -> dict[str, bytes]:
     return {row["row_key"]: row["hash"] for row in rows}
 
 
-def is_as_written(table: str, row: Mapping[str, Any], known: Mapping[str, bytes]) -> bool:
-    """Whether a row with these values is one that this program wrote; ``known``: as of ``stored``."""
-    parts = [row[column] for column in HASHED[table]]
-    key = "\x1f".join(map(str, parts))
-    return key in known and known[key] == _hash([row[column] for column in hashed_columns(table)])
+def proof(table: str, row: Mapping[str, Any], known: Mapping[str, bytes]) -> Callable[[Mapping[str, Any]], bool]:
+    """Return what tells whether this row with some other values is one that this program wrote.
+
+    It is asked thousands of times for one row. ``known``: as of ``stored``.
+    """
+    columns = hashed_columns(table)
+    as_it_is = {column: _json(row[column]) for column in columns}
+
+    def is_as_written(values: Mapping[str, Any]) -> bool:
+        key = "\x1f".join(str(values[column] if column in values else row[column]) for column in HASHED[table])
+        if key not in known:
+            return False
+        parts = as_it_is | {column: _json(value) for column, value in values.items()}
+        return known[key] == _digest(f"[{', '.join(parts.values())}]")  # as JSON writes a list
+
+    return is_as_written
 
 
 def findings(conn: sqlite3.Connection) -> list[str]:
@@ -179,5 +190,16 @@ def _where(table: str) -> str:
 
 def _hash(values: list[Any]) -> bytes:
     # JSON in ASCII is the same with every version of Python, which repr() is not.
-    text = json.dumps([value.hex() if isinstance(value, bytes) else value for value in values])
+    return _digest(json.dumps([_plain(value) for value in values]))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(_plain(value))
+
+
+def _plain(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()[:BYTES]
