@@ -31,7 +31,7 @@ CHANGED = "changed since it was last read"
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mirror.normalize.rows import Conversation, Message
+    from mirror.rows import Conversation, Message
     from mirror.store.conversations import Stored
     from mirror.store.tracking import Tracked
 

@@ -17,7 +17,7 @@ from mirror.archive.zips import READ_ERRORS
 from mirror.errors import StorageError
 from mirror.files import content
 from mirror.files.byte_store import FREE_FOR_FILES, ByteStore
-from mirror.normalize.rows import Attachment
+from mirror.rows import Attachment
 from mirror.store import file_rows
 
 if TYPE_CHECKING:

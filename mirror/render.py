@@ -17,7 +17,7 @@ from mirror.text import fenced, one_line, readable_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from mirror.normalize.rows import Attachment
+    from mirror.rows import Attachment
     from mirror.store.threads import ConversationView, MessageView
 
 _FENCED = frozenset({"code", "output", "canvas"})

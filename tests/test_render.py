@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mirror.normalize.rows import Attachment, Link
 from mirror.render import conversation_json, conversation_markdown
+from mirror.rows import Attachment, Link
 from mirror.store.threads import BranchNumber, ConversationView, MessageView
 from mirror.text import fenced
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
     from markdown_it.utils import EnvType, OptionsDict
 
-    from mirror.normalize.rows import Draft
+    from mirror.rows import Draft
 
 MARK = ":::"
 # Blocks around a container; markdown-it leaves out what is nested in 20. By judgement: nobody nests so many cards.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from datasette import Response  # type: ignore[import-untyped] # as above
 
-    from mirror.normalize.rows import Attachment
+    from mirror.rows import Attachment
     from mirror.store.file_rows import FileRow, ShownPicture
 
     Send = Callable[[dict[str, Any]], Awaitable[None]]

@@ -15,7 +15,7 @@ from mirror.normalize.chatgpt import conversation as chatgpt
 from mirror.normalize.chatgpt.tool_steps import steps_of
 from mirror.normalize.merge import ParsedPayload
 from mirror.normalize.merge import merge as _merge
-from mirror.normalize.rows import Attachment, Conversation, Link, Message
+from mirror.rows import Attachment, Conversation, Link, Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mirror.normalize.rows import Conversation
+    from mirror.rows import Conversation
 
 
 def invented_id(payload: object, conversation: Conversation) -> str:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mirror.normalize.rows import Attachment, Conversation, Message
 from mirror.normalize.tree import ancestors, last_model, positioned
+from mirror.rows import Attachment, Conversation, Message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from mirror.normalize.rows import row_with_position
+from mirror.rows import row_with_position
 from mirror.values import epoch_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from mirror.normalize.rows import Message
+    from mirror.rows import Message
 
 
 class Weight(NamedTuple):

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from mirror.normalize.rows import Attachment, Link, Message
+from mirror.rows import Attachment, Link, Message
 from mirror.services import service_of
 from mirror.store import file_rows, message_hashes, payloads
 from mirror.store.database import upsert

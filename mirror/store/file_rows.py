@@ -6,14 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from mirror.normalize.rows import Attachment
+from mirror.rows import Attachment
 from mirror.store import settings
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mirror.normalize.rows import Message
+    from mirror.rows import Message
 
 FileState = Literal["stored", "pending", "gone", "refused", "skipped"]
 _MOST_USES = 3  # conversations of one file that are offered to the service as its context; most files have one

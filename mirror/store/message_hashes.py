@@ -13,7 +13,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from mirror.normalize.rows import Attachment, Link, Message
+from mirror.rows import Attachment, Link, Message
 from mirror.store.row_hashes import BYTES
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from mirror.errors import UsageError
-from mirror.normalize.rows import Attachment, Draft, Link
+from mirror.rows import Attachment, Draft, Link
 from mirror.services import conversation_id_in
 from mirror.store.branches import by_parent
 

@@ -15,7 +15,7 @@ from mirror.errors import RateLimitError, ServiceError, StorageError
 from mirror.files import content
 from mirror.files.byte_store import FREE_FOR_FILES, ByteStore, TooLargeFile
 from mirror.files.plan import CANVASES, FAMILIES, FileVerdict, family_of, verdict_of
-from mirror.normalize.rows import Attachment
+from mirror.rows import Attachment
 from mirror.source import FetchedFile, FilePlace, FileToFetch, NoFile
 from mirror.store import file_rows
 from mirror.store.file_rows import DueFile

@@ -16,7 +16,7 @@ from served import served_as
 
 from mirror.browse.containers import with_drafts
 from mirror.browse.safe_html import answer_html
-from mirror.normalize.rows import Draft
+from mirror.rows import Draft
 
 if TYPE_CHECKING:
     from pathlib import Path

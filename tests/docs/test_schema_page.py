@@ -12,7 +12,7 @@ from doc_tables import ROOT, codes, page, rows, sections
 from mirrors import open_mirror
 
 from mirror import errors
-from mirror.normalize.rows import KINDS
+from mirror.rows import KINDS
 from mirror.store.descriptions import table_descriptions
 from mirror.store.known_queries import KNOWN_QUERIES
 

@@ -13,7 +13,7 @@ from mirror.normalize.chatgpt.file_references import file_id_in
 from mirror.normalize.chatgpt.message import message_row
 
 if TYPE_CHECKING:
-    from mirror.normalize.rows import Attachment
+    from mirror.rows import Attachment
 
 A, B, C = "file_" + "a" * 32, "file_" + "b" * 32, "file-" + "C" * 22
 PICTURE = {"content_type": "image_asset_pointer", "asset_pointer": f"sediment://{A}", "width": 4, "height": 3}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mirror.large_json import read_json
 from mirror.normalize import ParsedPayload, fingerprint, merge, normalize
-from mirror.normalize.rows import KINDS
+from mirror.rows import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

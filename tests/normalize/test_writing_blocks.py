@@ -14,7 +14,7 @@ from mirror.normalize.chatgpt.conversation import from_payload
 from mirror.normalize.chatgpt.writing_blocks import BEFORE, readable
 
 if TYPE_CHECKING:
-    from mirror.normalize.rows import Message
+    from mirror.rows import Message
 
 DRAFT = ':::writing{variant="email" id="38274" subject="Broken lift"}\nDear all,\n\nthe lift is stuck.\n:::\n\nFirmer?'
 PLAIN = "Broken lift\n\nDear all,\n\nthe lift is stuck.\n\nFirmer?"

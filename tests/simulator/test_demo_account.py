@@ -17,7 +17,7 @@ from mirror.simulator.story.demo_account import UNIQUE_WORDS
 from mirror.simulator.story.draft import Drafts
 
 if TYPE_CHECKING:
-    from mirror.normalize.rows import Message
+    from mirror.rows import Message
 
 DAY = 86_400
 

@@ -18,7 +18,7 @@ from mirror.normalize.chatgpt.readable_text import is_readable, strings_in
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from mirror.normalize.rows import Link
+    from mirror.rows import Link
 
 # A field with no closing character after it: references, line numbers, or everything up to a blank.
 _FIELD = "\ue202(?:turn\\d+[a-zA-Z_]*\\d*(?:,turn\\d+[a-zA-Z_]*\\d*)*|L\\d+(?:-L?\\d+)?|[^\\s\ue200-\ue204]*)"

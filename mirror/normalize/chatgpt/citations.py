@@ -39,7 +39,7 @@ from mirror.text import one_line
 from mirror.values import as_count, as_dict, as_dicts, as_text, first_text
 
 if TYPE_CHECKING:
-    from mirror.normalize.rows import Link
+    from mirror.rows import Link
 
 _HIDDEN = "hidden"
 _CLOSED = re.compile("\ue200[^\ue200\ue201]*\ue201")

@@ -21,7 +21,7 @@ from mirror.values import as_dict, as_dicts, as_list, as_text, first_text, plain
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mirror.normalize.rows import Kind
+    from mirror.rows import Kind
 
 _CANVAS = "canmore"
 # Escape sequences by which a program colours its output in a terminal.

@@ -15,8 +15,8 @@ from mirror.normalize.chatgpt import wholeness
 from mirror.normalize.chatgpt.citations import resolve_citations
 from mirror.normalize.chatgpt.message import message_row
 from mirror.normalize.chatgpt.nodes import nodes_of
-from mirror.normalize.rows import Conversation, Message
 from mirror.normalize.tree import last_model, positioned
+from mirror.rows import Conversation, Message
 from mirror.values import as_dict, as_id, as_text, first_text, iso_time, plain
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from mirror.normalize.chatgpt.links import title_of
-from mirror.normalize.rows import Attachment
+from mirror.rows import Attachment
 from mirror.values import as_count, as_dict, as_dicts, as_text, first_text, plain
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from mirror.normalize.chatgpt.readable_text import dicts_in
-from mirror.normalize.rows import Link
+from mirror.rows import Link
 from mirror.text import one_line
 from mirror.values import as_dict, as_dicts, first_text, plain
 

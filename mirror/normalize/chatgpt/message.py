@@ -9,12 +9,12 @@ from mirror.normalize.chatgpt.content import content_of, read_content
 from mirror.normalize.chatgpt.file_references import with_references
 from mirror.normalize.chatgpt.links import title_of
 from mirror.normalize.chatgpt.writing_blocks import FoundDraft, place_of
-from mirror.normalize.rows import Draft, Message
+from mirror.rows import Draft, Message
 from mirror.values import as_dict, as_id, clean_text, first_text, iso_time, plain, without_private
 
 if TYPE_CHECKING:
     from mirror.normalize.chatgpt.message_draft import MessageDraft
-    from mirror.normalize.rows import Kind
+    from mirror.rows import Kind
 
 _ROLES = frozenset({"user", "assistant", "system", "developer", "tool", "critic"})
 # What the service's own pages leave out.

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mirror.normalize.chatgpt.links import title_of
-from mirror.normalize.rows import Attachment
+from mirror.rows import Attachment
 from mirror.values import as_count, first_text, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mirror.normalize.chatgpt.writing_blocks import FoundDraft
-    from mirror.normalize.rows import Kind, Link
+    from mirror.rows import Kind, Link
 
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 

@@ -12,7 +12,7 @@ import re
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mirror.normalize.rows import Draft
+from mirror.rows import Draft
 from mirror.text import attributes, fence_after
 from mirror.values import as_id, first_text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mirror.errors import UsageError
-from mirror.normalize.rows import KINDS
+from mirror.rows import KINDS
 from mirror.store.search.files import FILE_KINDS
 
 if TYPE_CHECKING:
