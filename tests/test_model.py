@@ -33,7 +33,7 @@ HISTORIES = 40  # accounts, each with its share of the runs; more would spend th
 # Of so many histories one goes over real HTTP; the others hand their requests to the service directly, which takes a
 # third of the time. What HTTP does to a request is the same in every run, and other tests are about it.
 ONE_OVER_HTTP = 8
-RUNS = int(os.environ.get("CHATMIRROR_RANDOM_RUNS", "400"))
+RUNS = int(os.environ.get("CHATMIRROR_RANDOM_RUNS", "2000"))
 SEED = int(os.environ.get("CHATMIRROR_SEED", "1"))
 BETWEEN_SETTLINGS = 10  # runs; a fault may well heal unseen in between, but a loss never does
 ACTS = [*["new_message"] * 3, "new_conversation", "edit_prompt", "regenerate", "switch_branch", "rename", "legacy"]
@@ -305,7 +305,7 @@ def run_history(folder: Path, empty: Path, seed: int, runs: int) -> None:
     """One account through many runs. ``empty``: a mirror with nothing in it, made once for all."""
     rng = random.Random(seed)
     account = generated_account(
-        ManualClock(), rng.choice([0, 5, 30, 130]), rng.choice([2, 4]), seed=seed, archived=rng.choice([0, 3])
+        ManualClock(), rng.choice([0, 5, 5, 30, 30, 130]), rng.choice([2, 4]), seed=seed, archived=rng.choice([0, 3])
     )
     if rng.random() < 0.3:
         account.workspaces.append(SimulatedWorkspace("ws-team", "Team", "workspace", "team"))

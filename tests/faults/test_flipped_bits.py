@@ -21,7 +21,7 @@ from mirror.store.columns import COLUMNS
 if TYPE_CHECKING:
     from pathlib import Path
 
-BITS = int(os.environ.get("CHATMIRROR_FLIPPED_BITS", "200"))
+BITS = int(os.environ.get("CHATMIRROR_FLIPPED_BITS", "500"))
 SEED = int(os.environ.get("CHATMIRROR_SEED", "1"))
 PARTS = 2  # of the bits, so that several processes share them
 PUBLIC = [name for name in COLUMNS if not name.startswith("_")] + ["thread"]

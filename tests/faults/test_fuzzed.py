@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from mirror.simulator import ReceivedRequest
 
-FUZZED = int(os.environ.get("CHATMIRROR_FUZZED", "10000"))
+FUZZED = int(os.environ.get("CHATMIRROR_FUZZED", "20000"))
 SEED = int(os.environ.get("CHATMIRROR_SEED", "1"))
 PARTS = 8  # a test each, so that several processes share them
 AT = "2026-01-01T00:00:00.000Z"

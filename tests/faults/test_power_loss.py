@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-IMAGES = int(os.environ.get("CHATMIRROR_POWER_CUTS", "100"))
+IMAGES = int(os.environ.get("CHATMIRROR_POWER_CUTS", "250"))
 SEED = int(os.environ.get("CHATMIRROR_SEED", "1"))
 READ = re.compile(r"GET /backend-api/conversation/([0-9a-f-]{36}) 200")
 pytestmark = pytest.mark.timeout(7200)
