@@ -416,6 +416,7 @@ def _derive_all(
             try:
                 changed += derive_again(conn, conversation_id, timing.iso())
             except UnreadablePayloadError as error:
+                message_hashes.forget(conn, conversation_id)  # its rows are an older version's
                 unreadable.append(f"conversation {conversation_id}: {error}")
             except ValueError as error:
                 damaged.append(f"conversation {conversation_id}: {error}")

@@ -52,6 +52,11 @@ def take(conn: sqlite3.Connection, conversation_id: str) -> None:
         _save(conn, conversation_id, now)
 
 
+def forget(conn: sqlite3.Connection, conversation_id: str) -> None:
+    """Trust the messages no more: they are derived again at each check."""
+    conn.execute("DELETE FROM _row_hashes WHERE table_name = ? AND row_key = ?", (_TABLE, conversation_id))
+
+
 def is_untouched(conn: sqlite3.Connection, conversation_id: str) -> bool:
     """Whether the messages are those that this program wrote; False also where that is not known."""
     known = _stored(conn, conversation_id)
