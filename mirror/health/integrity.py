@@ -150,8 +150,11 @@ class Findings:
         return f"run `chatmirror check --repair`{taken}"
 
 
-def check(conn: sqlite3.Connection, progress: Callable[[int, int], None]) -> Findings:
-    """Look at everything; writes nothing that stays. ``progress(done, total)`` in conversations."""
+def check(conn: sqlite3.Connection, progress: Callable[[int, int], None], *, derives_all: bool = False) -> Findings:
+    """Look at everything; writes nothing that stays. ``progress(done, total)`` in conversations.
+
+    ``derives_all``: derive also the rows that nothing has touched, which finds mistakes of the program's own.
+    """
     found = Findings()
     with _sqlite_findings(found):
         found.file += file_findings(conn)
@@ -166,7 +169,7 @@ def check(conn: sqlite3.Connection, progress: Callable[[int, int], None]) -> Fin
         with _sqlite_findings(found):
             found.hashed += row_hashes.findings(conn)
         # Rows that are as they were written are what their payload gives: they were derived from it, by this version.
-        may_trust = not (found.is_outdated or found.hashed or found.file)
+        may_trust = not (derives_all or found.is_outdated or found.hashed or found.file)
         ids = conversations.conversation_ids(conn)
         for done, conversation_id in enumerate(ids, 1):
             if not may_trust or not _is_as_derived(conn, conversation_id):
@@ -218,8 +221,14 @@ def _is_as_derived(conn: sqlite3.Connection, conversation_id: str) -> bool:
         return False
     if fold_listing(stored, tracking.find(conn, stored.row.provider, conversation_id)).changed_columns:
         return False
-    is_whole = all(version.is_whole for version in payloads.load(conn, conversation_id))
-    return is_whole and message_hashes.is_untouched(conn, conversation_id)
+    if not all(version.is_whole for version in payloads.load(conn, conversation_id)):
+        return False
+    try:
+        return message_hashes.is_untouched(conn, conversation_id)
+    except sqlite3.OperationalError as error:
+        if not is_damage(error):
+            raise
+        return False  # what cannot be read is named where it is compared
 
 
 def _check_conversation(conn: sqlite3.Connection, conversation_id: str, found: Findings) -> None:

@@ -253,15 +253,15 @@ def differing_rows(found: Content, expected: Content) -> list[str]:
     return lines
 
 
-def violations(path: Path, saved: frozenset[str] = frozenset()) -> list[str]:
+def violations(path: Path, saved: frozenset[str] = frozenset(), *, derives_all: bool = True) -> list[str]:
     """Return which invariants of docs/reliability.md a mirror breaks, as sentences.
 
-    ``saved``: conversations that were reported as saved, and must be there.
+    ``saved``: conversations that were reported as saved, and must be there. ``derives_all``: as of ``integrity.check``.
     """
     if not path.exists():
         return [f"{path.name} is gone"] if saved else []
     with Writer(path) as writer:
-        found = integrity.check(writer.conn, lambda *_: None).all
+        found = integrity.check(writer.conn, lambda *_: None, derives_all=derives_all).all
         found += [f"the bytes {sha256} are not whole" for sha256 in check_bytes(writer.conn, path).lost]
         rows = writer.conn.execute(
             "SELECT c.id, count(m.rowid) AS messages FROM conversations c"

@@ -45,7 +45,7 @@ def as_read(path: Path) -> list[Any]:
 def is_noticed(path: Path) -> bool:
     """Whether ``check`` finds anything."""
     try:
-        return bool(violations(path))
+        return bool(violations(path, derives_all=False))  # as the command does
     except (ChatmirrorError, sqlite3.Error):
         return True
 
