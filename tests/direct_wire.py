@@ -1,7 +1,7 @@
 """A wire to a simulated service in this process: what the transport makes of each response, without a socket.
 
-For tests of thousands of runs, in which two thirds of the time would go into HTTP on both ends; some of their runs go
-over real HTTP all the same, and every other test does.
+For tests of thousands of runs, and for those of what a run makes of hundreds of untrue lists and answers: two thirds of
+their time would go into HTTP on both ends. Some of the runs go over real HTTP all the same, and every other test does.
 """
 
 from __future__ import annotations

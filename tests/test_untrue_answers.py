@@ -45,7 +45,7 @@ def beheaded(tree):
 @pytest.mark.parametrize("is_known", [True, False])
 def test_a_cut_single_read_is_not_the_truth(tmp_path, cut, is_known):
     """Where no endpoint gives the whole, the run says so, keeps what came, and the whole arrives later."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         key = mirrored.ids()[3]
         if is_known:
             assert mirrored.next_run() == 0
@@ -63,7 +63,7 @@ def test_a_cut_single_read_is_not_the_truth(tmp_path, cut, is_known):
 
 def test_a_cut_single_read_gives_way_to_a_whole_flat_one(tmp_path):
     """The plural endpoint gives at least the visible branch, in the same run."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         key = mirrored.ids()[3]
         mirrored.behaviour.batch_omits = frozenset({key})
         mirrored.alter_answers(
@@ -75,7 +75,7 @@ def test_a_cut_single_read_gives_way_to_a_whole_flat_one(tmp_path):
 
 def test_a_tree_that_never_holds_together_does_not_fail_for_ever(tmp_path):
     """What the service says in several runs is taken for all there is, and still asked for again now and then."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         key = mirrored.ids()[3]
         mirrored.behaviour.batch = mirrored.behaviour.plural = "missing"
         mirrored.alter_answers(
@@ -92,7 +92,7 @@ def test_a_tree_that_never_holds_together_does_not_fail_for_ever(tmp_path):
 
 def test_a_conversation_without_a_word_is_one(tmp_path):
     """A new chat in which nothing was said yet is no reason to fail."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         key = mirrored.person.new_conversation("Nothing yet")
         tree = mirrored.account.tree(key)
         root = next(name for name, node in tree["mapping"].items() if node["parent"] is None)
@@ -105,7 +105,7 @@ def test_a_conversation_without_a_word_is_one(tmp_path):
 @pytest.mark.parametrize("lie", [{"messages": [], "page_info": None}, {"page_info": {"has_previous_page": True}}])
 def test_a_cut_flat_read_is_not_the_truth(tmp_path, lie):
     """No messages, or older ones without a way to them: said, and made good later."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         assert mirrored.next_run() == 0
         key = mirrored.ids()[3]
         for _ in range(30):
@@ -121,7 +121,7 @@ def test_a_cut_flat_read_is_not_the_truth(tmp_path, lie):
 @pytest.mark.parametrize("endpoint", ["single", "plural"])
 def test_an_answer_that_is_another_conversations_is_not_stored(tmp_path, endpoint):
     """Messages never end up in a conversation that they are not of."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         assert mirrored.next_run() == 0
         key, other = mirrored.ids()[3], mirrored.ids()[5]
         mirrored.person.new_message(key)
@@ -138,7 +138,7 @@ def test_an_answer_that_is_another_conversations_is_not_stored(tmp_path, endpoin
 @pytest.mark.parametrize("field", ["title", "gizmo_id"])
 def test_half_a_character_in_a_list_costs_nothing(tmp_path, field):
     """A title cut inside an emoji is mended, and everything is stored."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         mirrored.account.conversations[mirrored.ids()[0]][field] = "bad \ud83d"
         assert mirrored.next_run() == 0
         assert mirrored.value("SELECT count(*) FROM conversations") == 12
@@ -146,7 +146,7 @@ def test_half_a_character_in_a_list_costs_nothing(tmp_path, field):
 
 def test_after_the_lock_nothing_more_is_asked_for_any_workspace(tmp_path):
     """Also where a proof of deletion meets the lock."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         with_team(mirrored)
         assert mirrored.next_run(full=True) == 0
         key = mirrored.ids()[2]
@@ -159,7 +159,7 @@ def test_after_the_lock_nothing_more_is_asked_for_any_workspace(tmp_path):
 @pytest.mark.parametrize("answer", [(200, {"accounts": {}}), (200, []), (403, {}), (404, {}), (500, {})])
 def test_silence_about_a_workspace_is_not_its_end(tmp_path, answer):
     """Where the service does not list the workspaces, those that are known are read, and the run says so."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         keys = with_team(mirrored)
         assert mirrored.next_run() == 0
         mirrored.person.new_message(keys[0])
@@ -177,7 +177,7 @@ def test_silence_about_a_workspace_is_not_its_end(tmp_path, answer):
 )
 def test_damage_that_is_mended_makes_no_workspace_forgotten(tmp_path, damage):
     """What is known of the workspaces stands beside what a sync learns again."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         keys = with_team(mirrored)
         assert mirrored.next_run() == 0
         mirrored.alter_answers(lambda request, data: (403, {}) if "accounts/check" in request.path else data)
@@ -192,7 +192,7 @@ def test_damage_that_is_mended_makes_no_workspace_forgotten(tmp_path, damage):
 @pytest.mark.parametrize("answer", [(200, {"accounts": {}}), (200, {}), (500, {})])
 def test_a_first_run_without_a_list_of_workspaces_says_so(tmp_path, answer):
     """There may be others than the login's own."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         with_team(mirrored)
         mirrored.alter_answers(lambda request, data: answer if "accounts/check" in request.path else data)
         assert mirrored.next_run() == 3
@@ -201,7 +201,7 @@ def test_a_first_run_without_a_list_of_workspaces_says_so(tmp_path, answer):
 
 def test_silence_about_workspaces_and_an_unknown_person_is_a_missing_login(tmp_path):
     """Lists that are empty because nobody knows who asks are not believed, whatever else is wrong."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         with_team(mirrored)
         assert mirrored.next_run() == 0
 
@@ -218,7 +218,7 @@ def test_silence_about_workspaces_and_an_unknown_person_is_a_missing_login(tmp_p
 
 def test_a_workspace_that_ends_is_said_once(tmp_path):
     """Its conversations are kept, nothing of it is waited for, and should it come back, so does all of it."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         keys = with_team(mirrored)
         mirrored.behaviour.poisoned = frozenset(keys[:1])
         assert mirrored.next_run() == 3
@@ -234,7 +234,7 @@ def test_a_workspace_that_ends_is_said_once(tmp_path):
 
 def test_a_workspace_that_shows_the_others_chats_takes_none(tmp_path):
     """What two workspaces list is stored once, and a run without changes writes nothing."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         mirrored.account.workspaces.append(SimulatedWorkspace(TEAM, "Team", "workspace", "team"))
         assert mirrored.next_run() == 0
         mirrored.behaviour.unseen_headers = lambda _: {"chatgpt-account-id"}
@@ -246,7 +246,7 @@ def test_a_workspace_that_shows_the_others_chats_takes_none(tmp_path):
 
 def test_lists_that_take_all_requests_are_not_listed_in_vain(tmp_path):
     """What a limited list showed is remembered, and fetched first in the next run."""
-    with MirroredService(tmp_path, conversations=600) as mirrored:
+    with MirroredService(tmp_path, conversations=600, over_http=False) as mirrored:
         pages = []
 
         def limited(request, data):
@@ -265,7 +265,7 @@ def test_lists_that_take_all_requests_are_not_listed_in_vain(tmp_path):
 
 def test_batches_that_only_fail_are_given_up(tmp_path):
     """A few batches are enough to know it; the other endpoints give the conversations."""
-    with MirroredService(tmp_path, behaviour=Behaviour(), conversations=100) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(), conversations=100, over_http=False) as mirrored:
         mirrored.behaviour.break_request = lambda request: "error_500" if request.path.endswith("/batch") else None
         assert mirrored.next_run() == 0
         assert len(mirrored.asked("/batch")) < 60
@@ -278,7 +278,7 @@ def test_batches_that_only_fail_are_given_up(tmp_path):
 
 def test_a_service_in_maintenance_says_for_how_long(tmp_path):
     """Retry-After of a 503 is obeyed; a long one ends the run."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         asked = []
 
         def maintained(wait, request, data):
@@ -298,7 +298,7 @@ def test_a_service_in_maintenance_says_for_how_long(tmp_path):
 
 def test_a_clock_that_once_went_wrong_stops_nothing(tmp_path):
     """Full runs, retries and proofs go on, though their last time lies in the future."""
-    with MirroredService(tmp_path, conversations=250) as mirrored:
+    with MirroredService(tmp_path, conversations=250, over_http=False) as mirrored:
         mirrored.next_run()
         mirrored.clock.advance(20 * 365 * DAY)
         mirrored.sync()
@@ -312,7 +312,7 @@ def test_a_clock_that_once_went_wrong_stops_nothing(tmp_path):
 @pytest.mark.parametrize("pins", [None, 5, "x", {"items": []}, [None], [{"item_type": "conversation", "item": None}]])
 def test_odd_pins_cost_nothing(tmp_path, pins):
     """A mere selection in a form that nobody knows is no reason to stop."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         mirrored.alter_answers(lambda request, data: pins if request.path.endswith("/pins") else data)
         assert mirrored.next_run() == 0
         assert differences(mirrored) == []
@@ -320,7 +320,7 @@ def test_odd_pins_cost_nothing(tmp_path, pins):
 
 def test_a_wrapped_batch_is_found_by_its_name(tmp_path):
     """Whatever else the wrapping holds, also the same word as a text."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         mirrored.alter_answers(
             lambda request, data: (
                 {"object": "conversations", "ids": ["x"], "conversations": data, "more": {"conversations": []}}
@@ -335,7 +335,7 @@ def test_a_wrapped_batch_is_found_by_its_name(tmp_path):
 @pytest.mark.parametrize(("scope", "act"), [("starred", "star"), ("archived", "archive")])
 def test_what_a_later_list_shows_counts(tmp_path, scope, act):
     """A star or an archiving in mid-run, which moves no time, is stored as the later list showed it."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         assert mirrored.next_run() == 0
         key = mirrored.ids()[4]
         done: list[str] = []
@@ -351,7 +351,7 @@ def test_what_a_later_list_shows_counts(tmp_path, scope, act):
 
 def test_a_deletion_seen_between_two_showings_is_lifted(tmp_path):
     """Proven, shown again, proven, and shown as it always was: the mark goes."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         key = mirrored.ids()[2]
         assert mirrored.next_run() == 0
         kept = mirrored.account.tree(key)
@@ -374,7 +374,7 @@ def test_a_deletion_seen_between_two_showings_is_lifted(tmp_path):
 
 def test_what_comes_back_is_read_again(tmp_path):
     """A deleted conversation that changed before it went is stored as it is when it returns."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         key = mirrored.ids()[2]
         assert mirrored.next_run() == 0
         mirrored.account.deleted[key] = mirrored.account.tree(key)
@@ -395,7 +395,7 @@ def test_what_comes_back_is_read_again(tmp_path):
 
 def test_a_session_that_does_not_say_whose_it_is(tmp_path):
     """Nothing is written for nobody, and the next run is an ordinary one."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         mirrored.alter_answers(
             lambda request, data: {**data, "user": {}} if request.path.endswith("/session") else data
         )
@@ -445,7 +445,7 @@ def mutated(value, chance, depth=0):
 def test_nonsense_from_any_road_is_survived(tmp_path, road, seed):
     """Whatever JSON comes, a run ends as the table says, loses nothing, and is current when the service is well."""
     chance = random.Random(f"{road} {seed}")
-    with MirroredService(tmp_path, conversations=chance.choice([3, 12])) as mirrored:
+    with MirroredService(tmp_path, conversations=chance.choice([3, 12]), over_http=False) as mirrored:
         with_team(mirrored)
         mirrored.person.move(mirrored.ids()[0], mirrored.person.new_project("P"))
         mirrored.person.share(mirrored.ids()[1])

@@ -20,7 +20,7 @@ def kept(mirrored):
 @pytest.mark.parametrize("total", ["hint", "true", "null", "zero", "absent", "wrong"])
 def test_the_total_is_never_trusted(tmp_path, total):
     """Whatever the list says of its length, all of it is read."""
-    with MirroredService(tmp_path, behaviour=Behaviour(total=total), conversations=230) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(total=total), conversations=230, over_http=False) as mirrored:
         assert mirrored.next_run() == 0
         assert differences(mirrored) == []
 
@@ -37,7 +37,7 @@ def test_the_total_is_never_trusted(tmp_path, total):
 )
 def test_wrong_lists_are_read_whole(tmp_path, behaviour):
     """Small, repeated, endless and skipping pages cost nothing but requests."""
-    with MirroredService(tmp_path, behaviour=behaviour, conversations=330) as mirrored:
+    with MirroredService(tmp_path, behaviour=behaviour, conversations=330, over_http=False) as mirrored:
         assert mirrored.next_run() == 0
         assert differences(mirrored) == []
         assert mirrored.next_run() == 0
@@ -46,7 +46,9 @@ def test_wrong_lists_are_read_whole(tmp_path, behaviour):
 
 def test_a_page_that_never_comes_is_said(tmp_path):
     """A page that always shows an earlier one hides rows from everybody: exit 5, and all of them once it is mended."""
-    with MirroredService(tmp_path, behaviour=Behaviour(repeated_page_at=1), conversations=330) as mirrored:
+    with MirroredService(
+        tmp_path, behaviour=Behaviour(repeated_page_at=1), conversations=330, over_http=False
+    ) as mirrored:
         assert mirrored.next_run() == 5
         assert "changed while it was read" in mirrored.value("SELECT message FROM sync_runs")
         mirrored.behaviour.repeated_page_at = None
@@ -56,7 +58,7 @@ def test_a_page_that_never_comes_is_said(tmp_path):
 
 def test_what_the_person_does_while_it_is_listed_is_not_lost(tmp_path):
     """Touched, added and deleted between two pages: in this run or the next, all of it arrives."""
-    with MirroredService(tmp_path, conversations=350) as mirrored:
+    with MirroredService(tmp_path, conversations=350, over_http=False) as mirrored:
         keys = mirrored.ids()
 
         def act(scope, page):
@@ -75,7 +77,9 @@ def test_what_the_person_does_while_it_is_listed_is_not_lost(tmp_path):
 
 def test_a_failing_deep_page_is_said_and_costs_no_other(tmp_path):
     """The list breaks off at an offset: what came before is stored, exit 5; mended, the rest follows."""
-    with MirroredService(tmp_path, behaviour=Behaviour(deep_offset_error_from=180), conversations=300) as mirrored:
+    with MirroredService(
+        tmp_path, behaviour=Behaviour(deep_offset_error_from=180), conversations=300, over_http=False
+    ) as mirrored:
         assert mirrored.next_run() == 5
         assert mirrored.value("SELECT count(*) FROM conversations") >= 190
         assert "could not be read to its end" in mirrored.value("SELECT message FROM sync_runs ORDER BY id DESC")
@@ -88,7 +92,7 @@ def test_a_failing_deep_page_is_said_and_costs_no_other(tmp_path):
 @pytest.mark.parametrize("count", [60, 250])
 def test_a_collapsed_list_marks_nothing(tmp_path, share, count):
     """A list with suspiciously few rows stops the run: exit 7, nothing marked, and new chats are still read."""
-    with MirroredService(tmp_path, conversations=count) as mirrored:
+    with MirroredService(tmp_path, conversations=count, over_http=False) as mirrored:
         mirrored.next_run()
         mirrored.behaviour.collapse_to = share
         new = mirrored.person.new_conversation("Brand new")
@@ -179,7 +183,7 @@ def test_what_cannot_be_asked_for_yet_is_said(tmp_path):
 
 def test_an_anonymous_answer_is_not_an_empty_account(tmp_path):
     """A service that forgot who asks lists nothing: a safety stop on a filled mirror, on an empty one a sign-in."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         mirrored.behaviour.unseen_headers = lambda _: {"authorization"}
         assert mirrored.next_run() == 4
         mirrored.behaviour.unseen_headers = None
@@ -191,7 +195,7 @@ def test_an_anonymous_answer_is_not_an_empty_account(tmp_path):
 
 def test_lists_that_forget_who_asks_are_not_an_empty_account(tmp_path):
     """All else answers, the lists come empty and nobody is signed in: exit 4, not success."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
 
         def unseen(request):
             return {"authorization"} if request.path.endswith(("/conversations", "/me")) else set()
@@ -205,7 +209,7 @@ def test_lists_that_forget_who_asks_are_not_an_empty_account(tmp_path):
 
 def test_a_deletion_needs_proof_on_two_runs(tmp_path):
     """Gone from the lists: first missing, then, after the second 404 of its own, marked, and every text kept."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         mirrored.next_run()
         key = mirrored.ids()[3]
         texts = mirrored.value("SELECT count(*) FROM messages WHERE conversation_id = ?", key)
@@ -226,7 +230,7 @@ def test_a_deletion_needs_proof_on_two_runs(tmp_path):
 
 def test_absence_alone_never_marks(tmp_path):
     """A chat that lives and that no list shows is asked for by itself, and left alone."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         mirrored.next_run()
         key = mirrored.ids()[3]
         mirrored.behaviour.omitted = frozenset({key})
@@ -237,7 +241,9 @@ def test_absence_alone_never_marks(tmp_path):
 
 def test_without_a_way_to_prove_it_nothing_is_marked(tmp_path):
     """Where no endpoint answers by id, a batch and a list that omit a chat prove nothing."""
-    with MirroredService(tmp_path, behaviour=Behaviour(single="missing", plural="missing")) as mirrored:
+    with MirroredService(
+        tmp_path, behaviour=Behaviour(single="missing", plural="missing"), over_http=False
+    ) as mirrored:
         mirrored.next_run()
         mirrored.person.delete(mirrored.ids()[3])
         for _ in range(4):
@@ -251,7 +257,7 @@ def test_without_a_way_to_prove_it_nothing_is_marked(tmp_path):
 @pytest.mark.parametrize("how", ["tail", "head", "empty", "consistent"])
 def test_a_truncated_batch_is_read_singly(tmp_path, how):
     """A tree cut short with status 200 is noticed in the first run, and the whole one is stored."""
-    with MirroredService(tmp_path, conversations=25) as mirrored:
+    with MirroredService(tmp_path, conversations=25, over_http=False) as mirrored:
         for key in mirrored.ids()[:2]:
             for _ in range(40):
                 mirrored.clock.advance(20)
@@ -265,7 +271,7 @@ def test_a_truncated_batch_is_read_singly(tmp_path, how):
 @pytest.mark.parametrize("how", ["tail", "head", "empty", "consistent"])
 def test_a_truncated_batch_never_shrinks_what_is_stored(tmp_path, how):
     """A cut tree of a known chat, with no other endpoint to ask: nothing is lost and the run does not say current."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         mirrored.next_run()
         key = mirrored.ids()[0]
         before = mirrored.value("SELECT count(*) FROM messages WHERE conversation_id = ? AND removed_at IS NULL", key)
@@ -300,7 +306,7 @@ def test_a_truncated_batch_never_shrinks_what_is_stored(tmp_path, how):
 )
 def test_whatever_endpoints_an_account_has(tmp_path, behaviour):
     """Every cohort is mirrored whole, and its second run reads no conversation."""
-    with MirroredService(tmp_path, behaviour=behaviour, conversations=34) as mirrored:
+    with MirroredService(tmp_path, behaviour=behaviour, conversations=34, over_http=False) as mirrored:
         mirrored.person.regenerate(mirrored.ids()[0])
         assert mirrored.next_run() == 0
         assert differences(mirrored) == []
@@ -312,7 +318,7 @@ def test_whatever_endpoints_an_account_has(tmp_path, behaviour):
 def test_the_plural_endpoint_alone_gives_every_visible_branch(tmp_path):
     """Business accounts have only the paged, flat endpoint; overlapping windows are joined."""
     behaviour = Behaviour(batch="missing", single="missing", plural_overlap=3)
-    with MirroredService(tmp_path, behaviour=behaviour, conversations=6) as mirrored:
+    with MirroredService(tmp_path, behaviour=behaviour, conversations=6, over_http=False) as mirrored:
         for _ in range(18):
             mirrored.person.new_message(mirrored.ids()[0])
         assert mirrored.next_run() == 0
@@ -322,7 +328,7 @@ def test_the_plural_endpoint_alone_gives_every_visible_branch(tmp_path):
 
 def test_a_flat_read_discards_no_branch(tmp_path):
     """When only the plural endpoint is left, branches known from a tree stay."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         key = mirrored.ids()[0]
         mirrored.person.regenerate(key)
         mirrored.next_run()
@@ -337,7 +343,7 @@ def test_a_flat_read_discards_no_branch(tmp_path):
 def test_windows_that_go_round_in_circles_are_an_error_of_that_chat(tmp_path):
     """A repeated cursor ends, the chat is reported, others are not held up."""
     behaviour = Behaviour(batch="missing", single="missing", plural_repeats_cursor=True)
-    with MirroredService(tmp_path, behaviour=behaviour, conversations=3) as mirrored:
+    with MirroredService(tmp_path, behaviour=behaviour, conversations=3, over_http=False) as mirrored:
         assert mirrored.next_run() in {3, 5}
         assert "cursor repeats" in mirrored.value("SELECT error FROM _listed")
 
@@ -345,7 +351,7 @@ def test_windows_that_go_round_in_circles_are_an_error_of_that_chat(tmp_path):
 @pytest.mark.parametrize("place", [0, 13, 24])
 def test_a_poisoned_chat_blocks_no_other(tmp_path, place):
     """One id that answers 500 for ever: 24 others are current, it is named, and asked for ever more seldom."""
-    with MirroredService(tmp_path, conversations=25) as mirrored:
+    with MirroredService(tmp_path, conversations=25, over_http=False) as mirrored:
         key = mirrored.ids()[place]
         mirrored.behaviour.poisoned = frozenset({key})
         assert mirrored.next_run() == 3
@@ -365,7 +371,7 @@ def test_a_poisoned_chat_blocks_no_other(tmp_path, place):
 
 def test_an_answer_without_shape_is_an_error_of_that_chat(tmp_path):
     """200 with neither tree nor messages stores nothing and is reported."""
-    with MirroredService(tmp_path, behaviour=Behaviour(batch="missing")) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(batch="missing"), over_http=False) as mirrored:
         key = mirrored.ids()[4]
         mirrored.behaviour.shapeless = frozenset({key})
         assert mirrored.next_run() == 3
@@ -375,7 +381,7 @@ def test_an_answer_without_shape_is_an_error_of_that_chat(tmp_path):
 
 def test_a_listed_chat_that_is_deleted_is_settled_on_two_runs(tmp_path):
     """A stale list that goes on showing a deleted chat does not fail every run for ever."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         key = mirrored.ids()[2]
         mirrored.account.deleted[key] = mirrored.account.tree(key)
         assert mirrored.next_run() == 0  # the batch still shows it, which proves nothing
@@ -388,7 +394,7 @@ def test_a_listed_chat_that_is_deleted_is_settled_on_two_runs(tmp_path):
 
 def test_no_more_single_reads_do_not_stop_the_batches(tmp_path):
     """Incomplete trees use up the single reads: everything else is still stored in this run, the rest later."""
-    with MirroredService(tmp_path, behaviour=Behaviour(bucket=3), conversations=60) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(bucket=3), conversations=60, over_http=False) as mirrored:
         mirrored.behaviour.truncated = dict.fromkeys(mirrored.ids()[:8], "tail")
         mirrored.behaviour.plural = "missing"
         assert mirrored.next_run() == 6
@@ -401,7 +407,9 @@ def test_no_more_single_reads_do_not_stop_the_batches(tmp_path):
 
 def test_half_a_new_conversation_is_not_shown(tmp_path):
     """A cut tree of a new chat is asked for again in some runs before its part is shown."""
-    with MirroredService(tmp_path, behaviour=Behaviour(single="broken", plural="broken"), conversations=3) as mirrored:
+    with MirroredService(
+        tmp_path, behaviour=Behaviour(single="broken", plural="broken"), conversations=3, over_http=False
+    ) as mirrored:
         key = mirrored.ids()[1]
         mirrored.behaviour.truncated = {key: "tail"}
         assert mirrored.next_run() == 5  # no read by id works at all, not only that of this conversation
@@ -418,7 +426,7 @@ def test_half_a_new_conversation_is_not_shown(tmp_path):
 
 def test_a_deleted_project_takes_its_chats_along(tmp_path):
     """Deleting a project deletes its chats, and the list in which they would be missed is gone too."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         project = mirrored.person.new_project("Short-lived")
         key = mirrored.person.new_conversation("In it", project=project)
         assert mirrored.next_run() == 0
@@ -432,7 +440,7 @@ def test_a_deleted_project_takes_its_chats_along(tmp_path):
 
 def test_what_only_the_plural_endpoint_could_give_is_read_whole_later(tmp_path):
     """A bad run leaves only visible branches; when trees come again, the other branches arrive without a command."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         key = mirrored.ids()[0]
         mirrored.person.regenerate(key)
         mirrored.behaviour.batch = mirrored.behaviour.single = "missing"
@@ -448,7 +456,7 @@ def test_what_only_the_plural_endpoint_could_give_is_read_whole_later(tmp_path):
 
 def test_a_list_that_broke_off_leaves_no_hole(tmp_path):
     """What changed below the place where the list broke off arrives when it is mended, though all above is stored."""
-    with MirroredService(tmp_path, conversations=300) as mirrored:
+    with MirroredService(tmp_path, conversations=300, over_http=False) as mirrored:
         mirrored.next_run()
         for key in mirrored.ids()[:180]:
             mirrored.clock.advance(1)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 KILLS = int(os.environ.get("CHATMIRROR_KILLS", "2"))
 SEED = int(os.environ.get("CHATMIRROR_SEED", "1"))
 MOMENTS = ("before", "middle", "after")
-PARTS = range(2)  # of the points of each test, so that several processes share them
+PARTS = range(2 if KILLS > 20 else 1)  # of the points of each test, so that several processes share long runs
 pytestmark = pytest.mark.timeout(7200)
 
 

@@ -24,7 +24,7 @@ def tombstones(mirrored: MirroredService) -> int:
 
 def test_a_collapsed_list_is_said_in_every_run(tmp_path: Path) -> None:
     """Also once all that it leaves out were asked for and proven alive; and what they say is stored."""
-    with MirroredService(tmp_path, conversations=60) as mirrored:
+    with MirroredService(tmp_path, conversations=60, over_http=False) as mirrored:
         mirrored.next_run()
         mirrored.behaviour.collapse_to = 0.1
         codes = [mirrored.next_run(full=True) for _ in range(5)]
@@ -43,7 +43,7 @@ def test_a_collapsed_list_is_said_in_every_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [40, 80])
 def test_many_deletions_are_proven_within_two_weeks(tmp_path: Path, count: int) -> None:
     """The alarm ends as soon as what was asked for explains it; a few requests a run."""
-    with MirroredService(tmp_path, conversations=80) as mirrored:
+    with MirroredService(tmp_path, conversations=80, over_http=False) as mirrored:
         mirrored.next_run()
         for key in mirrored.ids()[:count]:
             mirrored.person.delete(key)
@@ -57,7 +57,7 @@ def test_many_deletions_are_proven_within_two_weeks(tmp_path: Path, count: int) 
 
 
 def test_the_person_can_confirm_deletions_at_once(tmp_path: Path) -> None:
-    with MirroredService(tmp_path, conversations=60) as mirrored:
+    with MirroredService(tmp_path, conversations=60, over_http=False) as mirrored:
         mirrored.next_run()
         for key in mirrored.ids()[:50]:
             mirrored.person.delete(key)
@@ -66,7 +66,7 @@ def test_the_person_can_confirm_deletions_at_once(tmp_path: Path) -> None:
 
 
 def test_confirming_deletions_marks_nothing_that_is_alive(tmp_path: Path) -> None:
-    with MirroredService(tmp_path, conversations=60) as mirrored:
+    with MirroredService(tmp_path, conversations=60, over_http=False) as mirrored:
         mirrored.next_run()
         mirrored.behaviour.collapse_to = 0.1
         assert mirrored.next_run(full=True) == 7
@@ -75,7 +75,7 @@ def test_confirming_deletions_marks_nothing_that_is_alive(tmp_path: Path) -> Non
 
 
 def test_what_was_listed_and_then_hidden_is_still_read(tmp_path: Path) -> None:
-    with MirroredService(tmp_path, conversations=12) as mirrored:
+    with MirroredService(tmp_path, conversations=12, over_http=False) as mirrored:
         mirrored.next_run()
         key = mirrored.ids()[4]
         mirrored.person.new_message(key, "written before it was hidden")
@@ -95,7 +95,7 @@ def test_what_was_listed_and_then_hidden_is_still_read(tmp_path: Path) -> None:
 
 def test_a_purged_chat_is_not_asked_for_for_ever(tmp_path: Path) -> None:
     """An answer "unknown" proves less than "deleted"; four of them, each in another run, are enough."""
-    with MirroredService(tmp_path, conversations=12) as mirrored:
+    with MirroredService(tmp_path, conversations=12, over_http=False) as mirrored:
         mirrored.next_run()
         key = mirrored.ids()[4]
         del mirrored.account.conversations[key]
@@ -135,7 +135,7 @@ def test_a_copy_that_lags_behind_the_list_is_read_again_in_the_next_run(tmp_path
     behaviour = Behaviour(
         batch="normal" if given == "batch" else "missing", single="missing" if given == "plural" else "normal"
     )
-    with MirroredService(tmp_path, conversations=6, behaviour=behaviour) as mirrored:
+    with MirroredService(tmp_path, conversations=6, behaviour=behaviour, over_http=False) as mirrored:
         lagging = Lagging(mirrored)
         mirrored.next_run()
         key = mirrored.ids()[2]
@@ -182,7 +182,7 @@ def test_a_copy_older_than_what_is_stored_takes_nothing_away(tmp_path: Path, giv
     behaviour = Behaviour(
         batch="normal" if given == "batch" else "missing", single="missing" if given == "plural" else "normal"
     )
-    with MirroredService(tmp_path, conversations=6, behaviour=behaviour) as mirrored:
+    with MirroredService(tmp_path, conversations=6, behaviour=behaviour, over_http=False) as mirrored:
         lagging = Lagging(mirrored)
         mirrored.next_run()
         key = mirrored.ids()[2]

@@ -53,7 +53,7 @@ def marks(mirrored: MirroredService) -> int:
 def test_they_are_known_in_every_run(tmp_path: Path, how: str, conversations: int, *, full: bool) -> None:
     """The sidebar says nothing of what changes in a project, or nothing at all: each change arrives in the next run."""
     behaviour = Behaviour(main_excludes_projects=True)
-    with MirroredService(tmp_path, behaviour=behaviour, conversations=conversations) as mirrored:
+    with MirroredService(tmp_path, behaviour=behaviour, conversations=conversations, over_http=False) as mirrored:
         projects = [mirrored.person.new_project(f"Project {n}") for n in range(3)]
         keys = [mirrored.person.new_conversation("Loaf", project=project) for project in projects]
         assert mirrored.next_run() == 0
@@ -70,7 +70,7 @@ def test_they_are_known_in_every_run(tmp_path: Path, how: str, conversations: in
 @pytest.mark.parametrize("how", list(SILENT))
 def test_a_sidebar_that_was_silent_in_the_first_run(tmp_path: Path, how: str) -> None:
     """As soon as it speaks, the projects' conversations arrive, and are known from then on."""
-    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=True)) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=True), over_http=False) as mirrored:
         key = mirrored.person.new_conversation("Loaf", project=mirrored.person.new_project("Bread"))
         silence(mirrored, how)
         assert mirrored.next_run() == (3 if how == "500" else 0)
@@ -88,7 +88,7 @@ def test_a_sidebar_that_was_silent_in_the_first_run(tmp_path: Path, how: str) ->
 )
 def test_when_the_main_list_begins_to_leave_them_out(tmp_path: Path, how: str, conversations: int) -> None:
     """Nobody is missing, and what changes in a project arrives."""
-    with MirroredService(tmp_path, conversations=conversations) as mirrored:
+    with MirroredService(tmp_path, conversations=conversations, over_http=False) as mirrored:
         projects = [mirrored.person.new_project(f"Project {n}") for n in range(3)]
         keys = [mirrored.person.new_conversation(f"Loaf {n}", project=projects[n % 3]) for n in range(9)]
         assert mirrored.next_run() == 0
@@ -105,7 +105,7 @@ def test_when_the_main_list_begins_to_leave_them_out(tmp_path: Path, how: str, c
 
 def test_single_ones_that_the_main_list_leaves_out(tmp_path: Path) -> None:
     """Their project's list is read in every run, and no other project's."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         projects = [mirrored.person.new_project(f"Project {n}") for n in range(5)]
         keys = [mirrored.person.new_conversation(f"Loaf {n}", project=projects[n]) for n in range(5)]
         hide_in_main(mirrored, {keys[2]})
@@ -120,7 +120,7 @@ def test_single_ones_that_the_main_list_leaves_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize("hidden", [False, True])
 def test_a_quiet_run_of_an_account_with_projects(tmp_path: Path, *, hidden: bool) -> None:
     """Their lists are asked for in every run only where the main list leaves them out, and then once each."""
-    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=hidden)) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=hidden), over_http=False) as mirrored:
         for n in range(6):
             mirrored.person.new_conversation("Loaf", project=mirrored.person.new_project(f"Project {n}"))
         mirrored.next_run()
@@ -137,7 +137,7 @@ def deleted(mirrored: MirroredService) -> set[str]:
 @pytest.mark.parametrize("hidden", [False, True])
 def test_a_project_that_is_deleted_is_no_request_for_ever(tmp_path: Path, *, hidden: bool) -> None:
     """Its conversations are proven gone within two weeks, and its list is then asked for no more."""
-    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=hidden)) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=hidden), over_http=False) as mirrored:
         keys = []
         for n in range(2):
             project = mirrored.person.new_project(f"Project {n}")
@@ -158,7 +158,7 @@ def test_a_project_that_is_deleted_is_no_request_for_ever(tmp_path: Path, *, hid
 def test_projects_that_others_share(tmp_path: Path, *, rejected: bool) -> None:
     """They are asked for, unless the service refuses that on three days."""
     behaviour = Behaviour(main_excludes_projects=True, owned_only_rejected=rejected)
-    with MirroredService(tmp_path, behaviour=behaviour) as mirrored:
+    with MirroredService(tmp_path, behaviour=behaviour, over_http=False) as mirrored:
         own, other = mirrored.person.new_project("Mine"), mirrored.person.new_project("Theirs")
         mirrored.account.projects_of_others.add(other)
         keys = [mirrored.person.new_conversation("Loaf", project=project) for project in (own, other)]
@@ -173,7 +173,7 @@ def test_projects_that_others_share(tmp_path: Path, *, rejected: bool) -> None:
 @pytest.mark.parametrize("status", [403, 404])
 def test_what_other_members_do_not_show_is_no_failure_for_ever(tmp_path: Path, owner: Any, status: int) -> None:
     """Asked for twice, then now and then; it arrives when it is shown. The person's own ones go on being named."""
-    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=True)) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=True), over_http=False) as mirrored:
         project = mirrored.person.new_project("Ours")
         mine, theirs = (mirrored.person.new_conversation("Loaf", project=project) for _ in range(2))
         mirrored.behaviour.batch_omits = frozenset({mine, theirs})
@@ -200,7 +200,7 @@ def test_what_other_members_do_not_show_is_no_failure_for_ever(tmp_path: Path, o
 
 def test_what_fails_of_other_members_stays_named(tmp_path: Path) -> None:
     """A server error is no refusal."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         project = mirrored.person.new_project("Ours")
         theirs = mirrored.person.new_conversation("Loaf", project=project)
         mirrored.account.tree(theirs)["owner"] = "user-Other"
@@ -211,7 +211,7 @@ def test_what_fails_of_other_members_stays_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("can_read", "code"), [(True, 3), (False, 0)])
 def test_a_project_that_the_person_may_not_read(tmp_path: Path, *, can_read: bool, code: int) -> None:
     """The sidebar shows it and its list is refused: a failure only where the person may read it."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         permission = {"can_read": can_read}
         project = mirrored.person.new_project("Theirs", current_user_permission=permission)
         mirrored.account.projects_of_others.add(project)
@@ -221,7 +221,9 @@ def test_a_project_that_the_person_may_not_read(tmp_path: Path, *, can_read: boo
 
 def test_a_project_that_shows_nothing_once(tmp_path: Path) -> None:
     """Its chats are alive, and what is new in them arrives as soon as its list shows them again."""
-    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=True), conversations=12) as mirrored:
+    with MirroredService(
+        tmp_path, behaviour=Behaviour(main_excludes_projects=True), conversations=12, over_http=False
+    ) as mirrored:
         project = mirrored.person.new_project("Bread")
         keys = [mirrored.person.new_conversation("Loaf", project=project) for _ in range(5)]
         assert mirrored.next_run() == 0
@@ -240,7 +242,9 @@ def test_a_project_that_shows_nothing_once(tmp_path: Path) -> None:
     "answer", [{}, {"items": None}, {"projects": []}, None, {"items": [{"snorlax": {"id": "g-p-a"}}], "cursor": None}]
 )
 def test_a_sidebar_of_an_unknown_form_is_no_account_without_projects(tmp_path: Path, answer: Any) -> None:
-    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=True), conversations=12) as mirrored:
+    with MirroredService(
+        tmp_path, behaviour=Behaviour(main_excludes_projects=True), conversations=12, over_http=False
+    ) as mirrored:
         mirrored.person.new_conversation("Loaf", project=mirrored.person.new_project("Bread"))
         mirrored.alter_answers(lambda request, data: (200, answer) if request.path.endswith(SIDEBAR) else data)
         assert mirrored.next_run() == 3
@@ -250,7 +254,7 @@ def test_a_sidebar_of_an_unknown_form_is_no_account_without_projects(tmp_path: P
 
 
 def test_a_row_of_the_sidebar_that_is_not_understood_is_said(tmp_path: Path) -> None:
-    with MirroredService(tmp_path, conversations=12) as mirrored:
+    with MirroredService(tmp_path, conversations=12, over_http=False) as mirrored:
         mirrored.person.new_conversation("Loaf", project=mirrored.person.new_project("Bread"))
 
         def with_odd_row(request: ReceivedRequest, data: Any) -> Any:
@@ -265,7 +269,9 @@ def test_a_row_of_the_sidebar_that_is_not_understood_is_said(tmp_path: Path) -> 
 
 def test_the_first_chat_of_an_empty_project(tmp_path: Path) -> None:
     """It arrives in the next run, although neither the main list nor the sidebar shows that it came."""
-    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=True), conversations=12) as mirrored:
+    with MirroredService(
+        tmp_path, behaviour=Behaviour(main_excludes_projects=True), conversations=12, over_http=False
+    ) as mirrored:
         project = mirrored.person.new_project("Bread")
         shown = dict(mirrored.account.projects[project])
 

@@ -71,7 +71,7 @@ def stored(mirrored: MirroredService, key: str) -> int:
 @pytest.mark.parametrize("has_news", [False, True])
 def test_it_is_read_on_from_run_to_run(tmp_path: Path, has_news: bool) -> None:
     """Each run adds what it was given, also where messages are added meanwhile; no page is asked for twice."""
-    with MirroredService(tmp_path, conversations=12) as mirrored:
+    with MirroredService(tmp_path, conversations=12, over_http=False) as mirrored:
         key = long_account(mirrored)
         allowance, counts = Allowance(mirrored, 40), list[int]()
         seen: set[str] = set()
@@ -94,7 +94,7 @@ def test_it_is_read_on_from_run_to_run(tmp_path: Path, has_news: bool) -> None:
 
 def test_a_cursor_that_is_not_taken_any_more(tmp_path: Path) -> None:
     """It is read from its newest page, and what was stored stays."""
-    with MirroredService(tmp_path, conversations=12) as mirrored:
+    with MirroredService(tmp_path, conversations=12, over_http=False) as mirrored:
         key = long_account(mirrored)
         allowance = Allowance(mirrored, 40)
         assert allowance.next_run() != 0
@@ -113,7 +113,7 @@ def test_a_cursor_that_is_not_taken_any_more(tmp_path: Path) -> None:
 
 def test_what_came_before_the_run_ends_is_kept(tmp_path: Path) -> None:
     """Also where the run's four hours end, or the login."""
-    with MirroredService(tmp_path, behaviour=Behaviour(batch="missing"), conversations=12) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(batch="missing"), conversations=12, over_http=False) as mirrored:
         key = long_account(mirrored)
         count = 0
 
@@ -134,7 +134,7 @@ def test_what_came_before_the_run_ends_is_kept(tmp_path: Path) -> None:
 
 def test_a_page_that_always_fails(tmp_path: Path) -> None:
     """What came before it is stored, the conversation is put off for longer each time, and others are read."""
-    with MirroredService(tmp_path, conversations=12) as mirrored:
+    with MirroredService(tmp_path, conversations=12, over_http=False) as mirrored:
         key = long_account(mirrored)
         allowance = Allowance(mirrored, 10_000)
         allowance.fails_at = 60
@@ -162,7 +162,7 @@ def pages(mirrored: MirroredService) -> int:
 def test_what_is_stored_is_not_read_again(tmp_path: Path, act: str, most: int) -> None:
     """The newest pages are read until they meet a stored message that is the same; ``most``: older pages asked for."""
     behaviour = Behaviour(batch="missing", single="missing")
-    with MirroredService(tmp_path, behaviour=behaviour, conversations=3) as mirrored:
+    with MirroredService(tmp_path, behaviour=behaviour, conversations=3, over_http=False) as mirrored:
         key = mirrored.ids()[1]
         for _ in range(60):
             mirrored.person.new_message(key)

@@ -36,7 +36,7 @@ def message(mirrored: MirroredService) -> str:
 @pytest.mark.parametrize("bad", [[0], [3, 27, 58], list(range(10)), list(range(50, 60)), list(range(0, 60, 4))])
 def test_conversations_that_always_answer_500(tmp_path: Path, bad: list[int], batch: str) -> None:
     """Wherever they are: all others are stored, exit 3, and the next run is cheap."""
-    with MirroredService(tmp_path, behaviour=Behaviour(batch=batch), conversations=COUNT) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(batch=batch), conversations=COUNT, over_http=False) as mirrored:
         broken = {mirrored.ids()[n] for n in bad}
         mirrored.behaviour.poisoned = frozenset(broken)
         assert mirrored.next_run() == 3
@@ -56,7 +56,7 @@ def test_conversations_that_always_answer_500(tmp_path: Path, bad: list[int], ba
 @pytest.mark.parametrize("batch", ["normal", "missing"])
 def test_conversations_whose_answer_never_comes_whole(tmp_path: Path, how: str, batch: str) -> None:
     """Reset, cut, no JSON or a web page, for three of sixty, by whatever endpoint."""
-    with MirroredService(tmp_path, behaviour=Behaviour(batch=batch), conversations=COUNT) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(batch=batch), conversations=COUNT, over_http=False) as mirrored:
         broken = {mirrored.ids()[n] for n in (0, 1, 40)}
 
         def breaks(request: ReceivedRequest) -> str | None:
@@ -73,7 +73,7 @@ def test_conversations_whose_answer_never_comes_whole(tmp_path: Path, how: str, 
 @pytest.mark.parametrize("batch", ["normal", "missing"])
 def test_a_payload_that_pythons_json_refuses(tmp_path: Path, junk: str, batch: str) -> None:
     """It is stored like the others, and its text is found."""
-    with MirroredService(tmp_path, behaviour=Behaviour(batch=batch)) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(batch=batch), over_http=False) as mirrored:
         key = mirrored.ids()[3]
         mirrored.behaviour.odd_values = {key: junk}
         assert mirrored.next_run() == 0
@@ -87,7 +87,9 @@ def test_a_payload_that_pythons_json_refuses(tmp_path: Path, junk: str, batch: s
 @pytest.mark.parametrize(("status", "code"), [(404, None), (403, None), (404, "conversation_not_found")])
 def test_neighbours_that_are_refused_close_no_endpoint(tmp_path: Path, status: int, code: str | None) -> None:
     """Three in a row, without batches: the other 57 are stored."""
-    with MirroredService(tmp_path, behaviour=Behaviour(batch="missing"), conversations=COUNT) as mirrored:
+    with MirroredService(
+        tmp_path, behaviour=Behaviour(batch="missing"), conversations=COUNT, over_http=False
+    ) as mirrored:
         denied = mirrored.ids()[5:8]
 
         def alter(request: ReceivedRequest, data: Any) -> Any:
@@ -103,7 +105,7 @@ def test_neighbours_that_are_refused_close_no_endpoint(tmp_path: Path, status: i
 @pytest.mark.parametrize("answer", [(404, {"detail": "Not Found"}), (400, {"detail": "Bad"}), (200, {})])
 def test_one_stray_refusal_of_the_batch_endpoint(tmp_path: Path, answer: tuple[int, Any]) -> None:
     """Batches go on in the same run."""
-    with MirroredService(tmp_path, conversations=COUNT) as mirrored:
+    with MirroredService(tmp_path, conversations=COUNT, over_http=False) as mirrored:
         strays = [answer]
         mirrored.alter_answers(
             lambda request, data: strays.pop() if strays and request.path.endswith("/batch") else data
@@ -115,7 +117,7 @@ def test_one_stray_refusal_of_the_batch_endpoint(tmp_path: Path, answer: tuple[i
 
 def test_a_dead_endpoint_is_asked_once_a_run(tmp_path: Path) -> None:
     """And used again as soon as it answers."""
-    with MirroredService(tmp_path, behaviour=Behaviour(batch="missing"), conversations=20) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(batch="missing"), conversations=20, over_http=False) as mirrored:
         assert mirrored.next_run() == 0
         assert len(mirrored.asked("/conversations/batch")) <= 2
         for key in mirrored.ids():
@@ -132,7 +134,7 @@ def test_a_dead_endpoint_is_asked_once_a_run(tmp_path: Path) -> None:
 def test_one_stray_429_teaches_no_budget(tmp_path: Path) -> None:
     """A pause, and then everything else is read in the same run and in the next one."""
     behaviour = Behaviour(batch="missing")
-    with MirroredService(tmp_path, behaviour=behaviour, conversations=COUNT) as mirrored:
+    with MirroredService(tmp_path, behaviour=behaviour, conversations=COUNT, over_http=False) as mirrored:
         strays = ["429"]
         behaviour.break_request = lambda request: strays.pop() if strays and "/conversation/" in request.path else None
         assert mirrored.next_run() == 0
@@ -146,7 +148,7 @@ def test_a_conversation_longer_than_a_runs_budget(tmp_path: Path) -> None:
     """Others first; the pages that came are stored, and it is named as incomplete."""
     behaviour = Behaviour(batch="missing", single="missing", bucket=80)
     account = generated_account(ManualClock(), 20, 4)
-    with MirroredService(tmp_path, account, behaviour) as mirrored:
+    with MirroredService(tmp_path, account, behaviour, over_http=False) as mirrored:
         key = mirrored.person.new_conversation("Endless")
         for _ in range(700):
             mirrored.person.new_message(key)
@@ -184,7 +186,7 @@ def test_a_side_list_that_fails(tmp_path: Path, name: str, how: str | int) -> No
             return "is_starred" in request.query
         return request.path.endswith(SIDE[name])
 
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         if isinstance(how, str):
             mirrored.behaviour.break_request = lambda request: how if is_meant(request) else None
         else:
@@ -196,7 +198,7 @@ def test_a_side_list_that_fails(tmp_path: Path, name: str, how: str | int) -> No
 
 def test_a_projects_list_that_is_refused_for_ever(tmp_path: Path) -> None:
     """Nobody has ever seen its chats, so it is named; everything else is stored."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         project = mirrored.person.new_project("Left")
         mirrored.alter_answers(
             lambda request, data: (404, {"detail": "Gizmo not found"}) if project in request.path else data
@@ -208,7 +210,7 @@ def test_a_projects_list_that_is_refused_for_ever(tmp_path: Path) -> None:
 
 def test_a_project_that_was_read_and_is_refused_now(tmp_path: Path) -> None:
     """The project was left or deleted: everything is current."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         project = mirrored.person.new_project("Left")
         assert mirrored.next_run() == 0
         mirrored.alter_answers(
@@ -218,7 +220,7 @@ def test_a_project_that_was_read_and_is_refused_now(tmp_path: Path) -> None:
 
 
 def test_projects_that_could_never_be_listed_are_said(tmp_path: Path) -> None:
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         mirrored.behaviour.break_request = lambda request: "error_500" if "sidebar" in request.path else None
         assert mirrored.next_run() == 3
         assert stored(mirrored) == set(mirrored.ids())
@@ -229,7 +231,7 @@ def test_projects_that_could_never_be_listed_are_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["full", "news"])
 def test_what_failed_is_tried_again_at_once(tmp_path: Path, how: str) -> None:
     """A full run, or news of the conversation, ends its pause."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         key = mirrored.ids()[4]
         mirrored.behaviour.poisoned = frozenset({key})
         for _ in range(4):
@@ -244,7 +246,7 @@ def test_what_failed_is_tried_again_at_once(tmp_path: Path, how: str) -> None:
 @pytest.mark.parametrize("how", ["error_500", "reset"])
 def test_a_projects_list_that_fails(tmp_path: Path, how: str) -> None:
     """Its error is told, and conversations are read."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         project = mirrored.person.new_project("Broken")
         mirrored.behaviour.break_request = lambda request: how if project in request.path else None
         assert mirrored.next_run() == 5
@@ -257,7 +259,7 @@ def test_a_workspace_that_is_refused(tmp_path: Path, status: int) -> None:
     """The others are read, in whatever order, with few sign-ins and few requests for it."""
     account = generated_account(ManualClock(), 12, 4)
     account.workspaces += [SimulatedWorkspace(f"ws-{name}", name, "workspace", "team") for name in "abc"]
-    with MirroredService(tmp_path, account) as mirrored:
+    with MirroredService(tmp_path, account, over_http=False) as mirrored:
         for name in "abc":
             mirrored.person.new_conversation("Talk", workspace=f"ws-{name}")
         refusal = {"detail": {"message": "Account not found", "code": "invalid_account_id_header"}}
@@ -281,7 +283,7 @@ LISTS: dict[str, Callable[[ReceivedRequest], bool]] = {
 @pytest.mark.parametrize("name", ["main", "archived"])
 def test_a_list_that_is_locked_for_the_whole_run(tmp_path: Path, name: str) -> None:
     """What the other lists show is read in this run; the code says that one is limited."""
-    with MirroredService(tmp_path, conversations=20) as mirrored:
+    with MirroredService(tmp_path, conversations=20, over_http=False) as mirrored:
         for key in mirrored.ids()[:5]:
             mirrored.person.archive(key)
         mirrored.behaviour.break_request = lambda request: "429" if LISTS[name](request) else None
@@ -296,7 +298,7 @@ def test_a_list_that_is_locked_for_the_whole_run(tmp_path: Path, name: str) -> N
 
 def test_a_list_that_is_locked_after_its_first_page(tmp_path: Path) -> None:
     """The rows of the pages that came are read in this run."""
-    with MirroredService(tmp_path, conversations=150) as mirrored:
+    with MirroredService(tmp_path, conversations=150, over_http=False) as mirrored:
         mirrored.behaviour.break_request = lambda request: (
             "429" if LISTS["main"](request) and request.query["offset"] != "0" else None
         )
@@ -306,7 +308,7 @@ def test_a_list_that_is_locked_after_its_first_page(tmp_path: Path) -> None:
 
 def test_a_connection_that_is_lost_ends_the_run_quickly(tmp_path: Path) -> None:
     """After the lists nothing answers any more: exit 5 after a bounded number of requests."""
-    with MirroredService(tmp_path, conversations=COUNT) as mirrored:
+    with MirroredService(tmp_path, conversations=COUNT, over_http=False) as mirrored:
         mirrored.behaviour.break_request = lambda request: (
             "reset" if "/conversation" in request.path and not request.path.endswith("/conversations") else None
         )
@@ -318,7 +320,7 @@ def test_a_connection_that_is_lost_ends_the_run_quickly(tmp_path: Path) -> None:
 def test_a_chat_that_one_endpoint_calls_deleted(tmp_path: Path, single: str) -> None:
     """While the list shows it, another endpoint is asked."""
     behaviour = Behaviour(batch="missing", single=single)
-    with MirroredService(tmp_path, behaviour=behaviour) as mirrored:
+    with MirroredService(tmp_path, behaviour=behaviour, over_http=False) as mirrored:
         key = mirrored.ids()[2]
         gone = (404, {"detail": {"code": "conversation_deleted", "message": "Deleted."}})
         mirrored.alter_answers(lambda request, data: gone if request.path.endswith(f"/conversation/{key}") else data)
@@ -329,7 +331,7 @@ def test_a_chat_that_one_endpoint_calls_deleted(tmp_path: Path, single: str) -> 
 @pytest.mark.parametrize("part", ["/conversations", "/conversation"])
 def test_the_services_own_sentence_is_repeated(tmp_path: Path, part: str) -> None:
     """Unusual activity: the person reads why, not only a number."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         detail = "Unusual activity has been detected from your device.\x1b[0m Try again later."
         mirrored.alter_answers(
             lambda request, data: (403, {"detail": detail}) if f"/backend-api{part}" in request.path else data
@@ -358,7 +360,7 @@ def altered_rows(change: Callable[[int, dict[str, Any]], dict[str, Any]]) -> Cal
 
 def test_rows_in_another_order_are_read_to_the_end(tmp_path: Path) -> None:
     """A change anywhere in the list is found in the next run; one at a time, so that none shows another's page."""
-    with MirroredService(tmp_path, conversations=450) as mirrored:
+    with MirroredService(tmp_path, conversations=450, over_http=False) as mirrored:
         mirrored.behaviour.shuffled_rows = True
         assert mirrored.next_run() == 0
         for key in mirrored.ids()[200:204]:
@@ -369,7 +371,7 @@ def test_rows_in_another_order_are_read_to_the_end(tmp_path: Path) -> None:
 
 def test_small_pages_cost_no_more_requests_each_night(tmp_path: Path) -> None:
     """28 rows come where 100 were asked for: a quiet night stays cheap, and nothing is missed."""
-    with MirroredService(tmp_path, behaviour=Behaviour(page_cap=28), conversations=300) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(page_cap=28), conversations=300, over_http=False) as mirrored:
         assert mirrored.next_run() == 0
         assert stored(mirrored) == set(mirrored.ids())
         assert mirrored.next_run() == 0
@@ -381,7 +383,7 @@ def test_small_pages_cost_no_more_requests_each_night(tmp_path: Path) -> None:
 
 def test_a_list_that_says_it_is_incomplete(tmp_path: Path) -> None:
     """It is not current, and what it shows is stored."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         mirrored.alter_answers(
             lambda request, data: (
                 {**data, "has_missing_conversations": True} if request.path.endswith("/conversations") else data
@@ -395,7 +397,7 @@ def test_a_list_that_says_it_is_incomplete(tmp_path: Path) -> None:
 @pytest.mark.parametrize("precision", [19, 23])
 def test_times_in_another_precision_are_no_news(tmp_path: Path, precision: int) -> None:
     """Seconds or milliseconds for one night: nothing is read again, then or later."""
-    with MirroredService(tmp_path, conversations=COUNT) as mirrored:
+    with MirroredService(tmp_path, conversations=COUNT, over_http=False) as mirrored:
         assert mirrored.next_run() == 0
         mirrored.alter_answers(
             altered_rows(lambda _, row: {**row, "update_time": row["update_time"][:precision] + "Z"})
@@ -409,7 +411,7 @@ def test_times_in_another_precision_are_no_news(tmp_path: Path, precision: int) 
 
 def test_rows_without_times(tmp_path: Path) -> None:
     """Changes cannot be seen: that is no success."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         assert mirrored.next_run() == 0
         mirrored.alter_answers(altered_rows(lambda _, row: {k: v for k, v in row.items() if k != "update_time"}))
         assert mirrored.next_run() == 5
@@ -420,7 +422,7 @@ def test_rows_without_times(tmp_path: Path) -> None:
 
 def test_rows_of_an_unknown_form(tmp_path: Path) -> None:
     """A first sync that understands no row is no success."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         mirrored.alter_answers(altered_rows(lambda n, _: {"ref": n}))
         assert mirrored.next_run() == 5
         assert "unknown form" in message(mirrored)
@@ -432,7 +434,7 @@ def test_rows_of_an_unknown_form(tmp_path: Path) -> None:
 )
 def test_one_row_that_is_not_understood(tmp_path: Path, odd: object, conversations: int) -> None:
     """A conversation may be missing: the list is named, exit 3 until it is understood, and the others are stored."""
-    with MirroredService(tmp_path, conversations=conversations) as mirrored:
+    with MirroredService(tmp_path, conversations=conversations, over_http=False) as mirrored:
         mirrored.behaviour.odd_rows = {"main": [odd]}
         for full in (False, False, True):
             mirrored.person.new_message(mirrored.ids()[0])
@@ -446,7 +448,7 @@ def test_one_row_that_is_not_understood(tmp_path: Path, odd: object, conversatio
 
 def test_odd_rows_are_counted_by_list(tmp_path: Path) -> None:
     """Each once, however often its page was read, and those of a mere selection are no failure."""
-    with MirroredService(tmp_path, conversations=120) as mirrored:
+    with MirroredService(tmp_path, conversations=120, over_http=False) as mirrored:
         mirrored.person.archive(mirrored.ids()[0])
         mirrored.person.new_conversation("Work", origin="tpp")
         mirrored.behaviour.odd_rows = {"starred": [None]}
@@ -458,7 +460,7 @@ def test_odd_rows_are_counted_by_list(tmp_path: Path) -> None:
 
 def test_an_odd_row_deep_down_stays_known(tmp_path: Path) -> None:
     """Runs that read only the top say so, too."""
-    with MirroredService(tmp_path, conversations=250) as mirrored:
+    with MirroredService(tmp_path, conversations=250, over_http=False) as mirrored:
 
         def alter(request: ReceivedRequest, data: Any) -> Any:
             is_deep = LISTS["main"](request) and request.query["offset"] not in {"0", None}
@@ -473,7 +475,7 @@ def test_an_odd_row_deep_down_stays_known(tmp_path: Path) -> None:
 
 def test_a_row_in_the_archived_list_that_says_it_is_not_archived(tmp_path: Path) -> None:
     """The list is read to its end all the same."""
-    with MirroredService(tmp_path, conversations=260) as mirrored:
+    with MirroredService(tmp_path, conversations=260, over_http=False) as mirrored:
         for key in mirrored.ids()[:240]:
             mirrored.person.archive(key)
         odd = mirrored.ids()[50]
@@ -491,7 +493,7 @@ def test_a_row_in_the_archived_list_that_says_it_is_not_archived(tmp_path: Path)
 
 def test_a_time_in_the_future_hides_nothing(tmp_path: Path) -> None:
     """Changes below it are found, also below newer ones that were stored by a run whose list broke off."""
-    with MirroredService(tmp_path, conversations=250) as mirrored:
+    with MirroredService(tmp_path, conversations=250, over_http=False) as mirrored:
         ahead = mirrored.ids()[0]
         mirrored.alter_answers(
             altered_rows(lambda _, row: {**row, "update_time": "2099-01-01T00:00:00Z"} if row["id"] == ahead else row)
@@ -519,7 +521,7 @@ def test_single_reads_ask_for_everything_and_learn_where_that_is_refused(
 ) -> None:
     """One refusal, then reads without the parameters in this run; one read of the next asks with them again."""
     behaviour = Behaviour(batch="missing", plural=plural)
-    with MirroredService(tmp_path, behaviour=behaviour) as mirrored:
+    with MirroredService(tmp_path, behaviour=behaviour, over_http=False) as mirrored:
         mirrored.alter_answers(
             lambda request, data: (status, {"detail": []}) if "include_widget_state" in request.query else data
         )
@@ -539,7 +541,7 @@ def test_single_reads_ask_for_everything_and_learn_where_that_is_refused(
 @pytest.mark.parametrize("status", [403, 500])
 def test_one_conversation_that_is_refused_teaches_nothing_of_parameters(tmp_path: Path, status: int) -> None:
     """Where they were taken before, a refusal is that conversation's."""
-    with MirroredService(tmp_path, behaviour=Behaviour(batch="missing", plural="missing")) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(batch="missing", plural="missing"), over_http=False) as mirrored:
         mirrored.next_run()
         key = mirrored.ids()[0]
         mirrored.person.new_message(key)
@@ -552,7 +554,7 @@ def test_one_conversation_that_is_refused_teaches_nothing_of_parameters(tmp_path
 @pytest.mark.parametrize("batch", ["normal", "missing"])
 def test_conversations_that_are_redirected(tmp_path: Path, batch: str) -> None:
     """One and two of sixty cost themselves; nothing goes to the other host."""
-    with MirroredService(tmp_path, behaviour=Behaviour(batch=batch), conversations=COUNT) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(batch=batch), conversations=COUNT, over_http=False) as mirrored:
         sent_away = {mirrored.ids()[n] for n in (0, 30)}
 
         def breaks(request: ReceivedRequest) -> str | None:
@@ -576,7 +578,7 @@ def test_conversations_that_alone_are_refused_as_if_all_were(
     tmp_path: Path, how: str, batch: str, at: list[int], count: int
 ) -> None:
     """A browser check or a 429 for one address only: another conversation comes, so the one is put off by name."""
-    with MirroredService(tmp_path, behaviour=Behaviour(batch=batch), conversations=count) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(batch=batch), conversations=count, over_http=False) as mirrored:
         bad = {mirrored.ids()[n] for n in at}
         mirrored.behaviour.break_request = breaking(bad, how)
         assert mirrored.next_run() == 3
@@ -643,7 +645,7 @@ def test_a_block_of_all_conversations_ends_the_run_quickly(
     tmp_path: Path, how: str, code: int, most: int, batch: str, granted: int
 ) -> None:
     """One more request, or two, ask for another conversation; what came before is stored."""
-    with MirroredService(tmp_path, behaviour=Behaviour(batch=batch), conversations=20) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(batch=batch), conversations=20, over_http=False) as mirrored:
         broken: list[ReceivedRequest] = []
 
         def breaks(request: ReceivedRequest) -> str | None:
@@ -671,7 +673,7 @@ ODD_TREES: dict[str, Callable[[dict[str, Any], str], None]] = {
 @pytest.mark.parametrize("odd", list(ODD_TREES))
 def test_one_odd_thing_in_a_tree_costs_no_branch(tmp_path: Path, odd: str) -> None:
     """It holds all that the branch shows, so it is odd and not cut: stored with every branch, in the first run."""
-    with MirroredService(tmp_path, conversations=12, verify=True) as mirrored:
+    with MirroredService(tmp_path, conversations=12, verify=True, over_http=False) as mirrored:
         key = mirrored.ids()[3]
         mirrored.person.regenerate(key)
         mirrored.person.edit_prompt(key, "Asked otherwise")

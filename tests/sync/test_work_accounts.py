@@ -32,7 +32,7 @@ def marks(mirrored: MirroredService) -> int:
 
 def test_a_long_work_list_is_read_down_to_what_is_known(tmp_path: Path) -> None:
     """A change deep down moves to its top; quiet runs read one page."""
-    with MirroredService(tmp_path, conversations=5) as mirrored:
+    with MirroredService(tmp_path, conversations=5, over_http=False) as mirrored:
         keys = work_chats(mirrored, 140)
         assert mirrored.next_run() == 0
         assert differences(mirrored) == []
@@ -48,7 +48,7 @@ def test_a_workspace_of_others_has_a_work_list_of_its_own(tmp_path: Path) -> Non
     """Its conversations are stored as its own, and the personal workspace is not asked in vain."""
     account = generated_account(ManualClock(), 5, 4)
     account.workspaces.append(SimulatedWorkspace("ws-team", "The Team", "workspace", "team"))
-    with MirroredService(tmp_path, account) as mirrored:
+    with MirroredService(tmp_path, account, over_http=False) as mirrored:
         keys = work_chats(mirrored, 3, workspace="ws-team")
         assert mirrored.next_run() == 0
         assert differences(mirrored) == []
@@ -63,7 +63,7 @@ def test_a_workspace_of_others_has_a_work_list_of_its_own(tmp_path: Path) -> Non
 @pytest.mark.parametrize("origin", [None, "absent", "chat", 7])
 def test_rows_that_do_not_say_that_they_are_of_work(tmp_path: Path, origin: object) -> None:
     """They stand in the list of Work, and nowhere else: that is enough."""
-    with MirroredService(tmp_path, conversations=120) as mirrored:
+    with MirroredService(tmp_path, conversations=120, over_http=False) as mirrored:
         keys = work_chats(mirrored, 6)
         mirrored.person.archive(keys[0])
 
@@ -87,7 +87,7 @@ def test_rows_that_do_not_say_that_they_are_of_work(tmp_path: Path, origin: obje
 @pytest.mark.parametrize("conversations", [12, 130])
 def test_when_the_service_changes_its_mind(tmp_path: Path, later: str, conversations: int) -> None:
     """From a list apart to one list for all: nothing is lost or missed, and the account is current."""
-    with MirroredService(tmp_path, conversations=conversations) as mirrored:
+    with MirroredService(tmp_path, conversations=conversations, over_http=False) as mirrored:
         keys = work_chats(mirrored, 12)
         mirrored.person.archive(keys[1])
         assert mirrored.next_run() == 0
@@ -105,7 +105,7 @@ def test_when_the_service_changes_its_mind(tmp_path: Path, later: str, conversat
 def test_work_conversations_in_a_project(tmp_path: Path) -> None:
     """In the project's list, that of Work, or both."""
     behaviour = Behaviour(main_excludes_projects=True)
-    with MirroredService(tmp_path, behaviour=behaviour) as mirrored:
+    with MirroredService(tmp_path, behaviour=behaviour, over_http=False) as mirrored:
         project = mirrored.person.new_project("Bread")
         keys = work_chats(mirrored, 4, project=project)
         assert mirrored.next_run() == 0
@@ -119,7 +119,7 @@ def test_work_conversations_in_a_project(tmp_path: Path) -> None:
 
 def test_a_dry_run_counts_them(tmp_path: Path) -> None:
     """And stores nothing."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         work_chats(mirrored, 4)
         assert mirrored.sync(dry=True).counts.new == 16
         assert mirrored.value("SELECT count(*) FROM conversations") == 0
@@ -128,7 +128,7 @@ def test_a_dry_run_counts_them(tmp_path: Path) -> None:
 
 def test_counts_of_a_run(tmp_path: Path) -> None:
     """Each conversation is new, changed or unchanged, once."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         keys = work_chats(mirrored, 4)
         mirrored.next_run()
         mirrored.person.new_message(keys[0])
@@ -141,7 +141,7 @@ def test_counts_of_a_run(tmp_path: Path) -> None:
 
 def test_an_account_with_nothing_but_work(tmp_path: Path) -> None:
     """Empty ordinary lists are no missing login."""
-    with MirroredService(tmp_path, conversations=0) as mirrored:
+    with MirroredService(tmp_path, conversations=0, over_http=False) as mirrored:
         work_chats(mirrored, 3)
         for _ in range(3):
             assert mirrored.next_run() == 0
@@ -150,7 +150,7 @@ def test_an_account_with_nothing_but_work(tmp_path: Path) -> None:
 
 def test_an_unfinished_answer_of_work_is_asked_for_once_a_run(tmp_path: Path) -> None:
     """A conversation that was still being written is not read twice in one run."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         (key,) = work_chats(mirrored, 1)
         mirrored.person.start_reply(key)
         mirrored.next_run()
@@ -161,7 +161,7 @@ def test_an_unfinished_answer_of_work_is_asked_for_once_a_run(tmp_path: Path) ->
 
 def test_an_archived_list_that_leaves_archived_work_out_moves_nobody(tmp_path: Path) -> None:
     """The archived list of Work fails in a run: its conversations are not looked at one by one."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         keys = work_chats(mirrored, 15)
         for key in keys[:12]:
             mirrored.person.archive(key)

@@ -49,7 +49,9 @@ def test_they_are_stored_whatever_the_service_makes_of_the_parameter(
     tmp_path: Path, work: str, conversations: int
 ) -> None:
     """Live and archived ones, new messages and new ones; nothing is marked, and later runs read only what changed."""
-    with MirroredService(tmp_path, behaviour=Behaviour(work=work), conversations=conversations) as mirrored:
+    with MirroredService(
+        tmp_path, behaviour=Behaviour(work=work), conversations=conversations, over_http=False
+    ) as mirrored:
         keys = work_chats(mirrored, 12) + work_chats(mirrored, 2, "flora")
         mirrored.person.archive(keys[3])
         assert mirrored.next_run() == 0
@@ -70,7 +72,7 @@ def test_they_are_stored_whatever_the_service_makes_of_the_parameter(
 
 def test_they_are_read_after_the_ordinary_ones(tmp_path: Path) -> None:
     """The ordinary conversations are safe before anything is asked of the other list."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         work_chats(mirrored, 2)
         assert mirrored.next_run() == 0
         paths = [request.path for request in mirrored.service.requests]
@@ -81,7 +83,7 @@ def test_they_are_read_after_the_ordinary_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [0, 5])
 def test_a_quiet_run_stays_within_its_requests(tmp_path: Path, count: int) -> None:
     """One request for each list of Work where there are such conversations, and seldom one where there are none."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         work_chats(mirrored, count)
         assert mirrored.next_run() == 0
         asked = []
@@ -95,7 +97,7 @@ def test_a_quiet_run_stays_within_its_requests(tmp_path: Path, count: int) -> No
 @pytest.mark.parametrize("work", ["refused", "ignored"])
 def test_a_list_that_is_refused_is_asked_for_by_one_request(tmp_path: Path, work: str) -> None:
     """And read from the first run on in which it is given."""
-    with MirroredService(tmp_path, behaviour=Behaviour(work=work)) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(work=work), over_http=False) as mirrored:
         for expected in (2, 1, 1):
             assert mirrored.next_run() == 0
             assert len(work_requests(mirrored)) <= expected
@@ -107,7 +109,7 @@ def test_a_list_that_is_refused_is_asked_for_by_one_request(tmp_path: Path, work
 
 def test_the_first_one_arrives_within_two_runs(tmp_path: Path) -> None:
     """Where there was none, the list is looked at every other day."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         mirrored.next_run()
         mirrored.next_run()
         work_chats(mirrored, 1)
@@ -127,7 +129,7 @@ def test_a_work_list_that_fails_costs_only_itself(
     full: bool,
 ) -> None:
     """It is named, exit 3; the main list's conversations are stored, and none of Work counts as missing."""
-    with MirroredService(tmp_path, conversations=conversations) as mirrored:
+    with MirroredService(tmp_path, conversations=conversations, over_http=False) as mirrored:
         keys = work_chats(mirrored, 9)
         mirrored.person.archive(keys[1])
         assert mirrored.next_run() == 0
@@ -146,7 +148,7 @@ def test_a_work_list_that_fails_costs_only_itself(
 
 def test_a_first_run_whose_work_list_fails_is_not_current(tmp_path: Path) -> None:
     """There may be conversations that nobody has seen; they arrive when the list does."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         keys = work_chats(mirrored, 3)
         fail_work_list(mirrored, 500)
         assert mirrored.next_run() == 3
@@ -158,7 +160,7 @@ def test_a_first_run_whose_work_list_fails_is_not_current(tmp_path: Path) -> Non
 
 def test_a_parameter_that_always_fails_is_no_alarm_for_ever(tmp_path: Path) -> None:
     """The service answers some parameters with 500: after three runs that is taken for a refusal."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         fail_work_list(mirrored, 500)
         assert [mirrored.next_run() for _ in range(6)] == [3, 3, 3, 0, 0, 0]
 
@@ -166,7 +168,7 @@ def test_a_parameter_that_always_fails_is_no_alarm_for_ever(tmp_path: Path) -> N
 @pytest.mark.parametrize("full", [False, True])
 def test_when_the_main_list_begins_to_leave_them_out(tmp_path: Path, *, full: bool) -> None:
     """They were in both lists, and then in one only: nothing is missing, and nothing is asked for one by one."""
-    with MirroredService(tmp_path, behaviour=Behaviour(work="together")) as mirrored:
+    with MirroredService(tmp_path, behaviour=Behaviour(work="together"), over_http=False) as mirrored:
         keys = work_chats(mirrored, 20)
         assert mirrored.next_run() == 0
         mirrored.behaviour.work = "apart"
@@ -179,7 +181,7 @@ def test_when_the_main_list_begins_to_leave_them_out(tmp_path: Path, *, full: bo
 
 def test_deleted_ones_are_proven_like_others(tmp_path: Path) -> None:
     """Gone from their own list, then denied twice by id."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         keys = work_chats(mirrored, 4)
         mirrored.next_run()
         mirrored.person.delete(keys[1])
@@ -191,7 +193,7 @@ def test_deleted_ones_are_proven_like_others(tmp_path: Path) -> None:
 
 def test_a_work_list_that_collapses_is_a_safety_stop(tmp_path: Path) -> None:
     """Its conversations are known like any others."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         keys = work_chats(mirrored, 20)
         assert mirrored.next_run() == 0
         mirrored.behaviour.omitted = frozenset(keys[5:])
@@ -201,7 +203,7 @@ def test_a_work_list_that_collapses_is_a_safety_stop(tmp_path: Path) -> None:
 
 def test_stars_of_work_conversations_stay(tmp_path: Path) -> None:
     """The list of starred ones may leave them out, which takes no star away."""
-    with MirroredService(tmp_path) as mirrored:
+    with MirroredService(tmp_path, over_http=False) as mirrored:
         keys = work_chats(mirrored, 130)
         mirrored.person.star(keys[0])
         for _ in range(3):
