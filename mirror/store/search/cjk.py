@@ -116,18 +116,15 @@ def fill(conn: sqlite3.Connection) -> None:
     """Fill the indexes again from the stored texts."""
     for table in _TEXTS:
         conn.execute(f"INSERT INTO {table}({table}) VALUES ('delete-all')")
-        rows = ((rowid, index_form(text)) for rowid, text in _indexed_texts(conn, table))
-        conn.executemany(f"INSERT INTO {table}(rowid, text) VALUES (?, ?)", rows)
+        conn.executemany(f"INSERT INTO {table}(rowid, text) VALUES (?, ?)", rows(conn, table))
     remember(conn, _SETTING, VERSION)
 
 
-def is_whole(conn: sqlite3.Connection, table: str = TABLE) -> bool:
-    """Tell whether an index holds exactly the texts that it should."""
-    # Which texts, not what they say: a contentless table cannot be asked for that.
-    held = {row["rowid"] for row in conn.execute(f"SELECT rowid FROM {table}")}
-    return held == {rowid for rowid, _ in _indexed_texts(conn, table)}
+def rows(conn: sqlite3.Connection, table: str = TABLE) -> Iterator[tuple[int, str]]:
+    """Yield rowid and form of each text that an index is to hold."""
+    return ((rowid, index_form(text)) for rowid, text in _indexed_texts(conn, table))
 
 
 def _indexed_texts(conn: sqlite3.Connection, table: str) -> Iterator[tuple[int, str]]:
-    rows = conn.execute(f"SELECT rowid, text FROM {_TEXTS[table]}")
-    return ((row["rowid"], row["text"]) for row in rows if is_indexed(row["text"]))
+    found = conn.execute(f"SELECT rowid, text FROM {_TEXTS[table]}")
+    return ((row["rowid"], row["text"]) for row in found if is_indexed(row["text"]))
