@@ -318,6 +318,8 @@ def check(
             return found.error(path) or (None if found.file else check_bytes(conn, path).error(path)), Repaired(0, [])
     with Writer(path) as writer, translated(path), diagnosed(writer.conn, path):
         found = integrity.check(writer.conn, progress)
+        if repair and found.right:
+            integrity.trust(writer, found.right)
         in_files = BytesFound("", 0) if found.file else check_bytes(writer.conn, path)
         if not (repair and (found.all or in_files.lost)):
             return found.error(path) or in_files.error(path), Repaired(0, [])

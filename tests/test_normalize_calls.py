@@ -12,6 +12,7 @@ import pytest
 from mirrored_service import MirroredService
 
 from mirror import app
+from mirror.errors import DamagedError
 from mirror.normalize import NORMALIZERS
 
 if TYPE_CHECKING:
@@ -127,5 +128,51 @@ def test_a_check_reads_only_what_was_touched(tmp_path: Path, counter: Counter) -
         assert counter.during(lambda: _check(mirrored)) == 0
         assert changed_by_hand("DELETE FROM _row_hashes WHERE table_name = 'messages'") >= CHATS
         assert said[-1] == ""
+        assert _check(mirrored, repair=True) == ""
+        assert counter.during(lambda: _check(mirrored)) == 0, "a repair renews what is missing"
+        assert changed_by_hand("UPDATE _row_hashes SET hash = x'00' WHERE table_name = 'messages'") >= CHATS
         app.rebuild(mirrored.path, mirrored.timing(), lambda *_: None)
-        assert counter.during(lambda: _check(mirrored)) == 0
+        assert counter.during(lambda: _check(mirrored)) == 0, "and so does a rebuild"
+
+
+def test_rows_that_were_made_without_a_damaged_payload_are_not_trusted(tmp_path: Path) -> None:
+    """An older file came while it was damaged; then the service gave the very bytes that were there before."""
+    with MirroredService(tmp_path, conversations=4) as mirrored:
+        key = mirrored.ids()[1]
+        older = tmp_path / "conversations.json"
+        older.write_text(json.dumps([mirrored.account.tree(key)]))
+        mirrored.person.new_message(key, "The newest question?", "The newest answer.")
+        mirrored.next_run()
+        whole = mirrored.rows("SELECT id, position FROM messages ORDER BY rowid")
+        with closing(sqlite3.connect(mirrored.path)) as conn, conn:
+            conn.execute("UPDATE _payloads SET body = zeroblob(50) WHERE conversation_id = ?", (key,))
+        app.import_archives(mirrored.path, [older], mirrored.timing(), lambda *_: None)
+        assert "does not unpack" in _check(mirrored, repair=True)
+        mirrored.next_run()
+        assert "differ from its payload" in _check(mirrored)
+        assert _check(mirrored, repair=True) == ""
+        assert mirrored.rows("SELECT id, position FROM messages ORDER BY rowid") == whole
+
+
+def test_rows_that_a_rebuild_could_not_derive_are_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its payload was damaged when a new version derived all others, and was replaced without being read."""
+    with MirroredService(tmp_path, conversations=4) as mirrored:
+        mirrored.next_run()
+        key = mirrored.ids()[1]
+        with closing(sqlite3.connect(mirrored.path)) as conn, conn:
+            conn.execute("UPDATE _payloads SET body = zeroblob(50) WHERE conversation_id = ?", (key,))
+        old = NORMALIZERS["chatgpt"]
+
+        def read_otherwise(payload: object) -> Any:
+            found = old.from_payload(payload)
+            return replace(found, messages=tuple(replace(m, author="Newer") for m in found.messages))
+
+        newer = replace(old, from_payload=read_otherwise, version=old.version + 1)
+        monkeypatch.setitem(NORMALIZERS, "chatgpt", newer)
+        with pytest.raises(DamagedError):
+            app.rebuild(mirrored.path, mirrored.timing(), lambda *_: None)
+        mirrored.person.rename(key, "Another title")
+        mirrored.next_run()
+        assert "differ from its payload" in _check(mirrored)
+        assert _check(mirrored, repair=True) == ""
+        assert mirrored.rows("SELECT DISTINCT author FROM messages") == [("Newer",)]

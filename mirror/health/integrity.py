@@ -87,6 +87,7 @@ class Findings:
     indexes, triggers and views that are not as they were made. ``hashed``: rows that are not as they were written, and
     that nothing can be compared with.
     ``accepted``: rows that a repair took as they are, because nothing tells what they were.
+    ``right``: conversations that were derived again, though nothing else is wrong, and are as they should be.
     ``is_outdated``: the rows were derived by another version, so they were not compared.
     """
 
@@ -101,6 +102,7 @@ class Findings:
     unreadable: list[str] = field(default_factory=list)
     hashed: list[str] = field(default_factory=list)
     accepted: list[str] = field(default_factory=list)
+    right: list[str] = field(default_factory=list)
     is_outdated: bool = False
 
     @property
@@ -173,7 +175,9 @@ def check(conn: sqlite3.Connection, progress: Callable[[int, int], None], *, der
         ids = conversations.conversation_ids(conn)
         for done, conversation_id in enumerate(ids, 1):
             if not may_trust or not _is_as_derived(conn, conversation_id):
+                before = len(found.all)
                 _check_conversation(conn, conversation_id, found)
+                found.right += [conversation_id] if len(found.all) == before and may_trust else []
             progress(done, len(ids))
         found.indexes += index_findings(conn)
         found.indexes += [
@@ -389,8 +393,16 @@ def repair(writer: Writer, found: Findings, run_id: int, timing: Timing) -> Find
         accepted = row_hashes.findings(conn)
         row_hashes.accept_all(conn)
     left = check(writer.conn, lambda *_: None)
+    trust(writer, left.right)
     left.accepted = accepted
     return left
+
+
+def trust(writer: Writer, conversation_ids: Sequence[str]) -> None:
+    """Hash the messages of conversations that were found right: after an upgrade, or damage that a sync wrote over."""
+    with writer.transaction() as conn:
+        for conversation_id in conversation_ids:
+            message_hashes.take(conn, conversation_id)
 
 
 def rebuild(writer: Writer, timing: Timing, progress: Callable[[int, int], None]) -> int:
@@ -428,6 +440,7 @@ def _derive_all(
                 message_hashes.forget(conn, conversation_id)  # its rows are an older version's
                 unreadable.append(f"conversation {conversation_id}: {error}")
             except ValueError as error:
+                message_hashes.forget(conn, conversation_id)
                 damaged.append(f"conversation {conversation_id}: {error}")
         progress(done, len(ids))
     return changed, damaged, unreadable

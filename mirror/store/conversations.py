@@ -191,6 +191,8 @@ def save(conn: sqlite3.Connection, update: Update, seen_at: str) -> None:
         _save_messages(conn, update.row.id, update.messages)
         old = [write.old for write in update.messages if write.old is not None]
         message_hashes.follow(conn, update.row.id, old, present, is_new=update.is_new)
+    if update.damage is not None:
+        message_hashes.forget(conn, update.row.id)  # rows may have been made without what is whole again now
 
 
 def _add_references(conn: sqlite3.Connection, row: ConversationRow) -> None:

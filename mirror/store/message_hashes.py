@@ -66,7 +66,7 @@ def is_untouched(conn: sqlite3.Connection, conversation_id: str) -> bool:
 def _stored(conn: sqlite3.Connection, conversation_id: str) -> int | None:
     sql = "SELECT hash FROM _row_hashes WHERE table_name = ? AND row_key = ?"
     row = conn.execute(sql, (_TABLE, conversation_id)).fetchone()
-    return None if row is None else int.from_bytes(row["hash"], "big")
+    return int.from_bytes(row["hash"], "big") if row is not None and isinstance(row["hash"], bytes) else None
 
 
 def _save(conn: sqlite3.Connection, conversation_id: str, value: int) -> None:
