@@ -175,9 +175,8 @@ def check(conn: sqlite3.Connection, progress: Callable[[int, int], None], *, der
         ids = conversations.conversation_ids(conn)
         for done, conversation_id in enumerate(ids, 1):
             if not may_trust or not _is_as_derived(conn, conversation_id):
-                before = len(found.all)
-                _check_conversation(conn, conversation_id, found)
-                found.right += [conversation_id] if len(found.all) == before and may_trust else []
+                is_right = _check_conversation(conn, conversation_id, found)
+                found.right += [conversation_id] if is_right and may_trust else []
             progress(done, len(ids))
         found.indexes += index_findings(conn)
         found.indexes += [
@@ -235,25 +234,27 @@ def _is_as_derived(conn: sqlite3.Connection, conversation_id: str) -> bool:
         return False  # what cannot be read is named where it is compared
 
 
-def _check_conversation(conn: sqlite3.Connection, conversation_id: str, found: Findings) -> None:
+def _check_conversation(conn: sqlite3.Connection, conversation_id: str, found: Findings) -> bool:
+    """Derive a conversation again and note what differs; return whether it was compared, and nothing does."""
     try:
         stored = conversations.load(conn, conversation_id)
     except sqlite3.OperationalError as error:
         if not is_damage(error):
             raise
         found.rows.append(f"the rows of conversation {conversation_id} cannot be read: {error}")
-        return
+        return False
     try:
         update = _derived(conn, stored)
     except UnreadablePayloadError as error:
         found.unreadable.append(f"conversation {conversation_id}: {error}")
-        return
+        return False
     except ValueError as error:
         found.payloads.append(_damaged(conn, stored, str(error)))
-        return
+        return False
     if update.changes_rows and not found.is_outdated:
         what = ", ".join(update.changed_columns) or "messages"
         found.rows.append(f"the rows of conversation {conversation_id} differ from its payload ({what})")
+    return not update.changes_rows
 
 
 def _damaged(conn: sqlite3.Connection, stored: Stored, what: str) -> DamagedConversation:
