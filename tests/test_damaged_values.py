@@ -442,6 +442,22 @@ def test_a_repair_takes_no_message_away(mirrored: MirroredService, sql: str) -> 
         assert conn.execute("SELECT count(*), sum(length(text) > 1) FROM messages").fetchone() == before
 
 
+ADDED = [
+    "INSERT INTO links (message_rowid, position, url, kind) VALUES (5, 7, 'https://other.example', 'citation')",
+    "INSERT INTO attachments (message_rowid, position, name, kind) VALUES (6, 2, 'other.pdf', 'file')",
+]
+
+
+@pytest.mark.parametrize("sql", ADDED)
+def test_what_another_program_gave_to_a_message_is_found_and_taken_away(mirrored: MirroredService, sql: str) -> None:
+    """Also under a number that says that it is not the first, where there is no first."""
+    before = content(mirrored.path)
+    assert edit(mirrored.path, sql) == 1
+    assert "differ from its payload (messages)" in str(app.check(mirrored.path, mirrored.timing(), lambda *_: None)[0])
+    assert app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)[0] is None
+    assert content(mirrored.path) == before
+
+
 GONE = ["DELETE FROM _payloads WHERE conversation_id = ?", "DELETE FROM conversations WHERE id = ?"]
 
 

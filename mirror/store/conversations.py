@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from mirror.rows import Attachment, Link, Message
 from mirror.services import service_of
 from mirror.store import file_rows, message_hashes, payloads
 from mirror.store.database import upsert
-from mirror.store.message_hashes import EXTRA_NAMES, EXTRAS, MESSAGE_COLUMNS, message_values
+from mirror.store.message_rows import EXTRA_COLUMNS, EXTRAS, MESSAGE_COLUMNS, load_extras
 from mirror.store.search import cjk
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mirror.store.runs import Change
 
 _MESSAGE_NAMES = ("conversation_id", *MESSAGE_COLUMNS)
+_message_values = attrgetter(*MESSAGE_COLUMNS)
 # Messages written at once. At each statement that fires its trigger, SQLite 3.40 writes what FTS5 holds in memory as a
 # segment of the index, and segments are merged again and again: with one message a statement that was a third of an
 # import. 1,050 values, of the 32,766 that a statement may have.
@@ -142,39 +144,17 @@ def _load_row(conn: sqlite3.Connection, conversation_id: str) -> ConversationRow
 
 
 def _load_messages(conn: sqlite3.Connection, conversation_id: str) -> dict[str, Message]:
-    links = _load_extras(conn, "links", conversation_id)
-    attachments = _load_extras(conn, "attachments", conversation_id)
+    links = load_extras(conn, "links", conversation_id)
+    attachments = load_extras(conn, "attachments", conversation_id)
     rows = conn.execute("SELECT * FROM messages WHERE conversation_id = ?", (conversation_id,))
     found = {}
     for row in rows:
         values = {name: row[name] for name in MESSAGE_COLUMNS}
         values |= {"is_hidden": bool(row["is_hidden"]), "is_lossy": bool(row["is_lossy"])}
-        values["links"] = tuple(Link(**link) for link in links.get(row["rowid"], ()))
-        values["attachments"] = tuple(Attachment(**file) for file in attachments.get(row["rowid"], ()))
+        values["links"] = tuple(Link(*link) for link in links.get(row["rowid"], ()))
+        values["attachments"] = tuple(Attachment(*file) for file in attachments.get(row["rowid"], ()))
         found[row["id"]] = Message(**values)
     return found
-
-
-def _load_extras(conn: sqlite3.Connection, table: str, conversation_id: str) -> dict[int, list[dict[str, Any]]]:
-    """Return message rowid -> the rows of a table that belong to it, as dicts, in their order.
-
-    None where they are not numbered 1 to n, as they are written: then they are not what was written.
-    """
-    names = EXTRA_NAMES[table]
-    columns = ", ".join(f"x.{name}" for name in names)
-    rows = conn.execute(
-        f"SELECT x.message_rowid, x.position, {columns} FROM {table} x JOIN messages m ON m.rowid = x.message_rowid"
-        " WHERE m.conversation_id = ? ORDER BY x.message_rowid, x.position",
-        (conversation_id,),
-    )
-    found: dict[int, list[dict[str, Any]]] = {}
-    misnumbered = set()
-    for row in rows:
-        so_far = found.setdefault(row["message_rowid"], [])
-        so_far.append({name: row[name] for name in names})
-        if row["position"] != len(so_far):
-            misnumbered.add(row["message_rowid"])
-    return {rowid: extras for rowid, extras in found.items() if rowid not in misnumbered}
 
 
 def save(conn: sqlite3.Connection, update: Update, seen_at: str) -> None:
@@ -211,7 +191,7 @@ def _add_references(conn: sqlite3.Connection, row: ConversationRow) -> None:
 def _save_messages(conn: sqlite3.Connection, conversation_id: str, writes: Sequence[MessageWrite]) -> None:
     present = [write.new for write in writes if write.new is not None]
     for some in _in_statements(present):
-        values = [value for message in some for value in (conversation_id, *message_values(message))]
+        values = [value for message in some for value in (conversation_id, *_message_values(message))]
         conn.execute(_upsert_of(len(some)), values)
     if any(map(_needs_rowid, writes)):
         rows = conn.execute("SELECT id, rowid FROM messages WHERE conversation_id = ?", (conversation_id,))
@@ -269,10 +249,10 @@ def _save_extras(conn: sqlite3.Connection, rowids: Mapping[str, int], writes: Se
         differing = [w for w in writes if w.new is not None and getattr(w.new, table) != _extras_of(w.old, table)]
         old = [(rowids[_node(write)],) for write in differing if write.old is not None]
         conn.executemany(f"DELETE FROM {table} WHERE message_rowid = ?", old)
-        names = ("message_rowid", "position", *EXTRA_NAMES[table])
+        names = ("message_rowid", "position", *EXTRA_COLUMNS[table])
         sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"
         rows = [
-            {name: getattr(extra, name) for name in EXTRA_NAMES[table]}
+            {name: getattr(extra, name) for name in EXTRA_COLUMNS[table]}
             | {"message_rowid": rowids[_node(write)], "position": position}
             for write in differing
             for position, extra in enumerate(_extras_of(write.new, table), 1)

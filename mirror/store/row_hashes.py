@@ -65,10 +65,11 @@ def _update_one(conn: sqlite3.Connection, table: str, key: str) -> None:
     if found is None:
         conn.execute("DELETE FROM _row_hashes WHERE table_name = ? AND row_key = ?", (table, key))
     else:
-        _save(conn, table, [found])
+        save(conn, table, [found])
 
 
-def _save(conn: sqlite3.Connection, table: str, hashes: Iterable[tuple[str, bytes]]) -> None:
+def save(conn: sqlite3.Connection, table: str, hashes: Iterable[tuple[str, bytes]]) -> None:
+    """Keep hashes of a table's rows, each with the row's key."""
     conn.executemany(
         "INSERT INTO _row_hashes (table_name, row_key, hash) VALUES (?, ?, ?)"
         " ON CONFLICT (table_name, row_key) DO UPDATE SET hash = excluded.hash",
@@ -80,7 +81,7 @@ def accept_all(conn: sqlite3.Connection) -> None:
     """Hash every row as it is now; those of messages, which their payloads give, keep the hash that they have."""
     for table in HASHED:
         conn.execute("DELETE FROM _row_hashes WHERE table_name = ?", (table,))
-        _save(conn, table, _hashes(conn, table))
+        save(conn, table, _hashes(conn, table))
 
 
 def is_empty(conn: sqlite3.Connection) -> bool:

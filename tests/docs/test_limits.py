@@ -74,6 +74,7 @@ TECHNICAL = {
     "store.database._NOTADB": "SQLite's result code",
     "store.database._READONLY": "SQLite's result code",
     "store.message_hashes._MARSHAL_VERSION": "a version number of Python's format",
+    "store.message_hashes._MODULUS": "the size of a hash",
     "store.search.cjk.VERSION": "a version number",
     "store.search.fallback._ROUNDING": "the error of a sum of floats",
     "store.search.facets._VALUES_AT_ONCE": "below SQLite's limit of values in one statement",
