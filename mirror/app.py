@@ -26,7 +26,7 @@ from mirror.errors import (
     most_severe,
 )
 from mirror.file_reading import read_texts
-from mirror.health import drift, integrity
+from mirror.health import drift, integrity, repairs
 from mirror.health.stored_bytes import BytesFound, check_bytes, copy_bytes, note_lost, repair_bytes, spot_check
 from mirror.store import file_texts, runs, settings, skeletons
 from mirror.store.database import Writer, is_writable, open_current_reader, translated
@@ -196,7 +196,7 @@ def sync(
         recorded(writer, "sync", timing, provider) as run,
         _told_on_failure(healed),
     ):
-        integrity.refuse_damaged(writer, left)
+        repairs.refuse_damaged(writer, left)
         source, client = connected or _connect_stored(environ, timing, provider, wire)
         bytes_seen = spot_check(writer.conn, path)
         if not is_dry:
@@ -230,7 +230,7 @@ def sync(
 def _healing(writer: Writer, *, dry: bool) -> Iterator[tuple[list[str], list[DamagedValue]]]:
     """Forget damaged values that the sync learns again; yield them, and those that are left."""
     with translated(writer.path), diagnosed(writer.conn, writer.path):
-        found: tuple[list[str], list[DamagedValue]] = ([], []) if dry else integrity.heal(writer)
+        found: tuple[list[str], list[DamagedValue]] = ([], []) if dry else repairs.heal(writer)
     yield found
 
 
@@ -289,9 +289,9 @@ def import_archives(
 def rebuild(path: Path, timing: Timing, progress: Callable[[int, int], None]) -> int:
     """Derive all rows again from the stored payloads; return how many conversations changed by it."""
     with Writer(path) as writer:
-        integrity.make_objects_again(writer, object_findings(writer.conn))
+        repairs.make_objects_again(writer, object_findings(writer.conn))
         with recorded(writer, "rebuild", timing) as run:
-            changed = integrity.rebuild(writer, timing, progress)
+            changed = repairs.rebuild(writer, timing, progress)
             read_texts(writer, again=True)
             run.columns.update(changed=changed)
     return changed
@@ -319,14 +319,14 @@ def check(
     with Writer(path) as writer, translated(path), diagnosed(writer.conn, path):
         found = integrity.check(writer.conn, progress)
         if repair and found.right:
-            integrity.trust(writer, found.right)
+            repairs.trust(writer, found.right)
         in_files = BytesFound("", 0) if found.file else check_bytes(writer.conn, path)
         if not (repair and (found.all or in_files.lost)):
             return found.error(path) or in_files.error(path), Repaired(0, [])
-        integrity.make_writable(writer, found)  # first, for no row could be written of this run
+        repairs.make_writable(writer, found)  # first, for no row could be written of this run
         with recorded(writer, "repair", timing) as run:
             read_texts(writer, damaged=file_texts.damaged(writer.conn))
-            left = integrity.repair(writer, found, run.id, timing) if found.all else found
+            left = repairs.repair(writer, found, run.id, timing) if found.all else found
             repair_bytes(writer, in_files)
             error = left.error(path, is_repaired=True) or in_files.error(path, is_repaired=True)
             if error is not None:
