@@ -6,7 +6,7 @@ import re
 import sqlite3
 from contextlib import suppress
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.store.database import is_damage
 from mirror.store.schema import dangling_references, table_names
@@ -36,9 +36,8 @@ def index_findings(conn: sqlite3.Connection) -> list[str]:
 
 
 def _index_is_whole(conn: sqlite3.Connection, index: str) -> bool:
-    has_content = index not in _CHARACTER_INDEXES
     if is_read_only(conn):
-        return _holds_the_same(conn, index, compares_places=True)
+        return _holds_the_same(conn, index, _PLACES)
     # Only rank = 1 compares the index with its table; the plain check passes on one that is out of step.
     try:
         conn.execute(f"INSERT INTO {index}({index}, rank) VALUES ('integrity-check', 1)")
@@ -46,7 +45,7 @@ def _index_is_whole(conn: sqlite3.Connection, index: str) -> bool:
         if not is_damage(error) and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:  # of an index that cannot be opened
             raise
         return False
-    return _holds_the_same(conn, index, compares_places=not has_content)
+    return _holds_the_same(conn, index, _PLACES if index in _CHARACTER_INDEXES else _TERMS)
 
 
 def is_read_only(conn: sqlite3.Connection) -> bool:
@@ -62,26 +61,34 @@ def is_read_only(conn: sqlite3.Connection) -> bool:
     return False
 
 
-# FTS5's own check is an INSERT, which a file that cannot be written refuses. It also adds up a weak sum of all entries,
-# in which a term that changed in one bit is not seen where it has an even number of entries: one flipped bit of some
-# hundred. And it compares an index without content with nothing. So each index is made anew in a temporary database,
-# and the two are compared term by term.
-_TERMS = "SELECT term, doc FROM {0}", "row", ", detail=none"  # with the positions left to FTS5's own check
-_PLACES = "SELECT term, count(*), sum(doc), sum(offset) FROM {0} GROUP BY term ORDER BY term", "instance", ""
+# FTS5's own check is an INSERT, which a file that cannot be written refuses. Its sum of all entries is weak: a term of
+# which one bit changed is not seen where it has an even number of them. And it compares an index without content with
+# nothing. So each index is made anew in a temporary database, and the two are compared term by term.
+class _Comparison(NamedTuple):
+    """A query over the vocabulary of an index, in the order of its terms; what an index lacks that serves it only."""
+
+    sql: str
+    vocabulary: str  # a type of fts5vocab
+    option: str
 
 
-def _holds_the_same(conn: sqlite3.Connection, index: str, *, compares_places: bool) -> bool:
-    words, kind, option = _PLACES if compares_places else _TERMS
+_TERMS = _Comparison("SELECT term, doc FROM {0}", "row", ", detail=none")  # positions are left to FTS5's own check
+_PLACES = _Comparison(
+    "SELECT term, count(*), sum(doc), sum(offset) FROM {0} GROUP BY term ORDER BY term", "instance", ""
+)
+
+
+def _holds_the_same(conn: sqlite3.Connection, index: str, how: _Comparison) -> bool:
     made = conn.execute("SELECT sql FROM main.sqlite_master WHERE name = ?", (index,)).fetchone()["sql"]
     columns = [row["name"] for row in conn.execute(f"PRAGMA table_info({index})")]
     try:
-        conn.execute(f"CREATE VIRTUAL TABLE temp.kept_words USING fts5vocab(main, {index}, {kind})")
+        conn.execute(f"CREATE VIRTUAL TABLE temp.kept_words USING fts5vocab(main, {index}, {how.vocabulary})")
         if index in _CHARACTER_INDEXES and next(cjk.rows(conn, index), None) is None:  # true of most mirrors
             return conn.execute("SELECT 1 FROM temp.kept_words").fetchone() is None
-        conn.execute(_as_copy(made, option))
+        conn.execute(_as_copy(made, how.option))
         _fill_copy(conn, index, columns)
-        conn.execute(f"CREATE VIRTUAL TABLE temp.fresh_words USING fts5vocab(fresh, {kind})")
-        both = (conn.execute(words.format(f"temp.{table}")) for table in ("fresh_words", "kept_words"))
+        conn.execute(f"CREATE VIRTUAL TABLE temp.fresh_words USING fts5vocab(fresh, {how.vocabulary})")
+        both = (conn.execute(how.sql.format(f"temp.{table}")) for table in ("fresh_words", "kept_words"))
         return all(fresh == kept for fresh, kept in zip_longest(*both))
     except sqlite3.DatabaseError as error:
         if not is_damage(error) and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:

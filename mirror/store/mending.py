@@ -6,9 +6,9 @@ be turned back until the hash matches. So rows that no payload and no list gives
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import struct
-from contextlib import suppress
 from dataclasses import replace
 from itertools import chain, islice, product
 from typing import TYPE_CHECKING, Any
@@ -43,6 +43,7 @@ _NOT_DERIVED = frozenset({"id", "provider", "deleted_at", "missing_since", "last
 _REFERENCES = frozenset({"project_id", "gpt_id", "account_id"})  # to rows that have to be there
 # What a list said of a conversation, and which of it is stored: without one of them, the conversation is read again.
 _COMPARED = frozenset({"list_us", "stored_us", "list_mark", "stored_mark"})
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _LONG_AGO = "1970-01-01T00:00:00.000Z"
 # Values that are tried for one: a time has 200 of one other bit, a setting of 2 KB has 16,000 (half a second). Smaller:
 # long values are not mended; larger: a repair takes long where there is much damage.
@@ -278,9 +279,7 @@ def _fit(values: Iterable[Any], *, of_number: bool) -> Iterator[Any]:
 
 
 def _is_text(value: Any) -> bool:
-    with suppress(UnicodeEncodeError):  # of a half of a surrogate pair
-        return isinstance(value, str) and value.encode() is not None
-    return False
+    return isinstance(value, str) and _SURROGATE.search(value) is None
 
 
 def _texts(value: Any) -> Iterator[str]:
