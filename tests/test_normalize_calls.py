@@ -154,6 +154,27 @@ def test_rows_that_were_made_without_a_damaged_payload_are_not_trusted(tmp_path:
         assert mirrored.rows("SELECT id, position FROM messages ORDER BY rowid") == whole
 
 
+def test_so_it_is_where_files_alone_bring_them(tmp_path: Path) -> None:
+    """The newer file comes again after the older one; no repair lies between."""
+    with MirroredService(tmp_path, conversations=1) as mirrored:
+        older, newer = tmp_path / "older.json", tmp_path / "newer.json"
+        export_of(mirrored, older)
+        mirrored.person.new_message(mirrored.ids()[0], "The newest question?", "The newest answer.")
+        export_of(mirrored, newer)
+
+        def take(export: Path) -> None:
+            app.import_archives(mirrored.path, [export], mirrored.timing(), lambda *_: None)
+
+        take(newer)
+        with closing(sqlite3.connect(mirrored.path)) as conn, conn:
+            conn.execute("UPDATE _payloads SET body = zeroblob(50)")
+        take(older)
+        take(newer)
+        assert "differ from its payload" in _check(mirrored)
+        assert _check(mirrored, repair=True) == ""
+        assert mirrored.value("SELECT text FROM messages ORDER BY position DESC") == "The newest answer."
+
+
 def test_rows_that_a_rebuild_could_not_derive_are_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its payload was damaged when a new version derived all others, and was replaced without being read."""
     with MirroredService(tmp_path, conversations=4) as mirrored:

@@ -463,7 +463,7 @@ BUGS = (
         "store/conversations",
         "if update.damage is not None:",
         "if False:",
-        "test_normalize_calls.py::test_rows_that_were_made_without_a_damaged_payload_are_not_trusted",
+        "test_normalize_calls.py::test_so_it_is_where_files_alone_bring_them",
     ),
     _bug(
         "messages that a rebuild could not derive are trusted",
