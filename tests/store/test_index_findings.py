@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,6 @@ from mirrors import add_conversation, add_message, open_mirror
 from mirror.store.health import index_findings, rebuild_indexes
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
 
 
@@ -46,3 +46,45 @@ def test_a_character_of_which_one_bit_is_another(conn: sqlite3.Connection) -> No
     """An index without content cannot be compared by SQLite at all."""
     spoil(conn, "messages_cjk", "京".encode(), "亭".encode())
     assert index_findings(conn) == ["the search index messages_cjk is out of step"]
+
+
+@pytest.mark.parametrize("word", ["哈" * 10_923, "ก" * 12_000, "ж" * 16_500, "a" * 100_000])
+def test_a_word_that_is_cut_in_the_index_is_no_damage(conn: sqlite3.Connection, word: str) -> None:
+    """FTS5 cuts it at 32,768 bytes, which may be within a character."""
+    add_message(conn, "c1", "long", word)
+    rebuild_indexes(conn)
+    assert index_findings(conn) == []
+
+
+@pytest.mark.parametrize("index", ["messages_fts", "messages_cjk"])
+@pytest.mark.parametrize(
+    "sql", ["DELETE FROM {0}_docsize WHERE id = (SELECT max(id) FROM {0}_docsize)", "UPDATE {0}_docsize SET sz = x'7f'"]
+)
+def test_a_length_by_which_finds_are_ranked(conn: sqlite3.Connection, index: str, sql: str) -> None:
+    """Without it SQLite calls the index malformed in the middle of a search."""
+    conn.execute(sql.format(index))
+    assert index_findings(conn) == [f"the search index {index} is out of step"]
+    rebuild_indexes(conn)
+    assert index_findings(conn) == []
+
+
+def test_any_bit_that_changes_what_is_found(conn: sqlite3.Connection) -> None:
+    """Also where two places of a word move alike, so that phrases are lost though every word is found."""
+    places = "SELECT * FROM temp.places"
+    conn.execute("CREATE VIRTUAL TABLE temp.places USING fts5vocab(main, messages_fts, instance)")
+    before = conn.execute(places).fetchall()
+    rows = conn.execute("SELECT id, block FROM messages_fts_data WHERE id > 10").fetchall()
+    for row in rows:
+        for at in range(len(row["block"])):
+            for bit in range(7):
+                block = bytearray(row["block"])
+                block[at] ^= 1 << bit
+                conn.execute("SAVEPOINT tried")
+                conn.execute("UPDATE messages_fts_data SET block = ? WHERE id = ?", (bytes(block), row["id"]))
+                try:
+                    is_changed = conn.execute(places).fetchall() != before
+                except sqlite3.DatabaseError:
+                    is_changed = False
+                assert not is_changed or index_findings(conn), (row["id"], at, bit)
+                conn.execute("ROLLBACK TO tried")
+                conn.execute("RELEASE tried")
