@@ -66,8 +66,10 @@ def _ended_by(error: BaseException) -> int:
             error.show()
             return error.exit_code
         case KeyboardInterrupt() | click.exceptions.Abort():
-            # click turns an interruption into its own Abort.
-            return TERMINATED if Terminated in {type(error), type(error.__cause__)} else INTERRUPTED
+            stop = error.__cause__ or error  # click turns an interruption into its own Abort
+            is_told = isinstance(stop, KeyboardInterrupt) and stop.args
+            _print_line(str(stop) if is_told else "stopped; what is saved stays. Run again to continue.")
+            return TERMINATED if isinstance(stop, Terminated) else INTERRUPTED
         case BrokenPipeError():
             _discard_output()  # the reader went away (`| head`): nothing is wrong
             return 0

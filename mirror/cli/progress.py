@@ -117,16 +117,14 @@ class ProgressReport:
         elif self._bar is not None:
             self._bar.update(1, "")
 
-    def stopped(self) -> None:
-        """Print what an interruption leaves: everything that was saved."""
+    def stopped(self) -> str:
+        """Close what is drawn; return what an interruption leaves: everything that was saved."""
         self._close()
         if self._line is not None:
             self._line.close()
         left = f", {self.total - self.done:,} left" if self.total else ""
-        click.echo(
-            f"chatmirror: stopped; {self.done:,} conversations saved in this run{left}. What is saved stays. Run again"
-            " to continue.",
-            err=True,
+        return (
+            f"stopped; {self.done:,} conversations saved in this run{left}. What is saved stays. Run again to continue."
         )
 
     def _close(self) -> None:

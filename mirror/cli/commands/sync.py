@@ -84,9 +84,8 @@ def sync(
     with ProgressReport(verbose=verbose) as report:
         try:
             outcome = app.sync(path, os.environ, timing, report, options)
-        except KeyboardInterrupt:
-            report.stopped()
-            raise
+        except KeyboardInterrupt as stop:
+            raise type(stop)(report.stopped()) from None
     if not dry_run and outcome.identity is not None:
         remember_mirror(path, os.environ)
     warning = " ".join(filter(None, [_healed(outcome), _expiry_warning(outcome, timing.now())]))
