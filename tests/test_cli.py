@@ -24,6 +24,8 @@ from mirrored_service import MirroredService
 from trees import tree
 
 from mirror.cli.commands.sync import FileSize
+from mirror.cli.entry import exit_code_of
+from mirror.errors import Terminated
 from mirror.simulator import Behaviour
 from mirror.store.database import Writer
 
@@ -218,6 +220,36 @@ def test_a_signal_stops_at_once_and_says_what_is_saved(mirrored: MirroredService
     assert b"conversations saved" in err
     mirrored.behaviour.latency = 0
     assert run(mirrored, "sync")[0] == 0
+
+
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (Terminated, 143)])
+def test_any_other_command_that_is_stopped_says_so_in_one_line(
+    capsys: pytest.CaptureFixture[str], error: type[BaseException], code: int
+) -> None:
+    def stop() -> None:
+        raise error
+
+    assert exit_code_of(stop, debug=False) == code
+    assert capsys.readouterr().err == "chatmirror: stopped; what is saved stays. Run again to continue.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["import", ""], "PATH is empty"),
+        (["import", "nowhere.zip"], "There is no nowhere.zip"),
+        (["backup", ""], "PATH is empty"),
+        (["restore", ""], "BACKUP is empty"),
+        (["export", ""], "DIR is empty"),
+    ],
+)
+def test_a_path_that_is_not_there_is_named_and_nothing_is_made(tmp_path: Path, words: list[str], said: str) -> None:
+    """A variable that is not set must not mean the present folder, nor a wrong path make a new mirror."""
+    ended = subprocess.run(
+        [CHATMIRROR, *words], cwd=tmp_path, capture_output=True, text=True, check=False, env={"HOME": str(tmp_path)}
+    )
+    assert (ended.returncode, said in ended.stderr, ended.stderr.count("\n")) == (2, True, 1)
+    assert list(tmp_path.glob("*.db*")) == []
 
 
 def test_a_killed_run_is_caught_up(mirrored: MirroredService) -> None:

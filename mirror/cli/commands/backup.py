@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mirror.cli.database_option import database_option, must_exist
+from mirror.cli.named_path import NamedPath
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
 @database_option
-@click.argument("target", metavar="PATH", type=click.Path(path_type=Path))
+@click.argument("target", metavar="PATH", type=NamedPath())
 def backup(path: Path, target: Path) -> None:
     """Write a complete copy that only you can read; safe while anything runs.
 

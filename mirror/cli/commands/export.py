@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,9 +10,12 @@ import click
 from mirror.cli.database_option import opened, reading_option
 from mirror.cli.excluded_words import WordsCommand
 from mirror.cli.filter_options import filter_options
+from mirror.cli.named_path import NamedPath
 from mirror.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mirror.export.run import ExportResult
 
 _NAMED = 5  # edited files that are named; by judgement: they still fit a screen
@@ -21,7 +23,7 @@ _NAMED = 5  # edited files that are named; by judgement: they still fit a screen
 
 @click.command(cls=WordsCommand)
 @reading_option
-@click.argument("folder", metavar="DIR")
+@click.argument("folder", metavar="DIR", type=NamedPath())
 @click.argument("words", nargs=-1)
 @click.option(
     "--format",
@@ -41,7 +43,7 @@ _NAMED = 5  # edited files that are named; by judgement: they still fit a screen
 )
 @filter_options
 def export(
-    path: Path, folder: str, words: tuple[str, ...], form: Any, branches: bool, files: Any, **chosen: Any
+    path: Path, folder: Path, words: tuple[str, ...], form: Any, branches: bool, files: Any, **chosen: Any
 ) -> None:
     """Write conversations into a folder, one file each: all of them, or those with all of the WORDS.
 
@@ -59,8 +61,6 @@ def export(
     from mirror.store.search.request import Filters
     from mirror.store.search.selection import selected
 
-    if not folder:
-        raise UsageError("DIR is empty; give a folder to export to.")
     options = ExportOptions(form, files, branches)
     filters = Filters(**chosen, branches="all" if branches else "visible")
     with opened(path) as conn, item_progress("Exporting") as progress:
@@ -69,11 +69,11 @@ def export(
             raise UsageError(f"An export is of conversations; for files of the kind {filters.kind}, use `search`.")
         ids = selected(conn, " ".join(words), filters)
         try:
-            result = run_export(conn, ids, Path(folder), ByteStore(path), options, progress)
-        except KeyboardInterrupt:
-            click.echo("chatmirror: stopped; the files that were written are whole. Run again to continue.", err=True)
-            raise
-    _print_result(result, Path(folder))
+            result = run_export(conn, ids, folder, ByteStore(path), options, progress)
+        except KeyboardInterrupt as stop:
+            said = "stopped; the files that were written are whole. Run again to continue."
+            raise type(stop)(said) from None
+    _print_result(result, folder)
 
 
 def _print_result(result: ExportResult, folder: Path) -> None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from mirror.cli.database_option import database_option, say_which
+from mirror.cli.named_path import NamedPath
+from mirror.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mirror.importing import Imported
 
 
 @click.command("import")
 @database_option
-@click.argument("archives", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.argument("archives", nargs=-1, required=True, type=NamedPath(), metavar="PATH...")
 def import_(path: Path, archives: tuple[Path, ...]) -> None:
     """Import the official export: a ZIP, a folder or JSON files.
 
@@ -28,6 +31,8 @@ def import_(path: Path, archives: tuple[Path, ...]) -> None:
     from mirror.cli.progress import item_progress
     from mirror.timing import Timing
 
+    if not any(archive.exists() for archive in archives):
+        raise UsageError(f"There is no {' and no '.join(map(str, archives))}. Nothing was imported.")
     say_which(path)
     with item_progress("Importing") as progress:
         result = app.import_archives(path, archives, Timing(), progress)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mirror.cli.database_option import database_option, opened
+from mirror.cli.named_path import NamedPath
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
 @database_option
-@click.argument("target", metavar="FILE", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("target", metavar="FILE", type=NamedPath(allow_dash=True))
 def report(path: Path, target: Path) -> None:
     """Write a file that is safe to attach to a bug report; "-" prints it.
 

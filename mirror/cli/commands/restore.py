@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mirror.cli.database_option import database_option
+from mirror.cli.named_path import NamedPath
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
 @database_option
-@click.argument("backup", metavar="BACKUP", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("backup", metavar="BACKUP", type=NamedPath(dir_okay=False))
 def restore(path: Path, backup: Path) -> None:
     """Put a backup in the place of a damaged or lost database.
 

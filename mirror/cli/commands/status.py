@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mirror.cli.database_option import database_option, opened
+from mirror.cli.named_path import NamedPath
 from mirror.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @click.command()
@@ -17,7 +21,7 @@ from mirror.errors import UsageError
     "--against",
     "archives",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=NamedPath(),
     metavar="EXPORT",
     help="Compare with an official export and list what the mirror lacks.",
 )
