@@ -112,8 +112,9 @@ def hashed_columns(table: str) -> list[str]:
 
 def stored(conn: sqlite3.Connection, table: str) -> dict[str, bytes]:
     """Return key -> hash of a table's rows as this program wrote them."""
-    rows = conn.execute("SELECT row_key, hash FROM _row_hashes WHERE table_name = ?", (table,))
-    return {row["row_key"]: row["hash"] for row in rows}
+    with any_text(conn):
+        rows = conn.execute("SELECT row_key, hash FROM _row_hashes WHERE table_name = ?", (table,))
+        return {row["row_key"]: row["hash"] for row in rows}
 
 
 def proof(table: str, row: Mapping[str, Any], known: Mapping[str, bytes]) -> Callable[[Mapping[str, Any]], bool]:
@@ -163,8 +164,9 @@ def any_text(conn: sqlite3.Connection) -> Iterator[None]:
         conn.text_factory = before
 
 
-def _named(table: str, key: str) -> str:
-    """Name a row; a setting without the part of its key that belongs to a person."""
+def _named(table: str, key: object) -> str:
+    """Name a row, of which a damaged key can be anything; a setting without the part that belongs to a person."""
+    key = str(key)
     shown = key.partition(":")[0] if table == "_settings" else key.replace("\x1f", " ")
     return f"row {shown} of {table}"
 
