@@ -88,3 +88,29 @@ def test_any_bit_that_changes_what_is_found(conn: sqlite3.Connection) -> None:
                 assert not is_changed or index_findings(conn), (row["id"], at, bit)
                 conn.execute("ROLLBACK TO tried")
                 conn.execute("RELEASE tried")
+
+
+def test_pages_of_another_size_are_no_damage(conn: sqlite3.Connection) -> None:
+    """Another program may set it; then the pages of two indexes that hold the same are not the same."""
+    conn.execute("INSERT INTO messages_fts(messages_fts, rank) VALUES ('pgsz', 64)")
+    for n in range(40):
+        add_message(conn, "c1", f"more{n}", f"Salt and flour, number {n}.")
+    assert len(conn.execute("SELECT 1 FROM messages_fts_data").fetchall()) > 20
+    assert index_findings(conn) == []
+    spoil(conn, "messages_fts", b"salt", b"salT")
+    assert index_findings(conn) == ["the search index messages_fts is out of step"]
+
+
+def test_sums_by_which_finds_are_ranked(conn: sqlite3.Connection) -> None:
+    conn.execute("UPDATE messages_fts_data SET block = x'0404' WHERE id = 1")
+    assert index_findings(conn) == ["the search index messages_fts is out of step"]
+
+
+def test_an_index_that_was_changed_many_times_is_whole(conn: sqlite3.Connection) -> None:
+    """Its segments hold what was added and taken away since."""
+    for n in range(40):
+        rowid = add_message(conn, "c1", f"more{n}", f"Salt, flour and number {n}.")
+        conn.execute("UPDATE messages SET text = ? WHERE rowid = ?", (f"Water and number {n + 1}.", rowid))
+        if n % 3 == 0:
+            conn.execute("DELETE FROM messages WHERE rowid = ?", (rowid,))
+    assert index_findings(conn) == []

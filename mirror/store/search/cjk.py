@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator
 
-TABLE, FILE_TABLE = "messages_cjk", "file_texts_cjk"
+TABLES = TABLE, FILE_TABLE = "messages_cjk", "file_texts_cjk"
 _TEXTS = {TABLE: "messages", FILE_TABLE: "file_texts"}  # whose texts an index holds
 VERSION = 3  # of ``index_form``; an index that another version filled is filled again
 _SETTING = "cjk"
