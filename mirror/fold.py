@@ -17,7 +17,8 @@ from mirror.normalize import ParsedPayload, UnreadablePayloadError, fingerprint,
 from mirror.normalize.merge import holds_as_much
 from mirror.services import service_of
 from mirror.source import BRANCH_ONLY
-from mirror.store.conversations import ConversationRow, Damage, MessageWrite, Update
+from mirror.store.conversations import ConversationRow, Damage, Update
+from mirror.store.message_writes import MessageWrite
 from mirror.store.payloads import IMPORTED, DamagedPayloadError, StoredPayload, hash_of, pack
 from mirror.store.runs import Change
 from mirror.values import epoch_us, iso_time

@@ -20,6 +20,7 @@ from mirror.ingest import damaged, ingest
 from mirror.normalize import UnreadablePayloadError, normalize
 from mirror.normalize.invented_id import invented_id
 from mirror.store import payloads
+from mirror.store.message_writes import MessageWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -169,16 +170,25 @@ def _take_some(
 ) -> Imported | None:
     """Store what comes next in one transaction; return what that did once it is committed, None at the end."""
     done, size, item = Imported(), 0, None
-    with writer.transaction():
+    with writer.transaction() as conn:
+        messages = MessageWriter(conn)
         for item in items:
-            _take(writer, item, run_id, timing, done)
+            _take(writer, item, run_id, timing, done, messages)
             size += len(item.raw) if isinstance(item, Found) else 0
             if size >= BYTES_A_TRANSACTION:
                 break
+        messages.finish()
     return None if item is None else done
 
 
-def _take(writer: Writer, item: Found | Problem | Skipped, run_id: int, timing: Timing, done: Imported) -> None:
+def _take(
+    writer: Writer,
+    item: Found | Problem | Skipped,
+    run_id: int,
+    timing: Timing,
+    done: Imported,
+    messages: MessageWriter,
+) -> None:
     if isinstance(item, Problem):
         done.problems.append(f"{item.source}: {item.reason}")
     elif isinstance(item, Skipped):
@@ -187,12 +197,12 @@ def _take(writer: Writer, item: Found | Problem | Skipped, run_id: int, timing: 
         done.unchanged += 1  # these very bytes are stored: nothing of them can be news
     else:
         try:
-            _store(writer, item, run_id, timing, done)
+            _store(writer, item, run_id, timing, done, messages)
         except UnreadablePayloadError as error:
             done.problems.append(f"{item.source}: {error}")
 
 
-def _store(writer: Writer, found: Found, run_id: int, timing: Timing, done: Imported) -> None:
+def _store(writer: Writer, found: Found, run_id: int, timing: Timing, done: Imported, messages: MessageWriter) -> None:
     conversation = normalize(found.provider, found.payload)
     for name, count in (conversation.not_understood or {}).items():
         done.not_understood[name] = done.not_understood.get(name, 0) + count
@@ -206,7 +216,7 @@ def _store(writer: Writer, found: Found, run_id: int, timing: Timing, done: Impo
         fetched_at=timing.iso(),
         conversation=conversation,
     )
-    ingested = ingest(writer.conn, arrival, run_id)
+    ingested = ingest(writer.conn, arrival, run_id, messages)
     changes = ingested.changes
     if ingested.damage is not None:
         done.damages.append(damaged(writer.path, ingested.damage))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mirror.source import Fetched
     from mirror.store.conversations import Damage, Update
+    from mirror.store.message_writes import MessageWriter
     from mirror.store.runs import Change
     from mirror.store.tracking import Tracked
 
@@ -53,12 +54,14 @@ def arrival_of(provider: str, got: Fetched, tracked: Tracked, now: str) -> Arriv
     )
 
 
-def ingest(conn: sqlite3.Connection, arrival: Arrival, run_id: int) -> Ingested:
-    """Store a payload and the rows that it makes."""
+def ingest(conn: sqlite3.Connection, arrival: Arrival, run_id: int, waiting: MessageWriter | None = None) -> Ingested:
+    """Store a payload and the rows that it makes. ``waiting``: as of ``conversations.save``."""
     key = arrival.conversation_id
+    if waiting is not None:
+        waiting.finish_one(key)
     listed = tracking.find(conn, arrival.provider, key)
     update = fold(conversations.load(conn, key), arrival, listed)
-    conversations.save(conn, update, arrival.fetched_at)
+    conversations.save(conn, update, arrival.fetched_at, waiting)
     runs.record_changes(conn, run_id, key, update.changes)
     _remember_smaller(conn, listed, update, arrival.fetched_at)
     return Ingested(update.changes, update.is_generating, SMALLER if update.smaller_ids else None, update.damage)

@@ -103,12 +103,16 @@ def test_damage_in_what_is_stored_costs_only_that_conversation(tmp_path: Path) -
     assert sorted(stored(db)) == ["id-0", "id-1", "id-2"]
 
 
-def test_the_same_conversation_twice_in_one_transaction(tmp_path: Path) -> None:
-    """The second copy is compared with the first one, which is not committed yet."""
-    texts = ("hello", "hello", "hello again")
-    copies = [conversation(1, text, update_time=1700000001.5 + n) for n, text in enumerate(texts)]
-    export = save(tmp_path / "conversations.json", json.loads(json.dumps([*copies, copies[0]])))
+@pytest.mark.parametrize("order", [(0, 2), (0, 1, 2, 0)])
+def test_the_same_conversation_twice_in_one_transaction(tmp_path: Path, order: tuple[int, ...]) -> None:
+    """The second copy is compared with the first one, which is not committed yet; its messages have a link."""
+    copies = [conversation(1, text, update_time=1700000001.5 + n) for n, text in enumerate(("hi", "hi", "hi again"))]
+    for copy in copies:
+        cited = {"metadata": {"title": "Rye", "url": "https://example.org/rye"}}
+        copy["mapping"]["m"]["message"]["metadata"] = {"citations": [cited]}
+    export = save(tmp_path / "conversations.json", json.loads(json.dumps([copies[n] for n in order])))
     result = app.import_archives(tmp_path / "chats.db", [export], Timing(), lambda *_: None)
-    assert (result.new, result.total) == (1, 4)
+    assert (result.new, result.total) == (1, len(order))
     with closing(sqlite3.connect(tmp_path / "chats.db")) as conn:
-        assert conn.execute("SELECT text FROM messages").fetchall() == [("hello again",)]
+        assert conn.execute("SELECT text FROM messages").fetchall() == [("hi again",)]
+        assert conn.execute("SELECT url FROM links").fetchall() == [("https://example.org/rye",)]

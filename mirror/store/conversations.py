@@ -7,31 +7,22 @@ Rows that do not differ are not touched.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from functools import cache
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from mirror.rows import Attachment, Link, Message
 from mirror.services import service_of
 from mirror.store import file_rows, message_hashes, payloads
 from mirror.store.database import upsert
-from mirror.store.message_rows import EXTRA_COLUMNS, EXTRAS, MESSAGE_COLUMNS, load_extras
-from mirror.store.search import cjk
+from mirror.store.message_rows import MESSAGE_COLUMNS, load_extras
+from mirror.store.message_writes import MessageWriter
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
+    from mirror.store.message_writes import MessageWrite
     from mirror.store.payloads import StoredPayload
     from mirror.store.runs import Change
-
-_MESSAGE_NAMES = ("conversation_id", *MESSAGE_COLUMNS)
-_message_values = attrgetter(*MESSAGE_COLUMNS)
-# Messages written at once. At each statement that fires its trigger, SQLite 3.40 writes what FTS5 holds in memory as a
-# segment of the index, and segments are merged again and again: with one message a statement that was a third of an
-# import. 1,050 values, of the 32,766 that a statement may have.
-ROWS_A_STATEMENT = 50
-CHARACTERS_A_STATEMENT = 500_000  # of texts, after which no more rows are added: SQLite holds a copy of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +55,6 @@ class Stored:
     row: ConversationRow | None = None
     payloads: tuple[StoredPayload, ...] = ()
     messages: Mapping[str, Message] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class MessageWrite:
-    """A message to insert (``old`` None), to change, or to delete (``new`` None)."""
-
-    old: Message | None
-    new: Message | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +140,11 @@ def _load_messages(conn: sqlite3.Connection, conversation_id: str) -> dict[str, 
     return found
 
 
-def save(conn: sqlite3.Connection, update: Update, seen_at: str) -> None:
-    """Write what an update says, inside the caller's transaction. ``seen_at``: ISO time for ``last_seen_at``."""
+def save(conn: sqlite3.Connection, update: Update, seen_at: str, waiting: MessageWriter | None = None) -> None:
+    """Write what an update says, inside the caller's transaction. ``seen_at``: ISO time for ``last_seen_at``.
+
+    ``waiting``: takes the messages, which are then written when the caller says so, together with others.
+    """
     if update.changed_columns:
         _add_references(conn, update.row)
         upsert(conn, "conversations", ("id",), {**asdict(update.row), "last_seen_at": seen_at})
@@ -168,7 +154,10 @@ def save(conn: sqlite3.Connection, update: Update, seen_at: str) -> None:
     if update.messages:
         present = [write.new for write in update.messages if write.new is not None]
         file_rows.note(conn, update.row.provider, present, seen_at)
-        _save_messages(conn, update.row.id, update.messages)
+        messages = MessageWriter(conn) if waiting is None else waiting
+        messages.add(update.row.id, update.messages)
+        if waiting is None:
+            messages.finish()
         old = [write.old for write in update.messages if write.old is not None]
         message_hashes.follow(conn, update.row.id, old, present, is_new=update.is_new)
     if update.damage is not None:
@@ -186,82 +175,6 @@ def _add_references(conn: sqlite3.Connection, row: ConversationRow) -> None:
         conn.execute("INSERT INTO projects (id, name, url) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", named)
     if (gpt := row.gpt_id) is not None:
         conn.execute("INSERT INTO gpts (id, url) VALUES (?, ?) ON CONFLICT DO NOTHING", (gpt, service.gpt_url(gpt)))
-
-
-def _save_messages(conn: sqlite3.Connection, conversation_id: str, writes: Sequence[MessageWrite]) -> None:
-    present = [write.new for write in writes if write.new is not None]
-    for some in _in_statements(present):
-        values = [value for message in some for value in (conversation_id, *_message_values(message))]
-        conn.execute(_upsert_of(len(some)), values)
-    if any(map(_needs_rowid, writes)):
-        rows = conn.execute("SELECT id, rowid FROM messages WHERE conversation_id = ?", (conversation_id,))
-        rowids = {row["id"]: row["rowid"] for row in rows}
-        _save_extras(conn, rowids, writes)
-        # No trigger keeps this index: the characters are set apart by code of ours.
-        cjk.update(conn, [(rowids[_node(write)], _text(write.old), _text(write.new)) for write in writes])
-    gone = [(conversation_id, write.old.id) for write in writes if write.new is None and write.old is not None]
-    conn.executemany("DELETE FROM messages WHERE conversation_id = ? AND id = ?", gone)
-
-
-def _in_statements(messages: Iterable[Message]) -> Iterator[list[Message]]:
-    """Yield the messages in the numbers in which they are written at once."""
-    some: list[Message] = []
-    characters = 0
-    for message in messages:
-        some.append(message)
-        characters += len(message.text)
-        if len(some) == ROWS_A_STATEMENT or characters >= CHARACTERS_A_STATEMENT:
-            yield some
-            some, characters = [], 0
-    if some:
-        yield some
-
-
-@cache
-def _upsert_of(count: int) -> str:
-    """Return the statement that inserts or updates so many messages."""
-    one = f"({', '.join('?' * len(_MESSAGE_NAMES))})"
-    return (
-        f"INSERT INTO messages ({', '.join(_MESSAGE_NAMES)}) VALUES {', '.join([one] * count)}"
-        " ON CONFLICT (conversation_id, id) DO UPDATE SET "
-        + ", ".join(f"{name} = excluded.{name}" for name in MESSAGE_COLUMNS if name != "id")
-    )
-
-
-def _needs_rowid(write: MessageWrite) -> bool:
-    both = [message for message in (write.old, write.new) if message is not None]
-    return any(message.links or message.attachments or cjk.is_indexed(message.text) for message in both)
-
-
-def _node(write: MessageWrite) -> str:
-    message = write.new or write.old
-    assert message is not None  # noqa: S101 - a write of nothing is never made
-    return message.id
-
-
-def _text(message: Message | None) -> str:
-    return "" if message is None else message.text
-
-
-def _save_extras(conn: sqlite3.Connection, rowids: Mapping[str, int], writes: Sequence[MessageWrite]) -> None:
-    """Replace the links and attachments of those messages in which they differ."""
-    for table in EXTRAS:
-        differing = [w for w in writes if w.new is not None and getattr(w.new, table) != _extras_of(w.old, table)]
-        old = [(rowids[_node(write)],) for write in differing if write.old is not None]
-        conn.executemany(f"DELETE FROM {table} WHERE message_rowid = ?", old)
-        names = ("message_rowid", "position", *EXTRA_COLUMNS[table])
-        sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})"
-        rows = [
-            {name: getattr(extra, name) for name in EXTRA_COLUMNS[table]}
-            | {"message_rowid": rowids[_node(write)], "position": position}
-            for write in differing
-            for position, extra in enumerate(_extras_of(write.new, table), 1)
-        ]
-        conn.executemany(sql, rows)
-
-
-def _extras_of(message: Message | None, table: str) -> tuple[Link, ...] | tuple[Attachment, ...]:
-    return () if message is None else getattr(message, table)
 
 
 def is_stored(conn: sqlite3.Connection, conversation_id: str) -> bool:

@@ -64,6 +64,7 @@ def _both(conn: sqlite3.Connection, index: str) -> Iterator[None]:
         for name in (_FRESH, _KEPT):
             conn.execute(f"INSERT INTO temp.{name}(rowid, {names[0]}) VALUES (?, ?)", _LAST_ROW)
             conn.execute(f"INSERT INTO temp.{name}({name}) VALUES ('optimize')")
+        _write_out(conn)
         yield
     finally:
         with suppress(sqlite3.OperationalError):  # after Ctrl-C a table may be in use; they end with the connection
@@ -79,7 +80,7 @@ def _fill(conn: sqlite3.Connection, index: str, names: list[str]) -> None:
         conn.executemany(f"INSERT INTO temp.{_FRESH}(rowid, {columns}) VALUES (?, ?)", cjk.rows(conn, index))
     else:
         conn.execute(f"INSERT INTO temp.{_FRESH}(rowid, {columns}) SELECT rowid, {columns} FROM main.{index[:-4]}")
-    _write_segments(conn)
+    _write_out(conn)
 
 
 def _copy(conn: sqlite3.Connection, index: str) -> None:
@@ -88,7 +89,8 @@ def _copy(conn: sqlite3.Connection, index: str) -> None:
         conn.execute(f"INSERT INTO temp.{_KEPT}_{part} SELECT * FROM main.{index}_{part}")
 
 
-def _write_segments(conn: sqlite3.Connection) -> None:
+def _write_out(conn: sqlite3.Connection) -> None:
+    """Let FTS5 write what it holds in memory, a segment and the sums, also inside a transaction."""
     conn.execute("SAVEPOINT written")
     conn.execute("RELEASE written")
 
