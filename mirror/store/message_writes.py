@@ -25,11 +25,14 @@ ROWS_A_STATEMENT = 400
 CHARACTERS_A_STATEMENT = 1_000_000  # of texts, after which no more rows are added: each is there twice until then
 _NAMES = ", ".join(("conversation_id", *MESSAGE_COLUMNS))
 _TABLE = f"CREATE TEMP TABLE IF NOT EXISTS waiting_messages ({_NAMES})"
-_ADD = f"INSERT INTO temp.waiting_messages VALUES (?{', ?' * len(MESSAGE_COLUMNS)})"
-_TAKE_OVER = (
-    f"INSERT INTO messages ({_NAMES}) SELECT {_NAMES} FROM temp.waiting_messages WHERE true ORDER BY rowid"
-    " ON CONFLICT (conversation_id, id) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in MESSAGE_COLUMNS if name != "id")
+_VALUES = f"VALUES (?{', ?' * len(MESSAGE_COLUMNS)})"
+_ADD = f"INSERT INTO temp.waiting_messages {_VALUES}"
+_UPDATE = "ON CONFLICT (conversation_id, id) DO UPDATE SET " + ", ".join(
+    f"{name} = excluded.{name}" for name in MESSAGE_COLUMNS if name != "id"
+)
+_WRITE_ONE = f"INSERT INTO messages ({_NAMES}) {_VALUES} {_UPDATE}"
+_WRITE_WAITING = (
+    f"INSERT INTO messages ({_NAMES}) SELECT {_NAMES} FROM temp.waiting_messages WHERE true ORDER BY rowid {_UPDATE}"
 )
 _values = attrgetter(*MESSAGE_COLUMNS)
 
@@ -55,11 +58,8 @@ class MessageWriter:
         """Write a conversation's messages, at once or together with those that are added next."""
         self.finish_one(conversation_id)
         self._conversations[conversation_id] = writes
-        is_enough = False
-        for write in writes:
-            if write.new is not None:
-                is_enough = self._add(conversation_id, write.new) or is_enough
-        if is_enough:
+        are_written = [self._add(conversation_id, write.new) for write in writes if write.new is not None]
+        if any(are_written):
             self.finish()
 
     def finish_one(self, conversation_id: str) -> None:
@@ -69,23 +69,29 @@ class MessageWriter:
 
     def finish(self) -> None:
         """Write everything that waits."""
-        self._take_over()
+        self._write_waiting()
         for conversation_id, writes in self._conversations.items():
             _finish(self._conn, conversation_id, writes)
         self._conversations = {}
 
     def _add(self, conversation_id: str, message: Message) -> bool:
-        self._conn.execute(_ADD, (conversation_id, *_values(message)))
+        """Write a message or let it wait; return whether what waited was written."""
+        values = (conversation_id, *_values(message))
+        if len(message.text) >= CHARACTERS_A_STATEMENT:  # too long to be there twice
+            self._write_waiting()
+            self._conn.execute(_WRITE_ONE, values)
+            return True
+        self._conn.execute(_ADD, values)
         self._rows += 1
         self._characters += len(message.text)
-        is_enough = self._rows >= ROWS_A_STATEMENT or self._characters >= CHARACTERS_A_STATEMENT
-        if is_enough:
-            self._take_over()
-        return is_enough
+        if self._rows < ROWS_A_STATEMENT and self._characters < CHARACTERS_A_STATEMENT:
+            return False
+        self._write_waiting()
+        return True
 
-    def _take_over(self) -> None:
+    def _write_waiting(self) -> None:
         if self._rows:
-            self._conn.execute(_TAKE_OVER)
+            self._conn.execute(_WRITE_WAITING)
             self._conn.execute("DELETE FROM temp.waiting_messages")
             self._rows = self._characters = 0
 
