@@ -6,6 +6,7 @@ routes, so each page of ours names the tables that it reads.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -86,6 +87,19 @@ async def is_allowed(datasette: Any, actor: Any, database: str, table: str) -> b
 
     resource = TableResource(database=database, table=table)
     return bool(await datasette.allowed(action="view-table", resource=resource, actor=actor))
+
+
+async def search_in_time(datasette: Any, database: str, job: Callable[[sqlite3.Connection], T], seconds: float) -> T:
+    """Do what ``read_in_time`` does, for a search: it waits while others take all of Datasette's threads but one.
+
+    The last one is for the other pages, which would wait until all searches are answered.
+    """
+    searching = mirrors(datasette).searching
+    loop = asyncio.get_running_loop()
+    if loop not in searching:
+        searching[loop] = asyncio.Semaphore(max(1, datasette.setting("num_sql_threads") - 1))
+    async with searching[loop]:
+        return await read_in_time(datasette, database, job, seconds)
 
 
 async def read_in_time(datasette: Any, database: str, job: Callable[[sqlite3.Connection], T], seconds: float) -> T:

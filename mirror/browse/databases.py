@@ -10,11 +10,14 @@ import copy
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from mirror.store.known_queries import KNOWN_QUERIES
 from mirror.store.schema import is_chatmirror
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Semaphore
+
     from datasette.app import Datasette  # type: ignore[import-untyped] # it has no types
 
     from mirror.browse.counts import MonthlyCounts
@@ -42,11 +45,15 @@ _TEXTS = frozenset({"description", "description_html", "columns"})
 
 @dataclass(slots=True)
 class Mirrors:
-    """The mirrors among the databases of a running Datasette: settings, counts and known queries, by name."""
+    """The mirrors among the databases of a running Datasette: settings, counts and known queries, by name.
+
+    ``searching``: of each event loop, what a search waits for while others take the threads that they may.
+    """
 
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     counts: dict[str, MonthlyCounts] = field(default_factory=dict)
     queries: dict[str, list[KnownQuery]] = field(default_factory=dict)
+    searching: WeakKeyDictionary[AbstractEventLoop, Semaphore] = field(default_factory=WeakKeyDictionary)
 
 
 def mirrors(datasette: Datasette) -> Mirrors:

@@ -93,7 +93,7 @@ async def search_page(datasette: Any, request: Any) -> Response:
     warning, result = "", SearchResult()
     if asked.words.strip():
         try:
-            result = await access.read_in_time(datasette, database, lambda conn: run_search(conn, asked), SECONDS)
+            result = await access.search_in_time(datasette, database, lambda conn: run_search(conn, asked), SECONDS)
         except UsageError as error:
             warning = error.message
         except access.TooLongError:
