@@ -5,14 +5,12 @@ Each job that writes leaves one row in ``sync_runs``, also when it fails or is s
 
 from __future__ import annotations
 
-import logging
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror import __version__
-from mirror.chatgpt.login import LOGIN_FORM as CHATGPT_LOGIN
-from mirror.credentials.stored import config_dir, load_login, save_login
+from mirror.connectors import CONNECTORS, DEFAULT_PROVIDER, connect_stored
 from mirror.errors import (
     BUG,
     INTERRUPTED,
@@ -21,7 +19,6 @@ from mirror.errors import (
     IncompleteError,
     SignInError,
     Terminated,
-    UsageError,
     bug_message,
     most_severe,
 )
@@ -38,97 +35,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from mirror.credentials.login import Login, LoginForm
+    from mirror.credentials.login import LoginForm
     from mirror.importing import Imported
     from mirror.skeleton import Skeletons
-    from mirror.source import Identity, Source
     from mirror.store.schema import DamagedValue
     from mirror.sync.options import SyncOptions
     from mirror.sync.outcome import Outcome, Report
     from mirror.timing import Timing
-    from mirror.web.client import Client
-    from mirror.web.site import Site
     from mirror.web.transport import Wire
-
-REQUESTS = logging.getLogger("chatmirror.web")  # one line a request: method, path, status, bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Connector:
-    """How one service is reached: the form of its login, what is known of its site, and what makes its source.
-
-    ``source`` takes the client, the login, and what the source calls with the login when the service has renewed it;
-    then the further origin of files, None where there is none.
-    """
-
-    form: LoginForm
-    site: Callable[[], Site]
-    source: Callable[[Client, Login, Callable[[Login], None], str | None], Source]
-
-
-def _chatgpt_site() -> Site:
-    from mirror.chatgpt.site import SITE
-
-    return SITE
-
-
-def _chatgpt(client: Client, login: Login, renewed: Callable[[Login], None], storage_url: str | None) -> Source:
-    from mirror.chatgpt.session import Session
-    from mirror.chatgpt.source import ChatGPT
-    from mirror.web.downloads import Downloads
-
-    downloads = Downloads(client.pacing.timing.monotonic)
-    return ChatGPT(Session(client, login, renewed), downloads, storage_url)
-
-
-# A second service is one more line here, and its entry in mirror/services.py.
-CONNECTORS = {"chatgpt": Connector(CHATGPT_LOGIN, _chatgpt_site, _chatgpt)}
-DEFAULT_PROVIDER = "chatgpt"
-
-
-def connect(
-    login: Login, environ: Mapping[str, str], timing: Timing, provider: str, wire: Wire | None = None
-) -> tuple[Source, Client]:
-    """Return a service as a source that signs in with this login, and the client that sends its requests.
-
-    ``wire``: another way to the site than plain HTTP.
-    """
-    from mirror.web.client import Client
-    from mirror.web.downloads import checked_storage_url
-    from mirror.web.pacing import Pacing
-    from mirror.web.transport import RequestsWire, is_loopback
-
-    connector = CONNECTORS[provider]
-    site = connector.site()
-    wire = wire or RequestsWire(environ.get("CHATMIRROR_BASE_URL") or site.home_url, timing.monotonic)
-    scale = _scale(environ.get("CHATMIRROR_WAIT_SCALE"))
-    if is_loopback(wire.base_url):
-        timing.scale = scale
-    client = Client(site, wire, Pacing(site, timing), REQUESTS.info)
-
-    def store(renewed: Login) -> None:
-        if renewed.is_stored:
-            save_login(renewed, environ, connector.form)
-
-    storage_url = checked_storage_url(environ.get("CHATMIRROR_STORAGE_URL"), wire.base_url)
-    return connector.source(client, login, store, storage_url), client
-
-
-def _connect_stored(
-    environ: Mapping[str, str], timing: Timing, provider: str, wire: Wire | None
-) -> tuple[Source, Client]:
-    return connect(load_login(environ, CONNECTORS[provider].form), environ, timing, provider, wire)
-
-
-def _scale(text: str | None) -> float:
-    """Return the factor of CHATMIRROR_WAIT_SCALE; raises UsageError where it is no number from 0 on."""
-    try:
-        scale = float(text) if text else 1.0
-    except ValueError:
-        scale = -1.0
-    if not 0 <= scale < float("inf"):
-        raise UsageError("CHATMIRROR_WAIT_SCALE must be a number from 0 on, such as 0.5; nothing was done.")
-    return scale
 
 
 @dataclass(slots=True)
@@ -188,7 +102,7 @@ def sync(
     from mirror.sync.run import Sync
 
     # A run that cannot start leaves no empty database and no lock file. Where there is a database, its row says why.
-    connected = None if path.exists() else _connect_stored(environ, timing, provider, wire)
+    connected = None if path.exists() else connect_stored(environ, timing, provider, wire)
     is_dry = options is not None and options.dry
     with (
         Writer(path) as writer,
@@ -197,7 +111,7 @@ def sync(
         _told_on_failure(healed),
     ):
         repairs.refuse_damaged(writer, left)
-        source, client = connected or _connect_stored(environ, timing, provider, wire)
+        source, client = connected or connect_stored(environ, timing, provider, wire)
         bytes_seen = spot_check(writer.conn, path)
         if not is_dry:
             note_lost(writer, bytes_seen)
@@ -371,15 +285,3 @@ def _lacking(target: Path, source: Path, lost: int) -> ChatmirrorError | None:
         f"{target} has all chats and lacks the bytes of {lost:,} file{'' if lost == 1 else 's'}, which are missing or"
         f" damaged beside {source}. Run `chatmirror check --repair`, then `chatmirror sync` to fetch them again."
     )
-
-
-def has_login(environ: Mapping[str, str], provider: str = DEFAULT_PROVIDER) -> bool:
-    """Whether there is a login for a service, in the environment or stored; nothing of it is read."""
-    form = CONNECTORS[provider].form
-    return bool(environ.get(form.variable, "").strip()) or (config_dir(environ) / form.file_name).exists()
-
-
-def try_login(login: Login, environ: Mapping[str, str], timing: Timing, provider: str = DEFAULT_PROVIDER) -> Identity:
-    """Sign in and ask whose login it is; raises SignInError or ServiceError."""
-    source, _ = connect(login, environ, timing, provider)
-    return source.identity()

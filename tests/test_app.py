@@ -9,7 +9,7 @@ import pytest
 from mirrored_service import QuietReport
 from second_service import parrot
 
-from mirror import app
+from mirror import app, connectors
 from mirror.chatgpt.login import LOGIN_FORM
 from mirror.credentials.login import Login
 from mirror.errors import DamagedError, SignInError, UsageError
@@ -41,7 +41,9 @@ def test_a_second_service_is_one_more_connector(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setitem(SERVICES, parrot.PROVIDER, parrot.SERVICE)
     monkeypatch.setitem(NORMALIZERS, parrot.PROVIDER, parrot.NORMALIZER)
-    monkeypatch.setitem(app.CONNECTORS, parrot.PROVIDER, app.Connector(LOGIN_FORM, lambda: parrot.SITE, connected))
+    monkeypatch.setitem(
+        connectors.CONNECTORS, parrot.PROVIDER, connectors.Connector(LOGIN_FORM, lambda: parrot.SITE, connected)
+    )
     path = tmp_path / "chats.db"
     environ = {LOGIN_FORM.variable: "the-session"}
     outcome = app.sync(path, environ, Timing(), QuietReport(), provider=parrot.PROVIDER)
@@ -96,7 +98,7 @@ def test_waits_are_shortened_for_a_loopback_address_only(address: str | None, sc
     """A service on the network is never asked faster than politeness allows."""
     timing = Timing()
     environ = {"CHATMIRROR_WAIT_SCALE": "0", **({"CHATMIRROR_BASE_URL": address} if address else {})}
-    app.connect(Login({}), environ, timing, app.DEFAULT_PROVIDER)
+    connectors.connect(Login({}), environ, timing, connectors.DEFAULT_PROVIDER)
     assert timing.scale == scale
 
 
@@ -106,4 +108,4 @@ def test_a_scale_of_waits_that_is_no_number_is_refused(address: str, text: str) 
     """Who mistypes it would wait in full, or not at all, and not know why."""
     environ = {"CHATMIRROR_WAIT_SCALE": text, "CHATMIRROR_BASE_URL": address}
     with pytest.raises(UsageError, match="CHATMIRROR_WAIT_SCALE must be a number"):
-        app.connect(Login({}), environ, Timing(), app.DEFAULT_PROVIDER)
+        connectors.connect(Login({}), environ, Timing(), connectors.DEFAULT_PROVIDER)

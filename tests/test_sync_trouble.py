@@ -11,7 +11,7 @@ from itertools import count
 import pytest
 from mirrored_service import DAY, MirroredService, QuietReport, content, differences, findings, on_request
 
-from mirror import app
+from mirror import app, connectors
 from mirror.chatgpt.login import LOGIN_FORM, SESSION_COOKIE
 from mirror.credentials.login import Login
 from mirror.credentials.pasted import parse_login
@@ -181,11 +181,11 @@ def test_a_tried_login_says_whose_it_is(tmp_path):
     """Auth tries the login and learns name, end and workspaces."""
     with MirroredService(tmp_path) as mirrored:
         login = parse_login(mirrored.service.session_cookie, LOGIN_FORM)
-        identity = app.try_login(login, mirrored.environ, mirrored.timing())
+        identity = connectors.try_login(login, mirrored.environ, mirrored.timing())
         assert (identity.user_id, identity.name) == (mirrored.account.user_id, mirrored.account.user_name)
         assert identity.expires is not None
         with pytest.raises(SignInError):
-            app.try_login(Login({SESSION_COOKIE: "wrong"}), mirrored.environ, mirrored.timing())
+            connectors.try_login(Login({SESSION_COOKIE: "wrong"}), mirrored.environ, mirrored.timing())
 
 
 # -- limits

@@ -13,8 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from mirror.credentials.login import Login
 from mirror.credentials.pasted import parse_login
 from mirror.disk import sync_path
@@ -22,6 +20,7 @@ from mirror.errors import SignInError, StorageError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from mirror.credentials.login import LoginForm
 
@@ -62,14 +61,21 @@ def save_login(login: Login, environ: Mapping[str, str], form: LoginForm) -> Pat
     path = folder / form.file_name
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with FileLock(folder / _LOCK, mode=0o600).acquire(timeout=LOCK_SECONDS):
+        with _locked(folder, LOCK_SECONDS):
             for leftover in _leftovers(folder):
                 leftover.unlink(missing_ok=True)
             _replace(path, {"cookies": login.cookies, "user_agent": login.user_agent, "account_id": login.account_id})
-    except (OSError, Timeout) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "another run is writing it"
+    except OSError as error:
+        why = error.strerror or "another run is writing it"
         raise StorageError(f"Cannot store the login in {folder} ({why}); the previous one is unchanged.") from None
     return path
+
+
+def _locked(folder: Path, seconds: float) -> AbstractContextManager[object]:
+    """Return a lock against other writers; raises OSError, without a ``strerror`` where another run keeps it."""
+    from filelock import FileLock  # noqa: PLC0415 - it is slow to import, and who only reads needs none
+
+    return FileLock(folder / _LOCK, mode=0o600).acquire(timeout=seconds)
 
 
 def _replace(path: Path, data: Mapping[str, Any]) -> None:
@@ -91,7 +97,7 @@ def _leftovers(folder: Path) -> Iterator[Path]:
 
 def _remove_leftovers(folder: Path) -> None:
     """Remove logins that killed runs left half written, unless one is being written now, or they cannot be removed."""
-    with suppress(OSError, Timeout), FileLock(folder / _LOCK, mode=0o600).acquire(timeout=0):
+    with suppress(OSError), _locked(folder, 0):
         for leftover in _leftovers(folder):
             leftover.unlink(missing_ok=True)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirrored_service import MirroredService
 
-from mirror import app
+from mirror import connectors
 from mirror.chatgpt.source import ChatGPT
 from mirror.credentials.stored import load_login
 from mirror.files.byte_store import ByteStore
@@ -105,8 +105,8 @@ class FileService:
 
     def reader(self) -> FileReader:
         """What fetches files, signed in to the service."""
-        source, _ = app.connect(
-            load_login(self.mirrored.environ, app.CONNECTORS["chatgpt"].form),
+        source, _ = connectors.connect(
+            load_login(self.mirrored.environ, connectors.CONNECTORS["chatgpt"].form),
             self.mirrored.environ,
             self.mirrored.timing(),
             "chatgpt",

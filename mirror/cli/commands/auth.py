@@ -21,10 +21,10 @@ def auth(check: bool) -> None:
     Paste the session cookie's value (both parts if it has .0 and .1), the whole Cookie header, or a "Copy as cURL" line
     from the browser's network panel, and press Enter. It is hidden while you paste; or pipe it in.
     """
-    from mirror import app
+    from mirror import connectors
     from mirror.cli.prompt import discard_typed
 
-    form = app.CONNECTORS[app.DEFAULT_PROVIDER].form
+    form = connectors.CONNECTORS[connectors.DEFAULT_PROVIDER].form
     try:
         if check:
             _check(form)
@@ -35,26 +35,26 @@ def auth(check: bool) -> None:
 
 
 def _check(form: LoginForm) -> None:
-    from mirror import app
+    from mirror import app, connectors
     from mirror.credentials.stored import load_login
     from mirror.errors import SignInError
     from mirror.timing import Timing
 
     try:
-        _print_identity(app.try_login(load_login(os.environ, form), os.environ, Timing()))
+        _print_identity(connectors.try_login(load_login(os.environ, form), os.environ, Timing()))
     except SignInError as error:
         app.name_variable(error, os.environ, form)
         raise
 
 
 def _sign_in(form: LoginForm) -> None:
-    from mirror import app
+    from mirror import connectors
     from mirror.credentials.pasted import parse_login
     from mirror.credentials.stored import save_login
     from mirror.timing import Timing
 
     login = parse_login(_pasted(form), form)
-    _print_identity(app.try_login(login, os.environ, Timing()))
+    _print_identity(connectors.try_login(login, os.environ, Timing()))
     click.echo(f"Saved in {save_login(login, os.environ, form)}; next: chatmirror sync")
     if os.environ.get(form.variable, "").strip():
         click.echo(

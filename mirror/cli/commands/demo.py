@@ -40,7 +40,7 @@ def demo(path: Path) -> None:
 
 
 def _refuse_own_chats(path: Path) -> None:
-    from mirror import app
+    from mirror import connectors
     from mirror.services import is_simulated
     from mirror.store.database import open_reader
     from mirror.store.schema import diagnosed
@@ -49,22 +49,22 @@ def _refuse_own_chats(path: Path) -> None:
     if not path.exists() or path.stat().st_size == 0:
         return
     with closing(open_reader(path)) as conn, diagnosed(conn, path):
-        owner = account_owner(conn, app.DEFAULT_PROVIDER)
+        owner = account_owner(conn, connectors.DEFAULT_PROVIDER)
         is_empty = mirror_size(conn).conversations == 0
     if not is_empty and not is_simulated(owner):
         raise UsageError(f"{path} holds your own chats; the demo did not change it. Give the demo another -d PATH.")
 
 
 def _mirror_twice(path: Path, service: Simulator, person: str) -> None:
-    from mirror import app
+    from mirror import connectors
     from mirror.services import service_of
 
     environ = {
         "CHATMIRROR_BASE_URL": service.url,
-        app.CONNECTORS[app.DEFAULT_PROVIDER].form.variable: service.session_cookie,
+        connectors.CONNECTORS[connectors.DEFAULT_PROVIDER].form.variable: service.session_cookie,
         "CHATMIRROR_WAIT_SCALE": "0",
     }
-    name = service_of(app.DEFAULT_PROVIDER).name
+    name = service_of(connectors.DEFAULT_PROVIDER).name
     click.echo(f"A simulated {name} listens on {service.url}; {person} has an account there.\n")
     first = _sync(path, environ)
     click.echo(f"First sync:  {first.counts.new} conversations stored, {len(service.requests)} requests.")

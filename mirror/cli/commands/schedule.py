@@ -164,10 +164,10 @@ def _refuse_others(files: Mapping[Path, bytes]) -> None:
 
 def _remarks(job: Job) -> Iterator[str]:
     """Yield what keeps the job from working as it is."""
-    from mirror import app
+    from mirror import connectors
 
-    form = app.CONNECTORS[app.DEFAULT_PROVIDER].form
-    if not app.has_login({**os.environ, form.variable: ""}):
+    form = connectors.CONNECTORS[connectors.DEFAULT_PROVIDER].form
+    if not connectors.has_login({**os.environ, form.variable: ""}):
         secret = (
             f"; {form.variable} of this shell is a secret and not passed on" if os.environ.get(form.variable) else ""
         )

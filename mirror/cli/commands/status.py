@@ -56,9 +56,9 @@ def status(path: Path, archives: tuple[Path, ...], as_json: bool) -> None:
 
 
 def _has_login() -> bool:
-    from mirror import app
+    from mirror import connectors
 
-    return any(app.has_login(os.environ, provider) for provider in app.CONNECTORS)
+    return any(connectors.has_login(os.environ, provider) for provider in connectors.CONNECTORS)
 
 
 def _compare(path: Path, archives: tuple[Path, ...]) -> None:
