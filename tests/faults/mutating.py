@@ -311,7 +311,8 @@ def as_bytes(value: Any, rng: random.Random) -> bytes:
     if way == 0:
         return raw[:at]
     if way == 1:
-        return raw[:at] + bytes(rng.randrange(256) for _ in range(3)) + raw[at:]
+        # One of them is no ASCII, so that who looks for a word in the bytes sees that they are spoilt.
+        return raw[:at] + bytes((rng.randrange(256), rng.randrange(128, 256), rng.randrange(256))) + raw[at:]
     if way == 2:
         return text.encode(rng.choice(("utf-16", "utf-32", "latin-1", "utf-8-sig", "cp1252")), "replace")
     if way == 3:

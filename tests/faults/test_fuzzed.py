@@ -42,7 +42,7 @@ from mirror.store.database import Writer
 from mirror.timing import Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from mirror.simulator import ReceivedRequest
@@ -220,17 +220,26 @@ IDS = ("", "/", " ", "'", "\x1f", "|", "%", "?x=1#", "漢", "..", "\n", ":", "\x
 def test_any_conversation_is_stored_and_passes_check(tmp_path: Path, part: int) -> None:
     """Through the real store, some of them twice and changed in between; then everything is checked and can be read."""
     path = tmp_path / "chats.db"
-    stored: dict[str, list[str]] = {}
+    stored: dict[str, dict[str, set[str]]] = {}  # conversation -> word -> messages that came with it
     timing = Timing(lambda: 1.7e9, lambda: 0.0, lambda _: None, random.Random(1))
     with Writer(path) as writer, app.recorded(writer, "import", timing) as run:
         for number in range(part, max(2, FUZZED // 100), 2):
             with writer.transaction() as conn:
                 for arrival, words in _arrivals(number):
                     ingest(conn, arrival, run.id)
-                    stored.setdefault(arrival.conversation_id, []).extend(words)
+                    _note(stored.setdefault(arrival.conversation_id, {}), arrival, words)
         assert integrity.check(writer.conn, lambda *_: None, derives_all=True).all == []
-        for key, words in stored.items():
-            _read(writer.conn, key, words)
+        for key, said in stored.items():
+            _read(writer.conn, key, said)
+
+
+def _note(said: dict[str, set[str]], arrival: Arrival, words: list[str]) -> None:
+    """Note words that are to be found; none of messages that came before with others, of which either may count."""
+    ids = {row.id for row in normalize("chatgpt", arrival.payload).messages}
+    twice = [word for word, before in said.items() if before & ids]
+    for word in twice:
+        del said[word]
+    said.update({} if twice else dict.fromkeys(words, ids))
 
 
 def _arrivals(number: int) -> Iterator[tuple[Arrival, list[str]]]:
@@ -249,7 +258,7 @@ def _arrivals(number: int) -> Iterator[tuple[Arrival, list[str]]]:
             )
 
 
-def _read(conn: Any, key: str, words: list[str]) -> None:
+def _read(conn: Any, key: str, words: Iterable[str]) -> None:
     """Read a conversation as pages and commands do, with every word of it."""
     view, messages = threads.conversation(conn, key), threads.messages(conn, key, all_branches=True)
     text = render.conversation_markdown(view, messages, all_branches=True, hidden=True)
