@@ -16,7 +16,7 @@ from mirror.errors import BusyError, ChatmirrorError, DamagedError, StorageError
 from mirror.store import files
 from mirror.store.database import connect, is_damage, open_reader, reason, storage_error
 from mirror.store.runs import KEEP_RUNS
-from mirror.store.schema import is_chatmirror, is_empty
+from mirror.store.schema import is_chatmirror, is_empty, table_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     # Says what is wrong with a copy; None: nothing is. Only the checks of the program's upper floors know.
     Proof = Callable[[sqlite3.Connection], ChatmirrorError | None]
+
+# What Litestream keeps in a database that it copies, in versions 0.3 and 0.5 (https://litestream.io/how-it-works/).
+_LITESTREAM = frozenset({"_litestream_seq", "_litestream_lock"})
 
 
 def backup(source: Path, target: Path, proof: Proof) -> int:
@@ -49,8 +52,8 @@ def backup(source: Path, target: Path, proof: Proof) -> int:
 def restore(path: Path, source: Path, proof: Proof) -> Path | None:
     """Put a proven copy of a backup in the place of a database; return where the old one is kept, None: there was none.
 
-    Raises UsageError where the backup is another person's, DamagedError where it does not prove whole, and as
-    ``backup`` does; the database is then as it was.
+    Raises UsageError where the backup is another person's, DamagedError where it does not prove whole, BusyError while
+    Litestream copies the database, and as ``backup`` does; the database is then as it was.
     """
     path = files.real_path(path)
     if not source.exists():
@@ -61,6 +64,7 @@ def restore(path: Path, source: Path, proof: Proof) -> Path | None:
             raise UsageError(f"{source} is empty; {path} was not changed. Give another backup.")
         if _is_of_another_account(conn, path):
             raise UsageError(f"{source} is a backup of another account; {path} was not changed. Give another -d PATH.")
+        _refuse_replicated(path)
         with _proven_copy(conn, source, path, proof) as copy, _system_errors(path):
             # What cannot be folded in is kept beside the old file.
             with suppress(sqlite3.Error, BusyError):
@@ -140,6 +144,26 @@ def _fold_log(path: Path) -> None:
         if isinstance(storage_error(error, path), BusyError):
             raise BusyError(f"Another program has {path} open; it was not changed. Close it, run again.") from error
         raise
+
+
+def _refuse_replicated(path: Path) -> None:
+    """Raise BusyError where Litestream may be copying a database: it would go on with the old file and say nothing.
+
+    It keeps a transaction open all the time. A program that only reads finds the new file when it opens it again.
+    """
+    if not path.exists():
+        return
+    with suppress(sqlite3.DatabaseError):  # of a file that is damaged: what is restored is to take its place
+        with closing(connect(path, busy_timeout=0)) as conn:
+            if not table_names(conn) >= _LITESTREAM:
+                return
+        try:
+            _fold_log(path)
+        except BusyError as error:
+            raise BusyError(
+                f"Another program, maybe Litestream, has {path} open and would go on copying the old file; it was not"
+                " changed. Stop that program, run this again."
+            ) from error
 
 
 def _why_not_older(conn: sqlite3.Connection, target: Path) -> str | None:

@@ -6,6 +6,8 @@ import configparser
 import json
 import os
 import shutil
+import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -18,10 +20,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
-from commands import BIN, started
+from commands import BIN, started, wait_until
 from doc_tables import blocks, page, sections
+from files.file_service import png
+from mirrored_service import MirroredService
 
 from mirror.cli.schedulers import Job, systemd_units
+from mirror.simulator import ManualClock, SimulatedFile, generated_account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 RECIPES = sections(page("recipes.md"))
 # Sections whose examples a test below runs.
 TESTED = {"pandas", "DuckDB", "sqlite-utils", "Obsidian", "llm", "Datasette with a login"}
+TESTED |= {"Litestream: a copy that follows within a second"}
 TESTED |= {"A ping that stops when the sync stops", "systemd tells you of a failure"}
 # sync asks an account, which nobody has here; it ends as the test says.
 STAND_IN = '#!/bin/sh\n[ "$1" = sync ] && exit "${{SYNC_ENDS:-0}}"\nexec {real} "$@"\n'
@@ -48,7 +54,7 @@ def home(demo: tuple[Path, str], tmp_path: Path) -> Path:
 
 def program(file: Path, text: str) -> None:
     """Install a program."""
-    file.parent.mkdir(parents=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
     file.chmod(0o755)
 
@@ -107,6 +113,129 @@ def test_duckdb(home):
     needs("duckdb")
     output(home, "DuckDB", "sh")
     assert "gpt-4o" in output(home, "DuckDB", "python")
+
+
+class Replicated:
+    """A simulated account, its mirror in a home, and Litestream that copies it as the recipe says."""
+
+    def __init__(self, home: Path, mirrored: MirroredService) -> None:
+        self.home, self.mirrored = home, mirrored
+        recipe = RECIPES["Litestream: a copy that follows within a second"]
+        self.copying, self.files, self.back = (self.here(text) for text in blocks(recipe, "sh"))
+        (home / "litestream.yml").write_text(self.here(blocks(recipe, "yaml")[0]))
+        # The program in its place where it is not installed: between two folders of one computer both do the same.
+        if shutil.which("rsync") is None:
+            program(home / ".local" / "bin" / "rsync", '#!/bin/sh\nmkdir -p "$3" && exec cp -a "$2". "$3"\n')
+        (home / "disk").mkdir()
+
+    def here(self, text: str) -> str:
+        """Return lines of the recipe with a disk that is here."""
+        return text.replace("/mnt/backup", str(self.home / "disk"))
+
+    def environ(self) -> dict[str, str]:
+        return {**self.mirrored.environ, "CHATMIRROR_WAIT_SCALE": "0"}
+
+    def sync(self) -> None:
+        """Something happens at the service, and a run copies it."""
+        self.live()
+        assert self.mirrored.sync().error is None
+
+    def live(self) -> None:
+        self.mirrored.person.new_message(self.mirrored.ids()[0], "one more")
+        self.mirrored.person.new_conversation("Another one", "question", "answer")
+        self.mirrored.clock.seconds = max(self.mirrored.clock.seconds, time.time())
+
+    def sync_and_kill(self) -> None:
+        """A run is killed in the middle."""
+        self.live()
+        requests = self.mirrored.service.requests
+        requests.clear()
+        env = {**os.environ, **self.environ()}
+        with started(str(BIN / "chatmirror"), "sync", cwd=self.home, env=env, stderr=subprocess.DEVNULL) as process:
+            wait_until(lambda: len(requests) >= 6, process)
+            process.kill()
+            assert process.wait(timeout=60) == -signal.SIGKILL
+
+    @contextmanager
+    def copied(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Litestream runs."""
+        env = {**os.environ, "HOME": str(self.home)}
+        log = (self.home / "log").open("a")
+        with (
+            log,
+            started(
+                str(BIN / self.copying.split()[0]),
+                *self.copying.split()[1:],
+                cwd=self.home,
+                env=env,
+                stdout=log,
+                stderr=log,
+            ) as process,
+        ):
+            yield process
+
+    def restored(self, *lines: str) -> subprocess.CompletedProcess[str]:
+        """Run those lines of the way back that begin so; all of them, where none is named."""
+        script = "\n".join(line for line in self.back.splitlines() if line.startswith(lines or ("",)))
+        return run_shell(self.home, script, **self.environ())
+
+    def is_up_to_date(self) -> bool:
+        """Whether Litestream has copied the end of the last run, which is what a run writes last."""
+        time.sleep(0.3)  # a second is what it may take
+        (self.home / "restored.db").unlink(missing_ok=True)
+        found = self.restored("umask", "litestream")
+        return found.returncode == 0 and runs(self.home / "restored.db") == runs(self.home / "chats.db")
+
+
+def runs(path: Path) -> list[tuple[object, ...]]:
+    """Return the runs of a mirror."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as conn:
+        return conn.execute("SELECT * FROM sync_runs").fetchall()
+
+
+def dump(path: Path) -> list[str]:
+    """Return all of a database as SQL, apart from what Litestream keeps in it for itself."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as conn:
+        return [line for line in conn.iterdump() if "_litestream_" not in line]
+
+
+@pytest.fixture
+def replicated(tmp_path: Path) -> Iterator[Replicated]:
+    """An account of which nothing is mirrored yet, in which a conversation shows a picture."""
+    if shutil.which("litestream", path=str(BIN)) is None:
+        pytest.skip("litestream is not installed")
+    with MirroredService(tmp_path, generated_account(ManualClock(time.time()), 6, 4), is_new=True) as mirrored:
+        picture = SimulatedFile(f"file_{1:032x}", png(1), "p.png", "image/png")
+        mirrored.account.files[picture.id] = picture
+        nodes = mirrored.account.tree(mirrored.ids()[0])["mapping"].values()
+        first = next(node["message"] for node in nodes if node["message"])
+        first["metadata"]["attachments"] = [{"id": picture.id, "name": picture.name}]
+        yield Replicated(tmp_path, mirrored)
+
+
+def test_litestream(replicated):
+    """Runs, one of them killed, are copied as they come; the way back leads to the same mirror, which goes on."""
+    with replicated.copied() as litestream:  # begins before there is a mirror
+        replicated.sync()
+        replicated.sync_and_kill()
+        replicated.sync()
+        wait_until(replicated.is_up_to_date, litestream)
+        assert run_shell(replicated.home, replicated.files).returncode == 0
+        # Nothing takes the place of a mirror while Litestream copies it.
+        found = replicated.restored("chatmirror restore")
+        assert (found.returncode, "maybe Litestream" in found.stderr) == (11, True), found.stderr
+        litestream.kill()
+    expected = dump(replicated.home / "chats.db")
+    for name in ("chats.db", "chats.db-wal", "chats.db-shm", "restored.db"):
+        (replicated.home / name).unlink(missing_ok=True)
+    shutil.rmtree(replicated.home / "chats.files")
+    found = replicated.restored("umask", "litestream", "rsync", "chatmirror check", "chatmirror restore")
+    assert (found.returncode, "is restored" in found.stdout) == (0, True), found.stderr
+    assert dump(replicated.home / "chats.db") == expected
+    assert (replicated.home / "restored.db").stat().st_mode & 0o077 == 0
+    replicated.sync()
+    with replicated.copied() as litestream:  # finds what it did not see
+        wait_until(replicated.is_up_to_date, litestream)
 
 
 def test_sqlite_utils(home):

@@ -251,6 +251,29 @@ def test_a_backup_can_be_restored(mirrored: MirroredService, folder: Path, kind:
     assert chatmirror(folder, "backup", str(folder / "bk.db")) == (0, "", "")
 
 
+@pytest.mark.parametrize(("is_replicated", "is_open", "ends"), [(True, True, 11), (True, False, 0), (False, True, 0)])
+def test_no_file_is_replaced_that_litestream_goes_on_copying(
+    mirrored: MirroredService, folder: Path, is_replicated: bool, is_open: bool, ends: int
+) -> None:
+    """It would copy the old one and say nothing; a program that only reads may have the database open."""
+    chatmirror(folder, "backup", str(folder / "bk.db"))
+    mirrored.person.new_conversation("Newer", "question", "answer")
+    mirrored.next_run()
+    with closing(sqlite3.connect(mirrored.path, isolation_level=None)) as conn:
+        if is_replicated:  # the tables of Litestream 0.3 and 0.5
+            conn.execute("CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER)")
+            conn.execute("CREATE TABLE _litestream_lock (id INTEGER)")
+        conn.execute("BEGIN")
+        conn.execute(CHATS).fetchone()
+        if not is_open:
+            conn.close()
+        code, _, err = chatmirror(folder, "restore", str(folder / "bk.db"))
+        assert (code, "Litestream" in err, err.count("\n")) == (ends, ends == 11, int(ends == 11))
+    assert value(mirrored.path) == (13 if ends else 12)
+    assert (folder / "chats.db.before-restore").exists() == (ends == 0)
+    assert chatmirror(folder, "check")[0] == 0
+
+
 def test_restoring_twice_keeps_both(mirrored: MirroredService, folder: Path) -> None:
     chatmirror(folder, "backup", str(folder / "bk.db"))
     for _ in range(2):
