@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
+from archive_files import conversation as archived
+from archive_files import save
 from commands import BIN, started, wait_until
 from doc_tables import blocks, page, sections
 from files.file_service import png
@@ -35,10 +37,17 @@ if TYPE_CHECKING:
 RECIPES = sections(page("recipes.md"))
 # Sections whose examples a test below runs.
 TESTED = {"pandas", "DuckDB", "sqlite-utils", "Obsidian", "llm", "Datasette with a login"}
-TESTED |= {"Litestream: a copy that follows within a second"}
+TESTED |= {"Litestream: a copy that follows within a second", "Datasette on a server, from a copy"}
 TESTED |= {"A ping that stops when the sync stops", "systemd tells you of a failure"}
 # sync asks an account, which nobody has here; it ends as the test says.
 STAND_IN = '#!/bin/sh\n[ "$1" = sync ] && exit "${{SYNC_ENDS:-0}}"\nexec {real} "$@"\n'
+# A folder, or a file that takes the other one's place at once: `rsync -a FROM TO`.
+RSYNC = """#!/bin/sh
+case "$2" in
+*/) mkdir -p "$3" && cp -a "$2". "$3" ;;
+*) cp -a "$2" "$3.new" && mv "$3.new" "$3" ;;
+esac
+"""
 
 
 @pytest.fixture
@@ -57,6 +66,12 @@ def program(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
     file.chmod(0o755)
+
+
+def install_rsync(home: Path) -> None:
+    """Where rsync is not installed, a program that does the same with what is on this computer."""
+    if shutil.which("rsync") is None:
+        program(home / ".local" / "bin" / "rsync", RSYNC)
 
 
 def needs(module: str) -> None:
@@ -123,9 +138,7 @@ class Replicated:
         recipe = RECIPES["Litestream: a copy that follows within a second"]
         self.copying, self.files, self.back = (self.here(text) for text in blocks(recipe, "sh"))
         (home / "litestream.yml").write_text(self.here(blocks(recipe, "yaml")[0]))
-        # The program in its place where it is not installed: between two folders of one computer both do the same.
-        if shutil.which("rsync") is None:
-            program(home / ".local" / "bin" / "rsync", '#!/bin/sh\nmkdir -p "$3" && exec cp -a "$2". "$3"\n')
+        install_rsync(home)
         (home / "disk").mkdir()
 
     def here(self, text: str) -> str:
@@ -304,28 +317,59 @@ def test_llm(home):
     assert all(int(line.rpartition(":")[2]) > 100 for line in asked)
 
 
-def test_datasette_with_a_login(home):
-    """Who has not signed in sees nothing, who has sees the chats, and only under the names that are allowed."""
-    needs("datasette_auth_passwords")
+@contextmanager
+def signed_in(folder: Path, section: str) -> Iterator[tuple[int, str]]:
+    """Serve a folder's mirror as a recipe says, and sign in; yields the port and the cookie."""
     from datasette_auth_passwords.utils import hash_password  # noqa: PLC0415 - an optional program
 
-    (config,) = blocks(RECIPES["Datasette with a login"], "json")
-    (line,) = blocks(RECIPES["Datasette with a login"], "sh")
-    (home / "login.json").write_text(config)
+    (folder / "login.json").write_text(blocks(RECIPES["Datasette with a login"], "json")[0])
     port = free_port()
-    command = line.replace("0.0.0.0", "127.0.0.1").replace("8001", str(port)).split()
-    environ = {**os.environ, "HOME": str(home), "CHATS_HASH": hash_password("secret"), "TMPDIR": str(home)}
-    log = (home / "log").open("w")
-    with log, started(str(BIN / command[0]), *command[1:], cwd=home, env=environ, stdout=log, stderr=log):
+    command = blocks(RECIPES[section], "sh")[-1].replace("0.0.0.0", "127.0.0.1").replace("8001", str(port)).split()
+    environ = {**os.environ, "HOME": str(folder), "CHATS_HASH": hash_password("secret"), "TMPDIR": str(folder)}
+    log = (folder / "log").open("w")
+    with log, started(str(BIN / command[0]), *command[1:], cwd=folder, env=environ, stdout=log, stderr=log):
         wait_for(port)
-        assert ask(port, "GET", "/chats/-/home")[0] == 403
         token = ask(port, "GET", "/-/login")[1]
         form = {"username": "me", "password": "secret", "csrftoken": token}
         status, cookie = ask(port, "POST", "/-/login", urlencode(form), cookie=f"ds_csrftoken={token}")
         assert status == 302
-        assert ask(port, "GET", "/chats/-/home", cookie=f"ds_actor={cookie}")[0] == 200
-        assert ask(port, "GET", "/chats/-/home", cookie=f"ds_actor={cookie}", host="home.lan")[0] == 200
-        assert ask(port, "GET", "/chats/-/home", cookie=f"ds_actor={cookie}", host="evil.example")[0] == 421
+        yield port, f"ds_actor={cookie}"
+
+
+def test_datasette_with_a_login(home):
+    """Who has not signed in sees nothing, who has sees the chats, and only under the names that are allowed."""
+    needs("datasette_auth_passwords")
+    with signed_in(home, "Datasette with a login") as (port, cookie):
+        assert ask(port, "GET", "/chats/-/home")[0] == 403
+        assert ask(port, "GET", "/chats/-/home", cookie=cookie)[0] == 200
+        assert ask(port, "GET", "/chats/-/home", cookie=cookie, host="home.lan")[0] == 200
+        assert ask(port, "GET", "/chats/-/home", cookie=cookie, host="evil.example")[0] == 421
+
+
+def test_datasette_on_a_server(home):
+    """Every page of a copy, for who has signed in; a new copy is shown after a restart."""
+    needs("datasette_auth_passwords")
+    section = "Datasette on a server, from a copy"
+    install_rsync(home)
+    served = home / "server" / "chats"
+    served.mkdir(parents=True)
+    copying = blocks(RECIPES[section], "sh")[0].replace("server:", f"{home}/server/")
+    assert run_shell(home, copying).returncode == 0
+    assert {path.stat().st_mode & 0o077 for path in served.iterdir()} == {0}
+    with closing(sqlite3.connect(served / "chats.db")) as conn:
+        sql = "SELECT c.id, f.id FROM conversations c, files f WHERE f.sha256 IS NOT NULL LIMIT 1"
+        conversation, file = conn.execute(sql).fetchone()
+    pages = ["home", "conversations", "search?q=sourdough", "pictures", f"conversation/{conversation}", f"file/{file}"]
+    with signed_in(served, section) as (port, cookie):
+        for page in (*(f"/chats/-/{page}" for page in pages), "/chats", "/chats/messages", "/chats.db"):
+            assert ask(port, "GET", page)[0] == 403, page
+            assert ask(port, "GET", page, cookie=cookie)[0] == 200, page
+        save(home / "conversations.json", [archived(1)])
+        assert run_shell(home, "chatmirror import conversations.json").returncode == 0
+        assert run_shell(home, copying).returncode == 0
+        assert ask(port, "GET", "/chats/-/conversation/id-1", cookie=cookie)[0] == 404
+    with signed_in(served, section) as (port, cookie):
+        assert ask(port, "GET", "/chats/-/conversation/id-1", cookie=cookie)[0] == 200
 
 
 def free_port() -> int:
