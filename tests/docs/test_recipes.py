@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 RECIPES = sections(page("recipes.md"))
 # Sections whose examples a test below runs.
-TESTED = {"pandas", "DuckDB", "sqlite-utils", "Obsidian", "llm", "Datasette with a login"}
+TESTED = {"pandas", "DuckDB", "DuckDB over an export", "sqlite-utils", "Obsidian", "llm", "Datasette with a login"}
 TESTED |= {"Litestream: a copy that follows within a second", "Datasette on a server, from a copy"}
 TESTED |= {"A ping that stops when the sync stops", "systemd tells you of a failure"}
 # sync asks an account, which nobody has here; it ends as the test says.
@@ -124,10 +124,33 @@ def test_pandas(home):
 
 
 def test_duckdb(home):
+    """Counts by model out of the database, while it is written, and by year out of Parquet."""
+    install_extension(home)
+    with closing(sqlite3.connect(home / "chats.db", isolation_level=None)) as conn:
+        conn.execute("PRAGMA wal_autocheckpoint=0")  # so that what is stored now is in the log only
+        conn.execute("UPDATE messages SET model = 'stored last' WHERE role = 'assistant' AND model = 'o3'")
+        conn.execute("BEGIN IMMEDIATE")
+        conn.execute("UPDATE messages SET model = 'not stored yet' WHERE model = 'gpt-4o'")
+        said = output(home, "DuckDB", "python")
+    assert all(word in said for word in ("gpt-4o", "stored last", "2025"))
+    assert "not stored yet" not in said
+
+
+def install_extension(home: Path) -> None:
+    """Install DuckDB's extension for SQLite, out of a package where there is one; skip where it cannot be had."""
+    needs("duckdb")
+    script = "import duckdb; duckdb.sql('install sqlite')"
+    if find_spec("duckdb_extensions") is not None:
+        script = "from duckdb_extensions import import_extension; import_extension('sqlite')"
+    if run_shell(home, f'{sys.executable} -c "{script}"').returncode != 0:
+        pytest.skip("DuckDB's extension for SQLite cannot be had here")
+
+
+def test_duckdb_over_an_export(home):
     """Counts by model, out of exported JSON."""
     needs("duckdb")
-    output(home, "DuckDB", "sh")
-    assert "gpt-4o" in output(home, "DuckDB", "python")
+    output(home, "DuckDB over an export", "sh")
+    assert "gpt-4o" in output(home, "DuckDB over an export", "python")
 
 
 class Replicated:
