@@ -211,8 +211,8 @@ class Replicated:
             yield process
 
     def restored(self, *lines: str) -> subprocess.CompletedProcess[str]:
-        """Run those lines of the way back that begin so; all of them, where none is named."""
-        script = "\n".join(line for line in self.back.splitlines() if line.startswith(lines or ("",)))
+        """Run those lines of the way back that begin so, up to the first that fails."""
+        script = "\n".join(line.removesuffix(" &&") for line in self.back.splitlines() if line.startswith(lines))
         return run_shell(self.home, script, **self.environ())
 
     def is_up_to_date(self) -> bool:
