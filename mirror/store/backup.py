@@ -66,6 +66,7 @@ def restore(path: Path, source: Path, proof: Proof) -> Path | None:
             raise UsageError(f"{source} is a backup of another account; {path} was not changed. Give another -d PATH.")
         _refuse_replicated(path)
         with _proven_copy(conn, source, path, proof) as copy, _system_errors(path):
+            _refuse_replicated(path)  # it may have been started since, for a large copy takes minutes
             # What cannot be folded in is kept beside the old file.
             with suppress(sqlite3.Error, BusyError):
                 _fold_log(path)
