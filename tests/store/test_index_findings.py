@@ -134,3 +134,25 @@ def test_an_empty_index(conn: sqlite3.Connection) -> None:
     assert findings(conn) == []
     conn.execute("INSERT INTO messages_fts(rowid, text) VALUES (77, 'a ghost')")
     assert findings(conn) == ["the search index messages_fts is out of step"]
+
+
+@pytest.mark.parametrize(
+    ("index", "change"),
+    [
+        ("files_fts", "INSERT INTO files_fts(rowid, name) VALUES (5, 'a ghost')"),
+        ("file_texts_cjk", "INSERT INTO file_texts_cjk(rowid, text) VALUES (5, '京 都')"),
+        ("messages_fts", "DROP TRIGGER messages_ai"),
+        ("messages_cjk", "UPDATE messages SET text = '京都'"),
+    ],
+)
+def test_an_index_that_nothing_was_written_to(index: str, change: str) -> None:
+    """It is not made anew; that one of the two has something is seen all the same."""
+    with closing(open_mirror()) as conn:
+        add_conversation(conn, "c1", "A pinch of salt")
+        assert findings(conn) == []
+        if index == "messages_cjk":
+            add_message(conn, "c1", "n1", "Salt")
+        conn.execute(change)
+        if index == "messages_fts":
+            add_message(conn, "c1", "n1", "Salt")
+        assert f"the search index {index} is out of step" in findings(conn)
