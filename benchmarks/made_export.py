@@ -8,6 +8,7 @@ some 700 KB of their output.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import random
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 BEGIN = 1_680_000_000.0  # 2023-03-28, seconds since 1970
 VOCABULARY = 40_000
+RARE = 4_002  # rank of a rare word; of every four words, the third is one of three syllables, which few others repeat
 WORDS_AT_ONCE = 50_000
 MODELS = ("gpt-4o", "gpt-5", "gpt-5-thinking", "o3")
 CODE = (
@@ -205,11 +207,18 @@ class _Tree:
         }
 
 
-def write_export(path: Path, conversations: int, seed: int = 1) -> int:
+@functools.cache
+def planted_words(seed: int = 1) -> tuple[str, str]:
+    """Return the most frequent word of an export, and a rare one: in one of some thousand messages."""
+    vocabulary = ExportMaker(seed).latin.vocabulary
+    return vocabulary[0], vocabulary[RARE]
+
+
+def write_export(path: Path, conversations: int, seed: int = 1, scale: Scale | None = None) -> int:
     """Write an export as one file; return how many messages it holds."""
     messages = 0
     with path.open("w", encoding="utf-8") as file:
-        for n, made in enumerate(ExportMaker(seed).conversations(conversations)):
+        for n, made in enumerate(ExportMaker(seed, scale).conversations(conversations)):
             file.write(", " if n else "[")
             json.dump(made, file)
             messages += len(made["mapping"]) - 1

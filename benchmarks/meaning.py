@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmarks.meaning_questions import FUNCTION_WORDS, IN_OTHER_LANGUAGES, QUESTIONS
-from benchmarks.reading import median, percentile_95, timed
+from benchmarks.webserver import median, percentile_95, timed
 from mirror.store.database import open_reader
 from mirror.store.search.search import search
 

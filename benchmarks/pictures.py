@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmarks.reading import serving
+from benchmarks.webserver import serving
 from mirror import app
 from mirror.chatgpt.site import FILE_SPACING
 from mirror.errors import ChatmirrorError

@@ -7,21 +7,18 @@ query; each query is run once with the file dropped from the system's cache (col
 
 from __future__ import annotations
 
-import http.client
 import os
-import socket
 import sqlite3
-import statistics
 import subprocess
 import sys
-import time
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import click
 
+from benchmarks.webserver import getter, median, percentile_95, serving, timed, warm
 from mirror.store.known_queries import KNOWN_QUERIES
 
 if TYPE_CHECKING:
@@ -62,18 +59,14 @@ def line(path: Path, name: str, actions: list[Callable[[], None]]) -> str:
     for action in actions:
         drop_from_cache(path)
         cold.append(timed(action))
-    for action in actions:
-        action()
-    warm = [timed(action) for action in actions for _ in range(3)]
-    return f"{name:<56}{median(cold):>9.0f}{percentile_95(cold):>9.0f}{median(warm):>9.0f}{percentile_95(warm):>9.0f}"
+    times = warm(actions)
+    return f"{name:<56}{median(cold):>9.0f}{percentile_95(cold):>9.0f}{median(times):>9.0f}{percentile_95(times):>9.0f}"
 
 
 def warm_line(name: str, actions: list[Callable[[], None]]) -> str:
     """Run each query once, then all of them three times, and return the line."""
-    for action in actions:
-        action()
-    warm = [timed(action) for action in actions for _ in range(3)]
-    return f"{name:<56}{median(warm):>9.0f}{percentile_95(warm):>9.0f}"
+    times = warm(actions)
+    return f"{name:<56}{median(times):>9.0f}{percentile_95(times):>9.0f}"
 
 
 def list_pages(conn: sqlite3.Connection) -> dict[str, str]:
@@ -88,57 +81,6 @@ def list_pages(conn: sqlite3.Connection) -> dict[str, str]:
         "archived": "?state=archived",
         "page 50": "?page=50",
     }
-
-
-def timed(action: Callable[[], None]) -> float:
-    """Return milliseconds."""
-    begin = time.perf_counter()
-    action()
-    return (time.perf_counter() - begin) * 1000
-
-
-def median(times: list[float]) -> float:
-    """Return the median."""
-    return statistics.median(times)
-
-
-def percentile_95(times: list[float]) -> float:
-    """Return the 95th percentile."""
-    return sorted(times)[min(len(times) - 1, round(0.95 * len(times)))]
-
-
-@contextmanager
-def serving(path: Path) -> Iterator[int]:
-    """Run Datasette on a free port."""
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    command = [sys.executable, "-m", "datasette", str(path), "-p", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        while True:
-            with closing(socket.socket()) as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def getter(port: int, path: str) -> Callable[[], None]:
-    """Return a function that requests a page."""
-
-    def get() -> None:
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=120)) as connection:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            answer.read()
-            if answer.status != 200:  # noqa: PLR2004 - OK
-                raise click.ClickException(f"{path}: {answer.status}")
-
-    return get
 
 
 def runner(path: Path, words: str) -> Callable[[], None]:

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.error import URLError
-from urllib.request import urlopen
+
+from benchmarks.webserver import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,23 +57,8 @@ def page_of(path: Path, title: str) -> str:
 @contextmanager
 def served(path: Path) -> Iterator[str]:
     """Serve a mirror; yield the address of its database."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "datasette", str(path), "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(100):
-            try:
-                with urlopen(f"http://127.0.0.1:{port}/-/versions.json") as answer:
-                    answer.read()
-                break
-            except URLError:
-                time.sleep(0.2)
+    with serving(path) as port:
         yield f"http://127.0.0.1:{port}/{path.stem}"
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def shoot(address: str, size: str, target: Path) -> None:
