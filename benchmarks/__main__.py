@@ -12,12 +12,10 @@ from __future__ import annotations
 
 import os
 import platform
-import shlex
 import sqlite3
-import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -25,44 +23,27 @@ from benchmarks import growth, peers, ratios, single_cases
 from benchmarks.drawing import drawn
 from benchmarks.made_export import planted_words, write_export
 from benchmarks.measured import MB, size_of
+from benchmarks.report import Report
 from benchmarks.single_cases import CaseSizes
 from mirror import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-QUICK_CASES = CaseSizes(messages=2_000, text=2_000_000, account=30, growing=300)
-QUICK_SIZES = (50,)  # conversations of the mirrors that grow
-
-
-class Report:
-    """Tables that are printed while they are measured, and kept as Markdown."""
-
-    def __init__(self) -> None:
-        self.parts: list[str] = []
-
-    def say(self, text: str) -> None:
-        """Add a paragraph."""
-        click.echo(f"{text}\n")
-        self.parts.append(text)
-
-    def table(self, head: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
-        """Add a table, line by line."""
-        kept = [head, ["---", *["---:"] * (len(head) - 1)]]
-        _print(head)
-        for line in lines:
-            _print(line)
-            kept.append(line)
-        click.echo()
-        self.parts.append("\n".join(f"| {' | '.join(line)} |" for line in kept))
-
-    def write(self, path: Path) -> None:
-        """Write everything as one file."""
-        path.write_text("\n\n".join(self.parts) + "\n", encoding="utf-8")
+FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
-def _print(line: Sequence[str]) -> None:
-    click.echo(f"{line[0]:<64}{''.join(f'{cell:>12}  ' for cell in line[1:])}".rstrip())
+class Extent(NamedTuple):
+    """How much is measured: conversations of the export, runs of each command, sizes of mirrors, pages of each."""
+
+    conversations: int
+    times: int
+    cases: CaseSizes
+    sizes: Sequence[int]
+    pages: int
+
+
+QUICK = Extent(50, 1, CaseSizes(messages=2_000, text=2_000_000, account=30, growing=300), (50,), 2)
 
 
 def machine() -> str:
@@ -78,21 +59,19 @@ def measure_commands(report: Report, bench: ratios.Bench, export: str) -> None:
     report.say("## Commands, beside the least that must be done")
     report.say("Ratios are of processor time, in one run on the same file.")
     report.table(ratios.HEAD, bench.lines())
-    size = size_of(bench.export)
-    disk = [
-        f"{size_of(path) / size:.2f}" for name in ("chats.db", "floor.db") if (path := bench.folder / name).exists()
-    ]
-    report.say(f"{export}. On disk a mirror takes {disk[0]} of that (aim 1.50), the floor {disk[-1]}.")
+    report.say(
+        f"{export}. On disk the mirror takes {bench.disk('chats.db')} of that (aim 1.50), the floor"
+        f" {bench.disk('floor.db')}."
+    )
 
 
-def measure_peers(report: Report, bench: ratios.Bench, environments: Path) -> None:
-    """Install and measure the other programs on the same file."""
+def measure_peers(report: Report, bench: ratios.Bench, every: Sequence[peers.Installed]) -> None:
+    """Measure the other programs on the same file."""
     report.say("## Other programs, the same file")
     report.say(
-        "`import : it` is what `import` of chatmirror takes, divided by what the program takes. The search is for a rare"
-        " word: of a program with a server the server's answer, of every other one a whole process."
+        "`import : it` is what `import` of chatmirror takes, divided by what the program takes. The search is for a"
+        " rare word: of a program with a server the server's answer, of every other one a whole process."
     )
-    every = [peers.installed(peer, environments) for peer in peers.PEERS]
     report.table(peers.HEAD, peers.lines(every, bench))
 
 
@@ -103,7 +82,7 @@ def measure_cases(report: Report, folder: Path, sizes: CaseSizes, *, gigabyte: b
     report.table(single_cases.HEAD, single_cases.lines(folder, sizes, gigabyte=gigabyte))
 
 
-def measure_growth(report: Report, folder: Path, sizes: Sequence[int], pages: int) -> str:
+def measure_growth(report: Report, folder: Path, extent: Extent) -> str:
     """Measure mirrors of several sizes; return the curves as SVG."""
     report.say("## How it grows with the number of conversations")
     report.say(
@@ -113,12 +92,32 @@ def measure_growth(report: Report, folder: Path, sizes: Sequence[int], pages: in
         " time; pages are the median of what Datasette serves from the system's cache."
     )
     mirrors = []
-    for mirror in growth.grown_mirrors(folder, sizes, pages):
+    for mirror in growth.grown_mirrors(folder, extent.sizes, extent.pages):
         click.echo(f"{mirror.conversations:,} conversations measured")
         mirrors.append(mirror)
     report.table(growth.head(mirrors), growth.lines(mirrors))
+    for failure in growth.failures(mirrors):
+        report.say(failure)
     report.say("![Nine curves, one for each operation above.](growth.svg)")
     return drawn(growth.curves(mirrors))
+
+
+def measured(report: Report, folder: Path, extent: Extent, environments: Path | None, *, gigabyte: bool) -> str:
+    """Measure everything in a folder, other programs where there is one for them; return the curves."""
+    every = []
+    if environments is not None:
+        environments.mkdir(parents=True, exist_ok=True)
+        every = [peers.installed(peer, environments) for peer in peers.PEERS]
+        report.say(f"Beside it: {', '.join(f'{found.peer.name} {found.version or found.reason}' for found in every)}.")
+    export = folder / "conversations.json"
+    messages = write_export(export, extent.conversations)
+    size = f"{extent.conversations:,} conversations, {messages:,} messages, {size_of(export) / MB:,.1f} MB"
+    bench = ratios.Bench(folder, extent.times, export, planted_words()[1])
+    measure_commands(report, bench, f"The export: {size} of made-up words")
+    if every:
+        measure_peers(report, bench, every)
+    measure_cases(report, folder, extent.cases, gigabyte=gigabyte)
+    return measure_growth(report, folder, extent)
 
 
 @click.command()
@@ -126,9 +125,8 @@ def measure_growth(report: Report, folder: Path, sizes: Sequence[int], pages: in
 @click.option("--times", default=3, show_default=True, help="Runs of each command; the best one counts.")
 @click.option("--largest", default=10_000, show_default=True, help="Conversations of the largest mirror that grows.")
 @click.option("--gigabyte", is_flag=True, help="Import an export of 1 GB as well, which takes minutes.")
-@click.option("--peers", "environments", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER",
-              help="Keep the other programs' virtual environments there.")  # fmt: skip
-@click.option("--write", "target", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER")
+@click.option("--peers", "environments", type=FOLDER, help="Keep the other programs' environments there.")
+@click.option("--write", "target", type=FOLDER, help="Write RESULTS.md and growth.svg there.")
 @click.option("--quick", is_flag=True, help="Small data, once; other programs only with --peers.")
 def main(
     conversations: int,
@@ -141,29 +139,23 @@ def main(
     quick: bool,
 ) -> None:
     """Measure everything and print it."""
-    conversations, times = (50, 1) if quick else (conversations, times)
+    if target is not None:
+        target.mkdir(parents=True, exist_ok=True)
     report = Report()
     report.say("# What chatmirror costs")
-    report.say(f"Written by `python -m benchmarks {shlex.join(sys.argv[1:])}`. {machine()}")
+    options = "--quick" if quick else f"--conversations {conversations} --times {times} --largest {largest}"
+    options += " --gigabyte" if gigabyte else ""
+    report.say(f"Written by `python -m benchmarks {options} --write benchmarks`. {machine()}")
+    extent = QUICK if quick else Extent(conversations, times, CaseSizes(), growth.sizes_up_to(largest), growth.PAGES)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        export = folder / "conversations.json"
-        messages = write_export(export, conversations)
-        size = (
-            f"{conversations:,} conversations, {messages:,} messages, {size_of(export) / MB:,.1f} MB of made-up words"
-        )
-        bench = ratios.Bench(folder, times, export, planted_words()[1])
-        measure_commands(report, bench, f"The export: {size}")
-        if environments or not quick:
-            place = (environments or folder / "environments").absolute()
-            place.mkdir(parents=True, exist_ok=True)
-            measure_peers(report, bench, place)
-        measure_cases(report, folder, QUICK_CASES if quick else CaseSizes(), gigabyte=gigabyte)
-        sizes = QUICK_SIZES if quick else growth.sizes_up_to(largest)
-        drawing = measure_growth(report, folder, sizes, 2 if quick else growth.PAGES)
-    if target is not None:
-        (target / "growth.svg").write_text(drawing, encoding="utf-8")
-        report.write(target / "RESULTS.md")
+        kept = environments or (None if quick else Path(name, "environments"))
+        try:
+            drawing = measured(report, Path(name), extent, kept and kept.absolute(), gigabyte=gigabyte)
+            if target is not None:
+                (target / "growth.svg").write_text(drawing, encoding="utf-8")
+        finally:  # an hour's figures are not lost to what comes last
+            if target is not None:
+                report.write(target / "RESULTS.md")
 
 
 if __name__ == "__main__":

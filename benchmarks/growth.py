@@ -8,11 +8,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-import click
-
 from benchmarks.drawing import Curve
 from benchmarks.made_export import Scale, planted_words, write_export
-from benchmarks.measured import MB, Cost, NotRun, best, chatmirror, run, size_of
+from benchmarks.measured import FAILURES, MB, Cost, NotRun, best, chatmirror, run, size_of
 from benchmarks.syncs import CHANGES, AccountSize, account_served
 from benchmarks.webserver import getter, median, serving, warm
 
@@ -49,13 +47,30 @@ PAGE = Operation("page of a conversation", "ms", "reads one conversation through
 OPERATIONS = (IMPORT, MEMORY, CHECK, FIRST, UNCHANGED, CHANGED, RARE, FREQUENT, PAGE)
 
 
+class Taken:
+    """What operations took at one size, in their units; ``failures``: those that failed, and why."""
+
+    def __init__(self) -> None:
+        self.values: dict[Operation, float] = {}
+        self.failures: list[str] = []
+
+    def add(self, operation: Operation, cost: Cost | NotRun) -> None:
+        """Add the processor time of a command."""
+        if isinstance(cost, NotRun):
+            self.failures.append(f"{operation.name} did not run: {cost.reason}")
+            return
+        self.values[operation] = cost.cpu
+        if operation is IMPORT:
+            self.values[MEMORY] = cost.memory / MB
+
+
 class Grown(NamedTuple):
-    """A mirror at one size, and what each operation took there; one that failed is not in ``taken``."""
+    """A mirror at one size: its bytes, and what each operation took there."""
 
     conversations: int
     messages: int
     size: int
-    taken: dict[Operation, float]
+    taken: Taken
 
 
 def sizes_up_to(largest: int, smallest: int = 1_000) -> list[int]:
@@ -70,58 +85,48 @@ def grown_mirrors(folder: Path, sizes: Sequence[int], pages: int = PAGES) -> Ite
 
 
 def _grown(folder: Path, size: int, pages: int) -> Grown:
-    export, path, taken = folder / "grown.json", folder / "grown.db", dict[Operation, float]()
+    export, path, taken = folder / "grown.json", folder / "grown.db", Taken()
     messages = write_export(export, size, scale=SCALE)
-    _measure(taken, IMPORT, best(1, lambda: run(chatmirror("import", str(export), "-d", str(path)), folder)))
+    taken.add(IMPORT, best(1, lambda: run(chatmirror("import", str(export), "-d", str(path)), folder)))
     export.unlink()
-    _measure(taken, CHECK, best(1, lambda: run(chatmirror("check", "-d", str(path)), folder)))
-    taken |= _read(path, pages)
+    taken.add(CHECK, best(1, lambda: run(chatmirror("check", "-d", str(path)), folder)))
+    _read(path, pages, taken)
     disk = size_of(path) if path.exists() else 0
     for file in folder.glob("grown.*"):
         file.unlink()
-    taken |= _synced(folder / f"grown-{size}", AccountSize(size, messages=SYNCED_MESSAGES))
+    _sync(folder / f"grown-{size}", AccountSize(size, messages=SYNCED_MESSAGES), taken)
     return Grown(size, messages, disk, taken)
 
 
-def _measure(taken: dict[Operation, float], operation: Operation, cost: Cost | NotRun) -> None:
-    if isinstance(cost, Cost):
-        taken[operation] = cost.cpu
-        if operation is IMPORT:
-            taken[MEMORY] = cost.memory / MB
-    else:
-        click.echo(f"{operation.name}: did not run: {cost.reason}")
-
-
-def _read(path: Path, pages: int) -> dict[Operation, float]:
-    """Return the median of milliseconds of pages that Datasette serves from the system's cache."""
+def _read(path: Path, pages: int, taken: Taken) -> None:
+    """Measure the median of milliseconds of pages that Datasette serves from the system's cache."""
     frequent, rare = planted_words()
-    taken = {}
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as conn:
             sql = "SELECT id FROM conversations ORDER BY abs(message_count - 10), id LIMIT ?"
             keys = [row[0] for row in conn.execute(sql, (pages,))]
+        asked = {RARE: [f"search?q={quote(rare)}"], FREQUENT: [f"search?q={quote(frequent)}"]}
+        asked[PAGE] = [f"conversation/{key}" for key in keys]
         with serving(path) as port:
-            at = f"/{path.stem}/-"
-            searches = {RARE: [rare], FREQUENT: [frequent]}
-            for operation, words in searches.items():
-                taken[operation] = median(warm([getter(port, f"{at}/search?q={quote(word)}") for word in words]))
-            taken[PAGE] = median(warm([getter(port, f"{at}/conversation/{key}") for key in keys]))
-    except (click.ClickException, OSError, sqlite3.Error) as error:
-        click.echo(f"pages: did not run: {error}")
-    return taken
+            for operation, addresses in asked.items():
+                actions = [getter(port, f"/{path.stem}/-/{address}") for address in addresses]
+                taken.values[operation] = median(warm(actions))
+    except FAILURES as error:
+        taken.failures.append(f"pages did not run: {error}")
 
 
-def _synced(folder: Path, size: AccountSize) -> dict[Operation, float]:
-    taken: dict[Operation, float] = {}
+def _sync(folder: Path, size: AccountSize, taken: Taken) -> None:
     folder.mkdir()
-    with account_served(size) as account:
-        _measure(taken, FIRST, best(1, lambda: account.sync(folder)))
-        _measure(taken, UNCHANGED, best(1, lambda: account.sync(folder)))
-        account.ask(CHANGES)
-        _measure(taken, CHANGED, best(1, lambda: account.sync(folder)))
+    try:
+        with account_served(size) as account:
+            taken.add(FIRST, best(1, lambda: account.sync(folder)))
+            taken.add(UNCHANGED, best(1, lambda: account.sync(folder)))
+            account.ask(CHANGES)
+            taken.add(CHANGED, best(1, lambda: account.sync(folder)))
+    except FAILURES as error:
+        taken.failures.append(f"syncs did not run: {error}")
     for file in folder.glob("chats.db*"):
         file.unlink()
-    return taken
 
 
 def head(mirrors: Sequence[Grown]) -> list[str]:
@@ -134,13 +139,20 @@ def lines(mirrors: Sequence[Grown]) -> Iterator[list[str]]:
     yield ["messages", "", *(f"{mirror.messages:,}" for mirror in mirrors), "", ""]
     yield ["mirror on disk", "MB", *(f"{mirror.size / MB:,.0f}" for mirror in mirrors), "", ""]
     for operation in OPERATIONS:
-        values = [f"{mirror.taken[operation]:.3g}" if operation in mirror.taken else "-" for mirror in mirrors]
+        values = [f"{found:.3g}" if (found := mirror.taken.values.get(operation)) else "-" for mirror in mirrors]
         yield [operation.name, operation.unit, *values, _steepness(points_of(operation, mirrors)), operation.touches]
 
 
 def points_of(operation: Operation, mirrors: Sequence[Grown]) -> list[tuple[int, float]]:
     """Return the points of an operation's curve."""
-    return [(mirror.conversations, mirror.taken[operation]) for mirror in mirrors if operation in mirror.taken]
+    found = [(mirror.conversations, mirror.taken.values.get(operation)) for mirror in mirrors]
+    return [(size, value) for size, value in found if value]
+
+
+def failures(mirrors: Sequence[Grown]) -> Iterator[str]:
+    """Yield what failed, and why."""
+    for mirror in mirrors:
+        yield from (f"{mirror.conversations:,} conversations: {failure}." for failure in mirror.taken.failures)
 
 
 def _steepness(points: Sequence[tuple[int, float]]) -> str:

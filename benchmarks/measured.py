@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 MB = 1e6
+# What measuring may end with; each costs its own line, or its table the rest, and never the others.
+FAILURES = (click.ClickException, OSError, EOFError, ValueError, sqlite3.Error, subprocess.SubprocessError)
 MOST_SECONDS = 3600.0  # of one process; one that takes longer is stopped and named
 
 
@@ -84,7 +87,7 @@ def best(times: int, action: Callable[[], Cost]) -> Cost | NotRun:
     """Return the run that took the least processor time, or why there is none: one failure costs its own line."""
     try:
         return min(action() for _ in range(times))
-    except (click.ClickException, OSError, subprocess.SubprocessError) as error:
+    except FAILURES as error:
         return NotRun(str(error))
 
 

@@ -13,9 +13,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import click
-
-from benchmarks.measured import MB, Cost, NotRun, best, cells, ratio, run, size_of
+from benchmarks.measured import FAILURES, MB, Cost, NotRun, best, cells, ratio, run, size_of
 from benchmarks.webserver import getter, listening, timed
 
 if TYPE_CHECKING:
@@ -120,7 +118,7 @@ def installed(peer: Peer, environments: Path) -> Installed:
             run([_newest_python(), "-m", "venv", str(folder)], environments)
             run([str(folder / "bin" / "python"), "-m", "pip", "install", "-q", *peer.requirements], environments)
             version = _version(peer, folder)
-    except (click.ClickException, OSError) as error:
+    except FAILURES as error:
         return Installed(peer, folder, None, f"not installed: {error}")
     return Installed(peer, folder, version)
 
@@ -185,7 +183,7 @@ class PeerRun:
             return "has none"
         try:
             return f"{self._searched():,.0f}"
-        except (click.ClickException, OSError) as error:
+        except FAILURES as error:
             return f"did not run: {error}"
 
     def _searched(self) -> float:

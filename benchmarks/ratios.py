@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks.measured import Cost, NotRun, best, cells, chatmirror, environment, ratio, run
+from benchmarks.measured import Cost, NotRun, best, cells, chatmirror, environment, ratio, run, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +42,11 @@ class Bench:
     def search(self) -> Cost:
         """Search for the word once."""
         return run(chatmirror("search", self.word), self.folder, self.environ)
+
+    def disk(self, name: str) -> str:
+        """Return the size of a file that was made, divided by that of the export."""
+        path = self.folder / name
+        return f"{size_of(path) / size_of(self.export):.2f}" if path.exists() else "(did not run)"
 
     def lines(self) -> Iterator[list[str]]:
         """Yield the lines of the table."""
