@@ -19,6 +19,11 @@ class Curve(NamedTuple):
     points: Sequence[tuple[int, float]]
 
 
+def short(value: float) -> str:
+    """Return a number with three digits that count, or without a fraction."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits
+
+
 def drawn(curves: Sequence[Curve]) -> str:
     """Return a drawing of curves side by side, in each a dashed line that shows what proportional growth is."""
     rows = math.ceil(len(curves) / COLUMNS)
@@ -38,7 +43,7 @@ def _panel(curve: Curve) -> str:
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     (x, y), (last, _) = places[0], places[-1]
     labels = [
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4"/><text x="{x:.1f}" y="{y - 10:.1f}">{value:.3g}</text>'
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4"/><text x="{x:.1f}" y="{y - 10:.1f}">{short(value)}</text>'
         f'<text x="{x:.1f}" y="{HEIGHT - MARGIN + 18}">{count:,}</text>'
         for (x, y), (count, value) in zip(places, curve.points, strict=True)
     ]

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from benchmarks.drawing import Curve
+from benchmarks.drawing import Curve, short
 from benchmarks.made_export import Scale, planted_words, write_export
 from benchmarks.measured import FAILURES, MB, Cost, NotRun, best, chatmirror, run, size_of
 from benchmarks.syncs import CHANGES, AccountSize, account_served
@@ -139,7 +139,7 @@ def lines(mirrors: Sequence[Grown]) -> Iterator[list[str]]:
     yield ["messages", "", *(f"{mirror.messages:,}" for mirror in mirrors), "", ""]
     yield ["mirror on disk", "MB", *(f"{mirror.size / MB:,.0f}" for mirror in mirrors), "", ""]
     for operation in OPERATIONS:
-        values = [f"{found:.3g}" if (found := mirror.taken.values.get(operation)) else "-" for mirror in mirrors]
+        values = [short(found) if (found := mirror.taken.values.get(operation)) else "-" for mirror in mirrors]
         yield [operation.name, operation.unit, *values, _steepness(points_of(operation, mirrors)), operation.touches]
 
 
