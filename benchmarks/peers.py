@@ -6,6 +6,7 @@ empty home. One that does not install, or does not run, is a line that says why.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -115,8 +116,10 @@ def installed(peer: Peer, environments: Path) -> Installed:
     folder = environments / peer.package
     try:
         if (version := _version(peer, folder)) is None:
-            run([_newest_python(), "-m", "venv", str(folder)], environments)
-            run([str(folder / "bin" / "python"), "-m", "pip", "install", "-q", *peer.requirements], environments)
+            settings = dict(os.environ)  # of pip, and of the way to the index
+            run([_newest_python(), "-m", "venv", str(folder)], environments, settings)
+            pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q"]
+            run([*pip, *peer.requirements], environments, settings)
             version = _version(peer, folder)
     except FAILURES as error:
         return Installed(peer, folder, None, f"not installed: {error}")
