@@ -58,9 +58,9 @@ def _panel(curve: Curve) -> str:
 
 def _places(points: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
     across, up = [math.log10(x) for x, _ in points], [math.log10(y) for _, y in points]
-    side = min(WIDTH, HEIGHT) - 2 * MARGIN - 10  # both axes have one scale, so the proportional line is a diagonal
+    side = min(WIDTH, HEIGHT) - 2 * MARGIN - 20  # both axes have one scale, so the proportional line is a diagonal
     scale = side / max(max(across) - min(across), max(up) - min(up), 0.1)
     return [
-        (MARGIN + 12 + (x - min(across)) * scale, HEIGHT - MARGIN - 10 - (y - min(up)) * scale)
+        (MARGIN + 20 + (x - min(across)) * scale, HEIGHT - MARGIN - 10 - (y - min(up)) * scale)
         for x, y in zip(across, up, strict=True)
     ]

@@ -41,7 +41,9 @@ UNCHANGED = Operation("sync without changes", "CPU s", "reads the first page of 
 CHANGED = Operation(f"sync with {CHANGES} changes", "CPU s", f"reads and stores {CHANGES} conversations: flat")
 RARE = Operation("search, a rare word", "ms", "ranks the messages that hold the word: proportional to these, few")
 FREQUENT = Operation(
-    "search, the most frequent word", "ms", "counts and ranks a great part of all messages: proportional"
+    "search, the most frequent word",
+    "ms",
+    "ranks up to 20,000 matches, and of more looks at the newest: flat from there",
 )
 PAGE = Operation("page of a conversation", "ms", "reads one conversation through indexes: flat")
 OPERATIONS = (IMPORT, MEMORY, CHECK, FIRST, UNCHANGED, CHANGED, RARE, FREQUENT, PAGE)
