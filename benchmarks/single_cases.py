@@ -111,7 +111,9 @@ def grown(folder: Path, size: AccountSize) -> Iterator[list[str]]:
             account.ask(1)
             cost = best(1, lambda: account.sync(folder))
         measured = (
-            "" if isinstance(cost, NotRun) else f"{cost.written / packed(folder):.2f} x its packed payload written"
+            ""
+            if isinstance(cost, NotRun)
+            else f"{cost.written / packed(folder):.2f} x its packed payload written, log and file"
         )
     name = f"`sync` where a conversation of {size.long:,} messages gains two"
     yield [*cells(name, cost), measured, "0.5 s of CPU, 2.5 x"]
