@@ -3,7 +3,8 @@
 Python makes one text of all bytes before it parses them, four bytes a character where one emoji is among them, and
 each pair of brackets becomes an object of up to 250 bytes: 24 MB of ``[]`` take 600 MB. So a large text is taken apart
 by its brackets and parsed piece by piece, what the pieces come to is reckoned before they are parsed, and the nodes of
-a large tree stay bytes until one of them is asked for. Texts below ``LARGE`` are parsed at once, whatever is in them.
+a large tree stay bytes until one of them is asked for. Texts below ``LARGE`` are parsed at once, whatever is in them,
+and so are those that come to less than ``AT_ONCE``, as a conversation of some thousand messages does.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ MB = 1024 * 1024
 # Bytes. The densest text of this size takes 120 MB. Larger: more memory for what nobody reckoned; smaller: reckoning
 # where nothing can happen, and all conversations of more than that take a tenth longer to read.
 LARGE = 4 * MB
+# Bytes of memory that a larger text may take to be parsed at once all the same. Larger: more memory, for two readings
+# of one conversation are compared; smaller: one of some thousand messages takes ten times as long to parse, and each of
+# its nodes is parsed again whenever it is looked at.
+AT_ONCE = 64 * MB
 # Bytes that are parsed at once in a large text. Larger: more memory; smaller: more time.
 PIECE = 1024 * 1024
 # Levels of brackets at which a text is taken apart: the tree of a conversation in a list in an object is the third.
@@ -58,14 +63,30 @@ class TooDenseError(ValueError):
     """A text would take more memory than it may; nothing of it was parsed that does."""
 
 
-def read_json(raw: bytes, most: int | None = None, *, large: int = LARGE, piece: int = PIECE) -> Any:
+def read_json(
+    raw: bytes, most: int | None = None, *, large: int = LARGE, at_once: int = AT_ONCE, piece: int = PIECE
+) -> Any:
     """Parse JSON text of any size as ``parse_simplified`` does.
 
     ``most``: bytes of memory that the text, its values and the rows made of them may take, None without a bound. Raises
-    TooDenseError where they are more, and ValueError as that does. ``large``, ``piece``: bytes from which a text is
-    taken apart, and of what is parsed at once.
+    TooDenseError where they are more, and ValueError as that does. ``large``, ``at_once``: bytes of text
+    and of memory from which a text is taken apart; ``piece``: bytes of what is parsed at once then.
     """
-    return _Reader(raw, most, piece).whole() if len(raw) > large else parse_simplified(raw)
+    is_small = len(raw) <= large or _memory_at_once(raw) <= min(at_once, most or at_once)
+    return parse_simplified(raw) if is_small else _Reader(raw, most, piece).whole()
+
+
+def _memory_at_once(raw: bytes) -> int:
+    """Return about how many bytes of memory a text takes that is parsed at once: itself, decoded, and its values."""
+    decoded = len(raw) * _width(raw, 0, len(raw))
+    # Emoji widen only the texts that they are in.
+    texts = sum(LONG_TEXT * _width(raw, at, at + LONG_TEXT) for at in range(0, len(raw), LONG_TEXT))
+    return decoded + texts + sum(raw.count(token) * cost for token, cost in TOKEN_BYTES.items())
+
+
+def _width(raw: bytes, start: int, end: int) -> int:
+    """Return how many bytes a character takes in Python, where the widest one decides for all of a text."""
+    return 4 if _ASTRAL.search(raw, start, end) else 2 if _WIDE.search(raw, start, end) else 1
 
 
 class _Items(ItemsView[str, Any]):
@@ -193,7 +214,7 @@ class _Reader:
         for place in places.values():
             start, end = _span(place)
             self._check_one(self._memory(start, end))
-            self._take(NODE_BYTES + (end - start) * (self._width(start, end) - 1))
+            self._take(NODE_BYTES + (end - start) * (_width(self._raw, start, end) - 1))
             self._parsed(start, end)  # so that nothing later meets what is no JSON
         return UnparsedObject(self._raw, places)
 
@@ -303,7 +324,7 @@ class _Reader:
 
     def _memory(self, at: int, end: int, *, is_several: bool = False) -> int:
         """Return about how many bytes the values between two places take, beside those of the text itself."""
-        size, width = end - at, self._width(at, end)
+        size, width = end - at, _width(self._raw, at, end)
         is_container = is_several or self._raw[at] in b"{["
         if size > (self._piece if is_container else LONG_TEXT):  # one text, or what is nested too deep to take apart
             width = 2 * width + 2
@@ -325,7 +346,3 @@ class _Reader:
         """Yield where the longer strings between two places are; short ones hold few tokens."""
         spans = (match.span() for match in _STRING.finditer(self._raw, at, end))
         return (span for span in spans if span[1] - span[0] > SHORT_TEXT)
-
-    def _width(self, at: int, end: int) -> int:
-        """Return how many bytes a character takes in Python, where the widest one decides for all of a text."""
-        return 4 if _ASTRAL.search(self._raw, at, end) else 2 if _WIDE.search(self._raw, at, end) else 1

@@ -24,7 +24,7 @@ VALUES = st.recursive(
 
 
 def in_pieces(raw: bytes, most: int | None = None) -> Any:
-    return read_json(raw, most, large=0, piece=10)
+    return read_json(raw, most, large=0, at_once=0, piece=10)
 
 
 @given(VALUES, st.booleans(), st.sampled_from([None, 1]))
@@ -65,7 +65,7 @@ def tree(nodes: int) -> dict[str, Any]:
 def test_a_large_tree_is_read_like_any_other() -> None:
     """Its nodes are parsed when they are asked for; nobody who reads it need know."""
     nodes = tree(MANY_MEMBERS)
-    found = read_json(json.dumps({"mapping": nodes, "title": "x"}).encode(), large=0, piece=1000)
+    found = read_json(json.dumps({"mapping": nodes, "title": "x"}).encode(), large=0, at_once=0, piece=1000)
     mapping = found["mapping"]
     assert isinstance(mapping, UnparsedObject)
     assert mapping == nodes
@@ -126,11 +126,22 @@ def test_memory_is_reckoned_before_it_is_taken(what: str) -> None:
     """More than is granted is refused, twice as much is enough."""
     raw, most = DENSE[what]
     with pytest.raises(TooDenseError, match=r"memory|brackets"):
-        read_json(raw, most, large=0, piece=1000)
-    read_json(raw, 5 * most, large=0, piece=1000)
+        read_json(raw, most, large=0, at_once=0, piece=1000)
+    read_json(raw, 5 * most, large=0, at_once=0, piece=1000)
 
 
 def test_brackets_in_texts_take_no_memory() -> None:
     """A message that is a program is no structure."""
     raw = json.dumps(["{[,:" * 100_000]).encode()
-    assert read_json(raw, 8 * len(raw), large=0, piece=1000) == ["{[,:" * 100_000]
+    assert read_json(raw, 8 * len(raw), large=0, at_once=0, piece=1000) == ["{[,:" * 100_000]
+
+
+def test_a_long_conversation_of_ordinary_size_is_parsed_at_once() -> None:
+    """Its nodes are kept then; of one that comes to more memory they are not, however many bytes it has."""
+    ordinary = {f"n{n}": {"message": {"parts": ["words " * 500]}} for n in range(2_000)}
+    dense: Any = {f"n{n}": {"message": {"parts": [[]] * 500}} for n in range(2_000)}
+    for mapping, is_kept in ((ordinary, True), (dense, False)):
+        raw = json.dumps({"mapping": mapping}).encode()
+        found = read_json(raw, large=1_000_000)["mapping"]
+        assert isinstance(found, UnparsedObject) is not is_kept
+        assert found == mapping
