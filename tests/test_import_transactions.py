@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from archive_files import conversation, save
-from commands import run, started, wait_until
+from commands import run, run_here, started, wait_until
 
 from mirror import app
+from mirror.errors import DamagedError
 from mirror.timing import Timing
 
 if TYPE_CHECKING:
@@ -116,3 +117,18 @@ def test_the_same_conversation_twice_in_one_transaction(tmp_path: Path, order: t
     with closing(sqlite3.connect(tmp_path / "chats.db")) as conn:
         assert conn.execute("SELECT text FROM messages").fetchall() == [("hi again",)]
         assert conn.execute("SELECT url FROM links").fetchall() == [("https://example.org/rye",)]
+
+
+@pytest.mark.parametrize("is_one_file", [True, False])
+def test_messages_that_come_later_are_hashed_as_they_are_written(tmp_path: Path, *, is_one_file: bool) -> None:
+    """Else a check would trust rows that are lost: the first copy has none of the messages."""
+    db = tmp_path / "chats.db"
+    empty, full = conversation(1, mapping={}, current_node=None), conversation(1, update_time=1800000000)
+    files = [[empty, conversation(2), full]] if is_one_file else [[empty], [full]]
+    for n, ones in enumerate(files):
+        app.import_archives(db, [save(tmp_path / f"{n}.json", ones)], Timing(), lambda *_: None)
+    assert run_here(tmp_path, "check") == (0, "", "")
+    with closing(sqlite3.connect(db)) as conn, conn:
+        conn.execute("DELETE FROM messages WHERE conversation_id = 'id-1'")
+    with pytest.raises(DamagedError):
+        run_here(tmp_path, "check")

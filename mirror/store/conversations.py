@@ -143,7 +143,7 @@ def _load_messages(conn: sqlite3.Connection, conversation_id: str) -> dict[str, 
 def save(conn: sqlite3.Connection, update: Update, seen_at: str, waiting: MessageWriter | None = None) -> None:
     """Write what an update says, inside the caller's transaction. ``seen_at``: ISO time for ``last_seen_at``.
 
-    ``waiting``: takes the messages, which are then written when the caller says so, together with others.
+    ``waiting``: takes the messages of a new conversation, which are written with others when the caller says so.
     """
     if update.changed_columns:
         _add_references(conn, update.row)
@@ -156,7 +156,7 @@ def save(conn: sqlite3.Connection, update: Update, seen_at: str, waiting: Messag
         file_rows.note(conn, update.row.provider, present, seen_at)
         messages = MessageWriter(conn) if waiting is None else waiting
         messages.add(update.row.id, update.messages)
-        if waiting is None:
+        if waiting is None or not update.is_new:  # the hash of what was there before may be made of the rows
             messages.finish()
         old = [write.old for write in update.messages if write.old is not None]
         message_hashes.follow(conn, update.row.id, old, present, is_new=update.is_new)
