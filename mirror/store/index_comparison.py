@@ -28,6 +28,9 @@ _HASH_BYTES = 8 << 20
 # cuts segments that it merges into other pages than new ones.
 _LAST_ROW = (2**62, "end")
 
+# What SQLite ends with for an index that cannot be opened, and one of which the list of segments is damaged.
+_OF_AN_INDEX = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT})
+
 # By the lengths of the texts and their sums finds are ranked.
 _LENGTHS = "SELECT id, sz FROM temp.{0}_docsize"
 _SUMS = "SELECT block FROM temp.{0}_data WHERE id = 1"
@@ -48,7 +51,11 @@ def holds_what_its_table_does(conn: sqlite3.Connection, index: str) -> bool:
             is_ranked_the_same = _are_the_same(conn, _LENGTHS) and _are_the_same(conn, _SUMS)
             return is_ranked_the_same and (_are_the_same(conn, _PAGES) or _have_the_same_words(conn))
     except sqlite3.DatabaseError as error:
-        if not is_damage(error) and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:  # of an index that cannot be opened
+        # An index that cannot be opened, and one of which the list of segments is damaged.
+        if not is_damage(error) and error.sqlite_errorcode & 0xFF not in {
+            sqlite3.SQLITE_ERROR,
+            sqlite3.SQLITE_CONSTRAINT,
+        }:
             raise
         return False
 
