@@ -47,7 +47,7 @@ def _chatgpt(client: Client, login: Login, renewed: Callable[[Login], None], sto
     from mirror.chatgpt.source import ChatGPT
     from mirror.web.downloads import Downloads
 
-    downloads = Downloads(client.pacing.timing.monotonic)
+    downloads = Downloads(client.pacing.timing.monotonic, client.pacing.time_left)
     return ChatGPT(Session(client, login, renewed), downloads, storage_url)
 
 

@@ -107,9 +107,10 @@ def parted(address: str, loopback_origins: tuple[str, ...] = ()) -> SplitResult:
 
 @dataclass(slots=True)
 class Downloads:
-    """Fetches bytes. ``resolve``: finds the addresses of a host."""
+    """Fetches bytes. ``time_left``: seconds until the run ends; ``resolve``: finds the addresses of a host."""
 
     monotonic: Callable[[], float] = time.monotonic
+    time_left: Callable[[], float] = lambda: FILE_TIMEOUT
     limits: WireLimits = field(default_factory=WireLimits)
     resolve: Resolve = addresses
     _session: requests.Session = field(init=False, repr=False)
@@ -131,7 +132,7 @@ class Downloads:
         """
         self._session.cookies.clear()
         begun = self.monotonic()
-        self._allowance.begin(FILE_TIMEOUT, MOST_FILE_BYTES + HEADER_BYTES)
+        self._allowance.begin(min(FILE_TIMEOUT, self.time_left()), MOST_FILE_BYTES + HEADER_BYTES)
         try:
             with self._session.get(
                 parts.geturl(),

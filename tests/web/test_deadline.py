@@ -9,10 +9,12 @@ import subprocess
 import threading
 import time
 import zlib
+from urllib.parse import urlsplit
 
 import pytest
 from raw_server import Connection, RawServer, Write
 
+from mirror.web.downloads import Downloads
 from mirror.web.failures import TooLarge, TooSlow, Unreachable, Untrusted
 from mirror.web.transport import RequestsWire, WireLimits
 
@@ -150,6 +152,24 @@ def test_the_end_of_the_run_ends_an_answer():
         wire, began = RequestsWire(server.url), time.monotonic()
         with pytest.raises(TooSlow):
             wire.send("GET", "/x", params={}, headers={}, body=None, seconds=0.3)
+        assert time.monotonic() - began < 0.3 + SLACK
+
+
+@pytest.mark.parametrize("part", ["status", "header value", "body of a length", "chunks"])
+def test_the_end_of_the_run_ends_the_transfer_of_a_file(part):
+    """Which alone may take half an hour."""
+
+    class Sink:
+        def restart(self) -> None:
+            pass
+
+        def write(self, chunk: bytes) -> None:
+            pass
+
+    with RawServer(DRIPS[part]) as server:
+        began = time.monotonic()
+        with pytest.raises(TooSlow):
+            Downloads(time_left=lambda: 0.3).fetch(urlsplit(f"{server.url}/file"), {}, Sink())
         assert time.monotonic() - began < 0.3 + SLACK
 
 
