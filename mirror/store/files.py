@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mirror.disk import sync_path
 from mirror.errors import BusyError, StorageError, UsageError
+from mirror.files.byte_store import ByteStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +45,7 @@ def locked(path: Path) -> Iterator[None]:
         raise StorageError(f"Cannot lock {path} ({error.strerror}); nothing was done.") from error
     try:
         _remove_leftovers(real_path(path))
+        ByteStore(path).remove_leftovers()
         yield
     finally:
         lock.release()

@@ -98,7 +98,6 @@ class FileRun:
         todo = file_rows.due(conn, self.provider, account_id, now, limit, every=self.options.full)
         if not todo:
             return
-        self.store.remove_leftovers()
         self.report.fetching_files(len(todo))
         self._todo, self._asked = todo, set()
         self._account_id, self._later = account_id, frozenset(later)

@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from commands import run_here
 from files.file_service import FileService, png
 from mirrored_service import on_request
 
@@ -217,3 +218,23 @@ def test_a_full_disk_ends_files_and_loses_nothing(service: FileService) -> None:
     assert service.next_run() == 8
     assert checked(service) is None
     assert service.mirrored.value("SELECT count(*) FROM conversations") == 3
+
+
+@pytest.mark.parametrize("command", ["sync", "check", "rebuild", "backup"])
+def test_what_a_killed_run_left_of_a_file_is_gone_after_the_next_one(service: FileService, command: str) -> None:
+    """It is private, and nothing else would ever remove it."""
+    service.add(1)
+    service.next_run()
+    folder = service.store.folder
+    copy = folder.with_name("copy.files")
+    copy.mkdir()
+    left = (copy if command == "backup" else folder) / ".incoming-abc"
+    left.write_bytes(b"private")
+    if command == "sync":
+        service.next_run()
+    elif command == "backup":
+        run_here(folder.parent, "backup", str(folder.with_name("copy.db")))
+    else:
+        run_here(folder.parent, command)
+    assert not left.exists()
+    assert (copy if command == "backup" else folder).is_dir()
