@@ -29,6 +29,7 @@ COMMANDS = [
     ("check", "--repair"),
     ("status",),
     ("search", "river"),
+    ("search", "river", "--json"),
     ("show", "last"),
     ("rebuild",),
     ("backup", "copy.db"),
@@ -143,6 +144,7 @@ DAMAGE = [
     "UPDATE sync_runs SET exit_code = 'x', new = 'y'",
     "UPDATE conversations SET message_count = 'x', updated_at = x'00'",
     "UPDATE conversations SET title = x'00ff'",
+    "UPDATE conversations SET url = CAST(url AS BLOB)",
     "UPDATE messages SET position = 'x', role = x'00'",
 ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from datasette.utils import sqlite_timelimit, tilde_decode  # type: ignore[import-untyped] # it has no types
@@ -15,7 +16,7 @@ from datasette.utils.asgi import Forbidden, NotFound  # type: ignore[import-unty
 
 from mirror.browse.databases import mirrors
 from mirror.store.database import reason
-from mirror.store.schema import is_outdated
+from mirror.store.schema import explanation, is_outdated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,6 +39,7 @@ class TooLongError(Exception):
     """Reading took more time than a page may."""
 
 
+DAMAGED = "values in it are damaged, or another program altered it"
 OLDER = "it was made by an older chatmirror; run `chatmirror check` once, which updates it"
 
 
@@ -115,6 +117,10 @@ async def read_in_time(datasette: Any, database: str, job: Callable[[sqlite3.Con
         except sqlite3.OperationalError as error:
             if str(error) != "interrupted" and is_outdated(conn):
                 raise UnreadableError(OLDER) from error
+            raise
+        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+            if explanation(conn, Path(database)) is not None:
+                raise UnreadableError(DAMAGED) from error
             raise
 
     try:

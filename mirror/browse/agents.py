@@ -22,7 +22,7 @@ def register(datasette: Any, server: Any) -> None:
     async def ask(context: Any, database: str, job: Callable[[sqlite3.Connection], str]) -> str:
         name = await _mirror_for(datasette, _actor_of(context), database)
         try:
-            return await access.search_in_time(datasette, name, job, SECONDS)
+            return await access.read_in_time(datasette, name, job, SECONDS)
         except access.TooLongError:
             raise ServiceError("This took too long. Add a word or a filter to narrow it.") from None
         except access.UnreadableError as error:

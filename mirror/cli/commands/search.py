@@ -41,9 +41,9 @@ def search(path: Path, words: tuple[str, ...], limit: int, latest: bool, as_json
     from mirror.store.search import search as store
     from mirror.store.search.known import refuse_unknown
 
-    with opened(path) as conn:
+    with opened(path) as conn:  # also while hits are printed: what is damaged shows then, and is named
         filters["branches"] = "all" if filters.pop("all_branches") else "visible"
         wanted = store.Filters(**filters)
         refuse_unknown(conn, wanted)
         found = store.search(conn, " ".join(words), wanted, limit=limit, latest=latest)
-    print_hits(found, path, as_json=as_json)
+        print_hits(found, path, as_json=as_json)
