@@ -1,6 +1,7 @@
 """Secrets of the simulated services that a test started, looked for in everything that the test left behind.
 
-In all files but the login's own (the folder ``config``), in what was printed, and in what was logged.
+In all files but the login's own (the folder ``config``), in what was printed, also by programs that ``commands`` ran,
+in their arguments, and in what was logged.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from mirror.simulator import Simulator
 
 WATCHED: list[Watched] = []  # those that run, and those that ended in the test that is running
+SAID: list[tuple[str, str]] = []  # arguments and output of programs that the running test ran, by name
 LENGTH = 48  # characters of a secret that betray it: what is cut, wrapped or in a longer text is found, too
 LOGIN_FOLDER = "config"  # where the tests keep the login
 
@@ -42,6 +44,14 @@ def end(service: Simulator) -> None:
 def forget_ended() -> None:
     """A test has ended."""
     WATCHED[:] = [watched for watched in WATCHED if not watched.has_ended]
+    SAID.clear()
+
+
+def note_program(command: Iterable[str], *output: bytes) -> None:
+    """Look through a program's arguments and its output, too, when the test ends."""
+    words = list(command)
+    SAID.append((f"the arguments of {words[0]}", " ".join(words[1:])))
+    SAID.extend((f"the output of {words[0]}", text.decode(errors="surrogateescape")) for text in output)
 
 
 def all_leaks(folder: Path) -> list[str]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+import canaries
 from click.testing import CliRunner
 
 from mirror.cli import cli
@@ -26,12 +27,14 @@ def run(folder: Path, *command: str) -> tuple[int, str, str]:
     found = subprocess.run(
         [str(BIN / command[0]), *command[1:]], cwd=folder, capture_output=True, check=False, timeout=60
     )
+    canaries.note_program(command, found.stdout, found.stderr)
     return found.returncode, found.stdout.decode(), found.stderr.decode()
 
 
 def run_here(folder: Path, *arguments: str) -> tuple[int, str, str]:
     """Run chatmirror on the folder's ``chats.db`` without a process of its own: for many runs of one kind."""
     found = CliRunner().invoke(cli, arguments, env={"CHATMIRROR_DB": str(folder / "chats.db")})
+    canaries.note_program(("chatmirror", *arguments), found.stdout_bytes, found.stderr_bytes)
     if found.exception is not None and not isinstance(found.exception, SystemExit):
         raise found.exception
     return found.exit_code, found.stdout, found.stderr
@@ -46,6 +49,7 @@ def started(
     stderr: int | IO[str] | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A program in the background, which Ctrl-C ends; nothing of it is left after the block."""
+    canaries.note_program(command)
     process = _start(command, cwd=cwd, env=env, stdout=stdout, stderr=stderr)
     try:
         yield process

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import canaries
 import pytest
+from commands import BIN, run, run_here, started
 from mirrored_service import MirroredService
 
 if TYPE_CHECKING:
@@ -27,6 +29,23 @@ def test_a_secret_is_found_wherever_it_is_left(tmp_path: Path) -> None:
         (tmp_path / "config").mkdir(exist_ok=True)
         (tmp_path / "config" / "login.json").write_text(cookie)
         assert canaries.leaks(tmp_path, []) == []
+
+
+def test_what_a_program_says_and_is_told_is_looked_through(tmp_path: Path) -> None:
+    """In a process of its own, in this one, and in the background."""
+    with MirroredService(tmp_path, conversations=1) as mirrored:
+        secret = mirrored.service.session_cookie
+        run(tmp_path, "chatmirror", "search", secret)
+        run_here(tmp_path, "search", secret)
+        (tmp_path / "config").mkdir(exist_ok=True)
+        (tmp_path / "config" / "said").write_text(secret)
+        run(tmp_path, "python", "-c", "print(open('config/said').read())")
+        with started(str(BIN / "chatmirror"), "status", secret, cwd=tmp_path, env={}, stdout=subprocess.DEVNULL):
+            pass
+        found = canaries.leaks(tmp_path, canaries.SAID)
+        assert sum("arguments" in name for name in found) == 3
+        assert "the output of python" in found
+    canaries.SAID.clear()
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from interrupting import Point
     from scenarios import Content
 
-POINTS = int(os.environ.get("CHATMIRROR_FAULT_POINTS", "5000"))
+POINTS = int(os.environ.get("CHATMIRROR_FAULT_POINTS", "5100"))
 SEED = int(os.environ.get("CHATMIRROR_SEED", "1"))
 PARTS = 4  # of each scenario's points: a test each, so that several processes share them
 CHAIN = 8  # interruptions from one start, each of the run that followed the one before
