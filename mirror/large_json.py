@@ -72,16 +72,21 @@ def read_json(
     TooDenseError where they are more, and ValueError as that does. ``large``, ``at_once``: bytes of text
     and of memory from which a text is taken apart; ``piece``: bytes of what is parsed at once then.
     """
-    is_small = len(raw) <= large or _memory_at_once(raw) <= min(at_once, most or at_once)
+    is_small = len(raw) <= large or _fits(raw, min(at_once, most or at_once))
     return parse_simplified(raw) if is_small else _Reader(raw, most, piece).whole()
 
 
-def _memory_at_once(raw: bytes) -> int:
-    """Return about how many bytes of memory a text takes that is parsed at once: itself, decoded, and its values."""
+def _fits(raw: bytes, most: int) -> bool:
+    """Whether a text that is parsed at once, itself decoded and its values, takes at most so many bytes of memory."""
+    if 2 * len(raw) > most:  # looking for wide characters takes a second for 50 MB
+        return False
+    structure = sum(raw.count(token) * cost for token, cost in TOKEN_BYTES.items())
+    if raw.isascii():
+        return 2 * len(raw) + structure <= most
     decoded = len(raw) * _width(raw, 0, len(raw))
     # Emoji widen only the texts that they are in.
     texts = sum(LONG_TEXT * _width(raw, at, at + LONG_TEXT) for at in range(0, len(raw), LONG_TEXT))
-    return decoded + texts + sum(raw.count(token) * cost for token, cost in TOKEN_BYTES.items())
+    return decoded + texts + structure <= most
 
 
 def _width(raw: bytes, start: int, end: int) -> int:

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from contextlib import closing
@@ -169,7 +170,17 @@ def test_a_stale_login_of_the_environment_is_named(mirrored: MirroredService) ->
 
 def test_a_narrow_terminal_sees_every_step_on_one_line(mirrored: MirroredService) -> None:
     """While lists are read, and while chats and files come; the last line's numbers add up, also of a resumed run."""
-    mirrored.behaviour.latency_of["batch"] = 1.0  # ten come with the first; Ctrl-C comes while the second is awaited
+    batches: list[str] = []
+    may_come = threading.Event()
+
+    def second_waits(request: ReceivedRequest) -> None:
+        """Ten come with the first; Ctrl-C comes while the second is awaited."""
+        if request.path.endswith("/batch"):
+            batches.append(request.path)
+            if len(batches) == 2:
+                may_come.wait(60)
+
+    mirrored.behaviour.replace_response = second_waits
     environ = {**os.environ, **mirrored.environ, "CHATMIRROR_WAIT_SCALE": "0"}
 
     def sync(*, until: str | None = None) -> str:
@@ -184,7 +195,9 @@ def test_a_narrow_terminal_sees_every_step_on_one_line(mirrored: MirroredService
             child.expect(pexpect.EOF)
             return shown + str(child.before)
 
-    first, second = sync(until=" 10/12"), sync()
+    first = sync(until=" 10/12")
+    may_come.set()
+    second = sync()
     frames = [
         re.sub(r"\^C|\x1b\[[?0-9]*[a-zA-Z]", "", one) for one in re.split(r"[\r\n]+", first.split("chatmirror:")[0])
     ]

@@ -50,7 +50,14 @@ CONTENT = {
     "attachments": "SELECT m.conversation_id, m.id, a.position, a.id, a.name, a.mime_type, a.size, a.kind"
     " FROM attachments a JOIN messages m ON m.rowid = a.message_rowid",
     "files": "SELECT id, name, mime_type, size, kind, state, sha256 FROM files",
+    "file texts": "SELECT sha256, text, is_whole FROM file_texts",
     "accounts": "SELECT id, name, plan FROM accounts",
+    "projects": "SELECT id, name, url, description, instructions, account_id FROM projects",
+    "gpts": "SELECT id, name, url, description FROM gpts",
+    "memories": "SELECT id, account_id, content, replaced_at IS NULL FROM memories",
+    "instructions": "SELECT account_id, content, replaced_at IS NULL FROM instructions",
+    # Which run noted a change is another one after an interruption.
+    "changes": "SELECT conversation_id, kind, before, after FROM changes",
     # Not their bytes: after an interruption another endpoint may be asked, which writes the same tree otherwise.
     "payloads": "SELECT conversation_id, proves_absence, incomplete_reason FROM _payloads",
     "listed": "SELECT conversation_id, account_id, list_us, stored_us, title, is_branch_only, gone_proofs FROM _listed",
