@@ -16,7 +16,7 @@ from datasette.utils.asgi import Forbidden, NotFound  # type: ignore[import-unty
 
 from mirror.browse.databases import mirrors
 from mirror.store.database import reason
-from mirror.store.schema import explanation, is_outdated
+from mirror.store.schema import UNFORESEEN, explanation, is_outdated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ class TooLongError(Exception):
     """Reading took more time than a page may."""
 
 
-DAMAGED = "values in it are damaged, or another program altered it"
+ALTERED = "values in it are damaged, or another program altered it"
 OLDER = "it was made by an older chatmirror; run `chatmirror check` once, which updates it"
 
 
@@ -91,6 +91,11 @@ async def is_allowed(datasette: Any, actor: Any, database: str, table: str) -> b
     return bool(await datasette.allowed(action="view-table", resource=resource, actor=actor))
 
 
+def is_altered(conn: sqlite3.Connection) -> bool:
+    """Tell whether tables or values are not what a page may expect, which explains an error that nobody foresaw."""
+    return explanation(conn, Path()) is not None
+
+
 async def search_in_time(datasette: Any, database: str, job: Callable[[sqlite3.Connection], T], seconds: float) -> T:
     """Do what ``read_in_time`` does, for a search: it waits while others take all of Datasette's threads but one.
 
@@ -118,9 +123,9 @@ async def read_in_time(datasette: Any, database: str, job: Callable[[sqlite3.Con
             if str(error) != "interrupted" and is_outdated(conn):
                 raise UnreadableError(OLDER) from error
             raise
-        except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-            if explanation(conn, Path(database)) is not None:
-                raise UnreadableError(DAMAGED) from error
+        except UNFORESEEN as error:
+            if is_altered(conn):
+                raise UnreadableError(ALTERED) from error
             raise
 
     try:

@@ -21,6 +21,7 @@ from jinja2 import Environment, PackageLoader
 from mirror.browse import access
 from mirror.browse.safe_html import code_css
 from mirror.browse.times import day_html, fixed_day_html, minute_html, utc_text
+from mirror.store.schema import UNFORESEEN
 from mirror.text import readable_name
 
 if TYPE_CHECKING:
@@ -97,10 +98,15 @@ def with_error_pages(view: Callable[[Any, Any], Awaitable[Response]]) -> Callabl
         try:
             return await view(datasette, request)
         except access.TooLongError:
-            status, title, advice = 503, "This page took too long to read", "Try again."
+            database = access.database_of(datasette, request)
+            return error_page(datasette, database, 503, "This page took too long to read", "Try again.")
         except access.UnreadableError as error:
-            status, title, advice = 500, f"This mirror cannot be read: {error}", "Run chatmirror check."
-        return error_page(datasette, access.database_of(datasette, request), status, title, advice)
+            why, database = str(error), access.database_of(datasette, request)
+        except UNFORESEEN:  # while what was read is shown
+            why, database = access.ALTERED, access.database_of(datasette, request)
+            if not await datasette.get_database(database).execute_fn(access.is_altered):
+                raise
+        return error_page(datasette, database, 500, f"This mirror cannot be read: {why}", "Run chatmirror check.")
 
     return answer
 

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from mirror.store import row_hashes
-from mirror.store.message_rows import EXTRA_COLUMNS, EXTRAS, MESSAGE_COLUMNS, load_extras
+from mirror.store.message_rows import EXTRA_COLUMNS, EXTRAS, MESSAGE_COLUMNS, load_extras, values_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from mirror.rows import Message
 
-_message_values = attrgetter(*MESSAGE_COLUMNS)
 _extra_values = {table: attrgetter(*EXTRA_COLUMNS[table]) for table in EXTRAS}
 _FLAGS = tuple(MESSAGE_COLUMNS.index(name) for name in ("is_hidden", "is_lossy"))  # SQLite has numbers for them
 _MARSHAL_VERSION = 2  # later ones write equal values in different bytes
@@ -80,7 +79,7 @@ def _of_rows(conn: sqlite3.Connection, conversation_id: str) -> int:
 
 def _hash_of(message: Message) -> int:
     links, attachments = ([_extra_values[table](one) for one in getattr(message, table)] for table in EXTRAS)
-    return _hash(_message_values(message), links, attachments)
+    return _hash(values_of(message), links, attachments)
 
 
 def _hash(values: tuple[Any, ...], links: list[tuple[Any, ...]], attachments: list[tuple[Any, ...]]) -> int:

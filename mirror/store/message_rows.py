@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from mirror.rows import Attachment, Link, Message
@@ -16,6 +17,7 @@ EXTRA_COLUMNS = {
     "attachments": tuple(f.name for f in fields(Attachment)),
 }
 MESSAGE_COLUMNS = tuple(f.name for f in fields(Message) if f.name not in EXTRAS)
+values_of = attrgetter(*MESSAGE_COLUMNS)  # of a message, in the order of its columns
 
 
 def load_extras(conn: sqlite3.Connection, table: str, conversation_id: str) -> dict[int, list[tuple[Any, ...]]]:

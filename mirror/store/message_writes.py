@@ -8,10 +8,9 @@ temporary table first, and one statement takes them over.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from mirror.store.message_rows import EXTRA_COLUMNS, EXTRAS, MESSAGE_COLUMNS
+from mirror.store.message_rows import EXTRA_COLUMNS, EXTRAS, MESSAGE_COLUMNS, values_of
 from mirror.store.search import cjk
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ _WRITE_ONE = f"INSERT INTO messages ({_NAMES}) {_VALUES} {_UPDATE}"
 _WRITE_WAITING = (
     f"INSERT INTO messages ({_NAMES}) SELECT {_NAMES} FROM temp.waiting_messages WHERE true ORDER BY rowid {_UPDATE}"
 )
-_values = attrgetter(*MESSAGE_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ class MessageWriter:
 
     def _add(self, conversation_id: str, message: Message) -> bool:
         """Write a message or let it wait; return whether what waited was written."""
-        values = (conversation_id, *_values(message))
+        values = (conversation_id, *values_of(message))
         if len(message.text) >= CHARACTERS_A_STATEMENT:  # too long to be there twice
             self._write_waiting()
             self._conn.execute(_WRITE_ONE, values)

@@ -270,12 +270,16 @@ def setting_name(key: str) -> str:
     return key.partition(":")[0]
 
 
+# What a value of another type than its column's ends in, wherever it is read or shown.
+UNFORESEEN = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
+
+
 @contextmanager
 def diagnosed(conn: sqlite3.Connection, path: Path) -> Iterator[None]:
     """Name the database's own state, where that explains an error which nobody foresaw."""
     try:
         yield
-    except (sqlite3.Error, LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+    except (sqlite3.Error, *UNFORESEEN) as error:
         if (found := explanation(conn, path)) is not None:
             raise found from error
         raise

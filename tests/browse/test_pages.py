@@ -400,6 +400,28 @@ def test_a_damaged_mirror_has_an_error_page(many: Pages) -> None:
     assert many.get("/damaged/conversations")[0] == 200
 
 
+@served_as("altered")
+def altered(path: Path) -> None:
+    bakery(path)
+    with closing(sqlite3.connect(path)) as conn:
+        conn.execute("ALTER TABLE conversations RENAME COLUMN updated_at TO other")
+
+
+@served_as("spoilt")
+def spoilt(path: Path) -> None:
+    bakery(path)
+    with closing(sqlite3.connect(path)) as conn, conn:
+        conn.execute("UPDATE conversations SET updated_at = x'00', message_count = 'x', title = x'00ff'")
+
+
+@pytest.mark.parametrize("database", ["altered", "spoilt"])
+@pytest.mark.parametrize("page", ["conversation/c-new", "conversations", "search?q=rye", "home"])
+def test_what_another_program_altered_is_named(many: Pages, database: str, page: str) -> None:
+    """A column, or values of another type: where they are read, and where they are shown."""
+    status, text = many.get(f"/{database}/-/{page}")
+    assert (status, "This mirror cannot be read" in text, "chatmirror check" in text) == (500, True, True)
+
+
 @served_as("five")
 def five_answers(path: Path) -> None:
     with closing(open_mirror(path)) as conn:
