@@ -20,6 +20,7 @@ import click
 
 from mirror.app import recorded
 from mirror.archive import Found, open_archive
+from mirror.body import Body
 from mirror.errors import ChatmirrorError
 from mirror.fold import Arrival
 from mirror.ingest import ingest
@@ -145,7 +146,7 @@ def write_mirror(path: Path, folder: Path | None, messages: int, seed: int) -> I
 
 def arrival_of_copy(payload: dict[str, Any], now: str) -> Arrival:
     """Return a copy as an import hands it on."""
-    return Arrival(payload["id"], "chatgpt", payload, json.dumps(payload).encode(), "export", "", now)
+    return Arrival(payload["id"], "chatgpt", payload, Body(json.dumps(payload).encode()), "export", "", now)
 
 
 @click.command()

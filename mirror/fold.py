@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from mirror.body import hash_of
 from mirror.large_json import read_json
 from mirror.normalize import ParsedPayload, UnreadablePayloadError, fingerprint, holds_all, merge, normalize
 from mirror.normalize.merge import holds_as_much
@@ -19,7 +20,7 @@ from mirror.services import service_of
 from mirror.source import BRANCH_ONLY
 from mirror.store.conversations import ConversationRow, Damage, Update
 from mirror.store.message_writes import MessageWrite
-from mirror.store.payloads import IMPORTED, DamagedPayloadError, StoredPayload, hash_of, pack
+from mirror.store.payloads import IMPORTED, DamagedPayloadError, StoredPayload
 from mirror.store.runs import Change
 from mirror.values import epoch_us, iso_time
 
@@ -32,6 +33,7 @@ CHANGED = "changed since it was last read"
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mirror.body import Body
     from mirror.rows import Conversation, Message
     from mirror.store.conversations import Stored
     from mirror.store.tracking import Tracked
@@ -51,7 +53,7 @@ class Arrival:
     conversation_id: str
     provider: str
     payload: Any
-    body: bytes
+    body: Body
     origin: str
     path: str
     fetched_at: str
@@ -194,7 +196,7 @@ def _is_older(conversation: Conversation, tracked: Tracked) -> bool:
 
 def _is_stored(arrival: Arrival, versions: Sequence[StoredPayload]) -> bool:
     """Whether these bytes are stored already and nothing newer came from the service since."""
-    digest = hash_of(arrival.body)
+    digest = arrival.body.sha256
     if arrival.origin in IMPORTED:
         return any(version.sha256 == digest for version in versions)
     return bool(versions) and versions[-1].sha256 == digest
@@ -239,12 +241,12 @@ def _with_same_bytes(stored: Stored, arrival: Arrival, listed: Tracked | None) -
 
     None: there are none such. Their hash tells that they were the same.
     """
-    digest = hash_of(arrival.body)
+    digest = arrival.body.sha256
     same = [version for version in stored.payloads if version.sha256 == digest and not version.is_whole]
     if not same or stored.row is None:
         return None
     whole = tuple(
-        replace(version, id=None, packed=pack(arrival.body)) if version in same else version
+        replace(version, id=None, packed=arrival.body.pack()) if version in same else version
         for version in stored.payloads
     )
     damage = Damage(stored.conversation_id, f"payload {same[0].id} was damaged", is_healed=True)
@@ -301,9 +303,9 @@ def _stored_form(arrival: Arrival, payload_us: int, conversation: Conversation |
         fetched_at=arrival.fetched_at,
         payload_us=payload_us,
         proves_absence=arrival.proves_absence,
-        size=len(arrival.body),
-        sha256=hash_of(arrival.body),
-        packed=pack(arrival.body),
+        size=arrival.body.size,
+        sha256=arrival.body.sha256,
+        packed=arrival.body.pack(),
         fingerprint=arrival.fingerprint,
         incomplete_reason=arrival.incomplete_reason or by_itself,
     )

@@ -174,7 +174,7 @@ def _take_some(
         messages = MessageWriter(conn)
         for item in items:
             _take(writer, item, run_id, timing, done, messages)
-            size += len(item.raw) if isinstance(item, Found) else 0
+            size += item.body.size if isinstance(item, Found) else 0
             if size >= BYTES_A_TRANSACTION:
                 break
         messages.finish()
@@ -193,7 +193,7 @@ def _take(
         done.problems.append(f"{item.source}: {item.reason}")
     elif isinstance(item, Skipped):
         done.skipped.append(f"{item.source}: {item.reason}")
-    elif payloads.holds(writer.conn, item.raw):
+    elif payloads.holds(writer.conn, item.body):
         done.unchanged += 1  # these very bytes are stored: nothing of them can be news
     else:
         try:
@@ -210,7 +210,7 @@ def _store(writer: Writer, found: Found, run_id: int, timing: Timing, done: Impo
         conversation_id=conversation.id or invented_id(found.payload, conversation),
         provider=found.provider,
         payload=found.payload,
-        body=found.raw,
+        body=found.body,
         origin=found.origin,
         path=found.source,
         fetched_at=timing.iso(),

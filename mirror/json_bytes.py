@@ -35,6 +35,8 @@ MOST_DIGITS = 4_300
 # Bytes that are decoded to be cut; one emoji makes each of them four. Larger: that much more memory; smaller: cutting
 # takes four times as long.
 MOST_DECODED = 4 * 1024 * 1024
+# Bytes of a value from which its outline leaves something out. Larger: time and memory; smaller: more steps.
+MOST_OUTLINED = 64 * 1024
 _OPENER_OF = {ord("}"): ord("{"), ord("]"): ord("[")}
 
 
@@ -137,7 +139,10 @@ class Member(NamedTuple):
 
 
 def members(raw: bytes, start: int = 0) -> Iterator[Member]:
-    """Yield the values of the object or array at ``start`` of a valid JSON text, in order."""
+    """Yield the values of the object or array at ``start`` of a JSON text, in order.
+
+    Raises ValueError at a value that lacks its name; nothing else is checked.
+    """
     at, index = start + 1, 0
     is_object = raw[start] == ord("{")
     opening = _TO_NAMED_VALUE if is_object else _TO_VALUE
@@ -146,10 +151,26 @@ def members(raw: bytes, start: int = 0) -> Iterator[Member]:
         at = match.end() if match else at
         if raw[at] in b"}]":
             return
+        if is_object and (match is None or match[1] is None):
+            raise ValueError("is not valid JSON: a value has no name")
         name = parse_json(b'"' + match[1] + b'"') if is_object and match else index
         end = value_end(raw, at)
         yield Member(name, at, end)
         at, index = end, index + 1
+
+
+def outline(raw: bytes, start: int = 0) -> Any:
+    """Return the object or array at ``start`` without what is long in it: long texts and lists are empty there.
+
+    To tell by names what a value is, without the memory and time that all of it takes. Raises ValueError where it is no
+    JSON.
+    """
+    end = value_end(raw, start)
+    if end - start <= MOST_OUTLINED:
+        return parse_simplified(raw[start:end])
+    if raw[start] == ord("{"):
+        return {member.name: outline(raw, member.start) for member in members(raw, start)}
+    return [] if raw[start] == ord("[") else ""
 
 
 def value_end(raw: bytes, at: int) -> int:

@@ -59,7 +59,7 @@ class Contents:
         self.problems = [item for item in everything if isinstance(item, Problem)]
         self.skipped = [item for item in everything if isinstance(item, Skipped)]
         for item in self.found:
-            assert is_same(read_json(item.raw), item.payload)
+            assert is_same(read_json(item.body.raw), item.payload)
 
     @property
     def titles(self) -> list[Any]:

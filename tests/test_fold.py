@@ -67,7 +67,7 @@ def test_a_first_payload_makes_a_new_conversation() -> None:
     assert kinds(update) == ["new"]
     assert (update.row.title, update.row.message_count, update.row.url) == ("A title", 2, "https://chatgpt.com/c/c1")
     assert [write.new.text for write in update.messages if write.new] == ["hello", "hi"]
-    assert [payload.body for payload in update.payloads or ()] == [arrival(tree("hello", "hi")).body]
+    assert [payload.body for payload in update.payloads or ()] == [arrival(tree("hello", "hi")).body.raw]
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirror.json_bytes import MOST_DECODED, BracketScan, UnpairedBracketError, element_texts, members, parse_json
+from mirror.json_bytes import (
+    MOST_DECODED,
+    BracketScan,
+    UnpairedBracketError,
+    element_texts,
+    members,
+    outline,
+    parse_json,
+)
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=6),
@@ -101,6 +110,22 @@ def test_brackets_that_do_not_pair_are_found_out(text: bytes) -> None:
     """Nothing is taken for the end of a value that has none."""
     with pytest.raises(UnpairedBracketError):
         BracketScan().run(text)
+
+
+def test_an_outline_leaves_out_what_is_long() -> None:
+    """All names stay, and whatever is short."""
+    long = "x" * 100_000
+    value = {"a": {"b": long, "c": [1, {"d": 2}], "n": None}, "e": [long, 1], "f": {}, "g": 1.5, "": long}
+    outlined = {"a": {"b": "", "c": [1, {"d": 2}], "n": None}, "e": [], "f": {}, "g": 1.5, "": ""}
+    assert outline(json.dumps(value).encode()) == outlined
+    assert outline(b'{"a": [1, {"b": "2"}]}') == {"a": [1, {"b": "2"}]}
+
+
+@pytest.mark.parametrize("raw", [b'{"a" "%s"}', b"{%s}", b'{"a":1%s,,}', b'{"a": {"b": %s]}}', b'{"a":{"%s":}}x'])
+def test_an_outline_of_no_json_is_an_error_or_ends(raw: bytes) -> None:
+    """Nobody knows yet whether it is any."""
+    with suppress(ValueError):
+        outline(raw % (b"x" * 70_000))
 
 
 def test_a_large_text_is_cut_as_a_small_one_is() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from mirror.body import Body
 from mirror.fold import Arrival
 
 T0 = 1_750_000_000.0
@@ -66,7 +67,7 @@ def arrival(
         conversation_id=payload["conversation_id"],
         provider="chatgpt",
         payload=payload,
-        body=json.dumps(payload).encode(),
+        body=Body(json.dumps(payload).encode()),
         origin=origin,
         path="test",
         fetched_at=at,

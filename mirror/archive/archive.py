@@ -17,6 +17,7 @@ from mirror.archive.items import Found, Limits, NoConversations, Problem, Skippe
 from mirror.archive.json_file import conversations_of_file
 from mirror.archive.names import JSON_SUFFIXES, Kind, clean, is_export, is_upload, kind_of
 from mirror.archive.packing import other_archive
+from mirror.body import Body
 from mirror.errors import UsageError
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ class Archive:
         made = report.recogniser.files.report_of(report.file, raw)
         if made is None:
             return Problem(source, "is a report in a form that is not known; it was not imported")
-        return Found(*made, source, "capture", report.recogniser.provider)
+        payload, text = made
+        return Found(payload, Body(text), source, "capture", report.recogniser.provider)
 
     def _nested_zip(self, entry: Entry, read: ReadBytes, level: int) -> Iterator[Found | Problem | Skipped]:
         """Read a ZIP in a ZIP or folder; the privacy portal puts the export into another (API notes §9)."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from mirror.body import Body
 
 MB = 1024 * 1024
 
@@ -12,16 +15,16 @@ Origin = Literal["export", "capture"]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One conversation. ``raw``: its JSON text, byte for byte as in the file; ``payload``: parsed.
+    """One conversation. ``body``: its JSON text, byte for byte as in the file; ``payload``: parsed.
 
     The text is UTF-8; a file in UTF-16 or UTF-32 is read as if it had been saved as UTF-8. Where the id is only in what
-    is wrapped around the conversation, or the file is a bare list of messages, ``raw`` is that text inside the smallest
+    is wrapped around the conversation, or the file is a bare list of messages, ``body`` is that text in the smallest
     JSON object that says so. ``source``: ``export.zip/conversations-003.json[17]``, file names only. ``origin``:
     "export", or "capture" for an answer of the service that somebody saved. ``provider``: the service it is of.
     """
 
     payload: dict[str, Any]
-    raw: bytes
+    body: Body
     source: str
     origin: Origin
     provider: str

@@ -103,7 +103,7 @@ class FileContents:
 
     def _located(self, one: ConversationText, value: JsonValue) -> Found:
         origin = one.recogniser.origin_of(one.payload, value.container, is_export_file=self._is_export_file)
-        return Found(one.payload, one.raw, self._source + clean(value.at + one.at), origin, one.recogniser.provider)
+        return Found(one.payload, one.body, self._source + clean(value.at + one.at), origin, one.recogniser.provider)
 
     def _add_other(self, value: JsonValue) -> Iterator[Found | Problem]:
         payload, container = value.payload, value.container
@@ -132,7 +132,7 @@ class FileContents:
             yield from self._report(Problem(self._source + clean(value.at), _HOLLOW))
 
     def _shell(self, value: JsonValue, recogniser: Recogniser) -> Found:
-        return Found(value.payload, value.raw, self._source + clean(value.at), "export", recogniser.provider)
+        return Found(value.payload, value.body, self._source + clean(value.at), "export", recogniser.provider)
 
     def _add_fault(self, fault: Fault) -> Iterator[Problem]:
         if fault.ends_reading:
@@ -185,9 +185,9 @@ class FileContents:
 def _conversations(value: JsonValue) -> Iterator[ConversationText | Foreign]:
     is_foreign = shapes.foreign_service(value.payload) is not None
     if value.container == "messages" and isinstance(value.payload, list) and not is_foreign:
-        made = shapes.conversation_of_messages(value.payload, value.raw)
+        made = shapes.conversation_of_messages(value.payload, value.body.raw)
         return iter([made] if made else [])
-    return shapes.conversations_in(value.payload, value.raw)
+    return shapes.conversations_in(value.payload, value.body)
 
 
 def _counted(count: int, what: str = "conversation") -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mirror.archive import shapes
 from mirror.archive.items import MB, Limits, Unusable
 from mirror.archive.window import CutError, TooBigError, Window
+from mirror.body import Body
 from mirror.json_bytes import BracketScan, UnpairedBracketError
 from mirror.large_json import read_json
 
@@ -41,7 +42,7 @@ class JsonValue:
     """One parsed value. ``at``: where in the file it is; ``container``: what kind of list it is in."""
 
     payload: Any
-    raw: bytes
+    body: Body
     at: str
     container: Container
 
@@ -133,7 +134,7 @@ class JsonValues:
         if not is_whole and self._next(_BLANKS) is None:
             raise CutError
         payload, reason = parsed(line, self._limits)
-        return Fault(at, reason) if reason else JsonValue(payload, line.rstrip(), at, "none")
+        return Fault(at, reason) if reason else JsonValue(payload, Body(line.rstrip()), at, "none")
 
     def _too_big(self) -> str:
         return f"is larger than {self._limits.conversation / MB:,.0f} MB"
@@ -163,10 +164,10 @@ class JsonValues:
         if self._window.byte(at) != _OBJECT:
             return False
         try:
-            scan = self._window.scan(at)
-        except (CutError, TooBigError, UnpairedBracketError):
+            self._window.scan(at)
+            return shapes.is_message(self._window.outline(at))
+        except (CutError, TooBigError, ValueError):  # no whole JSON: its reading says what is wrong
             return False
-        return shapes.is_message(parsed(self._window.slice(at, scan.at), self._limits)[0])
 
     def _scalar(self, at: str, container: Container) -> JsonValue | Fault:
         match = self._window.scalar()
@@ -177,19 +178,20 @@ class JsonValues:
             raise DamagedRestError(f"is damaged at {at or 'its end'}")
         self._window.advance(len(match[0]))
         payload, reason = parsed(match[0], self._limits)
-        return Fault(at, reason) if reason else JsonValue(payload, match[0], at, container)
+        return Fault(at, reason) if reason else JsonValue(payload, Body(match[0]), at, container)
 
     def _element(self, at: str, container: Container) -> JsonValue | Fault:
         """Take one object or array."""
         if ready := self._window.take_parsed():
-            return JsonValue(*ready, at, container)
+            payload, raw = ready
+            return JsonValue(payload, Body(raw), at, container)
         scan = self._scan(at or "its only value")
         if scan is None:
             return Fault(at, self._too_big())
         raw = self._window.slice(0, scan.at)
         self._window.advance(scan.at)
         payload, reason = parsed(raw, self._limits)
-        return Fault(at, reason) if reason else JsonValue(payload, raw, at, container)
+        return Fault(at, reason) if reason else JsonValue(payload, Body(raw), at, container)
 
     def _scan(self, at: str) -> BracketScan | None:
         """Find the end of the next object or array; None where it was too large and was dropped."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.archive import chatgpt_export
 from mirror.archive.recogniser import with_id
+from mirror.body import Body
 from mirror.json_bytes import members
 
 if TYPE_CHECKING:
@@ -25,11 +26,11 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE
 
 @dataclass(frozen=True, slots=True)
 class ConversationText:
-    """One conversation in a value: where, parsed, its exact text, and its service's recogniser."""
+    """One conversation in a value: where, parsed, the bytes of its exact text, and its service's recogniser."""
 
     at: str
     payload: dict[str, Any]
-    raw: bytes
+    body: Body
     recogniser: Recogniser
 
 
@@ -120,7 +121,8 @@ def conversation_of_messages(messages: list[Any], raw: bytes) -> ConversationTex
     """Make a conversation of a bare list of messages or nodes; None if it is evidently not one."""
     for recogniser in RECOGNISERS.values():
         if made := recogniser.conversation_of(messages, raw):
-            return ConversationText("", *made, recogniser)
+            payload, text = made
+            return ConversationText("", payload, Body(text), recogniser)
     return None
 
 
@@ -143,15 +145,16 @@ class _Place(NamedTuple):
     wrapper: Any
 
 
-def conversations_in(value: object, raw: bytes) -> Iterator[ConversationText | Foreign]:
+def conversations_in(value: object, body: Body) -> Iterator[ConversationText | Foreign]:
     """Yield each conversation inside a parsed value, in text order; none is looked for inside those."""
+    raw = body.raw
     stack = [_Place(value, 0, len(raw), "", "", None)]
     while stack:
         place = stack.pop()
         if service := foreign_service(place.value):
             yield Foreign(service)
         elif recogniser := recogniser_of(place.value):
-            yield _conversation_at(place, raw, recogniser)
+            yield _conversation_at(place, body, recogniser)
         elif _holds_conversation(place.value):
             stack.extend(reversed(_places_in(place, raw)))
 
@@ -184,13 +187,14 @@ def _places_in(place: _Place, raw: bytes) -> list[_Place]:
     ]
 
 
-def _conversation_at(place: _Place, raw: bytes, recogniser: Recogniser) -> ConversationText:
+def _conversation_at(place: _Place, body: Body, recogniser: Recogniser) -> ConversationText:
     """Return a conversation; without an id, it gets the wrapper's or the key it was found under."""
-    payload, text = place.value, raw[place.start : place.end]
+    payload, text = place.value, body.raw[place.start : place.end]
     key = recogniser.id_keys[0]
     stated = place.wrapper.get(key) if isinstance(place.wrapper, dict) else None
     if not isinstance(stated, str):
         stated = place.name if isinstance(place.name, str) and _UUID.fullmatch(place.name) else None
     if stated is not None and not any(payload.get(name) for name in recogniser.id_keys):
         payload, text = with_id(payload, text, key, stated)
-    return ConversationText(place.at, payload, text, recogniser)
+    is_all = len(text) == body.size and payload is place.value
+    return ConversationText(place.at, payload, body if is_all else Body(text), recogniser)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mirror.json_bytes import SCALAR, BracketScan
+from mirror.json_bytes import SCALAR, BracketScan, outline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +83,10 @@ class Window:
     def slice(self, start: int, end: int) -> bytes:
         """Return bytes that are held already."""
         return self._text[self._base + start : self._base + end]
+
+    def outline(self, at: int) -> Any:
+        """Return the outline of the object or array that begins at an offset, which must be held whole."""
+        return outline(self._text, self._base + at)
 
     def past(self, blanks: re.Pattern[bytes], at: int = 0) -> int:
         """Return the offset after a run of ``blanks`` that begins at ``at``, dropping them if it is 0."""

@@ -351,7 +351,7 @@ def test_what_pythons_parser_refuses_is_imported(tmp_path: Path, what: str, pack
     contents = Contents(save(tmp_path / name, content))
     assert contents.problems == []
     assert contents.titles == (["Title 2"] if packing == "alone" else ["Title 1", "Title 2", "Title 3"])
-    assert odd in [found.raw for found in contents.found]
+    assert odd in [found.body.raw for found in contents.found]
 
 
 # Texts that are larger than a conversation may be; with everything in them that could be taken for their end.

@@ -74,9 +74,9 @@ def test_raw_is_the_text_of_the_file(tmp_path: Path) -> None:
         b'{"mapping":{"a":{}},"title":"","b":[[],{},[{"c":"\\\\"}]]}',
     ]
     contents = Contents(save(tmp_path / "conversations.json", b"[\n" + b" ,\n".join(texts) + b"\n]"), chunk=5)
-    assert [item.raw for item in contents.found] == texts
+    assert [item.body.raw for item in contents.found] == texts
     wrapped = Contents(save(tmp_path / "one.json", b'{"conversation_id": "c", "conversation": ' + texts[2] + b"}"))
-    assert wrapped.found[0].raw == texts[2][:-1] + b',"conversation_id": "c"}'
+    assert wrapped.found[0].body.raw == texts[2][:-1] + b',"conversation_id": "c"}'
 
 
 @pytest.mark.parametrize(
@@ -124,6 +124,15 @@ def test_a_bare_list_of_messages_is_one_conversation(tmp_path: Path) -> None:
     }
     node = {"id": "n", "parent": None, "message": message}
     assert Contents(save(tmp_path / "nodes.json", [node])).found[0].payload == {"mapping": [node]}
+
+
+def test_a_bare_list_that_begins_with_a_long_message(tmp_path: Path) -> None:
+    """Whether it is one is told without reading all of it."""
+    message = {"author": {"role": "user"}, "content": {"parts": ["long " * 100_000]}, "metadata": {"x": ["y"] * 50_000}}
+    assert Contents(save(tmp_path / "m.json", [message])).found[0].payload == {"messages": [message]}
+    assert Contents(save(tmp_path / "n.json", [{"message": message}])).found[0].payload == {
+        "messages": [{"message": message}]
+    }
 
 
 def test_messages_of_several_conversations_are_not_taken_for_one(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_every_real_file_gives_its_conversations_byte_for_byte(path: Path) -> No
     contents = Contents(path, chunk=1000)
     assert len(contents.found) == len(wanted)
     assert all(tree in [item.payload for item in contents.found] for tree in wanted)
-    assert all(any(item.raw in text for text in held) for item in contents.found)
+    assert all(any(item.body.raw in text for text in held) for item in contents.found)
     assert not contents.problems
 
 

@@ -38,7 +38,7 @@ def reader(content: bytes) -> Callable[[int], bytes]:
 def texts_of(content: bytes, chunk: int, view: int) -> list[bytes]:
     """The text of each conversation in a file."""
     found = conversations_of_file(reader(content), "conversations.json", Limits(chunk=chunk, view=view))
-    return [item.raw for item in found if isinstance(item, Found)]
+    return [item.body.raw for item in found if isinstance(item, Found)]
 
 
 @given(

@@ -24,6 +24,7 @@ from normalize.test_normalize_anything import assert_storable
 from scenarios import violations
 
 from mirror import app, render
+from mirror.body import Body
 from mirror.chatgpt import account_data, completeness
 from mirror.chatgpt.list_rows import parse_list_page, parse_list_row
 from mirror.chatgpt.login import LOGIN_FORM
@@ -253,7 +254,9 @@ def _arrivals(number: int) -> Iterator[tuple[Arrival, list[str]]]:
             origin = rng.choice(("single", "batch", "plural", "export", "capture"))
             whole = origin in {"single", "batch"}
             yield (
-                Arrival(key, "chatgpt", came, raw, origin, "test", AT, 5 if whole else None, proves_absence=whole),
+                Arrival(
+                    key, "chatgpt", came, Body(raw), origin, "test", AT, 5 if whole else None, proves_absence=whole
+                ),
                 (words if raw.isascii() else []),
             )
 
