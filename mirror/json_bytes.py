@@ -7,6 +7,7 @@ numbers, names and whole strings; Python only keeps the stack of brackets.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from dataclasses import dataclass, field
@@ -17,10 +18,8 @@ if TYPE_CHECKING:
 
 # One value that is neither an object nor an array: a string, or whatever ends before the next structural character.
 SCALAR = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[^\s,{}\[\]"]++', re.DOTALL)
-_TO_BRACKET = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
-# The same past the brackets that hold no others, which most of a conversation's do: in one step each, not in two.
-_FLAT = rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+'
-_TO_NESTED = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+"|\[' + _FLAT + rb"\]|\{" + _FLAT + rb"\})*+", re.DOTALL)
+_NO_BRACKET = rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+"'
+_TO_BRACKET = re.compile(_NO_BRACKET + rb")*+", re.DOTALL)
 _NOT_BLANK = re.compile(rb"\S")
 _TO_VALUE = re.compile(rb"[\s,]*+")
 _TO_NAMED_VALUE = re.compile(rb'[\s,]*+(?:"((?:[^"\\]|\\.)*+)"\s*+:\s*+)?', re.DOTALL)
@@ -37,6 +36,9 @@ MOST_DIGITS = 4_300
 MOST_DECODED = 4 * 1024 * 1024
 # Bytes of a value from which its outline leaves something out. Larger: time and memory; smaller: more steps.
 MOST_OUTLINED = 64 * 1024
+# Levels of brackets that one pattern passes over; a node of a conversation has five. Larger: each level doubles the
+# pattern, and compiling it takes 6 ms with five; smaller: each bracket beyond is a step of its own.
+PATTERN_LEVELS = 5
 _OPENER_OF = {ord("}"): ord("{"), ord("]"): ord("[")}
 
 
@@ -93,6 +95,15 @@ def _without_depth(raw: bytes) -> bytes:
     return b"".join([*pieces, raw[copied:]])
 
 
+@functools.cache
+def _past_pairs() -> re.Pattern[bytes]:
+    """Return what matches as ``_TO_BRACKET`` does, and past brackets that hold few levels of others."""
+    pattern = _NO_BRACKET + rb")*+"
+    for _ in range(PATTERN_LEVELS):
+        pattern = _NO_BRACKET + rb"|\[" + pattern + rb"\]|\{" + pattern + rb"\})*+"
+    return re.compile(pattern, re.DOTALL)
+
+
 class UnpairedBracketError(ValueError):
     """A closing bracket has no opening one of its kind, so where the value ends cannot be known."""
 
@@ -114,7 +125,7 @@ class BracketScan:
         """
         at, open_brackets = base + self.at, self.open_brackets
         while True:
-            match = (_TO_NESTED if open_brackets else _TO_BRACKET).match(text, at)
+            match = (_past_pairs() if open_brackets else _TO_BRACKET).match(text, at)
             at = match.end() if match else at
             if at >= len(text) or text[at] == _QUOTE:  # a quotation mark here opens a string whose end is not there yet
                 self.at = at - base
@@ -159,8 +170,8 @@ def members(raw: bytes, start: int = 0) -> Iterator[Member]:
         at, index = end, index + 1
 
 
-def outline(raw: bytes, start: int = 0) -> Any:
-    """Return the object or array at ``start`` without what is long in it: long texts and lists are empty there.
+def outline(raw: bytes, start: int = 0, inner: frozenset[str] = frozenset()) -> Any:
+    """Return the object or array at ``start`` with what is long in it empty, but for members of these names.
 
     To tell by names what a value is, without the memory and time that all of it takes. Raises ValueError where it is no
     JSON.
@@ -169,8 +180,14 @@ def outline(raw: bytes, start: int = 0) -> Any:
     if end - start <= MOST_OUTLINED:
         return parse_simplified(raw[start:end])
     if raw[start] == ord("{"):
-        return {member.name: outline(raw, member.start) for member in members(raw, start)}
-    return [] if raw[start] == ord("[") else ""
+        return {member.name: _outlined(raw, member, inner) for member in members(raw, start)}
+    return []
+
+
+def _outlined(raw: bytes, member: Member, inner: frozenset[str]) -> Any:
+    if member.name in inner or member.end - member.start <= MOST_OUTLINED:
+        return outline(raw, member.start, inner)
+    return {ord("{"): {}, ord("["): []}.get(raw[member.start], "")
 
 
 def value_end(raw: bytes, at: int) -> int:

@@ -115,9 +115,11 @@ def test_brackets_that_do_not_pair_are_found_out(text: bytes) -> None:
 def test_an_outline_leaves_out_what_is_long() -> None:
     """All names stay, and whatever is short."""
     long = "x" * 100_000
-    value = {"a": {"b": long, "c": [1, {"d": 2}], "n": None}, "e": [long, 1], "f": {}, "g": 1.5, "": long}
-    outlined = {"a": {"b": "", "c": [1, {"d": 2}], "n": None}, "e": [], "f": {}, "g": 1.5, "": ""}
+    value: dict[str, Any] = {"a": {"b": long, "c": [1, {"d": 2}], "n": None}, "e": [long, 1], "f": {}, "g": 1.5, "": long}
+    outlined: dict[str, Any] = {"a": {}, "e": [], "f": {}, "g": 1.5, "": ""}
     assert outline(json.dumps(value).encode()) == outlined
+    outlined["a"] = {"b": "", "c": [1, {"d": 2}], "n": None}
+    assert outline(json.dumps(value).encode(), inner=frozenset({"a", "e"})) == outlined
     assert outline(b'{"a": [1, {"b": "2"}]}') == {"a": [1, {"b": "2"}]}
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Names under which tools of many kinds keep lists: of conversations, of answers (HAR), of one page.
 _COMMON_LISTS: dict[str, Container] = {"chats": "list", "entries": "list", "data": "page"}
 _BROWSER_LOG = "log"  # the object in a HAR file that holds the entries
+_MESSAGE = frozenset({"message"})  # of a node
 _BLANKS = re.compile(rb"[\s\x00]*+")
 _BETWEEN = re.compile(rb"[\s\x00,]*+")
 _KEY = re.compile(rb'"((?:[^"\\]|\\.)*+)"\s*+:\s*+', re.DOTALL)
@@ -165,7 +166,7 @@ class JsonValues:
             return False
         try:
             self._window.scan(at)
-            return shapes.is_message(self._window.outline(at))
+            return shapes.is_message(self._window.outline(at, _MESSAGE))
         except (CutError, TooBigError, ValueError):  # no whole JSON: its reading says what is wrong
             return False
 

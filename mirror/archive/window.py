@@ -84,9 +84,9 @@ class Window:
         """Return bytes that are held already."""
         return self._text[self._base + start : self._base + end]
 
-    def outline(self, at: int) -> Any:
+    def outline(self, at: int, inner: frozenset[str]) -> Any:
         """Return the outline of the object or array that begins at an offset, which must be held whole."""
-        return outline(self._text, self._base + at)
+        return outline(self._text, self._base + at, inner)
 
     def past(self, blanks: re.Pattern[bytes], at: int = 0) -> int:
         """Return the offset after a run of ``blanks`` that begins at ``at``, dropping them if it is 0."""

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from mirror.values import as_dict, as_id, as_list, epoch_us, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+_NOT_STATED = object()
 _MESSAGE_KEYS = frozenset({"content", "author", "role", "text", "parts"})
 
 
@@ -21,8 +22,10 @@ _MESSAGE_KEYS = frozenset({"content", "author", "role", "text", "parts"})
 class Node:
     """One node: its id, and the parent's id, which may be no node.
 
-    Of the payload it only knows its place: a large tree is parsed node by node (``mirror.large_json``). ``is_bare``:
-    there is a text or a list in place of a node.
+    Of the payload it knows its place, for a large tree is parsed node by node (``mirror.large_json``), and what places
+    it among the others: ``stated_parent`` (``_NOT_STATED``: it says nothing of one), ``children`` as the payload lists
+    them, ``us``: when its message was written, microseconds since 1970. ``is_bare``: there is a text or a list in place
+    of a node.
     """
 
     id: str
@@ -30,6 +33,9 @@ class Node:
     place: Any
     has_message: bool
     is_bare: bool = False
+    stated_parent: object = None
+    children: Sequence[Any] = ()
+    us: int | None = None
     parent: str | None = None
 
     @property
@@ -97,7 +103,16 @@ def _collected(entries: object) -> Nodes:
         wanted = next((name for name in map(plain, stated) if name), f"node-{n}")
         if _is_repeated(nodes.by_id.get(wanted), message):
             continue
-        node = Node(_free_id(nodes, wanted), entries, place, message is not None, not isinstance(entry, dict))
+        node = Node(
+            id=_free_id(nodes, wanted),
+            entries=entries,
+            place=place,
+            has_message=message is not None,
+            is_bare=not isinstance(entry, dict),
+            stated_parent=raw.get("parent", _NOT_STATED),
+            children=as_list(raw.get("children")),
+            us=epoch_us(message.get("create_time")) if message else None,
+        )
         nodes.by_id[node.id] = node
         if stated:
             nodes.ids.setdefault(stated[0], node.id)
@@ -150,7 +165,7 @@ def _stated_parent(node: Node) -> object:
 def _find_parents(nodes: Nodes) -> None:
     listed: dict[str, str] = {}
     for node in nodes.by_id.values():
-        for child in as_list(node.raw.get("children")):
+        for child in node.children:
             name = nodes.ids.get(_stated_id(child) or "")
             if name:
                 listed.setdefault(name, node.id)
@@ -188,14 +203,12 @@ def _top(name: str, nodes: Nodes, tops: dict[str, str]) -> str:
 
 
 def _in_time(nodes: list[Node]) -> list[Node]:
-    times = {node.id: epoch_us(as_dict(node.message).get("create_time")) for node in nodes}
-    return nodes if None in times.values() else sorted(nodes, key=lambda node: times[node.id] or 0)
+    return nodes if any(node.us is None for node in nodes) else sorted(nodes, key=lambda node: node.us or 0)
 
 
 def _parent(node: Node, nodes: Nodes, lister: str | None) -> str | None:
-    raw = node.raw
-    if "parent" in raw:
-        stated = nodes.id_of(raw["parent"])
+    if node.stated_parent is not _NOT_STATED:
+        stated = nodes.id_of(node.stated_parent)
         if stated in nodes.by_id and stated != node.id:
             return stated
         return lister if lister not in {None, node.id} else None if stated == node.id else stated

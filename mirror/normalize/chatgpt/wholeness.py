@@ -7,12 +7,13 @@ left out. What is missing cannot be seen in such a copy; its shape is the only s
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mirror.values import as_dict, as_dicts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 NO_MESSAGES = "the file holds no messages of it"
 WINDOW = "the file holds only its newest messages"
@@ -34,37 +35,54 @@ def incomplete_reason(payload: Mapping[str, Any]) -> str | None:
     if not isinstance(mapping, dict):
         is_group_chat = "name" in payload and "created_at" in payload  # flat by its nature
         return None if is_group_chat else BRANCH if as_dicts(payload.get("messages")) else NO_MESSAGES
-    if any(_is_dangling(node.get("parent"), mapping) for node in _nodes(mapping)):
+    tree = _look_at(mapping)
+    if tree.has_odd_parent or not tree.parents <= tree.nodes:
         return CUT
-    if _is_dangling(payload.get("current_node"), mapping):
+    leaf = payload.get("current_node")
+    if leaf is not None and not (isinstance(leaf, str) and leaf in tree.nodes):
         return NO_LEAF
     # A conversation in which nothing was said looks like one whose messages were lost: it is asked for once.
-    if not any(as_dict(node.get("message")) for node in _nodes(mapping)):
+    if not tree.has_messages:
         return NO_MESSAGES
-    return POOR if _is_poor(mapping) else None
+    return POOR if tree.is_poor else None
 
 
-def _nodes(mapping: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the nodes one by one: those of a large tree are parsed anew for each look (``mirror.large_json``)."""
-    return (node for node in mapping.values() if isinstance(node, dict))
+@dataclass(slots=True)
+class _Tree:
+    """What tells whether a tree is whole. ``parents``: the names that its nodes give to their parents."""
+
+    nodes: set[str] = field(default_factory=set)
+    parents: set[str] = field(default_factory=set)
+    has_odd_parent: bool = False
+    has_messages: bool = False
+    lists_children: bool = False
+    has_lost_metadata: bool = False
+    knows_fate: bool = False
+
+    @property
+    def is_poor(self) -> bool:
+        """Whether it keeps little but the words.
+
+        Then no node lists its children, no message has a status or a recipient, or some have lost their metadata. The
+        181 whole conversations of 2023 to early 2026 that are published have metadata on every message.
+        """
+        return not self.lists_children or self.has_lost_metadata or not self.knows_fate
 
 
-def _is_dangling(name: Any, mapping: Mapping[str, Any]) -> bool:
-    return name is not None and not (isinstance(name, str) and isinstance(mapping.get(name), dict))
-
-
-def _is_poor(mapping: Mapping[str, Any]) -> bool:
-    """Return whether a tree keeps little but the words.
-
-    Then no node lists its children, no message has a status or a recipient, or some have lost their metadata. The 181
-    whole conversations of 2023 to early 2026 that are published have metadata on every message.
-    """
-    if not any("children" in node for node in _nodes(mapping)):
-        return True
-    has_messages = knows_fate = False
-    for node in _nodes(mapping):
+def _look_at(mapping: Mapping[str, Any]) -> _Tree:
+    """Look at each node once: those of a large tree are parsed anew for each look (``mirror.large_json``)."""
+    tree = _Tree()
+    for name, node in mapping.items():
+        if not isinstance(node, dict):
+            continue
+        tree.nodes.add(name)
+        tree.lists_children |= "children" in node
+        if isinstance(parent := node.get("parent"), str):
+            tree.parents.add(parent)
+        elif parent is not None:
+            tree.has_odd_parent = True
         if message := as_dict(node.get("message")):
-            if "metadata" not in message:
-                return True
-            has_messages, knows_fate = True, knows_fate or "status" in message or "recipient" in message
-    return has_messages and not knows_fate
+            tree.has_messages = True
+            tree.has_lost_metadata |= "metadata" not in message
+            tree.knows_fate |= "status" in message or "recipient" in message
+    return tree
