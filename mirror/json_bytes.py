@@ -170,13 +170,12 @@ def members(raw: bytes, start: int = 0) -> Iterator[Member]:
         at, index = end, index + 1
 
 
-def outline(raw: bytes, start: int = 0, inner: frozenset[str] = frozenset()) -> Any:
-    """Return the object or array at ``start`` with what is long in it empty, but for members of these names.
+def outline(raw: bytes, start: int, end: int, inner: frozenset[str] = frozenset()) -> Any:
+    """Return the object or array between two offsets with what is long in it empty, but for members of these names.
 
     To tell by names what a value is, without the memory and time that all of it takes. Raises ValueError where it is no
     JSON.
     """
-    end = value_end(raw, start)
     if end - start <= MOST_OUTLINED:
         return parse_simplified(raw[start:end])
     if raw[start] == ord("{"):
@@ -186,7 +185,7 @@ def outline(raw: bytes, start: int = 0, inner: frozenset[str] = frozenset()) -> 
 
 def _outlined(raw: bytes, member: Member, inner: frozenset[str]) -> Any:
     if member.name in inner or member.end - member.start <= MOST_OUTLINED:
-        return outline(raw, member.start, inner)
+        return outline(raw, member.start, member.end, inner)
     return {ord("{"): {}, ord("["): []}.get(raw[member.start], "")
 
 

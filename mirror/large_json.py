@@ -57,6 +57,9 @@ _RUN = re.compile(  # of strings, numbers and words in an array
 )
 _SHIFT = 40  # bits: a place is one number, its start above its length
 _OBJECT, _ARRAY, _COMMA = b"{[,"
+_BRACKETS = b"{["
+_BLANKS = b" \t\n\r"
+_GOES_ON = "is not valid JSON: it goes on after its end"
 
 
 class TooDenseError(ValueError):
@@ -184,9 +187,9 @@ class _Reader:
         self._refuse_mere_structure()
         try:
             at = self._past_blanks(0)
-            end = self._end(at)
-            if self._past_blanks(end) < len(self._raw):
-                raise ValueError("is not valid JSON: it goes on after its end")
+            end = len(self._raw.rstrip(_BLANKS))
+            if self._raw[at] not in _BRACKETS and self._end(at) != end:
+                raise ValueError(_GOES_ON)
             return self._value(at, end, 0)
         except UnpairedBracketError:
             raise ValueError("is not valid JSON: its brackets do not match") from None
@@ -196,17 +199,17 @@ class _Reader:
     def _value(self, at: int, end: int, level: int) -> Any:
         if end - at > self._piece and level < LEVELS:
             if self._raw[at] == _OBJECT:
-                return self._object(at, level + 1)
+                return self._object(at, end, level + 1)
             if self._raw[at] == _ARRAY:
-                return self._array(at, level + 1)
+                return self._array(at, end, level + 1)
         self._take(self._memory(at, end))
         return self._parsed(at, end)
 
-    def _object(self, at: int, level: int) -> Any:
+    def _object(self, at: int, end: int, level: int) -> Any:
         places: dict[str, int] = {}
-        for name, start, end in self._members(at):
+        for name, start, stop in self._members(at, end):
             self._take(MEMBER_BYTES + len(name))
-            places[name] = start << _SHIFT | (end - start)
+            places[name] = start << _SHIFT | (stop - start)
         if len(places) >= MANY_MEMBERS and all(self._is_small_object(place) for place in places.values()):
             return self._unparsed(places)
         return {name: self._value(*_span(place), level) for name, place in places.items()}
@@ -223,18 +226,18 @@ class _Reader:
             self._parsed(start, end)  # so that nothing later meets what is no JSON
         return UnparsedObject(self._raw, places)
 
-    def _array(self, at: int, level: int) -> list[Any]:
+    def _array(self, at: int, end: int, level: int) -> list[Any]:
         found: list[Any] = []
         first = last = -1  # of the elements that are parsed together
-        for start, end in self._elements(at):
-            is_alone = end - start > self._piece
-            if first >= 0 and (is_alone or end - first > self._piece):
+        for start, stop in self._elements(at, end):
+            is_alone = stop - start > self._piece
+            if first >= 0 and (is_alone or stop - first > self._piece):
                 found += self._together(first, last)
                 first = -1
             if is_alone:
-                found.append(self._value(start, end, level))
+                found.append(self._value(start, stop, level))
             else:
-                first, last = (start if first < 0 else first), end
+                first, last = (start if first < 0 else first), stop
         return found + self._together(first, last) if first >= 0 else found
 
     def _together(self, start: int, end: int) -> Any:
@@ -243,7 +246,8 @@ class _Reader:
 
     # -- where values begin and end
 
-    def _members(self, at: int) -> Iterator[tuple[str, int, int]]:
+    def _members(self, at: int, whole_end: int) -> Iterator[tuple[str, int, int]]:
+        """Yield the name of each member of an object, and where its value begins and ends."""
         at = self._past_blanks(at + 1)
         while self._raw[at] not in b"}":
             name = _NAME.match(self._raw, at)
@@ -252,8 +256,9 @@ class _Reader:
             end = self._end(name.end())
             yield self._checked(b'"' + name[1] + b'"', at), name.end(), end
             at = self._next(end)
+        self._check_end(at, whole_end)
 
-    def _elements(self, at: int) -> Iterator[tuple[int, int]]:
+    def _elements(self, at: int, whole_end: int) -> Iterator[tuple[int, int]]:
         """Yield where the elements of an array are, several at once where they are small."""
         at = self._past_blanks(at + 1)
         while self._raw[at] not in b"]":
@@ -265,6 +270,12 @@ class _Reader:
                 end = self._end(at)
                 yield at, end
                 at = self._next(end)
+        self._check_end(at, whole_end)
+
+    def _check_end(self, at: int, end: int) -> None:
+        """Raise ValueError where what ends with the bracket at ``at`` is not all that was to be read."""
+        if at + 1 != end:
+            raise ValueError(_GOES_ON)
 
     def _next(self, at: int) -> int:
         """Return where the next value begins, or the bracket that ends them all."""

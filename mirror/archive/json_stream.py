@@ -165,8 +165,8 @@ class JsonValues:
         if self._window.byte(at) != _OBJECT:
             return False
         try:
-            self._window.scan(at)
-            return shapes.is_message(self._window.outline(at, _MESSAGE))
+            end = self._window.scan(at).at
+            return shapes.is_message(self._window.outline(at, end, _MESSAGE))
         except (CutError, TooBigError, ValueError):  # no whole JSON: its reading says what is wrong
             return False
 

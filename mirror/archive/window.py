@@ -55,6 +55,8 @@ class Window:
         self._limits = limits
         self._text = b""
         self._base = 0
+        self._dropped = 0  # bytes of the stream before the first one of the text
+        self._scanned = (-1, 0)  # where in the stream the value that was scanned last begins, and how long it is
         self._ended = False
         self._view: _View | None = None
 
@@ -78,15 +80,16 @@ class Window:
 
     def _hold(self, text: bytes) -> None:
         """Hold another text, from its first byte; what was decoded of the one before is of no use any more."""
+        self._dropped += self._base
         self._text, self._base, self._view = text, 0, None
 
     def slice(self, start: int, end: int) -> bytes:
         """Return bytes that are held already."""
         return self._text[self._base + start : self._base + end]
 
-    def outline(self, at: int, inner: frozenset[str]) -> Any:
-        """Return the outline of the object or array that begins at an offset, which must be held whole."""
-        return outline(self._text, self._base + at, inner)
+    def outline(self, start: int, end: int, inner: frozenset[str]) -> Any:
+        """Return the outline of the object or array between two offsets."""
+        return outline(self._text, self._base + start, self._base + end, inner)
 
     def past(self, blanks: re.Pattern[bytes], at: int = 0) -> int:
         """Return the offset after a run of ``blanks`` that begins at ``at``, dropping them if it is 0."""
@@ -148,7 +151,10 @@ class Window:
 
         Raises CutError, TooBigError and UnpairedBracketError.
         """
-        scan = BracketScan(at)
+        scan, here = BracketScan(at), self._dropped + self._base + at
+        if self._scanned[0] == here:  # the first value of a list is looked at before it is read
+            scan.at = at + self._scanned[1]
+            return scan
         while not scan.run(self._text, self._base):
             if len(self) > self._limits.conversation:
                 raise TooBigError(scan)
@@ -156,6 +162,7 @@ class Window:
                 raise CutError
         if scan.at > self._limits.conversation:
             raise TooBigError(scan)
+        self._scanned = (here, scan.at - at)
         return scan
 
     def discard(self, scan: BracketScan) -> None:
