@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    Places = list[tuple[Any, str]]  # a key of an object, and the place of what stands there
+
 # Answers of one endpoint in one run of which a skeleton is taken; of the others, status and content type. Fewer: rare
 # keys are found late; more: a first sync takes seconds longer.
 TAKEN_A_RUN = 20
@@ -94,6 +96,7 @@ class Skeletons:
     def __init__(self, words: ApiWords) -> None:
         self.words = words
         self.by_endpoint: dict[str, Skeleton] = {}
+        self._places: dict[tuple[Any, ...], Places] = {}
 
     def note(self, method: str, path: str, status: int, content_type: str) -> None:
         """Count an answer, whatever it holds."""
@@ -107,17 +110,17 @@ class Skeletons:
         skeleton = self.by_endpoint.setdefault(f"{method} {self._template(path)}", Skeleton())
         if skeleton.taken < TAKEN_A_RUN:
             skeleton.taken += 1
-            _Taking(skeleton, self.words).take(data)
+            _Taking(skeleton, self.words, self._places).take(data)
 
     def _template(self, path: str) -> str:
         return "/".join(part if part in self.words.path_words or not part else ID for part in path.split("/"))
 
 
 class _Taking:
-    """Goes through one answer."""
+    """Goes through one answer. ``places``: those below an object, by its own place and its keys."""
 
-    def __init__(self, skeleton: Skeleton, words: ApiWords) -> None:
-        self._parts, self._words = skeleton.parts, words
+    def __init__(self, skeleton: Skeleton, words: ApiWords, places: dict[tuple[Any, ...], Places]) -> None:
+        self._parts, self._words, self._places = skeleton.parts, words, places
         self._values = 0
         self._paths: set[str] = set()  # of the present unit
         self._objects: set[str] = set()
@@ -147,8 +150,8 @@ class _Taking:
         if isinstance(value, dict):
             self._objects.add(path)
             is_map = path.rpartition(".")[2] in self._words.id_maps
-            for name, child in self._ids(value) if is_map else self._named(value):
-                self._visit(f"{path}.{name}" if path else name, child, depth + 1)
+            for key, below in self._ids(path, value) if is_map else self._named(path, value):
+                self._visit(below, value[key], depth + 1)
         elif isinstance(value, list):
             self._visit_elements(f"{path}[]", value, depth + 1)
 
@@ -164,20 +167,32 @@ class _Taking:
         if is_at_top:
             self._paths, self._objects = outer
 
-    def _ids(self, record: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
-        return ((WILDCARD, record[key]) for key in _spread(list(record)))
+    def _ids(self, path: str, record: dict[Any, Any]) -> Places:
+        below = _below(path, WILDCARD)
+        return [(key, below) for key in _spread(list(record))]
 
-    def _named(self, record: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
-        """Yield what stands in an object, under names that may be kept."""
+    def _named(self, path: str, record: dict[Any, Any]) -> Places:
+        """Return the keys of an object and the places below it, under names that may be kept."""
+        asked = (path, *record)
+        found = self._places.get(asked)  # most objects at one place have the same keys
+        if found is None:
+            found = self._named_anew(path, record)
+            if len(self._places) < MOST_PARTS:
+                self._places[asked] = found
+        return found
+
+    def _named_anew(self, path: str, record: dict[Any, Any]) -> Places:
         known: list[Any] = []
         others: list[Any] = []
         for key in record:
             (known if key in self._words.known_keys else others).append(key)
-        for key in known:
-            yield key, record[key]
         is_record = len(known) > len(others)
-        for key in _spread(others):
-            yield (key if is_record and _is_program_name(key) else WILDCARD), record[key]
+        named = [(key, key if is_record and _is_program_name(key) else WILDCARD) for key in _spread(others)]
+        return [(key, _below(path, name)) for key, name in [*((key, key) for key in known), *named]]
+
+
+def _below(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
 
 
 def _last_key(path: str) -> str:
