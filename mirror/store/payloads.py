@@ -161,16 +161,17 @@ def newest_whole_import(conn: sqlite3.Connection, conversation_id: str) -> int |
 
 
 def save(conn: sqlite3.Connection, conversation_id: str, kept: Iterable[StoredPayload]) -> None:
-    """Store the new versions among ``kept`` and drop the stored ones that are not."""
+    """Store the new versions among ``kept`` and drop the stored ones that are not.
+
+    In this order: pages that the same transaction has freed would be written to another file before they are used anew.
+    """
     kept = list(kept)
     ids = [version.id for version in kept if version.id is not None]
+    ids += [_insert(conn, conversation_id, version) for version in kept if version.id is None]
     conn.execute(
         f"DELETE FROM _payloads WHERE conversation_id = ? AND id NOT IN ({', '.join('?' * len(ids))})",
         [conversation_id, *ids],
     )
-    for version in kept:
-        if version.id is None:
-            _insert(conn, conversation_id, version)
 
 
 def save_judgements(conn: sqlite3.Connection, judged: Iterable[StoredPayload]) -> None:
@@ -179,7 +180,8 @@ def save_judgements(conn: sqlite3.Connection, judged: Iterable[StoredPayload]) -
     conn.executemany("UPDATE _payloads SET incomplete_reason = ? WHERE id = ?", rows)
 
 
-def _insert(conn: sqlite3.Connection, conversation_id: str, version: StoredPayload) -> None:
+def _insert(conn: sqlite3.Connection, conversation_id: str, version: StoredPayload) -> int:
+    """Store a version; return its id."""
     values = {
         "conversation_id": conversation_id,
         "body": version.packed,
@@ -195,4 +197,6 @@ def _insert(conn: sqlite3.Connection, conversation_id: str, version: StoredPaylo
     }
     names = ", ".join(values)
     marks = ", ".join(f":{name}" for name in values)
-    conn.execute(f"INSERT INTO _payloads ({names}) VALUES ({marks})", values)
+    new = conn.execute(f"INSERT INTO _payloads ({names}) VALUES ({marks})", values).lastrowid
+    assert new is not None  # noqa: S101 - an INSERT of a row has one
+    return new
