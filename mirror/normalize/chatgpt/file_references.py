@@ -58,17 +58,19 @@ def with_references(
     for n, attachment in enumerate(read):
         file_id = file_id_in(attachment.id)
         _add(found, replace(attachment, file_id=file_id, source=_source(role, attachment.kind)), f"\0{n}")
-    for named in _named_in(raw, role):
+    texts = _texts(raw)
+    for named in _named_in(raw, role, texts):
         new = _attachment(named)
         if new.source == "library" and (nameless := _without_id(found, new.name)):
             found[new.file_id or nameless] = _combined(found.pop(nameless), new)
         else:
             _add(found, new, named.stated)
-    for path in dict.fromkeys(_sandbox_paths(raw) if role == "assistant" else ()):
+    for path in dict.fromkeys(_sandbox_paths(texts) if role == "assistant" else ()):
         _add(found, _sandbox_file(path, raw, conversation_id), path)
-    if canvas := _canvas_version(as_dict(as_dict(raw.get("metadata")).get("canvas")), conversation_id):
+    metadata = as_dict(raw.get("metadata"))
+    if canvas := _canvas_version(as_dict(metadata.get("canvas")), conversation_id):
         _add(found, canvas, "")
-    title = title_of(as_dict(raw.get("metadata")).get("image_gen_title"))
+    title = title_of(metadata.get("image_gen_title"))
     return tuple(_with_title(one, title) for one in found.values())
 
 
@@ -151,7 +153,7 @@ def _with_title(attachment: Attachment, title: str | None) -> Attachment:
 # -- where a message names files
 
 
-def _named_in(raw: dict[str, Any], role: str | None) -> Iterator[_Named]:
+def _named_in(raw: dict[str, Any], role: str | None, texts: list[str]) -> Iterator[_Named]:
     metadata = as_dict(raw.get("metadata"))
     yield from _pointers(raw.get("content"), role)
     yield from _uploads(as_dicts(metadata.get("attachments")))
@@ -164,14 +166,14 @@ def _named_in(raw: dict[str, Any], role: str | None) -> Iterator[_Named]:
     for record in as_dicts(metadata.get(_MOUNTED)):
         if stated := as_text(record.get("mounted_library_file_id")):
             yield _Named(f"mounted:{stated}", record, "file", "library")
-    for text in _texts(raw):
+    for text in texts:
         for mark in _MARK.finditer(text) if _MARK_BEGIN in text else ():
             yield _Named(mark[1], {}, "file", "upload")
 
 
 def _pointers(value: object, role: str | None) -> Iterator[_Named]:
     """Yield every pointer in a value, however deep: as the text of any key, or of a list."""
-    if not any(text.startswith(_SCHEMES) for text in _plain_strings(value)):
+    if not any([text.startswith(_SCHEMES) for text in _plain_strings(value)]):  # noqa: C419 - half the time
         return  # true of nearly every message; the keys that lead to each text cost more than the texts
     for keys, record, text in _strings(value):
         if text.startswith(_SCHEMES):
@@ -229,17 +231,18 @@ def _strings(value: object) -> Iterator[tuple[tuple[str, ...], dict[str, Any], s
             waiting += [(keys, record, held) for held in reversed(found)]
 
 
-def _plain_strings(value: object) -> Iterator[str]:
-    """Yield each text, in document order."""
-    waiting = [value]
+def _plain_strings(value: object) -> list[str]:
+    """Return each text, in document order."""
+    found, waiting = [], [value]
     while waiting:
-        found = waiting.pop()
-        if isinstance(found, str):
-            yield found
-        elif isinstance(found, dict):
-            waiting += reversed(found.values())
-        elif isinstance(found, list):
-            waiting += reversed(found)
+        one = waiting.pop()
+        if isinstance(one, str):
+            found.append(one)
+        elif isinstance(one, dict):
+            waiting += reversed(one.values())
+        elif isinstance(one, list):
+            waiting += reversed(one)
+    return found
 
 
 def _records(value: object) -> Iterator[dict[str, Any]]:
@@ -253,16 +256,16 @@ def _records(value: object) -> Iterator[dict[str, Any]]:
             waiting += reversed(found)
 
 
-def _texts(raw: dict[str, Any]) -> Iterator[str]:
+def _texts(raw: dict[str, Any]) -> list[str]:
     content = raw.get("content")
-    yield from _plain_strings(content if content is not None else raw.get("text"))
+    return _plain_strings(content if content is not None else raw.get("text"))
 
 
 # -- files of the code sandbox
 
 
-def _sandbox_paths(raw: dict[str, Any]) -> Iterator[str]:
-    for text in _texts(raw):
+def _sandbox_paths(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
         start = text.find(_SANDBOX + _SANDBOX_FOLDER)
         while start >= 0:
             target = _link_target(text, start)
