@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 import canaries
 from click.testing import CliRunner
 
-from mirror.cli import cli
+from mirror.cli.group import cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

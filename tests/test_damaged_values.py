@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from mirrored_service import MirroredService, differences, findings
 
 from mirror import app
-from mirror.cli import cli
 from mirror.cli.entry import exit_code_of
+from mirror.cli.group import cli
 from mirror.files.byte_store import folder_of
 from mirror.simulator import ManualClock, demo_account
 from mirror.store.columns import COLUMNS

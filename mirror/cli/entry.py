@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mirror.cli import streams
-from mirror.cli.group import cli
+from mirror.cli.interruptions import Interruptions
 from mirror.errors import BUG, INTERRUPTED, TERMINATED, ChatmirrorError, StorageError, Terminated, bug_message
 
 if TYPE_CHECKING:
@@ -25,17 +24,15 @@ def main() -> None:
     """Run the command line."""
     os.umask(0o077)
     streams.prepare()
-    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(exit_code_of(_run_cli, debug=os.environ.get("CHATMIRROR_DEBUG", "") not in {"", "0"}))
 
 
-def _terminate(*_: object) -> None:
-    raise Terminated
-
-
 def _run_cli() -> None:
-    cli.main(prog_name="chatmirror", standalone_mode=False)
-    sys.stdout.flush()
+    with Interruptions():
+        from mirror.cli.group import cli  # takes a moment, in which a signal may come as well
+
+        cli.main(prog_name="chatmirror", standalone_mode=False)
+        sys.stdout.flush()
 
 
 def exit_code_of(run: Callable[[], None], *, debug: bool) -> int:

@@ -11,7 +11,7 @@ import pytest
 from doc_tables import DOCS, ROOT, blocks, codes, page, rows, sections
 
 from mirror import errors
-from mirror.cli import cli
+from mirror.cli.group import cli
 from mirror.services import SERVICES
 
 if TYPE_CHECKING:

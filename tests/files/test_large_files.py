@@ -20,7 +20,7 @@ MOST_MEMORY = 256 * 1024 * 1024  # bytes of the whole process, Python and librar
 MEASURED = """
 import re, sys
 from pathlib import Path
-from mirror.cli import cli
+from mirror.cli.group import cli
 cli.main(["sync", "-d", sys.argv[1]], standalone_mode=False)
 print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """

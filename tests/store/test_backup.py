@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from mirrored_service import MirroredService
 from mirrors import bakery
 
-from mirror.cli import cli
+from mirror.cli.group import cli
 from mirror.errors import ChatmirrorError
 from mirror.store.database import Writer
 

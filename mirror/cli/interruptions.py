@@ -1,0 +1,68 @@
+"""Ctrl-C and SIGTERM, which end a command even where what they raise is lost on its way.
+
+Python raises KeyboardInterrupt wherever it happens to be. In a finalizer, or in a callback of a weak reference such as
+each import of a module has, it is dropped and the program goes on as if nothing had come; while a module in C is
+initialized, it becomes an ImportError. So it is raised again until somebody is handling it, or the command has ended.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from mirror.errors import ChatmirrorError, Terminated
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+# Errors that say what ended the command: sentences of ours and of click, and what click makes of an interruption.
+_TOLD = (ChatmirrorError, click.ClickException, click.exceptions.Abort)
+AGAIN_AFTER = 0.5  # seconds; larger: Ctrl-C seems to do nothing for longer; smaller: nothing is gained
+
+
+class Interruptions:
+    """Handles the two signals while it is entered as a context. Systems without timers raise once."""
+
+    def __init__(self) -> None:
+        self._came: type[KeyboardInterrupt] | None = None
+        self._report_dropped = sys.unraisablehook
+
+    def __enter__(self) -> Self:
+        # What began in the background of a shell has Ctrl-C ignored, and stays so.
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._stop)
+        signal.signal(signal.SIGTERM, self._stop)
+        if hasattr(signal, "setitimer"):
+            signal.signal(signal.SIGALRM, self._again)
+        sys.unraisablehook = self._on_dropped
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: TracebackType | None) -> None:
+        """Stop raising; any other error than those that say something, after a signal, is the signal's doing."""
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = self._report_dropped
+        if self._came is not None and isinstance(error, Exception) and not isinstance(error, _TOLD):
+            raise self._came from None
+
+    def _stop(self, number: int, _: object) -> None:
+        self._came = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, AGAIN_AFTER, AGAIN_AFTER)
+        raise self._came
+
+    def _again(self, *_: object) -> None:
+        error = sys.exc_info()[1]
+        while error is not None:
+            if isinstance(error, KeyboardInterrupt):
+                return  # the command is putting things away
+            error = error.__context__
+        if self._came is not None:
+            raise self._came
+
+    def _on_dropped(self, dropped: Any) -> None:
+        if not isinstance(dropped.exc_value, KeyboardInterrupt):
+            self._report_dropped(dropped)
