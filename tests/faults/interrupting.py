@@ -1,4 +1,4 @@
-"""Raise an exception at any line of the program that a job executes, as Ctrl-C does.
+"""Raise an exception at any line of the program that a job executes, as Ctrl-C, a full disk or an own mistake does.
 
 The lines of a job are counted once; a point is a line and which of its executions is interrupted. Only frames of the
 package itself are looked at, so that a run with a point is hardly slower than one without.
@@ -6,14 +6,16 @@ package itself are looked at, so that a run with a point is hardly slower than o
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 import sys
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mirror
+from mirror.errors import ChatmirrorError
 
 if TYPE_CHECKING:
     import random
@@ -50,8 +52,26 @@ def executed_lines(act: Callable[[], object]) -> Counter[tuple[str, int]]:
     return found
 
 
-def interrupt(act: Callable[[], object], point: Point, error: type[BaseException] = KeyboardInterrupt) -> bool:
-    """Run a job with an exception raised at a point; return whether the point was reached."""
+def _disk_error() -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_IOERR, "SQLITE_IOERR"
+    return error
+
+
+# What a job can meet beside Ctrl-C, and may hold for its own affair: it may go on, or end with an error of its own.
+ORDINARY: tuple[Callable[[], Exception], ...] = (
+    lambda: OSError(errno.ENOSPC, "No space left on device"),
+    _disk_error,
+    MemoryError,
+    lambda: ValueError("a mistake of the program's own"),
+)
+
+
+def interrupt(act: Callable[[], object], point: Point, error: BaseException) -> bool:
+    """Run a job with an exception raised at a point; return whether the point was reached.
+
+    Ctrl-C may end the job with nothing but itself; any other exception also with an error of the program's.
+    """
     left = point.occurrence
 
     def trace_lines(frame: FrameType, event: str, _: Any) -> Any:
@@ -62,8 +82,12 @@ def interrupt(act: Callable[[], object], point: Point, error: type[BaseException
                 raise error
         return trace_lines
 
-    with suppress(error):
+    try:
         _traced(act, lambda frame, *_: trace_lines if frame.f_code.co_filename == point.file else None)
+    except BaseException as ended:
+        is_its_own = isinstance(error, Exception) and isinstance(ended, ChatmirrorError)
+        if left > 0 or not (type(ended) is type(error) or is_its_own):
+            raise
     return left <= 0
 
 

@@ -25,6 +25,7 @@ def _bug(name: str, file: str, code: str, bug: str, *tests: str) -> PlantedBug:
 
 
 POWER = "faults/test_power_loss.py::test_a_power_cut_loses_nothing_that_was_saved[first sync]"
+POWER_OF_BACKUP = POWER.replace("first sync", "backup")
 UNTRUE_LISTS, TROUBLE, ACCOUNT = "test_untrue_lists.py", "test_sync_trouble.py", "test_sync_account.py"
 BAD, EVIDENCE, PLAN = "sync/test_one_bad_thing.py", "sync/test_evidence.py", "sync/test_plan.py"
 DATABASE, MERGE = "store/test_database.py", "normalize/test_normalize_merge.py"
@@ -35,6 +36,27 @@ BUGS = (
     # -- durable
     _bug("synchronous is off", "store/database", '"synchronous=FULL"', '"synchronous=OFF"', POWER),
     _bug("synchronous is normal", "store/database", '"synchronous=FULL"', '"synchronous=NORMAL"', POWER),
+    _bug(
+        "bytes of files are not synced",
+        "files/byte_store",
+        "            sync_handle(self._file.fileno())\n",
+        "",
+        POWER,
+    ),
+    _bug(
+        "names of files are not synced",
+        "files/byte_store",
+        "                sync_path(folder)\n",
+        "                pass\n",
+        POWER,
+    ),
+    _bug(
+        "a backup's name is not synced",
+        "store/files",
+        "    copy.replace(target)\n    sync_path(target.parent)\n",
+        "    copy.replace(target)\n",
+        POWER_OF_BACKUP,
+    ),
     _bug(
         "a failed transaction is kept",
         "store/database",

@@ -1,7 +1,8 @@
 """The command in a process of its own, killed or refused something by the kernel at a place that a test chooses.
 
 Kills at a request come from the simulated service, which knows when it was asked. Kills and errors at a system call
-come from strace (https://strace.io, ``-e inject``), where it is installed and allowed.
+come from strace (https://strace.io, ``-e inject``), where it is installed and allowed. It counts the calls of a name;
+which of them are about the stage's folder, a rehearsal tells: the same job from the same start makes the same calls.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,15 +22,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from scenarios import Scenario, Stage
 
     from mirror.simulator import ReceivedRequest
 
 COMMAND = str(Path(sys.executable).parent / "chatmirror")
-WRITES = ("pwrite64", "fdatasync", "fsync", "ftruncate", "rename", "unlink")
-_LINE = re.compile(r"^\d+ +(\w+)\(")
+# The calls by which Python and SQLite change files and folders.
+CALLS = "write,pwrite64,fsync,fdatasync,ftruncate,openat,mkdir,rename,link,unlink"
+_LINE = re.compile(r"^(\d+) +(\w+)\((.*)$")
 
 
 def environment(stage: Stage) -> dict[str, str]:
@@ -40,16 +43,12 @@ def environment(stage: Stage) -> dict[str, str]:
     }
     return {
         **kept,
-        **stage.service.environ,
+        **stage.environ,
         "CHATMIRROR_WAIT_SCALE": "0",
         "CHATMIRROR_DB": str(stage.path),
         "HOME": str(stage.folder),
+        "PYTHONDONTWRITEBYTECODE": "1",  # which would be calls of the first time only
     }
-
-
-def arguments(stage: Stage, scenario: Scenario) -> tuple[str, ...]:
-    """Return the command line of a scenario."""
-    return (*scenario.command, *map(str, stage.archives)) if scenario.command == ("import",) else scenario.command
 
 
 def run_command(
@@ -57,7 +56,7 @@ def run_command(
 ) -> subprocess.CompletedProcess[str]:
     """Run a scenario's command to its end; ``before``: what it is run under; ``program``: what stands for it."""
     return subprocess.run(
-        [*before, *program, *arguments(stage, scenario)],
+        [*before, *program, *scenario.command],
         cwd=stage.folder,
         env=environment(stage),
         capture_output=True,
@@ -75,24 +74,24 @@ class KillAtRequest:
         self._seen = 0
         self._process: subprocess.Popen[bytes] | None = None
 
-    def run(self, scenario: Scenario) -> bool:
-        """Run the command; return whether it was killed."""
+    def run(self, scenario: Scenario) -> tuple[bool, str]:
+        """Run the command; return whether it was killed, and what it had printed by then."""
         service = self.stage.service
         service.behaviour.break_request = self._on_request
         service.service.sleep = lambda _: self._kill()
         process = subprocess.Popen(
-            [COMMAND, *arguments(self.stage, scenario)],
+            [COMMAND, *scenario.command],
             cwd=self.stage.folder,
             env=environment(self.stage),
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
         self._process = process
         try:
-            process.wait(timeout=120)
+            _, said = process.communicate(timeout=120)
         finally:
             service.behaviour.break_request = None
-        return process.returncode == -signal.SIGKILL
+        return process.returncode == -signal.SIGKILL, said.decode()
 
     def _on_request(self, _: ReceivedRequest) -> str | None:
         self._seen += 1
@@ -119,13 +118,25 @@ def strace_problem(folder: Path) -> str | None:
     if shutil.which("strace") is None:
         return "strace is not installed"
     tried = subprocess.run(
-        ["strace", "-qq", "-o", os.devnull, "-e", "trace=uname", "-e", "inject=uname:error=EIO", "uname"],
+        [
+            "strace",
+            "-f",
+            "--seccomp-bpf",
+            "-qq",
+            "-o",
+            os.devnull,
+            "-e",
+            "trace=uname",
+            "-e",
+            "inject=uname:error=EIO",
+            "uname",
+        ],
         cwd=folder,
         capture_output=True,
         check=False,
         timeout=30,
     )
-    return None if tried.returncode else "strace is not allowed to change what a system call returns"
+    return None if tried.returncode else "strace is too old, or not allowed to change what a system call returns"
 
 
 def needs_strace(folder: Path) -> None:
@@ -135,21 +146,55 @@ def needs_strace(folder: Path) -> None:
         pytest.skip(problem)
 
 
-def strace(log: Path, paths: Sequence[Path], *options: str) -> list[str]:
-    """Return what a command is run under, so that its calls on these files are written to a log."""
-    named = [word for path in paths for word in ("-P", str(path))]
-    return ["strace", "-f", "-qq", "-o", str(log), *named, "-e", f"trace={','.join(WRITES)}", *options]
+@dataclass(frozen=True, slots=True, order=True)
+class Call:
+    """The n-th system call (counted from 1) of a name that a command's process makes."""
+
+    name: str
+    number: int
 
 
-def counted_calls(log: Path) -> Mapping[str, int]:
-    """Return how often each system call is in a log."""
-    found: dict[str, int] = {}
-    for line in log.read_text(encoding="latin-1").splitlines():
-        if (match := _LINE.match(line)) is not None:
-            found[match[1]] = found.get(match[1], 0) + 1
+def rehearsing(log: Path) -> list[str]:
+    """Return what a command is run under, so that ``calls_on`` can tell what it did."""
+    return _strace(log, "-e", f"trace={CALLS}", *_QUICK)
+
+
+def failing_at(call: Call, failure: str, log: Path) -> list[str]:
+    """Return what a command is run under, so that this happens at a call: ``signal=KILL``, ``error=EIO`` …"""
+    quick = () if failure.startswith("signal") else _QUICK  # which delivers no signal
+    return _strace(log, "-e", f"trace={call.name}", "-e", f"inject={call.name}:{failure}:when={call.number}", *quick)
+
+
+# Only the calls that are traced stop the process.
+_QUICK = ("--seccomp-bpf",)
+
+
+def _strace(log: Path, *options: str) -> list[str]:
+    return ["strace", "-f", "-qq", "-y", "-s", "64", "-o", str(log), *options]
+
+
+def calls_on(folder: Path, log: Path) -> list[Call]:
+    """Return the calls in a log that change something in a folder, or wait until it is on the disk."""
+    counts: dict[str, int] = {}
+    found = []
+    for name, text in _calls(log):
+        counts[name] = counts.get(name, 0) + 1
+        if str(folder) in text and (name != "openat" or "O_CREAT" in text):
+            found.append(Call(name, counts[name]))
     return found
 
 
-def files_of(path: Path) -> list[Path]:
-    """Return the files of a database, those that SQLite makes beside it included."""
-    return [path, *(path.with_name(path.name + end) for end in ("-wal", "-shm", "-journal", ".lock"))]
+def was_hit(folder: Path, log: Path, *, is_kill: bool) -> bool:
+    """Whether what was to happen at a call happened, and to something in a folder."""
+    *_, (_, last) = (call for call in _calls(log) if is_kill or "(INJECTED)" in call[1])
+    return str(folder) in last
+
+
+def _calls(log: Path) -> Iterator[tuple[str, str]]:
+    """Yield name and arguments of each call of the process that was started; strace counts those of each thread."""
+    first = None
+    for line in log.read_text(encoding="latin-1").splitlines():
+        if (match := _LINE.match(line)) is not None:
+            first = first or match[1]
+            if match[1] == first:
+                yield match[2], match[3]

@@ -1,120 +1,156 @@
 """SIGKILL of the real command at every request and system call, and a disk that fails at each write.
 
-After each: the mirror is whole, and running the command again reaches the uninterrupted end.
-``CHATMIRROR_KILLS``: how many kills and errors of each kind of test (all of them: ``1000000``), ``CHATMIRROR_SEED``
-which.
+The calls are all that change something in the command's folder: the mirror and its log, the bytes of files, the stored
+login, backups, exports, locks, and the folders of these. After each fault the mirror is whole and what was reported is
+there, and running the command again reaches the uninterrupted end, also where that run meets another fault first.
+
+``CHATMIRROR_KILLS``: how many kills of each job at its requests, and how many pairs of faults at its calls (all calls:
+``1000000``), ``CHATMIRROR_SEED`` which.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
+from contextlib import contextmanager
+from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
 
 import pytest
-from processes import KillAtRequest, counted_calls, files_of, needs_strace, run_command, strace
-from scenarios import SCENARIOS, Scenario, Stage, content, differing_rows, stage_of, violations
+from processes import KillAtRequest, calls_on, failing_at, needs_strace, rehearsing, run_command, was_hit
+from scenarios import SCENARIOS, Ends, Stage, differing_rows, outcome, settled, stage_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from scenarios import Content
+    from processes import Call
 
 KILLS = int(os.environ.get("CHATMIRROR_KILLS", "2"))
 SEED = int(os.environ.get("CHATMIRROR_SEED", "1"))
 MOMENTS = ("before", "middle", "after")
 PARTS = range(2 if KILLS > 20 else 1)  # of the points of each test, so that several processes share long runs
-pytestmark = pytest.mark.timeout(7200)
-
-
-class Rehearsed:
-    """A scenario that was run once without a fault: what it left, and how many calls it took."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.scenario: Scenario = SCENARIOS[name]
-        self.template = folder / "template" / "chats.db"
-        self.template.parent.mkdir()
-        self.stage: Stage = stage_of(folder)
-        self.log = folder / "template" / "calls"
-        self.reference: Content = {}
-
-    def rehearse(self, *, traced: bool) -> None:
-        self.scenario.prepare(self.stage)
-        if self.stage.path.exists():
-            self.stage.path.replace(self.template)
-        self.stage.reset(self.template)
-        before = strace(self.log, files_of(self.stage.path)) if traced else []
-        self.stage.service.service.requests.clear()
-        ended = run_command(self.stage, self.scenario, before)
-        assert ended.returncode == 0, ended.stderr
-        self.requests = len(self.stage.service.service.requests)
-        self.reference = content(self.stage.path)
-
-    def check(self, point: object, saved: frozenset[str] = frozenset()) -> None:
-        """Look at what a fault left, and run the command again."""
-        stage = self.stage
-        assert self.scenario.begins_damaged or violations(stage.path, saved) == [], point
-        ended = run_command(stage, self.scenario)
-        assert ended.returncode == 0, (point, ended.stderr)
-        assert differing_rows(content(stage.path), self.reference) == [], point
-        assert violations(stage.path) == [], point
-
-
-def some(points: list[tuple[str, int]], part: int, name: str) -> list[tuple[str, int]]:
-    """Return the points of one part, as many as are asked for."""
-    random.Random(f"{SEED} {name}").shuffle(points)
-    assert len(points) > part, "the job made no such call"
-    return points[:KILLS][part :: len(PARTS)]
-
-
-@pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("name", ["first sync", "sync of changes"])
-def test_a_kill_at_any_request(tmp_path: Path, name: str, part: int) -> None:
-    rehearsed = Rehearsed(tmp_path, name)
-    with rehearsed.stage.service:
-        rehearsed.rehearse(traced=False)
-        points = [(moment, n) for moment in MOMENTS for n in range(1, rehearsed.requests + 1)]
-        for moment, number in some(points, part, name):
-            rehearsed.stage.reset(rehearsed.template)
-            is_killed = KillAtRequest(rehearsed.stage, number, moment).run(rehearsed.scenario)
-            assert is_killed or (moment, number) == ("after", rehearsed.requests)
-            rehearsed.check((moment, number))
-
-
 FAILURES = {
     "kill": "signal=KILL",
     "full disk": "error=ENOSPC",
     "broken disk": "error=EIO",
 }
-# What each failure can happen to: a sync, a rename and a removal need no room.
+# What each failure can happen to: a sync and a removal need no room.
 CALLS = {
-    "kill": ("pwrite64", "fdatasync", "ftruncate", "unlink"),
-    "full disk": ("pwrite64",),
-    "broken disk": ("pwrite64", "fdatasync", "ftruncate"),
+    "kill": {"write", "pwrite64", "fsync", "fdatasync", "ftruncate", "openat", "mkdir", "rename", "link", "unlink"},
+    "full disk": {"write", "pwrite64", "openat", "mkdir", "rename", "link"},
+    "broken disk": {"write", "pwrite64", "fsync", "fdatasync", "ftruncate", "rename", "link", "unlink"},
 }
+Point = tuple[str, "Call"]
+pytestmark = pytest.mark.timeout(36_000)
+
+
+class Rehearsed:
+    """A scenario that was run once without a fault: what it left, and what it did."""
+
+    def __init__(self, folder: Path, name: str, *, is_traced: bool) -> None:
+        self.scenario = SCENARIOS[name]
+        self.stage = stage_of(folder)
+        self.template, self._copy, self._log = folder / "template", folder / "copy", folder / "calls"
+        self._is_traced = is_traced
+
+    @contextmanager
+    def service(self) -> Iterator[None]:
+        """Prepare and rehearse; the service is there inside the context."""
+        with self.stage.service:
+            self.scenario.prepare(self.stage)
+            self.stage.keep(self.template)
+            with self._copied() as copy:
+                _, before = settled(copy)
+            self.stage.reset(self.template)
+            self.stage.service.service.requests.clear()
+            self._run(rehearsing(self._log) if self._is_traced else ())
+            self.requests = len(self.stage.service.service.requests)
+            self.calls = calls_on(self.stage.folder, self._log) if self._is_traced else []
+            self.ends = Ends(self.scenario, before, outcome(self.stage))
+            yield
+
+    def fail(self, failure: str, call: Call, point: object) -> None:
+        """Run the command with a failure at a call, and look at what that left."""
+        ended = run_command(self.stage, self.scenario, failing_at(call, FAILURES[failure], self._log))
+        assert was_hit(self.stage.folder, self._log, is_kill=failure == "kill"), (point, "another call was hit")
+        assert "Traceback" not in ended.stderr, (point, ended.stderr)
+        assert "internal error" not in ended.stderr, (point, ended.stderr)
+        expected = {-signal.SIGKILL} if failure == "kill" else {0, 8, 9}
+        assert ended.returncode in expected, (point, ended.stderr)
+        self.look(point, ended.stderr)
+
+    def look(self, point: object, said: str) -> None:
+        """Look at what a fault left; ``said``: what the command had printed by then."""
+        with self._copied() as copy:
+            assert self.ends.wrong_with(copy, said) == [], (point, said)
+
+    def end(self, point: object) -> list[Call]:
+        """Run the command to its end, which has to be the uninterrupted one; return the calls that it made."""
+        self._run(rehearsing(self._log) if self._is_traced else (), point)
+        assert differing_rows(outcome(self.stage), self.ends.after) == [], point
+        with self._copied() as copy:
+            assert settled(copy)[0] == [], point
+        return calls_on(self.stage.folder, self._log) if self._is_traced else []
+
+    def _run(self, before: Sequence[str], point: object = None) -> None:
+        ended = run_command(self.stage, self.scenario, before)
+        assert ended.returncode == 0, (point, ended.stderr)
+
+    @contextmanager
+    def _copied(self) -> Iterator[Stage]:
+        """Yield a copy of the stage: to look at a mirror undoes what a killed run left open."""
+        self.stage.keep(self._copy)
+        yield Stage(self._copy, self.stage.service)
+        shutil.rmtree(self._copy)
 
 
 @pytest.mark.parametrize("part", PARTS)
-@pytest.mark.parametrize("failure", list(FAILURES))
+@pytest.mark.parametrize("name", ["first sync", "sync of changes"])
+def test_a_kill_at_any_request(tmp_path: Path, name: str, part: int) -> None:
+    rehearsed = Rehearsed(tmp_path, name, is_traced=False)
+    with rehearsed.service():
+        points = [(moment, n) for moment in MOMENTS for n in range(1, rehearsed.requests + 1)]
+        random.Random(f"{SEED} {name}").shuffle(points)
+        for moment, number in points[:KILLS][part :: len(PARTS)]:
+            rehearsed.stage.reset(rehearsed.template)
+            is_killed, said = KillAtRequest(rehearsed.stage, number, moment).run(rehearsed.scenario)
+            assert is_killed or (moment, number) == ("after", rehearsed.requests)
+            rehearsed.look((moment, number), said)
+            rehearsed.end((moment, number))
+
+
+def spread(calls: Sequence[Call], rng: random.Random) -> list[Point]:
+    """Return every failure that can happen at these calls; of the first ones, each kind of call has its share."""
+    kinds: dict[tuple[str, str], list[Point]] = {}
+    for failure, names in CALLS.items():
+        for call in calls:
+            if call.name in names:
+                kinds.setdefault((failure, call.name), []).append((failure, call))
+    shuffled = [rng.sample(points, len(points)) for points in kinds.values()]
+    rng.shuffle(shuffled)
+    return [point for point in chain(*zip_longest(*shuffled)) if point is not None]
+
+
+@pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("name", list(SCENARIOS))
-def test_a_failure_at_any_system_call(tmp_path: Path, name: str, failure: str, part: int) -> None:
+def test_failures_at_any_system_call(tmp_path: Path, name: str, part: int) -> None:
+    """A kill or an error at a call, then one in the run after it, then a run to the end."""
     needs_strace(tmp_path)
-    rehearsed = Rehearsed(tmp_path, name)
-    with rehearsed.stage.service:
-        rehearsed.rehearse(traced=True)
-        calls = counted_calls(rehearsed.log)
-        points = [(call, n) for call in CALLS[failure] for n in range(1, calls.get(call, 0) + 1)]
-        for call, number in some(points, part, f"{name} {failure}"):
-            stage = rehearsed.stage
+    rehearsed, rng = Rehearsed(tmp_path, name, is_traced=True), random.Random(f"{SEED} {name}")
+    with rehearsed.service():
+        stage, after_one = rehearsed.stage, tmp_path / "after one"
+        points = spread(rehearsed.calls, rng)
+        assert {failure for failure, _ in points} == set(FAILURES)
+        for point in points[:KILLS][part :: len(PARTS)]:
             stage.reset(rehearsed.template)
-            inject = ("-e", f"inject={call}:{FAILURES[failure]}:when={number}")
-            ended = run_command(stage, rehearsed.scenario, strace(rehearsed.log, files_of(stage.path), *inject))
-            assert "Traceback" not in ended.stderr, (call, number, ended.stderr)
-            assert "internal error" not in ended.stderr, (call, number, ended.stderr)
-            if failure == "kill":
-                assert ended.returncode == -signal.SIGKILL, (call, number)
-            else:
-                assert ended.returncode in {0, 8, 9}, (call, number, ended.stderr)
-                assert "INJECTED" in rehearsed.log.read_text("latin-1"), (call, number)
-            rehearsed.check((failure, call, number))
+            rehearsed.fail(*point, point)
+            stage.keep(after_one)
+            stage.reset(after_one)
+            calls = rehearsed.end(point)
+            for second in spread(calls, rng)[:1]:
+                stage.reset(after_one)
+                rehearsed.fail(*second, (point, second))
+                rehearsed.end((point, second))
