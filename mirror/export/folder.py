@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mirror.disk import sync_handle
+from mirror.disk import sync_handle, sync_path
 from mirror.errors import BusyError, StorageError, UsageError
 from mirror.export.names import key_of
 
@@ -96,20 +96,24 @@ class ExportFolder:
         self._is_changed = True
 
     def save(self) -> None:
-        """Write the record, where it changed, so that it is on the disk."""
+        """Write the record, where it changed, so that it is on the disk: after the files before it, before those after.
+
+        A file that a power cut left older or newer than the record says would pass for edited, and stay so for ever.
+        """
         if self._is_changed:
+            _sync_names(self.path)
             files = {name: {key: getattr(one, key) for key in _FIELDS} for name, one in self.record.items()}
-            self.write(RECORD, json.dumps({"form": _FORM, "files": files}).encode(), is_synced=True)
+            self.write(RECORD, json.dumps({"form": _FORM, "files": files}).encode())
+            _sync_names(self.path)
             self._is_changed = False
 
-    def write(self, name: str, content: bytes, *, is_synced: bool = False) -> None:
+    def write(self, name: str, content: bytes) -> None:
         """Put a file in its place at once; raises StorageError, and then what was there is as it was."""
         with self.failures(name), self._temporary() as (handle, temporary):
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
-                if is_synced:
-                    file.flush()
-                    sync_handle(file.fileno())
+                file.flush()
+                sync_handle(file.fileno())  # of a part that a power cut left, the same is true
             temporary.replace(self.path / name)
 
     def copy(self, source: Path, name: str) -> None:
@@ -127,6 +131,7 @@ class ExportFolder:
                     file.flush()
                     sync_handle(file.fileno())
                 temporary.replace(target)
+                _sync_names(target.parent)
 
     @contextmanager
     def _temporary(self) -> Iterator[tuple[int, Path]]:
@@ -182,6 +187,11 @@ def opened(path: Path) -> Iterator[ExportFolder]:
         yield folder
     finally:
         lock.release()
+
+
+def _sync_names(folder: Path) -> None:
+    with suppress(OSError):  # of a file system that syncs no folders, such as a share
+        sync_path(folder)
 
 
 def _make(path: Path) -> None:

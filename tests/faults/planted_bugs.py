@@ -25,7 +25,7 @@ def _bug(name: str, file: str, code: str, bug: str, *tests: str) -> PlantedBug:
 
 
 POWER = "faults/test_power_loss.py::test_a_power_cut_loses_nothing_that_was_saved[first sync]"
-POWER_OF_BACKUP = POWER.replace("first sync", "backup")
+POWER_OF_BACKUP, POWER_OF_EXPORT = (POWER.replace("first sync", name) for name in ("backup", "export"))
 UNTRUE_LISTS, TROUBLE, ACCOUNT = "test_untrue_lists.py", "test_sync_trouble.py", "test_sync_account.py"
 BAD, EVIDENCE, PLAN = "sync/test_one_bad_thing.py", "sync/test_evidence.py", "sync/test_plan.py"
 DATABASE, MERGE = "store/test_database.py", "normalize/test_normalize_merge.py"
@@ -56,6 +56,13 @@ BUGS = (
         "    copy.replace(target)\n    sync_path(target.parent)\n",
         "    copy.replace(target)\n",
         POWER_OF_BACKUP,
+    ),
+    _bug(
+        "exported files are not synced",
+        "export/folder",
+        "                sync_handle(file.fileno())  # of a part that a power cut left, the same is true\n",
+        "",
+        POWER_OF_EXPORT,
     ),
     _bug(
         "a failed transaction is kept",
