@@ -19,13 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SECTOR = 512  # bytes that a disk writes whole
-RECORDED = "pwrite64,write,fdatasync,fsync,ftruncate,openat,mkdir,rename,link,unlink"
+RECORDED = "pwrite64,write,fdatasync,fsync,ftruncate,openat"
+# Not every machine has those with a question mark.
+RECORDED += ",?mkdir,mkdirat,?rename,renameat,renameat2,?link,linkat,?unlink,unlinkat"
 _CALL = re.compile(r"^(?P<pid>\d+) +(?P<text>.*)$")
 _WRITE = re.compile(r'^p?write(?:64)?\(\d+<(?P<path>[^>]*)>, "(?P<data>[^"]*)"(?:\.\.\.)?, \d+(?:, (?P<offset>\d+))?\)')
 _SYNC = re.compile(r"^f(?:data)?sync\(\d+<(?P<path>[^>]*)>\) += 0")
 _TRUNCATE = re.compile(r"^ftruncate\(\d+<(?P<path>[^>]*)>, (?P<size>\d+)\) += 0")
 _OPEN = re.compile(r"^openat\(.*, (?P<flags>O_[A-Z_|]*)(?:, \d+)?\) += \d+<(?P<path>[^>]*)>")
-_NAMES = re.compile(r'^(?P<call>mkdir|rename|link|unlink)\("(?P<path>[^"]*)"(?:, "(?P<other>[^"]*)"|, \d+)?\) += 0')
+_AT = r"(?:AT_FDCWD(?:<[^>]*>)?, )?"
+_NAMES = re.compile(
+    rf'^(?P<call>mkdir|rename|link|unlink)(?:at2?)?\({_AT}"(?P<path>[^"]*)"'
+    rf'(?:, {_AT}"(?P<other>[^"]*)")?(?:, [^)]*)?\) += 0'
+)
 
 Kind = Literal["write", "truncate", "sync", "create", "folder", "rename", "link", "remove", "report"]
 _KINDS: dict[str, Kind] = {"mkdir": "folder", "rename": "rename", "link": "link", "unlink": "remove"}

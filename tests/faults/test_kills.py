@@ -19,7 +19,16 @@ from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
 
 import pytest
-from processes import KillAtRequest, calls_on, failing_at, needs_strace, rehearsing, run_command, was_hit
+from processes import (
+    KillAtRequest,
+    calls_on,
+    compile_program,
+    failing_at,
+    needs_strace,
+    rehearsing,
+    run_command,
+    was_hit,
+)
 from scenarios import SCENARIOS, Ends, Stage, differing_rows, outcome, settled, stage_of
 
 if TYPE_CHECKING:
@@ -38,10 +47,10 @@ FAILURES = {
     "broken disk": "error=EIO",
 }
 # What each failure can happen to: a sync and a removal need no room.
-CALLS = {
-    "kill": {"write", "pwrite64", "fsync", "fdatasync", "ftruncate", "openat", "mkdir", "rename", "link", "unlink"},
-    "full disk": {"write", "pwrite64", "openat", "mkdir", "rename", "link"},
-    "broken disk": {"write", "pwrite64", "fsync", "fdatasync", "ftruncate", "rename", "link", "unlink"},
+KINDS = {
+    "kill": {"write", "sync", "truncate", "open", "mkdir", "rename", "link", "unlink"},
+    "full disk": {"write", "open", "mkdir", "rename", "link"},
+    "broken disk": {"write", "sync", "truncate", "rename", "link", "unlink"},
 }
 Point = tuple[str, "Call"]
 pytestmark = pytest.mark.timeout(36_000)
@@ -55,6 +64,7 @@ class Rehearsed:
         self.stage = stage_of(folder)
         self.template, self._copy, self._log = folder / "template", folder / "copy", folder / "calls"
         self._is_traced = is_traced
+        compile_program()
 
     @contextmanager
     def service(self) -> Iterator[None]:
@@ -125,10 +135,10 @@ def test_a_kill_at_any_request(tmp_path: Path, name: str, part: int) -> None:
 def spread(calls: Sequence[Call], rng: random.Random) -> list[Point]:
     """Return every failure that can happen at these calls; of the first ones, each kind of call has its share."""
     kinds: dict[tuple[str, str], list[Point]] = {}
-    for failure, names in CALLS.items():
+    for failure, names in KINDS.items():
         for call in calls:
-            if call.name in names:
-                kinds.setdefault((failure, call.name), []).append((failure, call))
+            if call.kind in names:
+                kinds.setdefault((failure, call.kind), []).append((failure, call))
     shuffled = [rng.sample(points, len(points)) for points in kinds.values()]
     rng.shuffle(shuffled)
     return [point for point in chain(*zip_longest(*shuffled)) if point is not None]
