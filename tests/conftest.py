@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import canaries
+import invariants
 import pytest
 from commands import run
 from hypothesis import HealthCheck, settings
@@ -27,7 +28,7 @@ MEMORY = Path("/dev/shm")
 if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 2 * 1024**3:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
-LEAKS = pytest.StashKey[list[str]]()  # where secrets stand in the folder of a test
+LEFT = pytest.StashKey[list[str]]()  # what is wrong with what a test left in its folder, as sentences
 FOR_TESTS = {"CHATMIRROR_DATASETTE_PRE", "CHATMIRROR_REAL_DATA", "CHATMIRROR_RANDOM_RUNS", "CHATMIRROR_SEED"}
 FOR_TESTS |= {
     "CHATMIRROR_FAULT_POINTS",
@@ -43,7 +44,20 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def look_at_what_is_left(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """Look for secrets, and at every mirror, in the test's folder before it is removed.
+
+    Everything else of a test has ended by then, also what it changed in the program.
+    """
+    yield
+    secrets = [secret.encode() for secret in canaries.secrets()]
+    request.node.stash[LEFT] = [f"a secret is in {name}" for name in canaries.all_leaks(tmp_path)]
+    if request.node.get_closest_marker("leaves_damage") is None:
+        request.node.stash[LEFT] += invariants.broken_below(tmp_path, secrets)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(look_at_what_is_left: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the login, proxy or configuration of whoever runs it."""
     for name in list(os.environ):
         is_ours = name.lower().endswith("_proxy") or name.startswith(("CHATMIRROR_", "CHATGPT_"))
@@ -57,22 +71,15 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """No test leaves a secret of a simulated service in a file, in its output or in its log."""
+    """No test leaves a secret of a simulated service in a file, in its output or in its log, nor a broken mirror."""
     report = yield
     if report.when == "teardown":
-        found = item.stash.get(LEAKS, [])
-        found += canaries.leaks(Path("/nowhere"), [*report.sections, *canaries.SAID])
+        said = canaries.leaks(Path("/nowhere"), [*report.sections, *canaries.SAID])
+        found = [*item.stash.get(LEFT, []), *(f"a secret is in {name}" for name in said)]
         canaries.forget_ended()
         if found and report.passed:
-            report.outcome, report.longrepr = "failed", f"a secret of the simulated service is in: {', '.join(found)}"
+            report.outcome, report.longrepr = "failed", f"what the test left: {'; '.join(found)}"
     return report
-
-
-@pytest.fixture(autouse=True)
-def look_for_secrets(request: pytest.FixtureRequest, clean_environment: None, tmp_path: Path) -> Iterator[None]:
-    """Look through the test's folder before it is removed, and through those of services of fixtures."""
-    yield
-    request.node.stash[LEAKS] = canaries.all_leaks(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import canaries
 from direct_wire import DirectWire
+from invariants import broken
 from mirrors import make_empty_mirror
 
 from mirror import app
-from mirror.health import integrity
 from mirror.simulator import Behaviour, ManualClock, SimulatedAccount, Simulator, generated_account
-from mirror.store.database import Writer
 from mirror.sync.options import SyncOptions
 from mirror.timing import Timing
 
@@ -229,6 +228,5 @@ def _differences_of_one(tree: dict[str, Any], row: tuple[Any, ...] | None, store
 
 
 def findings(mirrored: MirroredService) -> list[str]:
-    """What ``chatmirror check`` finds, and what a check finds that derives all rows again."""
-    with Writer(mirrored.path) as writer:
-        return integrity.check(writer.conn, lambda *_: None, derives_all=True).all
+    """Which invariants the mirror breaks, and where a secret of its service is in it."""
+    return broken(mirrored.path, secrets=[secret.encode() for secret in canaries.secrets()])

@@ -30,6 +30,7 @@ def last_run(path: Path, command: str) -> sqlite3.Row:
     return row
 
 
+@pytest.mark.leaves_damage("of a service that only this test knows")
 def test_a_second_service_is_one_more_connector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sync of another provider uses that provider's login and source, and records whose run it was."""
     service = parrot.Parrot({"t1": parrot.talk("t1", "Seeds", "Which seeds?", "Millet.")})

@@ -345,6 +345,7 @@ def test_one_unusable_conversation_costs_no_other(mirrored: MirroredService) -> 
     assert mirrored.value("SELECT count(*) FROM conversations") == 3
 
 
+@pytest.mark.leaves_damage("a run is dated back by hand")
 def test_status_is_zero_only_when_fresh(mirrored: MirroredService) -> None:
     """A second cron line can watch the first."""
     mirrored.path.unlink()
@@ -361,6 +362,7 @@ def test_status_is_zero_only_when_fresh(mirrored: MirroredService) -> None:
     assert "days old" in err
 
 
+@pytest.mark.leaves_damage("a run is dated ahead by hand")
 def test_a_success_in_the_future_is_none(mirrored: MirroredService) -> None:
     """A clock that went wrong once does not make a mirror look fresh for years."""
     assert run(mirrored, "sync")[0] == 0
@@ -434,6 +436,7 @@ CASES = [(damage, command) for damage in ("page", "schema", "text") for command 
     ("damage", "command"),
     [*CASES, ("schema", ("status",)), ("schema", ("sync",)), ("lists", ("sync",)), ("chats", ("rebuild",))],
 )
+@pytest.mark.leaves_damage("a page, a schema or a text is damaged")
 def test_a_damaged_file_is_called_damaged(mirrored: MirroredService, damage: str, command: tuple[str, ...]) -> None:
     """Whatever of the file is spoilt, reading it says so in one line and exit 9, never that the program is wrong."""
     run(mirrored, "sync")
@@ -648,6 +651,7 @@ def test_rebuild_and_repair_leave_a_row_each(mirrored: MirroredService) -> None:
 
 
 @pytest.mark.parametrize("command", [("rebuild",), ("check", "--repair")])
+@pytest.mark.leaves_damage("a payload is damaged")
 def test_a_rebuild_that_fails_leaves_its_outcome(mirrored: MirroredService, command: tuple[str, ...]) -> None:
     """A payload that cannot be read: exit 9, and the row says so."""
     assert run(mirrored, "sync")[0] == 0

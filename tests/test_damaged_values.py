@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+pytestmark = pytest.mark.leaves_damage("each test spoils a mirror, and says itself where it is whole again")
+
 COMMANDS = [
     ("check",),
     ("check", "--repair"),

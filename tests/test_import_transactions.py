@@ -92,6 +92,7 @@ def holds(db: Path, least: int) -> bool:
         return False
 
 
+@pytest.mark.leaves_damage("a payload is damaged")
 def test_damage_in_what_is_stored_costs_only_that_conversation(tmp_path: Path) -> None:
     """A newer copy of a conversation whose stored bytes are damaged is named; those beside it are stored."""
     db = tmp_path / "chats.db"
@@ -120,6 +121,7 @@ def test_the_same_conversation_twice_in_one_transaction(tmp_path: Path, order: t
 
 
 @pytest.mark.parametrize("is_one_file", [True, False])
+@pytest.mark.leaves_damage("messages are deleted")
 def test_messages_that_come_later_are_hashed_as_they_are_written(tmp_path: Path, *, is_one_file: bool) -> None:
     """Else a check would trust rows that are lost: the first copy has none of the messages."""
     db = tmp_path / "chats.db"

@@ -12,8 +12,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from invariants import broken
 from mirrored_service import MirroredService
-from scenarios import violations
 
 from mirror.errors import ChatmirrorError
 from mirror.store.columns import COLUMNS
@@ -45,7 +45,7 @@ def as_read(path: Path) -> list[Any]:
 def is_noticed(path: Path) -> bool:
     """Whether ``check`` finds anything."""
     try:
-        return bool(violations(path, derives_all=False))  # as the command does
+        return bool(broken(path, derives_all=False))  # as the command does
     except (ChatmirrorError, sqlite3.Error):
         return True
 
@@ -60,7 +60,7 @@ def test_a_flipped_bit_is_found_or_changes_nothing_that_is_read(tmp_path: Path, 
         assert mirrored.next_run() == 0
     with closing(sqlite3.connect(mirrored.path)) as conn:
         conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    assert violations(mirrored.path) == []
+    assert broken(mirrored.path) == []
     whole, expected = mirrored.path.read_bytes(), as_read(mirrored.path)
     rng, unseen = random.Random(f"{SEED} {part}"), []
     written = [at for at, byte in enumerate(whole) if byte]

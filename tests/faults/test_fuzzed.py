@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from archive_files import Contents, conversation
+from invariants import broken, broken_in
 from mirrored_service import MirroredService, differences
 from mutating import Mutator, as_bytes, damaged_zip
 from normalize.test_normalize_anything import assert_storable
-from scenarios import violations
 
 from mirror import app, render
 from mirror.body import Body
@@ -31,7 +31,6 @@ from mirror.chatgpt.login import LOGIN_FORM
 from mirror.credentials.pasted import parse_login
 from mirror.errors import ChatmirrorError, ServiceError, UsageError
 from mirror.fold import Arrival
-from mirror.health import integrity
 from mirror.ingest import ingest
 from mirror.large_json import read_json
 from mirror.normalize import ParsedPayload, fingerprint, holds_all, merge, normalize
@@ -229,7 +228,7 @@ def test_any_conversation_is_stored_and_passes_check(tmp_path: Path, part: int) 
                 for arrival, words in _arrivals(number):
                     ingest(conn, arrival, run.id)
                     _note(stored.setdefault(arrival.conversation_id, {}), arrival, words)
-        assert integrity.check(writer.conn, lambda *_: None, derives_all=True).all == []
+        assert broken_in(writer.conn, writer.path) == []
         for key, said in stored.items():
             _read(writer.conn, key, said)
 
@@ -376,7 +375,7 @@ def test_a_sync_survives_any_answer(tmp_path: Path) -> None:
                 mirrored.sync()
             mirrored.alter_answers(None)
             if number % 5 == 4:
-                assert violations(mirrored.path) == [], number
+                assert broken(mirrored.path) == [], number
                 codes = [mirrored.next_run() for _ in range(3)]
                 assert (codes[-1], differences(mirrored)) == (0, []), (number, codes)
 
@@ -442,4 +441,4 @@ def test_any_archive_is_imported_into_a_mirror_that_passes_check(tmp_path: Path)
         with suppress(ChatmirrorError):
             app.import_archives(path, [archive], timing, lambda *_: None)
         archive.unlink()
-    assert [found for found in violations(path) if not found.endswith("has no message")] == []
+    assert broken(path) == []

@@ -105,6 +105,7 @@ def test_a_log_that_a_killed_run_left_spoils_no_backup(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["text", "other account", "later", "other program", "more chats", "damaged", "pipe"])
+@pytest.mark.leaves_damage("a text takes the place of a mirror")
 def test_nothing_but_an_older_backup_is_replaced(folder: Path, tmp_path: Path, kind: str) -> None:
     """Whatever else has the name, stays as it is, byte for byte."""
     target = folder / "target.db"
@@ -140,6 +141,7 @@ def test_nothing_but_an_older_backup_is_replaced(folder: Path, tmp_path: Path, k
 
 
 @pytest.mark.parametrize("kind", ["payload", "row", "index", "page", "nothing", "empty"])
+@pytest.mark.leaves_damage("the mirror is damaged")
 def test_a_damaged_or_empty_mirror_never_replaces_a_good_backup(
     mirrored: MirroredService, folder: Path, kind: str
 ) -> None:
@@ -283,6 +285,7 @@ def test_restoring_twice_keeps_both(mirrored: MirroredService, folder: Path) -> 
 
 
 @pytest.mark.parametrize("kind", ["payload", "text", "empty", "no file", "itself", "other account"])
+@pytest.mark.leaves_damage("the backup is damaged")
 def test_what_is_no_whole_backup_is_not_restored(
     mirrored: MirroredService, folder: Path, tmp_path: Path, kind: str
 ) -> None:

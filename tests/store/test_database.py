@@ -124,6 +124,7 @@ def test_somebody_elses_database_is_refused_and_not_touched(path):
 @pytest.mark.parametrize(
     "content", [b"not a database at all, but a letter to my aunt" * 50, b"SQLite format 3\x00" + b"\xff" * 4000]
 )
+@pytest.mark.leaves_damage("the file is no mirror")
 def test_a_damaged_file_is_refused_and_not_touched(path, content):
     """What is no database is said to be damaged, and stays as it is."""
     path.write_bytes(content)
@@ -208,6 +209,7 @@ def test_a_busy_database_is_not_called_damaged(path):
         assert integrity.check(writer.conn, lambda *_: None).all == []
 
 
+@pytest.mark.leaves_damage("a ghost is in the index")
 def test_an_index_out_of_step_is_found(path):
     """What another tool did behind the triggers' back is seen, although SQLite's own check is content."""
     with Writer(path) as writer:

@@ -21,6 +21,7 @@ from mirror.store.database import Writer, open_reader
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.leaves_damage("its rows are written by hand, from no payload")
 CHATMIRROR = str(Path(sys.executable).with_name("chatmirror"))
 
 

@@ -40,6 +40,7 @@ def test_a_damaged_key_of_a_hash_is_a_finding(mirror: Path, key: str) -> None:
     assert_found_and_mended(mirror)
 
 
+@pytest.mark.leaves_damage("the file is damaged")
 def test_a_key_of_a_hash_that_is_gone_is_a_finding(mirror: Path) -> None:
     """Its column takes no NULL, which a bit in the head of a row makes of it all the same."""
     with closing(sqlite3.connect(mirror)) as conn:

@@ -197,6 +197,7 @@ def test_the_triggers_that_are_known_are_those_of_the_migrations() -> None:
     assert {name for name, made in OBJECTS.items() if made.kind == "trigger"} == TRIGGERS
 
 
+@pytest.mark.leaves_damage("a trigger is dropped")
 def test_the_command_ends_with_exit_9(mirror: Path) -> None:
     """As for any damage."""
     altered(mirror, "DROP TRIGGER messages_ai")
