@@ -146,11 +146,19 @@ def most_severe(errors: list[ChatmirrorError]) -> ChatmirrorError | None:
 
 
 def bug_message(error: BaseException) -> str:
-    """Return the line for an error that nobody foresaw."""
+    """Return the line for an error that nobody foresaw, and for too little memory, which can end anything."""
+    if is_out_of_memory(error):
+        return "There is not enough memory; what is saved is safe. Close other programs, run again to continue."
     return (
         f"internal error ({place_of(error)}); what is saved is safe. Please report it; CHATMIRROR_DEBUG=1"
         " prints the details, without chats or secrets."
     )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the system gave no more memory, also where Python says so in other words."""
+    is_of_a_thread = isinstance(error, RuntimeError) and "start new thread" in str(error)
+    return isinstance(error, MemoryError) or is_of_a_thread
 
 
 def place_of(error: BaseException) -> str:

@@ -41,9 +41,15 @@ class Interruptions:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: TracebackType | None) -> None:
-        """Stop raising; any other error than those that say something, after a signal, is the signal's doing."""
+        """Let a further signal just end the process, for all work is over.
+
+        An error after a signal is the signal's doing, unless it says something.
+        """
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
         sys.unraisablehook = self._report_dropped
         if self._came is not None and isinstance(error, Exception) and not isinstance(error, _TOLD):
             raise self._came from None

@@ -39,6 +39,7 @@ _ATTEMPTS = 100  # to change the kind of log while others read
 FREE_SPACE = 64 * 1024 * 1024  # bytes below which a run does not start
 MINIMUM_SQLITE = (3, 35)
 _CORRUPT_INDEX = 267  # SQLITE_CORRUPT_VTAB: of what is derived from the texts
+_NO_TEMPORARY_FOLDER = 6410  # SQLITE_IOERR_GETTEMPPATH
 _FULL, _IOERR, _READONLY, _CANTOPEN, _CORRUPT, _NOTADB, _BUSY, _LOCKED = 13, 10, 8, 14, 11, 26, 5, 6
 
 
@@ -46,13 +47,20 @@ def storage_error(error: sqlite3.Error, path: Path) -> ChatmirrorError:
     """Say what an error of SQLite means for the person whose file it is (https://www.sqlite.org/rescode.html)."""
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     if code == _FULL:
+        return _full_error(path)
+    if getattr(error, "sqlite_errorcode", None) == _NO_TEMPORARY_FOLDER:
         return StorageError(
-            f"The disk is full; {path} is intact up to the last saved conversation. Free space, run again."
+            f"No folder for temporary files can be written; {path} is intact. Set TMPDIR to one, and run again."
         )
     if code in {_BUSY, _LOCKED}:
         return BusyError(f"Another program has held {path} for too long; nothing is lost. Run again later.")
     if getattr(error, "sqlite_errorcode", None) == _CORRUPT_INDEX:
         return DamagedError(f"A search index of {path} is damaged; no chat is lost. Run `chatmirror check --repair`.")
+    if str(error).startswith("no such module"):
+        return UsageError(
+            f"This Python's SQLite cannot search ({error}); chatmirror needs one with FTS5. Nothing was changed; use"
+            " another Python."
+        )
     if is_damage(error):
         return DamagedError(
             f"{path} is damaged ({reason(error)}); it was not changed. Run `chatmirror check`, which says whether it"
@@ -63,6 +71,28 @@ def storage_error(error: sqlite3.Error, path: Path) -> ChatmirrorError:
             f"Cannot write {path} ({error}); what was saved is safe. Check the disk and its permissions."
         )
     return StorageError(f"SQLite refused on {path}: {error}; what was saved is safe. Run `chatmirror check`.")
+
+
+def _full_error(path: Path) -> StorageError:
+    """Say which disk is full: SQLite's own words are the same for the database's and that of temporary files."""
+    temporary = _temporary_folder()
+    with suppress(OSError):
+        free = shutil.disk_usage(path.absolute().parent).free
+        if temporary is not None and shutil.disk_usage(temporary).free < min(free, FREE_SPACE):
+            return StorageError(
+                f"The disk of the folder for temporary files ({temporary}) is full; {path} is intact up to the last"
+                " saved conversation. Free space there, or set TMPDIR to a folder with more, and run again."
+            )
+    return StorageError(f"The disk is full; {path} is intact up to the last saved conversation. Free space, run again.")
+
+
+def _temporary_folder() -> str | None:
+    """Return where SQLite puts temporary files (https://www.sqlite.org/tempfiles.html, section 5)."""
+    named = [os.environ.get(name, "") for name in ("SQLITE_TMPDIR", "TMPDIR")]
+    for folder in (*named, "/var/tmp", "/usr/tmp", "/tmp"):  # noqa: S108 - only read
+        if folder and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):  # noqa: PTH112 - as a text
+            return folder
+    return None
 
 
 def reason(error: sqlite3.Error) -> str:

@@ -68,6 +68,7 @@ TECHNICAL = {
     "store.database._CANTOPEN": "SQLite's result code",
     "store.database._CORRUPT": "SQLite's result code",
     "store.database._CORRUPT_INDEX": "SQLite's result code",
+    "store.database._NO_TEMPORARY_FOLDER": "SQLite's result code",
     "store.database._FULL": "SQLite's result code",
     "store.database._IOERR": "SQLite's result code",
     "store.database._LOCKED": "SQLite's result code",

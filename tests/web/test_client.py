@@ -154,6 +154,16 @@ def test_a_server_error_is_told_from_a_refusal() -> None:
     assert len(wire.sent) == 1
 
 
+@pytest.mark.parametrize("status", [500, 502, 504, *range(520, 531), 599])
+def test_whatever_a_proxy_before_the_service_answers_is_tried_again_and_named(status: int) -> None:
+    """Such as the numbers that Cloudflare has of its own, with a text in place of a page."""
+    wire = wire_of(Reply(status, {"content-type": "text/plain"}, b"error code: %d" % status))
+    with pytest.raises(ServerError, match=rf"HTTP {status}\b"):
+        get(wire)
+    assert len(wire.sent) == SERVER_ERROR_TRIES
+    assert get(wire_of(Reply(status, {}, b""), OK)).data == {"ok": True}
+
+
 def test_a_refusal_without_json_has_no_reason() -> None:
     """A text instead of JSON is no reason to fail otherwise."""
     with pytest.raises(Refused, match=r"HTTP 400$"):
