@@ -230,7 +230,7 @@ def check(
             conn.execute("BEGIN")  # one moment, whatever is written meanwhile
             found = integrity.check(conn, progress)
             return found.error(path) or (None if found.file else check_bytes(conn, path).error(path)), Repaired(0, [])
-    with Writer(path) as writer, translated(path), diagnosed(writer.conn, path):
+    with Writer(path, is_for_repair=repair) as writer, translated(path), diagnosed(writer.conn, path):
         found = integrity.check(writer.conn, progress)
         if repair and found.right:
             repairs.trust(writer, found.right)

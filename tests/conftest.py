@@ -53,7 +53,7 @@ def look_at_what_is_left(request: pytest.FixtureRequest, tmp_path: Path) -> Iter
     secrets = [secret.encode() for secret in canaries.secrets()]
     request.node.stash[LEFT] = [f"a secret is in {name}" for name in canaries.all_leaks(tmp_path)]
     if request.node.get_closest_marker("leaves_damage") is None:
-        request.node.stash[LEFT] += invariants.broken_below(tmp_path, secrets)
+        request.node.stash[LEFT] += invariants.broken_below(tmp_path, secrets, name=request.node.nodeid)
 
 
 @pytest.fixture(autouse=True)

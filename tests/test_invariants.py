@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import invariants
 import pytest
 from invariants import broken, broken_below
 from mirrored_service import MirroredService
@@ -97,8 +98,9 @@ def test_a_secret_in_a_value_is_found(mirror: Path, table: str, value: object) -
     assert not any("secret" in line for line in broken(mirror, secrets=[b"another one"]))
 
 
-def test_what_is_no_business_of_ours_is_left_alone(mirror: Path) -> None:
+def test_what_is_no_business_of_ours_is_left_alone(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program's database, a newer or older program's mirror, an empty file, one that is in use."""
+    monkeypatch.setattr(invariants, "IS_LONG", True)
     folder = mirror.parent
     for name in ("newer.db", "older.db", "busy.db"):
         shutil.copy(mirror, folder / name)
@@ -160,3 +162,25 @@ def test_a_test_that_leaves_a_broken_mirror_fails(mirror: Path, tmp_path: Path) 
     assert "4 passed, 1 error" in found.stdout, found.stdout
     assert "ERROR at teardown of test_damaged _" in found.stdout
     assert "what the test left: deep/chats.db: the rows of conversation" in found.stdout
+
+
+def test_some_large_mirrors_are_looked_at_and_all_where_asked(mirror: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the name of the test, so that the same ones are looked at each time."""
+    looked: list[str] = []
+    monkeypatch.setattr(invariants, "_size", lambda _: 1000)
+
+    def look(path: Path, **_: object) -> list[str]:
+        looked.append(path.name)
+        return []
+
+    monkeypatch.setattr(invariants, "broken", look)
+    monkeypatch.setattr(invariants, "_was_whole", lambda _: False)
+    for _ in range(2):
+        for number in range(100):
+            broken_below(mirror.parent, name=f"test {number}")
+    assert 20 < len(looked) < 80
+    assert len(looked) % 2 == 0
+    looked.clear()
+    monkeypatch.setattr(invariants, "IS_LONG", True)
+    broken_below(mirror.parent, name="test")
+    assert looked == ["chats.db"]

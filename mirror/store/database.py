@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from mirror.errors import BusyError, ChatmirrorError, DamagedError, ForeignDatabaseError, StorageError, UsageError
@@ -121,11 +121,12 @@ def translated(path: Path) -> Iterator[None]:
 class Writer:
     """The one writing connection. Use as a context manager; ``conn`` is open inside it.
 
-    ``busy_timeout``: seconds to wait for another program's transaction.
+    ``busy_timeout``: seconds to wait for another program's transaction. ``is_for_repair``: take also a file that does
+    not fit the log beside it.
     """
 
-    def __init__(self, path: Path, *, busy_timeout: float = BUSY_TIMEOUT) -> None:
-        self.path, self._busy_timeout = path, busy_timeout
+    def __init__(self, path: Path, *, busy_timeout: float = BUSY_TIMEOUT, is_for_repair: bool = False) -> None:
+        self.path, self._busy_timeout, self._is_for_repair = path, busy_timeout, is_for_repair
         self._real_path = files.real_path(path)
         self.conn: sqlite3.Connection = None  # type: ignore[assignment] # set by __enter__, before anything can use it
         self._held = ExitStack()
@@ -154,6 +155,8 @@ class Writer:
     def _open(self) -> None:
         _create_private(self._real_path)
         with translated(self.path):
+            if not self._is_for_repair:
+                _refuse_foreign_log(self._real_path)
             self.conn = connect(self._real_path, self._busy_timeout)
             _refuse_unknown(self.conn, self.path)
             self.conn.execute(f"PRAGMA page_size={PAGE_SIZE}")  # of a file that is made now; others keep theirs
@@ -344,6 +347,30 @@ def _create_private(path: Path) -> None:
         return
     except OSError as error:
         raise StorageError(f"Cannot create {path} ({error}); nothing was done.") from error
+
+
+def _refuse_foreign_log(path: Path) -> None:
+    """Raise DamagedError where a file and the log beside it do not fit together, before SQLite folds the log in.
+
+    It would do so when the file is closed, and spoil a copy that was put beside the log of a killed run. A connection
+    that can only read folds nothing in.
+    """
+    log = files.beside(path, "-wal")
+    if not log.exists() or log.stat().st_size == 0:
+        return
+    with closing(_connect(files.uri(path, "mode=ro"))) as conn:
+        try:
+            found = conn.execute("PRAGMA integrity_check(1)").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            found = reason(error)
+    if found != "ok":
+        raise DamagedError(
+            f"{path} with its log {log.name} is damaged ({found}); neither was changed. If the file was put there by"
+            f" another program than `chatmirror restore`, the log is not its own: move {log.name} away, and run"
+            " `chatmirror check`. Else run `chatmirror check --repair`."
+        )
 
 
 def _refuse_unknown(conn: sqlite3.Connection, path: Path) -> None:

@@ -28,9 +28,10 @@ def test_the_test_exists(name: str) -> None:
 
 
 def test_every_promise_has_a_test() -> None:
-    """No row of a table of promises is without one."""
+    """No row of a table of promises, or of faults, is without one."""
     promises = sections(page("reliability.md"))
-    for heading in ("Complete", "Current", "Durable", "Private", "Polite", "Findable"):
+    for heading in ("Complete", "Current", "Durable", "Private", "Polite", "Findable", "Faults and their tests"):
+        assert rows(promises[heading])
         assert [cells[0] for cells in rows(promises[heading]) if "::" not in cells[1]] == []
 
 

@@ -26,7 +26,7 @@ from sqlite_utils import Database
 from mirror.chatgpt.login import LOGIN_FORM
 from mirror.credentials.login import Login
 from mirror.credentials.stored import save_login
-from mirror.errors import BusyError, ChatmirrorError, StorageError, UsageError
+from mirror.errors import BusyError, ChatmirrorError, DamagedError, StorageError, UsageError
 from mirror.migrations import migrations as all_migrations
 from mirror.store import database, schema
 from mirror.store.database import Writer, open_reader
@@ -94,6 +94,62 @@ def test_a_file_of_zeros_is_called_damaged_and_not_written_to(mirrored: Mirrored
     save(mirrored.path.parent / "export.json", [conversation(1)])
     mirrored.path.write_bytes(bytes(mirrored.path.stat().st_size))
     everything_is_refused(mirrored.path.parent, *COMMANDS)
+
+
+def a_log(mirrored: MirroredService) -> bytes:
+    """Return the log of some changes, which are folded in only afterwards."""
+    with closing(sqlite3.connect(mirrored.path)) as conn:
+        conn.execute("UPDATE messages SET text = text || hex(zeroblob(20000))")
+        conn.commit()
+        return mirrored.path.with_name("chats.db-wal").read_bytes()
+
+
+@pytest.mark.leaves_damage("the log is another mirror's")
+@pytest.mark.parametrize("command", [("check",), ("rebuild",), ("import", "export.json"), ("sync",)])
+def test_a_log_of_another_mirror_is_named_and_spoils_no_file(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """As after a copy over the file where a killed run left its log: SQLite would fold it in, and spoil the copy."""
+    (tmp_path / "other").mkdir()
+    with MirroredService(tmp_path / "other", conversations=9) as other:
+        assert other.sync().error is None
+        foreign = a_log(other)
+    with MirroredService(tmp_path, conversations=4) as mirrored:
+        assert mirrored.sync().error is None
+        save(tmp_path / "export.json", [conversation(1)])
+        before, log = mirrored.path.read_bytes(), tmp_path / "chats.db-wal"
+        log.write_bytes(foreign)
+        with pytest.raises(
+            DamagedError, match=r"with its log chats\.db-wal is damaged .*; neither was changed"
+        ) as caught:
+            mirrored.sync() if command == ("sync",) else run_here(tmp_path, *command)
+        assert "move chats.db-wal away" in caught.value.message
+        assert (mirrored.path.read_bytes(), log.read_bytes()) == (before, foreign)
+        log.rename(tmp_path / "away")
+        assert broken(mirrored.path) == []
+
+
+def test_an_index_that_lacks_rows_is_repaired_also_beside_a_log(mirrored: MirroredService) -> None:
+    """A run that was killed leaves its own log, and what is wrong besides must keep no repair away."""
+    assert mirrored.sync().error is None
+    with closing(sqlite3.connect(mirrored.path)) as conn, conn:
+        (sql,) = conn.execute("SELECT sql FROM sqlite_master WHERE name = 'messages_kind'").fetchone()
+        for written in (f"{sql} WHERE rowid > 3", sql):
+            conn.execute("PRAGMA writable_schema=ON")
+            conn.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'messages_kind'", (written,))
+            conn.execute("PRAGMA writable_schema=RESET")
+            if written != sql:
+                conn.execute("REINDEX messages_kind")
+    before, log = mirrored.path.read_bytes(), mirrored.path.with_name("chats.db-wal")
+    with closing(sqlite3.connect(mirrored.path)) as conn:
+        conn.execute("CREATE TABLE notes_of_another_program (note TEXT)")
+        conn.commit()
+        left = log.read_bytes()
+    assert left
+    mirrored.path.write_bytes(before)
+    log.write_bytes(left)
+    with pytest.raises(DamagedError, match=r"Else run `chatmirror check --repair`"):
+        mirrored.sync()
+    assert run_here(mirrored.path.parent, "check", "--repair")[0] == 0
+    assert mirrored.next_run() == 0
 
 
 # -- the file is moved, replaced or removed during a run

@@ -324,6 +324,7 @@ def test_a_service_that_fails_at_all_canvases_costs_no_other_file(service: FileS
     assert set(service.states().values()) == {"stored"}
 
 
+@pytest.mark.leaves_damage("a file is dated back by hand")
 def test_controls_are_those_of_the_workspace_however_many_are_shared(service: FileService) -> None:
     """A team's chats show the newest files, too, so that they say nothing of this workspace."""
     own = service.add(1)

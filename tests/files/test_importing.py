@@ -179,7 +179,6 @@ def test_an_import_brings_what_is_gone_at_the_service(service: FileService, tmp_
     export = zipped(tmp_path / "export.zip", {f"{file.id}.dat": file.content}, [talk(5)])
     app.import_archives(service.mirrored.path, [export], service.mirrored.timing(), lambda *_: None)
     assert service.bytes_of(file.id) == file.content
-    shutil.rmtree(service.store.folder)
 
 
 def test_a_file_of_no_message_has_the_time_of_the_library(tmp_path: Path) -> None:

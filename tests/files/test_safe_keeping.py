@@ -162,6 +162,7 @@ def test_a_backup_takes_files_along_and_a_restore_brings_them_back(service: File
     assert [service.bytes_of(file.id) for file in files] == [file.content for file in files]
 
 
+@pytest.mark.leaves_damage("the bytes of a file are damaged")
 def test_a_damaged_byte_gets_into_no_backup(service: FileService, tmp_path: Path) -> None:
     """The backup has all chats, and says that it lacks a file: exit 3."""
     file = service.add(1)

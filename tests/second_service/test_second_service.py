@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from mirror.sync.outcome import Outcome
 
+pytestmark = pytest.mark.leaves_damage("of a service that only these tests know; they ask themselves")
+
 
 @pytest.fixture(autouse=True)
 def _tables(monkeypatch: pytest.MonkeyPatch) -> None:

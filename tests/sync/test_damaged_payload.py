@@ -68,6 +68,7 @@ def test_a_rename_of_a_damaged_conversation_heals_it_too(mirrored: MirroredServi
     assert (differences(mirrored), findings(mirrored)) == ([], [])
 
 
+@pytest.mark.leaves_damage("a payload is damaged")
 def test_what_only_damaged_bytes_gave_is_kept(mirrored: MirroredService) -> None:
     """Messages that the service has no more stay readable; the damage stays named, and no rebuild loses them."""
     key = mirrored.ids()[0]
@@ -118,6 +119,7 @@ def test_repair_says_what_a_sync_heals_and_lets_it(mirrored: MirroredService) ->
     assert mirrored.next_run() == 0
 
 
+@pytest.mark.leaves_damage("a payload is damaged")
 def test_repair_names_what_no_sync_can_heal(mirrored: MirroredService) -> None:
     """What the service lists no more, and the rows of others are derived again nevertheless."""
     gone, other = mirrored.ids()[:2]
