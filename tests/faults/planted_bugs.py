@@ -28,6 +28,7 @@ POWER = "faults/test_power_loss.py::test_a_power_cut_loses_nothing_that_was_save
 POWER_OF_BACKUP, POWER_OF_EXPORT = (POWER.replace("first sync", name) for name in ("backup", "export"))
 UNTRUE_LISTS, TROUBLE, ACCOUNT = "test_untrue_lists.py", "test_sync_trouble.py", "test_sync_account.py"
 BAD, EVIDENCE, PLAN = "sync/test_one_bad_thing.py", "sync/test_evidence.py", "sync/test_plan.py"
+STORAGE = "faults/test_storage.py"
 DATABASE, MERGE = "store/test_database.py", "normalize/test_normalize_merge.py"
 BACKUP, PLACES, LOGIN = "store/test_backup.py", "store/test_places.py", "test_credentials.py"
 PAGING, TRANSPORT, PACING = "chatgpt/test_paging.py", "web/test_transport.py", "web/test_pacing.py"
@@ -77,6 +78,36 @@ BUGS = (
         "                self._same_file()\n",
         "",
         f"{DATABASE}::test_a_moved_database_takes_no_more_writes",
+    ),
+    _bug(
+        "a log that does not fit its file is folded in",
+        "store/database",
+        "            if not self._is_for_repair:\n",
+        "            if False:\n",
+        f"{STORAGE}::test_a_log_of_another_mirror_is_named_and_spoils_no_file",
+    ),
+    _bug(
+        "a run begins on a full disk",
+        "store/database",
+        ".free < FREE_SPACE:\n        raise",
+        ".free < 0:\n        raise",
+        f"{STORAGE}::test_a_run_that_would_meet_a_full_disk_does_not_begin",
+    ),
+    _bug(
+        "each step of an update of the tables is a transaction of its own",
+        "store/database",
+        "        migrations.apply(Database(conn, execute_plugins=False))\n",
+        "        for name in (*MIGRATIONS, None):\n"
+        "            migrations.apply(Database(conn, execute_plugins=False), stop_before=name)\n"
+        '            conn.execute("COMMIT")\n            conn.execute("BEGIN IMMEDIATE")\n',
+        f"{STORAGE}::test_an_update_killed_at_any_statement_is_old_or_new_and_is_taken_up",
+    ),
+    _bug(
+        "a second Ctrl-C prints a traceback",
+        "cli/entry",
+        "        _let_signals_end_it()\n",
+        "        pass\n",
+        "faults/test_stopped.py::test_a_second_signal_while_the_last_line_is_printed_prints_no_traceback",
     ),
     _bug(
         "another program's database is taken",
@@ -395,6 +426,20 @@ BUGS = (
         "self._session.trust_env = False",
         "self._session.trust_env = True",
         TRANSPORT,
+    ),
+    _bug(
+        "files come by the environment's proxies, with what .netrc says",
+        "web/downloads",
+        "self._session.trust_env = False",
+        "self._session.trust_env = True",
+        f"{TRANSPORT}::test_the_environment_reroutes_no_file",
+    ),
+    _bug(
+        "titles on a terminal are not made safe",
+        "cli/progress",
+        "{self.done}/{self.total} {safe(title)}",
+        "{self.done}/{self.total} {title}",
+        "test_printed.py::test_nothing_that_came_from_a_chat_acts_on_a_terminal",
     ),
     _bug(
         "a login is sent without encryption",

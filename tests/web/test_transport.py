@@ -6,10 +6,12 @@ import gzip
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import pytest
 
 from mirror.errors import UsageError
+from mirror.web.downloads import Downloads
 from mirror.web.failures import Redirected, Unreachable
 from mirror.web.transport import RequestsWire, checked_base_url
 
@@ -97,6 +99,34 @@ def test_the_environment_cannot_reroute_or_replace_credentials(serve, monkeypatc
     send(url)
     assert server.hits[0][1]["Authorization"] == "Bearer canary"
     assert proxy.hits == []
+
+
+class Kept:
+    """A sink that keeps what comes."""
+
+    def __init__(self):
+        self.body = b""
+
+    def restart(self):
+        self.body = b""
+
+    def write(self, piece):
+        self.body += piece
+
+
+def test_the_environment_reroutes_no_file(serve, monkeypatch, tmp_path):
+    """Nor does a transfer say to a storage host what a file of the person's says of it."""
+    proxy, proxy_url = serve(reply())
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login a password b\n")
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy_url)
+    server, url = serve(reply(body=b"bytes"))
+    sink = Kept()
+    assert Downloads().fetch(urlsplit(f"{url}/file"), {}, sink).status == 200
+    assert (sink.body, proxy.hits) == (b"bytes", [])
+    assert not {"Authorization", "Cookie", "Referer"} & set(server.hits[0][1])
 
 
 def test_cookies_that_a_server_sets_are_not_sent_by_themselves(serve):
