@@ -43,6 +43,17 @@ FOR_TESTS |= {
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of a job that begins with a damaged mirror, a copy of which each of them keeps."""
+    for item in items:
+        if item.path.parent.name == "faults" and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+            from scenarios import SCENARIOS  # noqa: PLC0415 - only where such tests are collected
+
+            scenario = SCENARIOS.get(str(item.callspec.params.get("name")))
+            if scenario is not None and scenario.begins_damaged:
+                item.add_marker(pytest.mark.leaves_damage("it keeps what the job begins with, which is damaged"))
+
+
 @pytest.fixture(autouse=True)
 def look_at_what_is_left(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
     """Look for secrets, and at every mirror, in the test's folder before it is removed.
