@@ -1,6 +1,6 @@
 """A run that a person stops, that sleeps with the computer, or that gets too little memory: the real command.
 
-``CHATMIRROR_KILLS``: at how many requests, and with how many sizes of memory (all: ``1000000``), ``CHATMIRROR_SEED``
+``CHATMIRROR_KILLS``: at half as many requests, and with as many sizes of memory (all: ``1000000``), ``CHATMIRROR_SEED``
 which.
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from mirror.simulator import ReceivedRequest
 
-KILLS = int(os.environ.get("CHATMIRROR_KILLS", "2"))
+POINTS = max(1, int(os.environ.get("CHATMIRROR_KILLS", "2")) // 2)  # each costs two runs of the command
 SEED = int(os.environ.get("CHATMIRROR_SEED", "1"))
 SECONDS = 4.0  # until a stopped run has ended: 2 s on a computer that has nothing else to do
 pytestmark = [
@@ -101,7 +101,7 @@ def run_and(stage: Stage, number: int, act: Callable[[subprocess.Popen[str]], st
 
 def some(requests: int, name: str) -> list[int]:
     """Return some of the requests, counted from 1."""
-    return random.Random(f"{SEED} {name}").sample(range(1, requests + 1), min(KILLS, requests))
+    return random.Random(f"{SEED} {name}").sample(range(1, requests + 1), min(POINTS, requests))
 
 
 def is_caught_up(stage: Stage, expected: Content) -> None:
@@ -207,7 +207,7 @@ LIMITED += "from mirror.cli import main; sys.argv[1:] = ['sync']; main()"
 def test_too_little_memory_costs_the_run_and_nothing_else(stage: Stage, rehearsed: tuple[int, Content]) -> None:
     """It says so in plain words; what it stored is whole, and a run with more completes it."""
     pytest.importorskip("resource", reason="this system limits no memory")
-    for size in random.Random(SEED).sample(SIZES, min(2 * KILLS, len(SIZES))):
+    for size in random.Random(SEED).sample(SIZES, min(2 * POINTS, len(SIZES))):
         command = [sys.executable, "-c", LIMITED, str(size)]
         ended = subprocess.run(
             command,

@@ -208,7 +208,8 @@ def test_a_program_that_holds_the_file_ends_the_run_and_costs_nothing(
     mirrored: MirroredService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From any request on, for longer than a run waits: whole conversations are there, and the next run completes."""
-    monkeypatch.setattr(Writer.__init__, "__kwdefaults__", {"busy_timeout": 0.05})
+    defaults = Writer.__init__.__kwdefaults__ or {}
+    monkeypatch.setattr(Writer.__init__, "__kwdefaults__", {**defaults, "busy_timeout": 0.05})
     assert mirrored.sync().error is None
     requests = len(mirrored.service.requests)
     for at in some(requests, "held"):
