@@ -44,8 +44,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of a job that begins with a damaged mirror, a copy of which each of them keeps."""
+    """Mark whole groups of tests that leave damaged mirrors.
+
+    Those of a job that begins with one, a copy of which each of them keeps; and those of pages, most of which are about
+    rows that are written by hand, from no payload, and none of which writes to a mirror.
+    """
     for item in items:
+        if item.path.parent.name == "browse":
+            item.add_marker(pytest.mark.leaves_damage("rows of pages are written by hand, from no payload"))
         if item.path.parent.name == "faults" and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
             from scenarios import SCENARIOS  # noqa: PLC0415 - only where such tests are collected
 
