@@ -87,7 +87,7 @@ def _broken_once(path: Path, secrets: Collection[bytes], most: int) -> list[str]
         return []
     content = _hash(path)
     found = broken(path, secrets=secrets)
-    if not found:
+    if not found and not ByteStore(path).folder.exists():
         _WHOLE.add(content)
     return found
 
@@ -109,8 +109,8 @@ def _size(path: Path) -> int:
 
 
 def _was_whole(path: Path) -> bool:
-    """Whether the same file was found whole before, and has no bytes of files beside it that could be other ones."""
-    return not ByteStore(path).folder.exists() and _hash(path) in _WHOLE
+    """Whether the same file was found whole before; only of those that need no bytes of files beside them."""
+    return _hash(path) in _WHOLE
 
 
 def _hash(path: Path) -> bytes:

@@ -49,6 +49,7 @@ def test_damaged_and_missing_bytes_are_found_and_come_again(service: FileService
     assert service.mirrored.service.files.given == {damaged.id: 2, missing.id: 2, whole.id: 1}
 
 
+@pytest.mark.leaves_damage("the folder of its files is lost")
 def test_a_missing_folder_is_said_once_and_plainly(service: FileService) -> None:
     for n in range(1, 4):
         service.add(n)
