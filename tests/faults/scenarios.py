@@ -21,6 +21,7 @@ from archive_files import conversation
 from commands import run_here
 from direct_wire import DirectWire
 from files.file_service import png
+from invariants import broken
 from mirrored_service import MirroredService, QuietReport
 
 from mirror import app
@@ -29,8 +30,6 @@ from mirror.credentials.login import Login
 from mirror.credentials.stored import load_login, save_login
 from mirror.errors import ChatmirrorError
 from mirror.files.byte_store import folder_of
-from mirror.health import integrity
-from mirror.health.stored_bytes import check_bytes
 from mirror.migrations import CJK, INITIAL, MONTHS
 from mirror.simulator import ManualClock, SimulatedFile, generated_account
 from mirror.store.database import Writer
@@ -462,8 +461,8 @@ def settled(stage: Stage) -> tuple[list[str], Content]:
     found, left = _broken_login(stage), _other_files(stage)
     try:
         for path in sorted(stage.folder.glob("*.db")):
-            broken, rows = _settled_mirror(path)
-            found += [f"{path.name}: {line}" for line in broken]
+            lines, rows = _settled_mirror(path)
+            found += [f"{path.name}: {line}" for line in lines]
             left |= _named(rows, path)
     except ChatmirrorError as error:
         return [*found, error.message], {}
@@ -478,7 +477,7 @@ def _settled_mirror(path: Path) -> tuple[list[str], Content]:
     """Look at a mirror, unless one of the same bytes was looked at: many faults leave the same."""
     key = _bytes_of(path)
     if key not in _KNOWN:
-        found = violations(path)
+        found = broken(path)
         if len(_KNOWN) >= _MOST_KNOWN:
             _KNOWN.clear()
         _KNOWN[key] = found, content(path)
@@ -505,15 +504,3 @@ def _broken_login(stage: Stage) -> list[str]:
         return [error.message]
     header = "; ".join(f"{name}={value}" for name, value in cookies.items())
     return [] if stage.service.service.sessions.is_known(header) else ["the stored login is none of the service's"]
-
-
-def violations(path: Path, *, derives_all: bool = True) -> list[str]:
-    """Return which invariants of docs/reliability.md a mirror breaks, as sentences. ``derives_all``: as of a check."""
-    with Writer(path) as writer:
-        found = integrity.check(writer.conn, lambda *_: None, derives_all=derives_all).all
-        found += [f"the bytes {sha256} are not whole" for sha256 in check_bytes(writer.conn, path).lost]
-        rows = writer.conn.execute(
-            "SELECT c.id, count(m.rowid) AS messages FROM conversations c"
-            " LEFT JOIN messages m ON m.conversation_id = c.id GROUP BY c.id"
-        ).fetchall()
-    return found + [f"{row['id']} has no message" for row in rows if not row["messages"]]

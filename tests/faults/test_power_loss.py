@@ -155,6 +155,7 @@ def test_a_power_cut_loses_nothing_that_was_saved(tmp_path: Path, name: str) -> 
             assert wrong == [], where
 
 
+@pytest.mark.leaves_damage("a cut that the weaker setting does not survive")
 @pytest.mark.parametrize("setting", ["NORMAL", "OFF"])
 def test_a_weaker_setting_is_found(tmp_path: Path, setting: str) -> None:
     """With less than FULL the same test fails: it can tell."""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 POINTS = max(1, int(os.environ.get("CHATMIRROR_KILLS", "2")) // 2)  # each costs two runs of the command
 SEED = int(os.environ.get("CHATMIRROR_SEED", "1"))
+NEW = "new"  # the folder in which a stage is kept as it was before anything
 SECONDS = 4.0  # until a stopped run has ended: 2 s on a computer that has nothing else to do
 pytestmark = [
     pytest.mark.timeout(3600),
@@ -60,8 +61,14 @@ def staged(folder: Path) -> Iterator[Stage]:
     """A stage with its service, whose clock is that of the command."""
     made = stage_of(folder)
     made.service.clock.seconds = time.time()
+    made.keep(folder / NEW)
     with made.service:
         yield made
+
+
+def signed_in(stage: Stage) -> dict[str, str]:
+    """The command's environment with a login, which a stage that is reset keeps."""
+    return {**environment(stage), **stage.service.environ}
 
 
 def run_on(stage: Stage) -> tuple[int, str]:
@@ -69,7 +76,7 @@ def run_on(stage: Stage) -> tuple[int, str]:
     ended = subprocess.run(
         [COMMAND, "sync"],
         cwd=stage.folder,
-        env=environment(stage),
+        env=signed_in(stage),
         capture_output=True,
         text=True,
         check=False,
@@ -92,7 +99,7 @@ def run_and(stage: Stage, number: int, act: Callable[[subprocess.Popen[str]], st
 
     stage.service.behaviour.break_request = on_request
     with subprocess.Popen(
-        [COMMAND, "sync"], cwd=stage.folder, env=environment(stage), stderr=subprocess.PIPE, text=True
+        [COMMAND, "sync"], cwd=stage.folder, env=signed_in(stage), stderr=subprocess.PIPE, text=True
     ) as process:
         said = process.communicate(timeout=120)[1]
     stage.service.behaviour.break_request = None
@@ -109,7 +116,7 @@ def is_caught_up(stage: Stage, expected: Content) -> None:
     assert broken(stage.path) == []
     assert run_on(stage) == (0, "")
     assert differing_rows(content(stage.path), expected) == []
-    stage.reset(stage.folder / "nothing" / "chats.db")
+    stage.reset(stage.folder.parent / NEW)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -158,7 +165,7 @@ def test_a_second_signal_ends_it_at_once_and_without_a_traceback(stage: Stage, r
 # A run in which a second signal comes while the last line is printed.
 LATE = """
 import os, signal, click
-from mirror.cli import entry
+from mirror.cli import entry, group
 echo, first = click.echo, []
 def late(*said, **how):
     if not first:
@@ -168,7 +175,7 @@ def late(*said, **how):
 click.echo = late
 def stopped(**_):
     raise KeyboardInterrupt
-entry.cli.main = stopped
+group.cli.main = stopped
 entry.main()
 """
 
@@ -212,7 +219,7 @@ def test_too_little_memory_costs_the_run_and_nothing_else(stage: Stage, rehearse
         ended = subprocess.run(
             command,
             cwd=stage.folder,
-            env=environment(stage),
+            env=signed_in(stage),
             capture_output=True,
             text=True,
             check=False,
