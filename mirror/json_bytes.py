@@ -152,7 +152,7 @@ class Member(NamedTuple):
 def members(raw: bytes, start: int = 0) -> Iterator[Member]:
     """Yield the values of the object or array at ``start`` of a JSON text, in order.
 
-    Raises ValueError at a value that lacks its name; nothing else is checked.
+    Raises ValueError at a value that lacks its name, or where the text ends first; nothing else is checked.
     """
     at, index = start + 1, 0
     is_object = raw[start] == ord("{")
@@ -160,6 +160,8 @@ def members(raw: bytes, start: int = 0) -> Iterator[Member]:
     while True:
         match = opening.match(raw, at)
         at = match.end() if match else at
+        if at >= len(raw):  # also after a comma in place of a value
+            raise ValueError("is not valid JSON: it ends in the middle")
         if raw[at] in b"}]":
             return
         if is_object and (match is None or match[1] is None):
@@ -171,7 +173,7 @@ def members(raw: bytes, start: int = 0) -> Iterator[Member]:
 
 
 def outline(raw: bytes, start: int, end: int, inner: frozenset[str] = frozenset()) -> Any:
-    """Return the object or array between two offsets with what is long in it empty, but for members of these names.
+    """Return the object or array between two offsets with what is long in it empty, but for its members of these names.
 
     To tell by names what a value is, without the memory and time that all of it takes. Raises ValueError where it is no
     JSON.
@@ -185,7 +187,7 @@ def outline(raw: bytes, start: int, end: int, inner: frozenset[str] = frozenset(
 
 def _outlined(raw: bytes, member: Member, inner: frozenset[str]) -> Any:
     if member.name in inner or member.end - member.start <= MOST_OUTLINED:
-        return outline(raw, member.start, member.end, inner)
+        return outline(raw, member.start, member.end)
     return {ord("{"): {}, ord("["): []}.get(raw[member.start], "")
 
 

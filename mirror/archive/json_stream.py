@@ -166,9 +166,11 @@ class JsonValues:
             return False
         try:
             end = self._window.scan(at).at
-            return shapes.is_message(self._window.outline(at, end, _MESSAGE))
+            is_message = shapes.is_message(self._window.outline(at, end, _MESSAGE))
         except (CutError, TooBigError, ValueError):  # no whole JSON: its reading says what is wrong
             return False
+        # One that is damaged where the outline has nothing costs only itself, as all values of a list do.
+        return is_message and parsed(self._window.slice(at, end), self._limits)[1] is None
 
     def _scalar(self, at: str, container: Container) -> JsonValue | Fault:
         match = self._window.scalar()

@@ -135,6 +135,17 @@ def test_a_bare_list_that_begins_with_a_long_message(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("damage", [(b'["y"', b'["y" 5'), (b'["y"', b'[,"y"'), (b'"x": [', b'"x": , "z": [')])
+def test_a_damaged_long_message_costs_only_itself(tmp_path: Path, damage: tuple[bytes, bytes]) -> None:
+    """Though the file begins with it, the conversation after it comes."""
+    message = {"author": {"role": "user"}, "content": {"parts": ["hi"]}, "metadata": {"x": ["y"] * 50_000}}
+    content = b"[%s, %s]" % (json.dumps(message).encode().replace(*damage), json.dumps(conversation(1)).encode())
+    for text in (content, content.replace(b'"metadata"', b'"message"', 1)):
+        contents = Contents(save(tmp_path / "conversations.json", text))
+        assert contents.titles == ["Title 1"]
+        assert [problem.source for problem in contents.problems] == ["conversations.json[0]"]
+
+
 def test_messages_of_several_conversations_are_not_taken_for_one(tmp_path: Path) -> None:
     """A list that mixes them is no conversation."""
     message = conversation(1)["mapping"]["m"]["message"]
