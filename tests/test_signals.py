@@ -88,3 +88,26 @@ def test_before_anything_has_begun_the_process_just_ends(tmp_path: Path) -> None
         timeout=20,
     )
     assert (found.returncode, found.stderr) == (-signal.SIGINT, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_what_is_left_of_the_process(number: int) -> None:
+    """Without a traceback, and without an alarm that outlives who would take it."""
+    late = f"""
+def signal_comes_late():
+    os.kill(os.getpid(), {number:d})
+    time.sleep(1)
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # as the command line does at its beginning
+atexit.register(signal_comes_late)
+"""
+    program = PROGRAM.format(number=number, body="        signal_comes()")
+    program = program.replace("sys.exit(", f"{late}sys.exit(")
+    found = subprocess.run(
+        [sys.executable, "-c", f"import atexit, signal\n{program}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (found.returncode, found.stderr) == (-number, STOPPED)

@@ -28,28 +28,28 @@ class Interruptions:
 
     def __init__(self) -> None:
         self._came: type[KeyboardInterrupt] | None = None
+        self._before: dict[int, Any] = {}  # what handled a signal before, by its number
         self._report_dropped = sys.unraisablehook
 
     def __enter__(self) -> Self:
         # What began in the background of a shell has Ctrl-C ignored, and stays so.
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-            signal.signal(signal.SIGINT, self._stop)
-        signal.signal(signal.SIGTERM, self._stop)
+            self._before[signal.SIGINT] = signal.signal(signal.SIGINT, self._stop)
+        self._before[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._stop)
         if hasattr(signal, "setitimer"):
             signal.signal(signal.SIGALRM, self._again)
         sys.unraisablehook = self._on_dropped
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: TracebackType | None) -> None:
-        """Let a further signal just end the process, for all work is over.
+        """Stop raising; any other error than those that say something, after a signal, is the signal's doing.
 
-        An error after a signal is the signal's doing, unless it says something.
+        From here on nothing has to be put away, so the next signal ends the process as it did before.
         """
+        for number, before in self._before.items():
+            signal.signal(number, before or signal.SIG_DFL)
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, signal.SIG_DFL)
         sys.unraisablehook = self._report_dropped
         if self._came is not None and isinstance(error, Exception) and not isinstance(error, _TOLD):
             raise self._came from None
