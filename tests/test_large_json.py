@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirror.large_json import MANY_MEMBERS, TooDenseError, UnparsedObject, read_json
+from mirror.normalize.chatgpt.nodes import nodes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,3 +147,20 @@ def test_a_long_conversation_of_ordinary_size_is_parsed_at_once() -> None:
         found = read_json(raw, large=1_000_000)["mapping"]
         assert isinstance(found, UnparsedObject) is not is_kept
         assert found == mapping
+
+
+@pytest.mark.parametrize(
+    "node",
+    [{"parent": [[]] * 300, "children": []}, {"children": [[]] * 300}, {"children": [str(n) for n in range(300)]}],
+    ids=["no parent", "no children", "many children"],
+)
+def test_what_the_nodes_of_a_large_tree_list_is_not_kept(node: dict[str, Any]) -> None:
+    """One node is in memory after the other, and not what all of them hold beside their messages."""
+    raw = json.dumps({"mapping": {f"n{n}": node for n in range(MANY_MEMBERS)}}).encode()
+    payload = read_json(raw, large=0, at_once=0)
+    tracemalloc.start()
+    try:
+        assert len(nodes_of(payload).by_id) == MANY_MEMBERS
+        assert tracemalloc.get_traced_memory()[1] < 2 * MB
+    finally:
+        tracemalloc.stop()

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 from mirror.values import as_dict, as_id, as_list, epoch_us, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 _NOT_STATED = object()
+# Children of a node that are kept with it. Larger: more memory than is reckoned for a node (``mirror.large_json``);
+# smaller: a node of which an answer was made anew more often is parsed again.
+FEW_CHILDREN = 8
 _MESSAGE_KEYS = frozenset({"content", "author", "role", "text", "parts"})
 
 
@@ -23,9 +26,9 @@ class Node:
     """One node: its id, and the parent's id, which may be no node.
 
     Of the payload it knows its place, for a large tree is parsed node by node (``mirror.large_json``), and what places
-    it among the others: ``stated_parent`` (``_NOT_STATED``: it says nothing of one), ``children`` as the payload lists
-    them, ``us``: when its message was written, microseconds since 1970. ``is_bare``: there is a text or a list in place
-    of a node.
+    it among the others: ``stated_parent``, an id (``_NOT_STATED``: it says nothing of one), ``few_children``, the ids
+    that it lists (None: they are many), ``us``: when its message was written, microseconds since 1970. ``is_bare``:
+    there is a text or a list in place of a node.
     """
 
     id: str
@@ -34,7 +37,7 @@ class Node:
     has_message: bool
     is_bare: bool = False
     stated_parent: object = None
-    children: Sequence[Any] = ()
+    few_children: Sequence[str] | None = ()
     us: int | None = None
     parent: str | None = None
 
@@ -47,6 +50,11 @@ class Node:
     def message(self) -> dict[str, Any] | None:
         """The raw message, if the node holds one."""
         return _node_and_message(self.entries[self.place])[1]
+
+    @property
+    def children(self) -> Iterable[str]:
+        """The ids that it lists as its children."""
+        return _ids_in(as_list(self.raw.get("children"))) if self.few_children is None else self.few_children
 
 
 @dataclass(slots=True)
@@ -87,6 +95,10 @@ def _stated_id(name: object) -> str | None:
     return (name or None) if isinstance(name, str) else as_id(name)
 
 
+def _ids_in(listed: list[Any]) -> Iterator[str]:
+    return (name for name in map(_stated_id, listed) if name)
+
+
 def _keyed(entries: object) -> Iterator[tuple[Any, Any, Any]]:
     """Yield the key, the place and the value of each entry; those of a list have no key."""
     if isinstance(entries, dict):
@@ -103,14 +115,15 @@ def _collected(entries: object) -> Nodes:
         wanted = next((name for name in map(plain, stated) if name), f"node-{n}")
         if _is_repeated(nodes.by_id.get(wanted), message):
             continue
+        listed = as_list(raw.get("children"))
         node = Node(
             id=_free_id(nodes, wanted),
             entries=entries,
             place=place,
             has_message=message is not None,
             is_bare=not isinstance(entry, dict),
-            stated_parent=raw.get("parent", _NOT_STATED),
-            children=as_list(raw.get("children")),
+            stated_parent=_stated_id(raw["parent"]) if "parent" in raw else _NOT_STATED,
+            few_children=tuple(_ids_in(listed)) if len(listed) <= FEW_CHILDREN else None,
             us=epoch_us(message.get("create_time")) if message else None,
         )
         nodes.by_id[node.id] = node
@@ -166,8 +179,7 @@ def _find_parents(nodes: Nodes) -> None:
     listed: dict[str, str] = {}
     for node in nodes.by_id.values():
         for child in node.children:
-            name = nodes.ids.get(_stated_id(child) or "")
-            if name:
+            if name := nodes.ids.get(child):
                 listed.setdefault(name, node.id)
     for node in nodes.by_id.values():
         node.parent = _parent(node, nodes, listed.get(node.id))
