@@ -65,6 +65,27 @@ def test_what_is_put_away_is_not_disturbed() -> None:
     assert (found.returncode, found.stdout, found.stderr) == (130, "put away\n", STOPPED)
 
 
+@pytest.mark.parametrize(("patience", "printed"), [(5, "put away\n"), (0, "")])
+def test_a_second_signal_disturbs_only_what_takes_long(patience: int, printed: str) -> None:
+    """Two presses of Ctrl-C are one; where putting things away hangs, a later one ends that as well."""
+    body = (
+        f"from mirror.cli import interruptions\ninterruptions.PATIENCE = {patience}\n"
+        "try:\n    signal_comes()\nfinally:\n    signal_comes()\n    print('put away')"
+    )
+    found = ended(signal.SIGINT, body)
+    assert (found.returncode, found.stdout, found.stderr) == (130, printed, STOPPED)
+
+
+def test_an_error_of_putting_things_away_is_the_signals() -> None:
+    """It does not ask a person to look at what only did not end."""
+    body = (
+        "from mirror.errors import StorageError\n"
+        "try:\n    signal_comes()\nfinally:\n    raise StorageError('SQLite refused it.')"
+    )
+    found = ended(signal.SIGTERM, body)
+    assert (found.returncode, found.stderr) == (143, STOPPED)
+
+
 def test_what_is_ignored_stays_ignored() -> None:
     """A shell lets what it starts in the background ignore Ctrl-C."""
     ignored = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Any, Self
 
 import click
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 # Errors that say what ended the command: sentences of ours and of click, and what click makes of an interruption.
 _TOLD = (ChatmirrorError, click.ClickException, click.exceptions.Abort)
+# Seconds for which a second signal does not disturb what puts things away after the first. Larger: Ctrl-C does nothing
+# for longer where that hangs; smaller: a run's row stays open, and SQLite is asked for what it cannot do then.
+PATIENCE = 5.0
 AGAIN_AFTER = 0.5  # seconds; larger: Ctrl-C seems to do nothing for longer; smaller: nothing is gained
 
 
@@ -28,6 +32,7 @@ class Interruptions:
 
     def __init__(self) -> None:
         self._came: type[KeyboardInterrupt] | None = None
+        self._since = 0.0  # when it came, of the clock that only goes on
         self._before: dict[int, Any] = {}  # what handled a signal before, by its number
         self._report_dropped = sys.unraisablehook
 
@@ -51,24 +56,37 @@ class Interruptions:
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
         sys.unraisablehook = self._report_dropped
-        if self._came is not None and isinstance(error, Exception) and not isinstance(error, _TOLD):
+        if self._came is not None and isinstance(error, Exception) and not _says_something(error):
             raise self._came from None
 
     def _stop(self, number: int, _: object) -> None:
+        if _comes_of_signal(sys.exc_info()[1]) and time.monotonic() < self._since + PATIENCE:
+            return
         self._came = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        self._since = time.monotonic()
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, AGAIN_AFTER, AGAIN_AFTER)
         raise self._came
 
     def _again(self, *_: object) -> None:
-        error = sys.exc_info()[1]
-        while error is not None:
-            if isinstance(error, KeyboardInterrupt):
-                return  # the command is putting things away
-            error = error.__context__
-        if self._came is not None:
+        is_handled = _comes_of_signal(sys.exc_info()[1])  # the command is putting things away
+        if self._came is not None and not is_handled:
             raise self._came
 
     def _on_dropped(self, dropped: Any) -> None:
         if not isinstance(dropped.exc_value, KeyboardInterrupt):
             self._report_dropped(dropped)
+
+
+def _says_something(error: Exception) -> bool:
+    # An error of ours that putting things away ended with tells nothing that matters beside the signal.
+    return isinstance(error, _TOLD) and not (isinstance(error, ChatmirrorError) and _comes_of_signal(error))
+
+
+def _comes_of_signal(error: BaseException | None) -> bool:
+    """Whether an error is an interruption, or came while one was handled."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__context__
+    return False
