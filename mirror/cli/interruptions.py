@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _TOLD = (ChatmirrorError, click.ClickException, click.exceptions.Abort)
 # Seconds for which a second signal does not disturb what puts things away after the first. Larger: Ctrl-C does nothing
 # for longer where that hangs; smaller: a run's row stays open, and SQLite is asked for what it cannot do then.
-PATIENCE = 5.0
+PATIENCE = 2.0
 AGAIN_AFTER = 0.5  # seconds; larger: Ctrl-C seems to do nothing for longer; smaller: nothing is gained
 
 

@@ -8,6 +8,7 @@ file that the next one does not know.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -31,6 +32,7 @@ _LOCK = ".chatmirror-export.lock"
 _TEMPORARY = ".chatmirror-export-"
 _FORM = 1  # of the record
 _PIECE = 1 << 20
+_NOT_SYNCED = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}  # what a file system says that cannot
 
 
 @dataclass(slots=True)
@@ -101,10 +103,10 @@ class ExportFolder:
         A file that a power cut left older or newer than the record says would pass for edited, and stay so for ever.
         """
         if self._is_changed:
-            _sync_names(self.path)
+            self._sync_names("")
             files = {name: {key: getattr(one, key) for key in _FIELDS} for name, one in self.record.items()}
             self.write(RECORD, json.dumps({"form": _FORM, "files": files}).encode())
-            _sync_names(self.path)
+            self._sync_names("")
             self._is_changed = False
 
     def write(self, name: str, content: bytes) -> None:
@@ -113,7 +115,8 @@ class ExportFolder:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
                 file.flush()
-                sync_handle(file.fileno())  # of a part that a power cut left, the same is true
+                with _if_it_can():
+                    sync_handle(file.fileno())  # of a part that a power cut left, the same is true
             temporary.replace(self.path / name)
 
     def copy(self, source: Path, name: str) -> None:
@@ -129,9 +132,14 @@ class ExportFolder:
                 with os.fdopen(handle, "wb") as file:
                     shutil.copyfileobj(original, file, _PIECE)
                     file.flush()
-                    sync_handle(file.fileno())
+                    with _if_it_can():
+                        sync_handle(file.fileno())
                 temporary.replace(target)
-                _sync_names(target.parent)
+            self._sync_names(str(Path(name).parent))
+
+    def _sync_names(self, folder: str) -> None:
+        with self.failures(folder), _if_it_can():
+            sync_path(self.path / folder)
 
     @contextmanager
     def _temporary(self) -> Iterator[tuple[int, Path]]:
@@ -189,9 +197,14 @@ def opened(path: Path) -> Iterator[ExportFolder]:
         lock.release()
 
 
-def _sync_names(folder: Path) -> None:
-    with suppress(OSError):  # of a file system that syncs no folders, such as a share
-        sync_path(folder)
+@contextmanager
+def _if_it_can() -> Iterator[None]:
+    """Pass over that a file system syncs nothing, or no folders, as some shares do; a failing disk is an error."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NOT_SYNCED:
+            raise
 
 
 def _make(path: Path) -> None:

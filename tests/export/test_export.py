@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -20,7 +21,7 @@ from commands import BIN, run_here, started, wait_until
 from filelock import FileLock
 from mirrors import START, add, add_conversation, add_message, bakery, open_mirror
 
-from mirror.errors import UsageError
+from mirror.errors import StorageError, UsageError
 from mirror.export.names import harmless, key_of
 from mirror.export.run import ExportOptions, export
 from mirror.files.byte_store import ByteStore, folder_of
@@ -477,6 +478,27 @@ def test_a_folder_that_may_not_be_written_is_one_line(vault):
         assert subprocess_export(vault)[0] == 8
     finally:
         vault.chmod(0o520)
+
+
+def test_a_disk_that_fails_is_said_and_one_that_cannot_sync_is_not(vault, monkeypatch):
+    """Some shares sync nothing, or no folders."""
+
+    def refuse(code: int, number: int = 1) -> None:
+        left = iter(range(number - 1))
+
+        def fsync(_: int) -> None:
+            if next(left, None) is None:
+                raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr("os.fsync", fsync)
+
+    expected = exported(vault.parent / "other")
+    for number in (1, 2, 5):
+        refuse(errno.EIO, number)
+        with pytest.raises(StorageError, match="Cannot write"):
+            run_here(vault.parent, "export", str(vault))
+    refuse(errno.EINVAL)
+    assert exported(vault) == expected
 
 
 def test_two_exports_do_not_meet(vault):

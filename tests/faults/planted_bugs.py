@@ -105,8 +105,8 @@ BUGS = (
     _bug(
         "a second Ctrl-C prints a traceback",
         "cli/interruptions",
-        "                signal.signal(number, signal.SIG_DFL)\n",
-        "                pass\n",
+        "            signal.signal(number, before or signal.SIG_DFL)\n",
+        "            pass\n",
         "faults/test_stopped.py::test_a_second_signal_while_the_last_line_is_printed_prints_no_traceback",
     ),
     _bug(
