@@ -165,7 +165,7 @@ def test_a_second_signal_ends_it_at_once_and_without_a_traceback(stage: Stage, r
 # A run in which a second signal comes while the last line is printed.
 LATE = """
 import os, signal, click
-from mirror.cli import entry, group
+from mirror.cli import group, main
 echo, first = click.echo, []
 def late(*said, **how):
     if not first:
@@ -176,7 +176,7 @@ click.echo = late
 def stopped(**_):
     raise KeyboardInterrupt
 group.cli.main = stopped
-entry.main()
+main()
 """
 
 
