@@ -17,7 +17,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from mirrors import add, add_conversation, add_message, open_mirror
 from payloads import HIT, PAYLOADS
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Locator, Page, Request, ViewportSize, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,6 +124,12 @@ def edited_prompt(conn: sqlite3.Connection) -> EditedPrompt:
     return EditedPrompt(**row)
 
 
+def follow(page: Page, link: Locator) -> None:
+    """Click on what leads to another page, and wait until that is there."""
+    with page.expect_navigation():
+        link.click()
+
+
 def visible(page: Page) -> str:
     return page.locator("main").inner_text()
 
@@ -132,10 +138,10 @@ def test_from_home_to_a_message(watched: Watched) -> None:
     """Home, a word in the box, a result, and there the message that matched, open and marked."""
     page = watched.open("/-/home")
     page.get_by_label("Search all chats").fill("sourdough")
-    page.get_by_role("button", name="Search").click()
+    follow(page, page.get_by_role("button", name="Search"))
     assert page.locator("mark").first.inner_text().lower() == "sourdough"
-    page.get_by_role("link", name="canvas").first.click()
-    page.locator(".passages .jump").first.click()
+    follow(page, page.get_by_role("link", name="canvas").first)
+    follow(page, page.locator(".passages .jump").first)
     wanted = page.locator(".block.wanted")
     assert "sourdough" in wanted.inner_text().lower()
     assert wanted.locator("details").first.get_attribute("open") is not None
@@ -150,11 +156,11 @@ def test_branches_are_one_click_away(watched: Watched, demo: Demo) -> None:
     page = watched.open(f"/-/conversation/{prompt.conversation_id}")
     assert prompt.new_text in visible(page)
     assert prompt.old_text not in visible(page)
-    page.get_by_role("link", name="Branch 1 of 2").click()
+    follow(page, page.get_by_role("link", name="Branch 1 of 2"))
     assert f"message={prompt.old_node}" in page.url
     assert prompt.old_text in visible(page)
     assert prompt.new_text not in visible(page)
-    page.get_by_role("link", name="Branch 2 of 2").click()
+    follow(page, page.get_by_role("link", name="Branch 2 of 2"))
     assert f"message={prompt.new_node}" in page.url
     assert prompt.new_text in visible(page)
 
@@ -167,16 +173,16 @@ def test_thoughts_and_hidden_messages_have_switches(watched: Watched, demo: Demo
     word = text.split()[-1]
     page = watched.open(f"/-/conversation/{key}")
     assert not page.get_by_text(word).first.is_visible()
-    page.get_by_role("group", name="Reasoning").get_by_role("link", name="open").click()
+    follow(page, page.get_by_role("group", name="Reasoning").get_by_role("link", name="open"))
     assert page.get_by_text(word).first.is_visible()
-    page.get_by_role("group", name="Reasoning").get_by_role("link", name="off").click()
+    follow(page, page.get_by_role("group", name="Reasoning").get_by_role("link", name="off"))
     assert page.get_by_text(word).count() == 0
     key, text = demo.conn.execute(
         "SELECT conversation_id, text FROM messages WHERE content_type = 'user_editable_context' LIMIT 1"
     ).fetchone()
     page = watched.open(f"/-/conversation/{key}")
     assert page.get_by_text(text.split("\n")[0]).count() == 0
-    page.get_by_role("link", name="Show what ChatGPT hides").click()
+    follow(page, page.get_by_role("link", name="Show what ChatGPT hides"))
     assert page.get_by_text(text.split("\n")[0]).count() > 0
 
 
@@ -221,9 +227,9 @@ def test_results_are_narrowed_by_facets(watched: Watched) -> None:
     before = page.locator(".sums").inner_text()
     item = page.locator("aside li", has=page.get_by_role("link", name="You", exact=True))
     count = item.locator("span").inner_text()
-    item.get_by_role("link").click()
+    follow(page, item.get_by_role("link"))
     assert page.locator(".sums").inner_text().startswith(f"{count} message")
-    page.get_by_role("link", name="Remove the filter Who: user").click()
+    follow(page, page.get_by_role("link", name="Remove the filter Who: user"))
     assert page.locator(".sums").inner_text() == before
 
 
