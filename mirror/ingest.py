@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mirror.body import Body
 from mirror.errors import DamagedError
 from mirror.fold import SMALLER, Arrival, fold, fold_listing
 from mirror.source import BRANCH_ONLY
@@ -45,7 +44,7 @@ def arrival_of(provider: str, got: Fetched, tracked: Tracked, now: str) -> Arriv
         conversation_id=got.conversation_id,
         provider=provider,
         payload=got.payload,
-        body=Body(got.body),
+        body=got.body,
         origin=got.origin,
         path=got.path,
         fetched_at=now,

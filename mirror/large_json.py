@@ -47,6 +47,9 @@ MOST_TOKENS = 8_000_000
 NODE_BYTES = 1100
 # Bytes from which the memory of one text counts: it is held as bytes, as it was parsed, as a row, and by SQLite.
 LONG_TEXT = 64 * 1024
+# How often such a text is held beside what Python makes of it, by SQLite. Larger: a text is refused that could be read;
+# smaller: memory beyond the bound.
+COPIES = 2
 SHORT_TEXT = 32
 _ASTRAL, _WIDE = re.compile(rb"[\xf0-\xf4]"), re.compile(rb"[\xc4-\xef]")
 _BLANK = re.compile(rb"[ \t\n\r]*+")
@@ -67,16 +70,22 @@ class TooDenseError(ValueError):
 
 
 def read_json(
-    raw: bytes, most: int | None = None, *, large: int = LARGE, at_once: int = AT_ONCE, piece: int = PIECE
+    raw: bytes,
+    most: int | None = None,
+    *,
+    copies: int = COPIES,
+    large: int = LARGE,
+    at_once: int = AT_ONCE,
+    piece: int = PIECE,
 ) -> Any:
     """Parse JSON text of any size as ``parse_simplified`` does.
 
     ``most``: bytes of memory that the text, its values and the rows made of them may take, None without a bound. Raises
-    TooDenseError where they are more, and ValueError as that does. ``large``, ``at_once``: bytes of text
-    and of memory from which a text is taken apart; ``piece``: bytes of what is parsed at once then.
+    TooDenseError where they are more, and ValueError as that does. ``copies``: see COPIES. ``large``, ``at_once``:
+    bytes of text and of memory from which a text is taken apart; ``piece``: bytes of what is parsed at once then.
     """
     is_small = len(raw) <= large or _fits(raw, min(at_once, most or at_once))
-    return parse_simplified(raw) if is_small else _Reader(raw, most, piece).whole()
+    return parse_simplified(raw) if is_small else _Reader(raw, most, copies, piece).whole()
 
 
 def _fits(raw: bytes, most: int) -> bool:
@@ -179,8 +188,8 @@ def _span(place: int) -> tuple[int, int]:
 class _Reader:
     """Reads one text; ``_left``: the bytes of memory that are left for it."""
 
-    def __init__(self, raw: bytes, most: int | None, piece: int) -> None:
-        self._raw, self._most, self._piece = raw, most, piece
+    def __init__(self, raw: bytes, most: int | None, copies: int, piece: int) -> None:
+        self._raw, self._most, self._copies, self._piece = raw, most, copies, piece
         self._left = (most or 0) - len(raw)
 
     def whole(self) -> Any:
@@ -343,7 +352,7 @@ class _Reader:
         size, width = end - at, _width(self._raw, at, end)
         is_container = is_several or self._raw[at] in b"{["
         if size > (self._piece if is_container else LONG_TEXT):  # one text, or what is nested too deep to take apart
-            width = 2 * width + 2
+            width = 2 * width + self._copies
         if not is_container:
             return size * width
         tokens = sum(self._raw.count(token, at, end) * cost for token, cost in TOKEN_BYTES.items())

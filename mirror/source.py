@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_ch
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+    from mirror.body import Body
     from mirror.errors import ChatmirrorError
 
 # Why a conversation is incomplete of which only the visible branch came; stored, so that a change needs a migration.
@@ -135,7 +136,7 @@ class Fetched:
 
     conversation_id: str
     payload: Any
-    body: bytes
+    body: Body
     origin: str
     path: str
     proves_absence: bool

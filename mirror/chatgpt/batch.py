@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mirror.body import Body
 from mirror.chatgpt.controls import LIMITED_CONTROLS, NO_ENDPOINT
 from mirror.json_bytes import element_texts
 from mirror.source import Fetched
@@ -183,4 +184,4 @@ def _fetched(tree: Any, body: bytes) -> Fetched:
     record = as_dict(tree)
     stated = record.get("id") or record.get("conversation_id")
     conversation_id = stated if isinstance(stated, str) else ""
-    return Fetched(conversation_id, tree, body, "batch", BATCH_PATH, proves_absence=True)
+    return Fetched(conversation_id, tree, Body(body), "batch", BATCH_PATH, proves_absence=True)

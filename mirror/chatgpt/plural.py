@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mirror.body import Body
 from mirror.chatgpt.api_paths import api_path
 from mirror.chatgpt.completeness import NO_MESSAGES, is_of_another_conversation
 from mirror.chatgpt.site import BY_ID
@@ -136,7 +137,7 @@ class Branch:
         return Fetched(
             self.conversation_id,
             payload,
-            json.dumps(payload, ensure_ascii=False).encode("utf-8", "surrogateescape"),
+            Body(json.dumps(payload, ensure_ascii=False).encode("utf-8", "surrogateescape")),
             "plural",
             self.path,
             proves_absence=False,

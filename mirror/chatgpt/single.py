@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mirror.body import Body
 from mirror.chatgpt.api_paths import api_path
 from mirror.chatgpt.completeness import contradiction_in, is_empty_conversation, is_of_another_conversation
 from mirror.chatgpt.refusals import EVERYTHING_OF_ONE
@@ -61,7 +62,7 @@ def fetch_tree(
         return NotFetched(conversation_id, "the answer holds no tree")
     if is_of_another_conversation(answer.data, conversation_id):
         return NotFetched(conversation_id, "the answer is another conversation's")
-    fetched = Fetched(conversation_id, answer.data, answer.body, "single", path, proves_absence=True)
+    fetched = Fetched(conversation_id, answer.data, Body(answer.body), "single", path, proves_absence=True)
     is_known_to_be_empty = not wanted.known_messages and is_empty_conversation(answer.data)
     reason = None if is_known_to_be_empty else contradiction_in(answer.data, known_messages=0)
     return fetched if reason is None else replace(fetched, proves_absence=False, incomplete_reason=reason)

@@ -313,7 +313,7 @@ def test_a_batch_keeps_each_trees_own_bytes() -> None:
     session, _ = session_of(lambda request: {"more": [1], "conversations": [whole("c0"), whole("c1")]})
     for got in ConversationReader(session, ChatGPTMemory()).fetch(listed(2)):
         assert isinstance(got, Fetched)
-        assert json.loads(got.body) == whole(got.conversation_id)
+        assert json.loads(got.body.raw) == whole(got.conversation_id)
 
 
 # -- the plural endpoint's pages
@@ -349,7 +349,7 @@ def test_the_pages_of_a_branch_are_put_together(
     assert [key if isinstance(key, str) else None for key in ids] == texts
     assert got.incomplete_reason == reason
     assert got.is_branch_only
-    assert json.loads(got.body) == got.payload
+    assert json.loads(got.body.raw) == got.payload
     assert "page_info" not in got.payload
 
 

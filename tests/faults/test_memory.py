@@ -135,6 +135,25 @@ def sync_meeting(folder: Path, where: str, body: bytes, *, is_packed: bool) -> N
         assert code in {4, 5, 7}
 
 
+@pytest.mark.parametrize(("megabytes", "wanted"), [(32, (0, 3)), (36, (3, 2))])
+def test_one_long_text_is_stored_within_the_bound_or_named(
+    tmp_path: Path, megabytes: int, wanted: tuple[int, int]
+) -> None:
+    """SQLite and its index of words hold it several times; all else that a run needs is beside that."""
+    words = " ".join(f"w{n * 7919 % 40_000:x}" for n in range(60_000)) + " "
+    account = generated_account(ManualClock(), 3, 4)
+    long = next(iter(account.conversations))
+    text = words * (megabytes * MB // len(words))
+    body = conversation(long, 2).replace(b"A message of some words. ", text.encode(), 1)
+    response = Response(200, body, {"Content-Type": ["application/json"]})
+    with Simulator(account, Behaviour(plural="broken", batch="missing")) as service:
+        service.behaviour.replace_response = lambda request: response if is_meant(request, "single", long) else None
+        environ = {"CHATMIRROR_BASE_URL": service.url, "CHATGPT_SESSION_TOKEN": service.session_cookie}
+        code, peak, _ = run(tmp_path, {**environ, "CHATMIRROR_WAIT_SCALE": "0"}, "sync")
+    assert (code, stored(tmp_path)) == wanted
+    assert peak < MOST_OF_A_RUN, f"{peak / MB:.0f} MB"
+
+
 def is_meant(request: ReceivedRequest, where: str, bad: str) -> bool:
     if where in {"list", "session"}:
         return request.path == {"list": "/backend-api/conversations", "session": "/api/auth/session"}[where]

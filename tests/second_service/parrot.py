@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mirror.archive.recogniser import Recognised, Recogniser
+from mirror.body import Body
 from mirror.normalize import Conversation, Message, Normalizer
 from mirror.normalize.tree import positioned
 from mirror.services import Service
@@ -134,7 +135,7 @@ class Parrot:
         if key not in self.talks:
             return NotFetched(key, "deleted at the service", is_gone=True)
         payload = self.talks[key]
-        return Fetched(key, payload, json.dumps(payload).encode(), "talk", f"/talk/{key}", proves_absence=True)
+        return Fetched(key, payload, Body(json.dumps(payload).encode()), "talk", f"/talk/{key}", proves_absence=True)
 
     def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem]:
         yield AccountItem("project", "nest-1", {"name": "The nest", "url": SERVICE.project_url("nest-1")})
