@@ -59,14 +59,13 @@ def run_command(
     stage: Stage, scenario: Scenario, before: Sequence[str] = (), program: Sequence[str] = (COMMAND,)
 ) -> subprocess.CompletedProcess[str]:
     """Run a scenario's command to its end; ``before``: what it is run under; ``program``: what stands for it."""
+    return run_words([*before, *program, *scenario.command], stage, environment(stage))
+
+
+def run_words(words: Sequence[str], stage: Stage, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a program in the stage's folder to its end."""
     return subprocess.run(
-        [*before, *program, *scenario.command],
-        cwd=stage.folder,
-        env=environment(stage),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
+        words, cwd=stage.folder, env=environ, capture_output=True, text=True, check=False, timeout=120
     )
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from invariants import broken
-from processes import COMMAND, environment
+from processes import COMMAND, environment, run_words
 from scenarios import Stage, content, differing_rows, stage_of
 
 from mirror.cli.entry import exit_code_of
@@ -73,15 +73,7 @@ def signed_in(stage: Stage) -> dict[str, str]:
 
 def run_on(stage: Stage) -> tuple[int, str]:
     """Sync; return the exit code and what was said."""
-    ended = subprocess.run(
-        [COMMAND, "sync"],
-        cwd=stage.folder,
-        env=signed_in(stage),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    ended = run_words([COMMAND, "sync"], stage, signed_in(stage))
     return ended.returncode, ended.stdout + ended.stderr
 
 
@@ -215,16 +207,7 @@ def test_too_little_memory_costs_the_run_and_nothing_else(stage: Stage, rehearse
     """It says so in plain words; what it stored is whole, and a run with more completes it."""
     pytest.importorskip("resource", reason="this system limits no memory")
     for size in random.Random(SEED).sample(SIZES, min(2 * POINTS, len(SIZES))):
-        command = [sys.executable, "-c", LIMITED, str(size)]
-        ended = subprocess.run(
-            command,
-            cwd=stage.folder,
-            env=signed_in(stage),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        ended = run_words([sys.executable, "-c", LIMITED, str(size)], stage, signed_in(stage))
         assert ended.returncode in {0, 1}, (size, ended.stderr)
         is_told = "not enough memory" in ended.stderr
         assert is_told or "internal error" not in ended.stderr or "ImportError" in ended.stderr, (size, ended.stderr)
