@@ -7,18 +7,19 @@ stored already, so that older never replaces newer.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mirror.archive import Found, Problem, Skipped, open_archive, open_assets
+from mirror.archive import Problem, Skipped, open_archive, open_assets
 from mirror.archive.items import NoConversations, Unusable
 from mirror.errors import IncompleteError, StorageError, UsageError
 from mirror.file_reading import read_texts
 from mirror.fold import Arrival
 from mirror.importing_files import FileImport
 from mirror.ingest import damaged, ingest
-from mirror.normalize import UnreadablePayloadError, normalize
-from mirror.normalize.invented_id import invented_id
+from mirror.reader import Known, Reading, readings_of
+from mirror.reader.reading import read
 from mirror.store import payloads
 from mirror.store.message_writes import MessageWriter
 
@@ -111,7 +112,7 @@ def run_import(
 
 def _import_all(
     writer: Writer,
-    archives: Sequence[Archive],
+    archives: Sequence[tuple[Path, Archive]],
     paths: Sequence[Path],
     result: Imported,
     run_id: int,
@@ -119,10 +120,9 @@ def _import_all(
     progress: Callable[[int, int], None],
 ) -> None:
     done = 0
-    total = sum(archive.total_bytes for archive in archives)
-    for archive in archives:
-        with archive:
-            items = iter(archive)
+    total = sum(archive.total_bytes for _, archive in archives)
+    for path, archive in archives:
+        with archive, closing(readings_of(path, archive, payloads.hashes(writer.conn))) as items:
             while (some := _take_some(writer, items, run_id, timing)) is not None:
                 result.add(some)
                 progress(done + archive.position, total)
@@ -143,11 +143,11 @@ def _take_files(writer: Writer, paths: Sequence[Path], files: FileImport, result
     read_texts(writer)
 
 
-def _opened(paths: Sequence[Path], result: Imported) -> Iterator[Archive]:
+def _opened(paths: Sequence[Path], result: Imported) -> Iterator[tuple[Path, Archive]]:
     hopeless: list[UsageError] = []
     for path in paths:
         try:
-            yield open_archive(path)
+            yield path, open_archive(path)
         except UsageError as error:
             if isinstance(error.__cause__, NoConversations) and _may_hold_files(path):
                 continue  # files alone, or a ZIP of files, of which their reading says what is wrong
@@ -166,7 +166,7 @@ def _may_hold_files(path: Path) -> bool:
 
 
 def _take_some(
-    writer: Writer, items: Iterator[Found | Problem | Skipped], run_id: int, timing: Timing
+    writer: Writer, items: Iterator[Reading | Known | Problem | Skipped], run_id: int, timing: Timing
 ) -> Imported | None:
     """Store what comes next in one transaction; return what that did once it is committed, None at the end."""
     done, size, item = Imported(), 0, None
@@ -174,7 +174,7 @@ def _take_some(
         messages = MessageWriter(conn)
         for item in items:
             _take(writer, item, run_id, timing, done, messages)
-            size += item.body.size if isinstance(item, Found) else 0
+            size += item.body.size if isinstance(item, Reading | Known) else 0
             if size >= BYTES_A_TRANSACTION:
                 break
         messages.finish()
@@ -183,7 +183,7 @@ def _take_some(
 
 def _take(
     writer: Writer,
-    item: Found | Problem | Skipped,
+    item: Reading | Known | Problem | Skipped,
     run_id: int,
     timing: Timing,
     done: Imported,
@@ -195,26 +195,24 @@ def _take(
         done.skipped.append(f"{item.source}: {item.reason}")
     elif payloads.holds(writer.conn, item.body):
         done.unchanged += 1  # these very bytes are stored: nothing of them can be news
+    elif isinstance(item, Known):
+        _take(writer, read(item.found()), run_id, timing, done, messages)
     else:
-        try:
-            _store(writer, item, run_id, timing, done, messages)
-        except UnreadablePayloadError as error:
-            done.problems.append(f"{item.source}: {error}")
+        _store(writer, item, run_id, timing, done, messages)
 
 
-def _store(writer: Writer, found: Found, run_id: int, timing: Timing, done: Imported, messages: MessageWriter) -> None:
-    conversation = normalize(found.provider, found.payload)
-    for name, count in (conversation.not_understood or {}).items():
+def _store(writer: Writer, got: Reading, run_id: int, timing: Timing, done: Imported, messages: MessageWriter) -> None:
+    for name, count in (got.conversation.not_understood or {}).items():
         done.not_understood[name] = done.not_understood.get(name, 0) + count
     arrival = Arrival(
-        conversation_id=conversation.id or invented_id(found.payload, conversation),
-        provider=found.provider,
-        payload=found.payload,
-        body=found.body,
-        origin=found.origin,
-        path=found.source,
+        conversation_id=got.conversation_id,
+        provider=got.provider,
+        payload=None,  # it has been read
+        body=got.body,
+        origin=got.origin,
+        path=got.source,
         fetched_at=timing.iso(),
-        conversation=conversation,
+        conversation=got.conversation,
     )
     ingested = ingest(writer.conn, arrival, run_id, messages)
     changes = ingested.changes

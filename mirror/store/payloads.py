@@ -136,6 +136,11 @@ def newest_packed(conn: sqlite3.Connection, conversation_id: str) -> bytes | Non
     return packed
 
 
+def hashes(conn: sqlite3.Connection) -> set[str]:
+    """Return the hash of every stored version, as of ``Body.sha256``."""
+    return {row["sha256"] for row in conn.execute("SELECT sha256 FROM _payloads")}
+
+
 def holds(conn: sqlite3.Connection, body: Body) -> bool:
     """Tell whether these very bytes are stored, undamaged, for any conversation."""
     rows = conn.execute("SELECT body FROM _payloads WHERE sha256 = ?", (body.sha256,))
