@@ -57,7 +57,10 @@ def machine() -> str:
 def measure_commands(report: Report, bench: ratios.Bench, export: str) -> None:
     """Measure commands beside floors, and say how large the mirror is."""
     report.say("## Commands, beside the least that must be done")
-    report.say("Ratios are of processor time, in one run on the same file.")
+    report.say(
+        "Ratios are of processor time, in one run on the same file. An import that reads by a second process is both:"
+        " the memory is that of the larger one."
+    )
     report.table(ratios.HEAD, bench.lines())
     report.say(
         f"{export}. On disk the mirror takes {bench.disk('chats.db')} of that (aim 1.50), the floor"

@@ -52,6 +52,14 @@ def chatmirror(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "mirror", *arguments]
 
 
+def on_one_processor(command: list[str]) -> list[str]:
+    """Return what runs a command on one processor, where the system can be told so."""
+    pinned = (
+        "import os, sys; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); os.execvp(sys.argv[1], sys.argv[1:])"
+    )
+    return [sys.executable, "-I", "-S", "-c", pinned, *command]
+
+
 def run(command: Sequence[str], folder: Path, environ: dict[str, str] | None = None) -> Cost:
     """Run a program in a folder and read what it cost; ClickException with its last line if it fails."""
     with tempfile.TemporaryDirectory() as name:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks.measured import Cost, NotRun, best, cells, chatmirror, environment, ratio, run, size_of
+from benchmarks.measured import (
+    Cost,
+    NotRun,
+    best,
+    cells,
+    chatmirror,
+    environment,
+    on_one_processor,
+    ratio,
+    run,
+    size_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,8 +75,15 @@ class Bench:
         export = str(self.export)
         self.floor = self.fresh(floor("import", export, "floor.db"), "floor.db")
         yield [*cells("floor: parse, rows, packed payloads, one index", self.floor), "", ""]
+        if hasattr(os, "sched_setaffinity"):
+            alone = self.fresh(on_one_processor(chatmirror("import", export)), "chats.db")
+            yield [*cells("`import` on one processor", alone), ratio(alone, self.floor), "2.50"]
         self.imported = self.fresh(chatmirror("import", export), "chats.db")
-        yield [*cells("`import`", self.imported), ratio(self.imported, self.floor), "2.50"]
+        yield [
+            *cells("`import` on all of them, with a second process if it is large", self.imported),
+            ratio(self.imported, self.floor),
+            "",
+        ]
         again = self.fresh(chatmirror("import", export))
         yield [*cells("`import` of the same again, beside the first", again), ratio(again, self.imported), "0.10"]
 
