@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_IN_UTC = datetime(1970, 1, 1)  # noqa: DTZ001 - what is added to it is written without an offset
 _MICROSECOND = timedelta(microseconds=1)
 # 1990-01-01 and 2200-01-01: a number outside of these is not the time of a chat but some other number.
 _OLDEST_US = 631_152_000_000_000
@@ -73,11 +74,11 @@ def iso_time(value: object) -> str | None:
 
     Milliseconds, or microseconds where the time is no whole millisecond: ``2025-07-10T14:53:58.103234Z``.
     """
-    us = epoch_us(value)
+    us = None if value is None else epoch_us(value)
     if us is None:
         return None
-    moment = (_EPOCH + timedelta(microseconds=us)).replace(tzinfo=None)
-    return moment.isoformat(timespec="microseconds" if us % 1_000 else "milliseconds") + "Z"
+    moment = _EPOCH_IN_UTC + timedelta(0, us // 1_000_000, us % 1_000_000)
+    return f"{moment.isoformat() if us % 1_000 else moment.isoformat(timespec='milliseconds')}Z"
 
 
 def clean_text(value: str) -> tuple[str, bool]:
@@ -149,7 +150,10 @@ def as_count(value: object) -> int | None:
 
 def first_text(*values: object) -> str:
     """Return the first string among the values that is not blank, else ""."""
-    return next((value for value in values if isinstance(value, str) and value.strip()), "")
+    for value in values:
+        if isinstance(value, str) and value and not value.isspace():
+            return value
+    return ""
 
 
 def is_same_moment(one: int | None, other: int | None) -> bool:

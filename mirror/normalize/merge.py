@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mirror.normalize.tree import ancestors, last_model, positioned
-from mirror.rows import Attachment, Conversation, Message
+from mirror.rows import Attachment, Conversation, Message, with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ def merge(payloads: Sequence[ParsedPayload]) -> Conversation:
     newest_first = [payload.conversation for payload in reversed(payloads)]
     parents = _merged_parents(payloads)
     current = next((c.current_node_id for c in newest_first if c.current_node_id in parents), None)
-    rows = [_with_parent(row, parents.get(row.id)) for row in _merged_messages(payloads).values()]
+    rows = [with_parent(row, parents.get(row.id)) for row in _merged_messages(payloads).values()]
     messages, branch = positioned(rows, parents, current)
     return Conversation(
         id=next((c.id for c in newest_first if c.id), ""),
@@ -59,10 +59,6 @@ def merge(payloads: Sequence[ParsedPayload]) -> Conversation:
         **{name: _newest_stated(newest_first, name) for name in _NULL_IS_A_VALUE},
         **{name: _newest_not_null(newest_first, name) for name in _NULL_SAYS_NOTHING},
     )
-
-
-def _with_parent(row: Message, parent_id: str | None) -> Message:
-    return row if row.parent_id == parent_id else replace(row, parent_id=parent_id)
 
 
 def _newest_stated(newest_first: Sequence[Conversation], name: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mirror.normalize.chatgpt import wholeness
+from mirror.normalize.chatgpt.nodes import nodes_of
 
 
 def node(key: str, parent: str | None, **more: Any) -> dict[str, Any]:
@@ -62,4 +63,4 @@ POOR = {"a": {"id": "a", "parent": None, "message": POOR_MESSAGE}}
     ],
 )
 def test_incomplete_reason(payload: dict[str, Any], reason: str | None) -> None:
-    assert wholeness.incomplete_reason(payload) == reason
+    assert wholeness.incomplete_reason(payload, nodes_of(payload).tree) == reason

@@ -80,6 +80,8 @@ def resolve_citations(text: str, metadata: dict[str, Any], *, legacy: bool) -> C
 
     ``legacy``: the older bracket marks count too (in an answer; in what a tool read they belong to the page).
     """
+    if not metadata.get("content_references") and not metadata.get("citations") and not _may_hold_marks(text):
+        return CitedText(text, search_pages(metadata))
     spans, unplaced_pages = _reference_spans(text, as_dicts(metadata.get("content_references")))
     cited = _citations(text, metadata)
     if legacy:
@@ -91,6 +93,12 @@ def resolve_citations(text: str, metadata: dict[str, Any], *, legacy: bool) -> C
     unplaced_pages += [page for record in as_dicts(metadata.get("citations")) for page in _citation_shown(record)[1]]
     shown, found = _put_together(text, spans)
     return CitedText(shown, unique([*found, *unplaced_pages, *search_pages(metadata)]))
+
+
+def _may_hold_marks(text: str) -> bool:
+    """Whether there can be marks of any kind in a text; nearly none has any, and the patterns are dear."""
+    is_plain = text.isascii() or not ("\ue200" in text or "\ue202" in text or "\u3010" in text)
+    return not is_plain or "citeturn" in text or ":contentReference[" in text
 
 
 def _reference_spans(text: str, references: list[dict[str, Any]]) -> tuple[list[_Span], list[Link]]:

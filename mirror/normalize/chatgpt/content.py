@@ -28,35 +28,51 @@ _CANVAS = "canmore"
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def read_content(message: dict[str, Any], role: str | None, recipient: str | None) -> tuple[MessageDraft, CitedText]:
-    """Return a message's draft, and its text and links with citations resolved; accepts any shape."""
-    metadata = as_dict(message.get("metadata"))
-    content = content_of(message)
-    draft = MessageDraft(file_names=_file_names(metadata), image_title=title_of(metadata.get("image_gen_title")))
+def read_content(
+    content: dict[str, Any], metadata: dict[str, Any], role: str | None, recipient: str | None
+) -> tuple[MessageDraft, CitedText]:
+    """Return a message's draft, and its text and links with citations resolved; accepts any shape.
+
+    ``content``: as ``content_of`` returns it.
+    """
+    draft = MessageDraft()
+    if "attachments" in metadata:
+        draft.file_names = _file_names(metadata)
+    if "image_gen_title" in metadata:
+        draft.image_title = title_of(metadata["image_gen_title"])
     stated = content_type(content)
     _read_typed(stated, content, draft)
     if role == "assistant" and recipient and recipient.startswith(_CANVAS):
         draft.kind, draft.pieces = "canvas", [tools.canvas_text("\n".join(draft.pieces))]
-    tools.read_code_result(metadata, draft)
+    if "aggregate_result" in metadata:
+        tools.read_code_result(metadata, draft)
     if not draft.has_text() and (substitute := _text_in_metadata(stated, draft.kind, metadata)):
         draft.pieces = []
         draft.add_new_texts(substitute)
-    state = tools.widget_state(metadata)
-    if role == "tool" and (said := tools.widget_state_in("\n".join(draft.pieces))) is not None:
-        state, draft.pieces = said, []
-    report = tools.research_report(state)
-    if report is None:
-        draft.add_new_texts(prose_strings(state))
+    report = _read_state(metadata, role, draft)
     text = _draft_text(draft)
-    if role == "assistant":
-        edited = metadata.get("writing_blocks")
+    edited = metadata.get("writing_blocks")
+    if role == "assistant" and (edited is not None or writing_blocks.may_be_in(text)):
         draft.drafts = writing_blocks.drafts_in(text, edited)
         text = writing_blocks.readable(text, edited)
     cited = resolve_citations(text, metadata, legacy=role == "assistant")
-    cited = _with_report(cited, report, draft)
-    lines = [*_attachment_lines(metadata, draft), *_branch_lines(metadata)]
-    text = "\n".join([*([cited.text] if cited.text.strip() or not lines else []), *lines])
-    return draft, CitedText(text, unique([*draft.links, *cited.links]))
+    if report is not None:
+        cited = _with_report(cited, report, draft)
+    if lines := [*_attachment_lines(metadata, draft), *_branch_lines(metadata)]:
+        cited = cited._replace(text="\n".join([*([cited.text] if cited.text.strip() else []), *lines]))
+    links = unique([*draft.links, *cited.links]) if draft.links or cited.links else []
+    return draft, CitedText(cited.text, links)
+
+
+def _read_state(metadata: dict[str, Any], role: str | None, draft: MessageDraft) -> dict[str, Any] | None:
+    """Read what an app's widget shows: return a report, or add its words."""
+    state = tools.widget_state(metadata)
+    if role == "tool" and (said := tools.widget_state_in("\n".join(draft.pieces))) is not None:
+        state, draft.pieces = said, []
+    report = None if state is None else tools.research_report(state)
+    if report is None and state is not None:
+        draft.add_new_texts(prose_strings(state))
+    return report
 
 
 def _text_in_metadata(stated: str, kind: str | None, metadata: dict[str, Any]) -> list[str]:
@@ -94,8 +110,7 @@ def _read_typed(type_name: str, content: dict[str, Any], draft: MessageDraft) ->
         draft.kind = reader.kind
         reader.read(content, draft)
         # A known type may have gained a key since: words under it must be found all the same.
-        known = reader.keys | _COMMON_KEYS
-        if rest := {key: value for key, value in content.items() if key not in known}:
+        if rest := {key: value for key, value in content.items() if key not in reader.keys}:
             draft.add_new_texts(prose_strings(rest))
     elif content:
         _read_unknown(type_name, content, draft)
@@ -198,21 +213,23 @@ def _read_widgets(content: dict[str, Any], draft: MessageDraft) -> None:
     draft.add_new_texts(text for text in texts if text not in titles)
 
 
+_COMMON_KEYS = frozenset(
+    {"content_type", "parts", "text", "content", "result", "output_str", "language", "response_format_name"}
+)
+_QUOTE_KEYS = _COMMON_KEYS | {"title", "domain", "url", "snippet"}
+
+
 class _Reader(NamedTuple):
-    """How a content type is read: its kind, a function, the keys it reads beside the common ones.
+    """How a content type is read: its kind, a function, the keys that it reads.
 
     Without a kind, the kind follows from what the parts are.
     """
 
     kind: Kind | None
     read: Callable[[dict[str, Any], MessageDraft], None]
-    keys: frozenset[str] = frozenset()
+    keys: frozenset[str] = _COMMON_KEYS
 
 
-_COMMON_KEYS = frozenset(
-    {"content_type", "parts", "text", "content", "result", "output_str", "language", "response_format_name"}
-)
-_QUOTE_KEYS = frozenset({"title", "domain", "url", "snippet"})
 _READERS: dict[str, _Reader] = {
     "text": _Reader(None, _read_plain),
     "multimodal_text": _Reader(None, _read_plain),
@@ -220,14 +237,14 @@ _READERS: dict[str, _Reader] = {
     "tether_browsing_code": _Reader("code", _read_plain),
     "execution_output": _Reader("output", _read_plain),
     "citable_code_output": _Reader("output", _read_plain),
-    "computer_output": _Reader("output", _read_screen, frozenset({"screenshot", "state"})),
+    "computer_output": _Reader("output", _read_screen, _COMMON_KEYS | {"screenshot", "state"}),
     "tether_quote": _Reader("quote", _read_quote, _QUOTE_KEYS),
     "sonic_webpage": _Reader("quote", _read_quote, _QUOTE_KEYS),
-    "tether_browsing_display": _Reader("output", _read_browsing, frozenset({"summary", "assets"})),
-    "system_error": _Reader("error", _read_error, frozenset({"name"})),
-    "thoughts": _Reader("reasoning", _read_thoughts, frozenset({"thoughts"})),
+    "tether_browsing_display": _Reader("output", _read_browsing, _COMMON_KEYS | {"summary", "assets"}),
+    "system_error": _Reader("error", _read_error, _COMMON_KEYS | {"name"}),
+    "thoughts": _Reader("reasoning", _read_thoughts, _COMMON_KEYS | {"thoughts"}),
     "reasoning_recap": _Reader("reasoning", _read_plain),
-    "super_widget": _Reader("other", _read_widgets, frozenset({"widgets"})),
+    "super_widget": _Reader("other", _read_widgets, _COMMON_KEYS | {"widgets"}),
     "user_editable_context": _Reader("context", _read_all),
     "model_editable_context": _Reader("context", _read_all),
     "system_message": _Reader("context", _read_all),
@@ -257,9 +274,7 @@ def _draft_text(draft: MessageDraft) -> str:
     return _COLOURS.sub("", text) if draft.kind == "output" else text
 
 
-def _with_report(cited: CitedText, report: dict[str, Any] | None, draft: MessageDraft) -> CitedText:
-    if report is None:
-        return cited
+def _with_report(cited: CitedText, report: dict[str, Any], draft: MessageDraft) -> CitedText:
     report_draft = MessageDraft()
     content = content_of(report)
     _read_typed(content_type(content), content, report_draft)
@@ -275,7 +290,7 @@ def _with_report(cited: CitedText, report: dict[str, Any] | None, draft: Message
 
 def _attachment_lines(metadata: dict[str, Any], draft: MessageDraft) -> list[str]:
     """Add the files that the metadata lists; return placeholders for those not shown in the content."""
-    lines = []
+    lines: list[str] = []
     for listed in as_list(metadata.get("attachments")):
         record = as_dict(listed) or {"name": plain(listed)}
         if not any(record.values()):

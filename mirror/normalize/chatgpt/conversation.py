@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mirror.normalize.chatgpt import wholeness
@@ -16,13 +16,13 @@ from mirror.normalize.chatgpt.citations import resolve_citations
 from mirror.normalize.chatgpt.message import message_row
 from mirror.normalize.chatgpt.nodes import nodes_of
 from mirror.normalize.tree import last_model, positioned
-from mirror.rows import Conversation, Message
+from mirror.rows import Conversation, with_parent
 from mirror.values import as_dict, as_id, as_text, first_text, iso_time, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mirror.normalize.chatgpt.nodes import Nodes
+    from mirror.rows import Message
 
 # Raise it when some payload gives other rows than before: mirrors then know that `chatmirror rebuild` changes them.
 VERSION = 4
@@ -51,16 +51,18 @@ _BUSY = frozenset({3, 5, 6, 7})
 def from_payload(payload: object) -> Conversation:
     """Return the conversation in any JSON value; what makes no sense in it becomes None or empty."""
     record = as_dict(payload)
-    nodes = nodes_of(record)
+    key, model = conversation_id(record), plain(record.get("default_model_slug"))
+    # An answer that names no model has the conversation's (API notes §9).
+    default_model = None if model == _ANY_MODEL else model
+    nodes = nodes_of(record, partial(message_row, conversation_id=key, default_model=default_model))
     parents = {node.id: node.parent for node in nodes.by_id.values()}
     current = nodes.id_of(record.get("current_node"))
-    rows, not_understood = _rows(nodes, conversation_id(record))
-    rows = _with_default_model(rows, plain(record.get("default_model_slug")))
+    rows = tuple(with_parent(node.row, node.parent) for node in nodes.by_id.values() if node.row is not None)
     first, last = _first_and_last(rows)
     rows, branch = positioned(rows, parents, current)
     project_id, gpt_id = _gizmo(record)
     return Conversation(
-        id=conversation_id(record),
+        id=key,
         title=_title(record.get("title") or record.get("name")),
         created_at=iso_time(record.get("create_time")) or iso_time(record.get("created_at")) or first,
         updated_at=iso_time(record.get("update_time")) or last,
@@ -68,15 +70,15 @@ def from_payload(payload: object) -> Conversation:
         account_id=plain(record.get("workspace_id")),
         project_id=project_id,
         gpt_id=gpt_id,
-        model=plain(record.get("default_model_slug")) or last_model(rows, branch),
+        model=model or last_model(rows, branch),
         is_archived=_flag(record.get("is_archived")),
         is_starred=_flag(record.get("is_starred")),
         is_generating=_is_generating(record.get("async_status"), rows, branch),
         messages=rows,
         parents=parents,
         stated=frozenset(name for name, keys in STATED_BY.items() if any(key in record for key in keys)),
-        not_understood=not_understood,
-        incomplete_reason=wholeness.incomplete_reason(record),
+        not_understood=nodes.not_understood,
+        incomplete_reason=wholeness.incomplete_reason(record, nodes.tree),
     )
 
 
@@ -130,27 +132,6 @@ def _sorted_json(value: Any, levels: int) -> Iterator[str]:
         yield ("{" if n == 0 else ", ") + json.dumps(name) + ": "
         yield from _sorted_json(value[name], levels - 1)
     yield "}" if value else "{}"
-
-
-def _rows(nodes: Nodes, key: str) -> tuple[tuple[Message, ...], dict[str, int]]:
-    rows = []
-    not_understood: dict[str, int] = {}
-    for node in nodes.by_id.values():
-        message = node.message
-        if message is None:
-            continue
-        row, names = message_row(node.id, node.parent, message, key)
-        rows.append(row)
-        for name in names:
-            not_understood[name] = not_understood.get(name, 0) + 1
-    return tuple(rows), not_understood
-
-
-def _with_default_model(rows: tuple[Message, ...], model: str | None) -> tuple[Message, ...]:
-    """Return the rows in which an answer that names no model has the conversation's (API notes §9)."""
-    if model in {None, _ANY_MODEL}:
-        return rows
-    return tuple(replace(row, model=model) if row.role == "assistant" and not row.model else row for row in rows)
 
 
 def _first_and_last(rows: tuple[Message, ...]) -> tuple[str | None, str | None]:

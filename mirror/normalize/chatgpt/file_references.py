@@ -8,6 +8,7 @@ it. All pointers of one file, its thumbnail and the pictures of its pages includ
 
 from __future__ import annotations
 
+import marshal
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,11 +19,12 @@ from mirror.rows import Attachment
 from mirror.values import as_count, as_dict, as_dicts, as_text, first_text, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 _SCHEMES = ("sediment://", "file-service://")
 _SANDBOX = "sandbox:"
 _SANDBOX_FOLDER = "/mnt/data/"
+_SANDBOX_ADDRESS = _SANDBOX + _SANDBOX_FOLDER
 # What can stand in a request's path as one segment. Anything else is no id, and is asked for nowhere.
 _ID = re.compile(r"(?:mounted:)?[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}")
 # The part of a composite id (``<hash>#file_…#thumbnail``) that is the file itself.
@@ -32,6 +34,9 @@ _MARK = re.compile(r"\{\{file:(file[-_][A-Za-z0-9_\-]{1,190})\}\}")
 # Keys of the metadata under which an answer says which files it cites or made.
 _CITED = ("content_references", "n7jupd_crefs", "n7jupd_crefs_by_file", "content_references_by_file")
 _MOUNTED = "mounted_library_file_references"
+# Keys of the metadata that can name a file otherwise than by a pointer.
+_NAMING = frozenset((*_CITED, _MOUNTED, "attachments", "mask_attachment", "canvas"))
+_SCHEME_BYTES = tuple(scheme.encode() for scheme in _SCHEMES)
 _MOST_VERSIONS = 1_000_000  # of a canvas; more is no number of a version
 _NOT_FILES = frozenset({"libdir"})
 _LONGEST_QUERY = 1_000  # characters beside an id; those seen have some ten
@@ -48,17 +53,19 @@ class _Named(NamedTuple):
 
 
 def with_references(
-    raw: dict[str, Any], role: str | None, read: Iterable[Attachment], conversation_id: str
+    raw: dict[str, Any], role: str | None, read: Collection[Attachment], conversation_id: str
 ) -> tuple[Attachment, ...]:
     """Return the attachments that the content's readers found, completed, and all others that the message names.
 
     ``conversation_id``: for the ids of files that only have a path; "" where the payload states none.
     """
+    texts, metadata = _texts(raw), as_dict(raw.get("metadata"))
+    if not read and not _may_name_files(raw, metadata, texts):
+        return ()
     found: dict[str, Attachment] = {}
     for n, attachment in enumerate(read):
         file_id = file_id_in(attachment.id)
         _add(found, replace(attachment, file_id=file_id, source=_source(role, attachment.kind)), f"\0{n}")
-    texts = _texts(raw)
     for named in _named_in(raw, role, texts):
         new = _attachment(named)
         if new.source == "library" and (nameless := _without_id(found, new.name)):
@@ -67,11 +74,31 @@ def with_references(
             _add(found, new, named.stated)
     for path in dict.fromkeys(_sandbox_paths(texts) if role == "assistant" else ()):
         _add(found, _sandbox_file(path, raw, conversation_id), path)
-    metadata = as_dict(raw.get("metadata"))
     if canvas := _canvas_version(as_dict(metadata.get("canvas")), conversation_id):
         _add(found, canvas, "")
     title = title_of(metadata.get("image_gen_title"))
     return tuple(_with_title(one, title) for one in found.values())
+
+
+def _may_name_files(raw: dict[str, Any], metadata: dict[str, Any], texts: list[str]) -> bool:
+    """Whether a message that no reader found a file in can name one: nearly none does, and a search for it is dear."""
+    for text in texts:
+        # Looking for one rare character first takes a twentieth of the time.
+        if _SANDBOX_ADDRESS in text or ("{" in text and _MARK_BEGIN in text) or text.startswith(_SCHEMES):
+            return True
+    for key, value in metadata.items():
+        if value and key in _NAMING:
+            return True
+    content = raw.get("content")
+    return (isinstance(content, dict) and "attachments" in content) or _may_hold_pointers(metadata)
+
+
+def _may_hold_pointers(value: dict[str, Any]) -> bool:
+    try:
+        written = marshal.dumps(value)  # holds each text as it is, and takes a quarter of the time to visit each
+    except ValueError:  # too deep, or parsed only when it is asked for
+        return True
+    return b"://" in written and any(scheme in written for scheme in _SCHEME_BYTES)
 
 
 def file_id_in(pointer: str | None) -> str | None:
@@ -266,12 +293,12 @@ def _texts(raw: dict[str, Any]) -> list[str]:
 
 def _sandbox_paths(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
-        start = text.find(_SANDBOX + _SANDBOX_FOLDER)
+        start = text.find(_SANDBOX_ADDRESS)
         while start >= 0:
             target = _link_target(text, start)
             if path := _checked_path(target):
                 yield path
-            start = text.find(_SANDBOX + _SANDBOX_FOLDER, start + max(1, len(target)))
+            start = text.find(_SANDBOX_ADDRESS, start + max(1, len(target)))
 
 
 def _link_target(text: str, start: int) -> str:

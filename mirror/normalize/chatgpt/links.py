@@ -83,7 +83,7 @@ def unique(links: Iterable[Link | None]) -> list[Link]:
 
 def search_pages(metadata: dict[str, Any]) -> list[Link]:
     """Return the pages that a search found, cited or not (API notes §3.6)."""
-    if not _SEARCH_KEYS & metadata.keys():
+    if _SEARCH_KEYS.isdisjoint(metadata):
         return []
     groups = as_dicts(metadata.get("search_result_groups"))
     entries = [entry for group in groups for entry in (as_dicts(group.get("entries")) or [group])]

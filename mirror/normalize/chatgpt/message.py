@@ -24,16 +24,21 @@ _EVERYONE = frozenset({None, "all"})
 
 
 def message_row(
-    node_id: str, parent_id: str | None, raw: dict[str, Any], conversation_id: str = ""
+    node_id: str,
+    parent_id: str | None,
+    raw: dict[str, Any],
+    conversation_id: str = "",
+    default_model: str | None = None,
 ) -> tuple[Message, list[str]]:
     """Return a message's row without position, and the names of what was not understood in it.
 
-    ``conversation_id``: for the ids of files in the code sandbox, which only have a path.
+    ``conversation_id``: for the ids of files in the code sandbox, which only have a path. ``default_model``: of an
+    answer that names none.
     """
-    metadata = as_dict(raw.get("metadata"))
+    metadata, content = as_dict(raw.get("metadata")), content_of(raw)
     role, author = _author(raw)
     recipient = plain(raw.get("recipient"))
-    draft, cited = read_content(raw, role, recipient)
+    draft, cited = read_content(content, metadata, role, recipient)
     text, is_lossy = clean_text(cited.text)
     text = without_private(text)
     kind = kind_of(draft, role, recipient)
@@ -45,27 +50,29 @@ def message_row(
         parent_id=parent_id,
         role=role,
         kind=kind,
-        content_type=plain(content_of(raw).get("content_type")),
+        content_type=plain(content.get("content_type")),
         text=text,
         author=author,
         recipient=recipient,
         channel=plain(raw.get("channel")),
-        model=_model(metadata, role),
+        model=_model(metadata, role) or (default_model if role == "assistant" else None),
         created_at=iso_time(raw.get("create_time")) or iso_time(raw.get("created_at")),
         updated_at=iso_time(raw.get("update_time")) or iso_time(raw.get("updated_at")),
         status=plain(raw.get("status")),
         message_id=message_id if message_id != node_id else None,
-        is_hidden=not text or text.isspace() or _is_hidden(raw, role, recipient, kind, draft),
+        is_hidden=not text or text.isspace() or _is_hidden(raw, content, metadata, role, recipient, kind, draft),
         is_lossy=is_lossy,
         drafts=_drafts(draft, text),
         links=tuple(cited.links),
         attachments=with_references(raw, role, draft.attachments.values(), conversation_id),
     )
-    return row, [plain(name) or "untyped" for name in draft.not_understood]
+    return row, [plain(name) or "untyped" for name in draft.not_understood] if draft.not_understood else []
 
 
 def _drafts(draft: MessageDraft, text: str) -> str | None:
     """Return the drafts that stand in a text word for word, as the column holds them."""
+    if not draft.drafts:
+        return None
     stored, end = [], 0
     for one in draft.drafts:
         kind, title, words = (
@@ -125,9 +132,16 @@ def _is_picture(draft: MessageDraft, role: str | None) -> bool:
     )
 
 
-def _is_hidden(raw: dict[str, Any], role: str | None, recipient: str | None, kind: str, draft: MessageDraft) -> bool:
+def _is_hidden(
+    raw: dict[str, Any],
+    content: dict[str, Any],
+    metadata: dict[str, Any],
+    role: str | None,
+    recipient: str | None,
+    kind: str,
+    draft: MessageDraft,
+) -> bool:
     """Return whether the service's own pages leave a message out (API notes §4, "Default hidden")."""
-    metadata = as_dict(raw.get("metadata"))
     weight = raw.get("weight")
     if role == "tool" and "report" in draft.traits:
         return False  # the page shows it in a widget, whose message can be marked as hidden
@@ -135,7 +149,7 @@ def _is_hidden(raw: dict[str, Any], role: str | None, recipient: str | None, kin
         return True
     if isinstance(weight, int | float) and weight == 0:
         return True
-    if content_of(raw).get("content_type") == "tether_browsing_display":
+    if content.get("content_type") == "tether_browsing_display":
         return True
     if role in _HIDDEN_ROLES:
         return metadata.get("is_user_system_message") is not True

@@ -9,10 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mirror.normalize.chatgpt.wholeness import Tree
 from mirror.values import as_dict, as_id, as_list, epoch_us, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from mirror.rows import Message
+
+    # Makes a row of a node's id, the id that it states for its parent, and its message; and names what it did not
+    # understand.
+    ReadMessage = Callable[[str, str | None, dict[str, Any]], tuple[Message, list[str]]]
 
 _NOT_STATED = object()
 # Children of a node that are kept with it. Larger: more memory than is reckoned for a node (``mirror.large_json``);
@@ -27,8 +34,8 @@ class Node:
 
     Of the payload it knows its place, for a large tree is parsed node by node (``mirror.large_json``), and what places
     it among the others: ``stated_parent``, an id (``_NOT_STATED``: it says nothing of one), ``few_children``, the ids
-    that it lists (None: they are many), ``us``: when its message was written, microseconds since 1970. ``is_bare``:
-    there is a text or a list in place of a node.
+    that it lists (None: they are many), ``created``: when its message was written, as ``epoch_us`` takes it.
+    ``is_bare``: there is a text or a list in place of a node. ``row``: of its message, where that was read.
     """
 
     id: str
@@ -38,7 +45,8 @@ class Node:
     is_bare: bool = False
     stated_parent: object = None
     few_children: Sequence[str] | None = ()
-    us: int | None = None
+    created: float | None = None
+    row: Message | None = None
     parent: str | None = None
 
     @property
@@ -59,10 +67,15 @@ class Node:
 
 @dataclass(slots=True)
 class Nodes:
-    """All nodes of a payload by our id, in document order; ``ids`` maps the payload's ids to ours."""
+    """All nodes of a payload by our id, in document order; ``ids`` maps the payload's ids to ours.
+
+    ``tree``: what tells whether its mapping is whole. ``not_understood``: counts of what its messages hold.
+    """
 
     by_id: dict[str, Node] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
+    tree: Tree = field(default_factory=Tree)
+    not_understood: dict[str, int] = field(default_factory=dict)
 
     @property
     def message_count(self) -> int:
@@ -75,14 +88,19 @@ class Nodes:
         return self.ids.get(stated) or as_id(stated) if stated else None
 
 
-def nodes_of(payload: dict[str, Any]) -> Nodes:
-    """Return the nodes of a conversation with their parents resolved."""
-    nodes, is_flat = _collected(payload.get("mapping")), False
+def nodes_of(payload: dict[str, Any], read: ReadMessage | None = None) -> Nodes:
+    """Return the nodes of a conversation with their parents resolved; ``read``: what makes the rows of their messages.
+
+    Each node is looked at once: those of a large tree are parsed anew for each look (``mirror.large_json``).
+    """
+    nodes, is_flat = _collected(payload.get("mapping"), read), False
+    tree = nodes.tree
     for key in ("messages", "linear_conversation"):
         # A tree that holds next to nothing, or is none, hides no list of messages beside it; nor the other way round.
-        flat = _collected(payload.get(key))
-        if (flat.message_count, bool(flat.by_id)) > (nodes.message_count, bool(nodes.by_id)):
+        flat = _collected(payload.get(key), read)
+        if flat.by_id and (flat.message_count, True) > (nodes.message_count, bool(nodes.by_id)):
             nodes, is_flat = flat, True
+    nodes.tree = tree
     if is_flat:
         _chain_up(nodes)
     else:
@@ -95,8 +113,16 @@ def _stated_id(name: object) -> str | None:
     return (name or None) if isinstance(name, str) else as_id(name)
 
 
-def _ids_in(listed: list[Any]) -> Iterator[str]:
-    return (name for name in map(_stated_id, listed) if name)
+def _ids_in(listed: list[Any]) -> Sequence[str]:
+    return tuple([name for one in listed if (name := _stated_id(one))]) if listed else ()
+
+
+def _stated_ids(key: object, raw: dict[str, Any], message: dict[str, Any] | None) -> list[str]:
+    """Return the ids that a node has in the payload, the one that counts first."""
+    own, inner = raw.get("id"), None if message is None else message.get("id")
+    if isinstance(key, str) and key and key == own and (inner is None or key == inner):
+        return [key]  # true of nearly every node
+    return [name for name in map(_stated_id, (key, own, inner)) if name]
 
 
 def _keyed(entries: object) -> Iterator[tuple[Any, Any, Any]]:
@@ -106,26 +132,31 @@ def _keyed(entries: object) -> Iterator[tuple[Any, Any, Any]]:
     return ((None, n, entry) for n, entry in enumerate(as_list(entries)))
 
 
-def _collected(entries: object) -> Nodes:
+def _collected(entries: object, read: ReadMessage | None) -> Nodes:
     nodes = Nodes()
     aliases: dict[str, str] = {}
     for n, (key, place, entry) in enumerate(_keyed(entries)):
+        is_bare = not isinstance(entry, dict)
+        if key is not None and not is_bare:
+            nodes.tree.add(key, entry)
         raw, message = _node_and_message(entry)
-        stated = [name for name in map(_stated_id, (key, raw.get("id"), as_dict(message).get("id"))) if name]
-        wanted = next((name for name in map(plain, stated) if name), f"node-{n}")
-        if _is_repeated(nodes.by_id.get(wanted), message):
+        stated = _stated_ids(key, raw, message)
+        wanted = next(filter(None, map(plain, stated)), None) or f"node-{n}"
+        known = nodes.by_id.get(wanted)
+        if known is not None and _is_repeated(known, message):
             continue
         listed = as_list(raw.get("children"))
         node = Node(
-            id=_free_id(nodes, wanted),
-            entries=entries,
-            place=place,
+            wanted if known is None else _free_id(nodes, wanted),
+            entries,
+            place,
             has_message=message is not None,
-            is_bare=not isinstance(entry, dict),
+            is_bare=is_bare,
             stated_parent=_stated_id(raw["parent"]) if "parent" in raw else _NOT_STATED,
-            few_children=tuple(_ids_in(listed)) if len(listed) <= FEW_CHILDREN else None,
-            us=epoch_us(message.get("create_time")) if message else None,
+            few_children=_ids_in(listed) if len(listed) <= FEW_CHILDREN else None,
         )
+        if message is not None:
+            _read(nodes, node, message, read)
         nodes.by_id[node.id] = node
         if stated:
             nodes.ids.setdefault(stated[0], node.id)
@@ -135,6 +166,18 @@ def _collected(entries: object) -> Nodes:
     # A key always means its own node, even where another node's message has the same id.
     nodes.ids = aliases | nodes.ids
     return nodes
+
+
+def _read(nodes: Nodes, node: Node, message: dict[str, Any], read: ReadMessage | None) -> None:
+    """Keep what a node's message comes to; the message itself is not kept."""
+    created = message.get("create_time")
+    node.created = created if isinstance(created, float) else epoch_us(created)
+    if read is None:
+        return
+    parent = node.stated_parent
+    node.row, names = read(node.id, parent if isinstance(parent, str) else None, message)
+    for name in names:
+        nodes.not_understood[name] = nodes.not_understood.get(name, 0) + 1
 
 
 def _node_and_message(entry: object) -> tuple[dict[str, Any], dict[str, Any] | None]:
@@ -150,9 +193,9 @@ def _node_and_message(entry: object) -> tuple[dict[str, Any], dict[str, Any] | N
     return raw, raw if _MESSAGE_KEYS & raw.keys() else None
 
 
-def _is_repeated(known: Node | None, message: dict[str, Any] | None) -> bool:
+def _is_repeated(known: Node, message: dict[str, Any] | None) -> bool:
     # Pages of a flat payload overlap; the same message twice is one.
-    if known is None or not known.has_message or message is None:
+    if not known.has_message or message is None:
         return False
     try:
         return known.message == message
@@ -161,8 +204,6 @@ def _is_repeated(known: Node | None, message: dict[str, Any] | None) -> bool:
 
 
 def _free_id(nodes: Nodes, wanted: str) -> str:
-    if wanted not in nodes.by_id:
-        return wanted
     n = 2
     while f"{wanted}~{n}" in nodes.by_id:
         n += 1
@@ -182,7 +223,9 @@ def _find_parents(nodes: Nodes) -> None:
             if name := nodes.ids.get(child):
                 listed.setdefault(name, node.id)
     for node in nodes.by_id.values():
-        node.parent = _parent(node, nodes, listed.get(node.id))
+        stated = nodes.ids.get(node.stated_parent) if isinstance(node.stated_parent, str) else None
+        is_known = stated is not None and stated != node.id  # true of nearly every node
+        node.parent = stated if is_known else _parent(node, nodes, listed.get(node.id))
     _join_dangling(nodes)
 
 
@@ -192,6 +235,8 @@ def _join_dangling(nodes: Nodes) -> None:
     Exports since June 2026 leave tool turns out, so that an answer's parent is no node (API notes §9). The first
     message keeps the name of its parent: another payload may hold it.
     """
+    if not any(node.parent is not None and node.parent not in nodes.by_id for node in nodes.by_id.values()):
+        return
     ordered = _in_time([node for node in nodes.by_id.values() if node.has_message])
     tops: dict[str, str] = {}
     for n, node in enumerate(ordered):
@@ -215,7 +260,8 @@ def _top(name: str, nodes: Nodes, tops: dict[str, str]) -> str:
 
 
 def _in_time(nodes: list[Node]) -> list[Node]:
-    return nodes if any(node.us is None for node in nodes) else sorted(nodes, key=lambda node: node.us or 0)
+    times = {node.id: epoch_us(node.created) for node in nodes}
+    return nodes if None in times.values() else sorted(nodes, key=lambda node: times[node.id] or 0)
 
 
 def _parent(node: Node, nodes: Nodes, lister: str | None) -> str | None:

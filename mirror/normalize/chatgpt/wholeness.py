@@ -25,8 +25,11 @@ SHARED_FROM = "backing_conversation_id"  # in a shared copy: the conversation th
 POOR = "the file leaves out tools, sources and other branches"
 
 
-def incomplete_reason(payload: Mapping[str, Any]) -> str | None:
-    """Return why a payload's shape shows that it is not the whole conversation, else None."""
+def incomplete_reason(payload: Mapping[str, Any], tree: Tree) -> str | None:
+    """Return why a payload's shape shows that it is not the whole conversation, else None.
+
+    ``tree``: what its mapping's nodes say.
+    """
     if as_dict(payload.get("page_info")).get("has_previous_page"):
         return WINDOW
     if payload.get(SHARED_FROM):
@@ -35,7 +38,6 @@ def incomplete_reason(payload: Mapping[str, Any]) -> str | None:
     if not isinstance(mapping, dict):
         is_group_chat = "name" in payload and "created_at" in payload  # flat by its nature
         return None if is_group_chat else BRANCH if as_dicts(payload.get("messages")) else NO_MESSAGES
-    tree = _look_at(mapping)
     if tree.has_odd_parent or not tree.parents <= tree.nodes:
         return CUT
     leaf = payload.get("current_node")
@@ -48,7 +50,7 @@ def incomplete_reason(payload: Mapping[str, Any]) -> str | None:
 
 
 @dataclass(slots=True)
-class _Tree:
+class Tree:
     """What tells whether a tree is whole. ``parents``: the names that its nodes give to their parents."""
 
     nodes: set[str] = field(default_factory=set)
@@ -59,6 +61,22 @@ class _Tree:
     has_lost_metadata: bool = False
     knows_fate: bool = False
 
+    def add(self, name: str, node: dict[str, Any]) -> None:
+        """Look at one node."""
+        self.nodes.add(name)
+        if "children" in node:
+            self.lists_children = True
+        if isinstance(parent := node.get("parent"), str):
+            self.parents.add(parent)
+        elif parent is not None:
+            self.has_odd_parent = True
+        if message := as_dict(node.get("message")):
+            self.has_messages = True
+            if "metadata" not in message:
+                self.has_lost_metadata = True
+            if "status" in message or "recipient" in message:
+                self.knows_fate = True
+
     @property
     def is_poor(self) -> bool:
         """Whether it keeps little but the words.
@@ -67,22 +85,3 @@ class _Tree:
         181 whole conversations of 2023 to early 2026 that are published have metadata on every message.
         """
         return not self.lists_children or self.has_lost_metadata or not self.knows_fate
-
-
-def _look_at(mapping: Mapping[str, Any]) -> _Tree:
-    """Look at each node once: those of a large tree are parsed anew for each look (``mirror.large_json``)."""
-    tree = _Tree()
-    for name, node in mapping.items():
-        if not isinstance(node, dict):
-            continue
-        tree.nodes.add(name)
-        tree.lists_children |= "children" in node
-        if isinstance(parent := node.get("parent"), str):
-            tree.parents.add(parent)
-        elif parent is not None:
-            tree.has_odd_parent = True
-        if message := as_dict(node.get("message")):
-            tree.has_messages = True
-            tree.has_lost_metadata |= "metadata" not in message
-            tree.knows_fate |= "status" in message or "recipient" in message
-    return tree

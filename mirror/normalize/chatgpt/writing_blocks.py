@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MARK = ":::"
+_BEGIN = re.compile(":::writing")  # its first character is rare, so that a pattern is twice as fast as ``in``
 _FIRST_LINE = re.compile(r":::writing[ \t]*(?P<stated>\{.*\})?[ \t\r]*")
 _INNER = re.compile(r":::[ \t]*[A-Za-z][\w-]*(?:\[[^\]]*\])?[ \t]*+(?:\{.*\})?[ \t]*+(?P<words>[^{}]*)")
 _LAST_LINE = re.compile(r":::[ \t\r]*")
@@ -58,6 +59,11 @@ class _Edit(NamedTuple):
     block_id: str | None
     subject: str
     text: str
+
+
+def may_be_in(text: str) -> bool:
+    """Whether there may be drafts in a text; nearly none has any."""
+    return _BEGIN.search(text) is not None
 
 
 def drafts_in(text: str, edited: Any = None) -> list[FoundDraft]:
@@ -126,7 +132,7 @@ def readable(text: str, edited: Any = None) -> str:
 
 def _blocks(text: str) -> Iterator[_Block]:
     """Yield the drafts in a text; what is in a block of code is shown there on purpose."""
-    lines = text.split("\n") if f"{_MARK}writing" in text else []
+    lines = text.split("\n") if may_be_in(text) else []
     starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
     fence, after = "", 0
     for n, line in enumerate(lines):
