@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.chatgpt.login import LOGIN_FORM as CHATGPT_LOGIN
 from mirror.credentials.stored import config_dir, load_login, save_login
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 REQUESTS = logging.getLogger("chatmirror.web")  # one line a request: method, path, status, bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Connector:
+class Connector(NamedTuple):
     """How one service is reached: the form of its login, what is known of its site, and what makes its source.
 
     ``source`` takes the client, the login, and what the source calls with the login when the service has renewed it;

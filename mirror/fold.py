@@ -9,8 +9,8 @@ all decide here, so the same payloads always make the same rows. No SQL, no cloc
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.body import hash_of
 from mirror.large_json import read_json
@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from mirror.store.tracking import Tracked
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """A payload that just came.
 
     ``payload``: its JSON; ``body``: the bytes that it was. ``conversation``: what the normalizer made of it, if it was
@@ -64,16 +63,14 @@ class Arrival:
     fingerprint: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Version:
+class _Version(NamedTuple):
     """A payload version and, once it has been read, its rows."""
 
     stored: StoredPayload
     parsed: ParsedPayload
 
 
-@dataclass(frozen=True, slots=True)
-class _UnreadVersion:
+class _UnreadVersion(NamedTuple):
     """A payload version that cannot be read, and why: its bytes are damaged, or our reading of them fails."""
 
     stored: StoredPayload
@@ -96,15 +93,15 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
     if arrival is not None and stored.row is not None and _is_stored(arrival, stored.payloads):
         return fold_listing(stored, listed)
     if arrival is not None and arrival.origin not in IMPORTED:
-        arrival = replace(arrival, fingerprint=fingerprint(arrival.provider, arrival.payload))
+        arrival = arrival._replace(fingerprint=fingerprint(arrival.provider, arrival.payload))
         if listed is not None and (quick := _same_but_for_the_list(stored, arrival, listed)) is not None:
             return quick
     smaller = None
     if arrival is not None:
-        arrival = replace(arrival, conversation=arrival.conversation or normalize(arrival.provider, arrival.payload))
+        arrival = arrival._replace(conversation=arrival.conversation or normalize(arrival.provider, arrival.payload))
         smaller = _smaller(stored, arrival, listed)
         if smaller is not None:
-            arrival = replace(arrival, proves_absence=False, incomplete_reason=SMALLER)
+            arrival = arrival._replace(proves_absence=False, incomplete_reason=SMALLER)
     provider = arrival.provider if arrival else stored.row.provider if stored.row else ""
     versions, unread = _versions(provider, stored, arrival)
     if not versions:
@@ -137,7 +134,7 @@ def _judged(version: _Version) -> _Version:
     if version.stored.is_live:
         return version
     reason = version.parsed.conversation.incomplete_reason
-    return replace(version, stored=replace(version.stored, incomplete_reason=reason))
+    return version._replace(stored=replace(version.stored, incomplete_reason=reason))
 
 
 def fold_listing(stored: Stored, listed: Tracked | None) -> Update:
@@ -250,7 +247,7 @@ def _with_same_bytes(stored: Stored, arrival: Arrival, listed: Tracked | None) -
         for version in stored.payloads
     )
     damage = Damage(stored.conversation_id, f"payload {same[0].id} was damaged", is_healed=True)
-    return replace(fold_listing(replace(stored, payloads=whole), listed), payloads=whole, damage=damage)
+    return fold_listing(replace(stored, payloads=whole), listed)._replace(payloads=whole, damage=damage)
 
 
 def _in_rows_only(stored: Stored, merged: Conversation, arrival: Arrival) -> list[Message]:
@@ -350,7 +347,7 @@ def _same_but_for_the_list(stored: Stored, arrival: Arrival, listed: Tracked) ->
     if not is_like or old.fingerprint is None or old.fingerprint != arrival.fingerprint:
         return None
     new = _stored_form(arrival, max(old.payload_us, arrival.list_us or 0), None)
-    return replace(fold_listing(replace(stored, payloads=(new,)), listed), payloads=(new,))
+    return fold_listing(replace(stored, payloads=(new,)), listed)._replace(payloads=(new,))
 
 
 def _states_all(tracked: Tracked) -> bool:
@@ -388,8 +385,7 @@ def _listed_over(row: ConversationRow, tracked: Tracked | None) -> ConversationR
     if tracked is None:
         return row
     listed = tracked.listed
-    return replace(
-        row,
+    return row._replace(
         title=listed.title or row.title,
         created_at=row.created_at or listed.created_at,
         updated_at=iso_time(listed.list_us) if listed.list_us else row.updated_at,
@@ -405,7 +401,7 @@ def _with_completeness(
     row: ConversationRow, tracked: Tracked | None, versions: Sequence[StoredPayload]
 ) -> ConversationRow:
     reason = incomplete_reason(tracked, versions)
-    return replace(row, is_complete=reason is None, incomplete_reason=reason)
+    return row._replace(is_complete=reason is None, incomplete_reason=reason)
 
 
 def incomplete_reason(tracked: Tracked | None, versions: Sequence[StoredPayload]) -> str | None:
@@ -425,8 +421,7 @@ def incomplete_reason(tracked: Tracked | None, versions: Sequence[StoredPayload]
 
 
 def _differing(old: ConversationRow | None, new: ConversationRow) -> tuple[str, ...]:
-    names = [f.name for f in fields(ConversationRow)]
-    return tuple(name for name in names if old is None or getattr(old, name) != getattr(new, name))
+    return tuple(name for name in ConversationRow._fields if old is None or getattr(old, name) != getattr(new, name))
 
 
 # -- messages, and what changed in words

@@ -5,8 +5,7 @@ Every way in (a sync, an import, a rebuild) comes through here, so that the same
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.errors import DamagedError
 from mirror.fold import SMALLER, Arrival, fold, fold_listing
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     from mirror.store.tracking import Tracked
 
 
-@dataclass(frozen=True, slots=True)
-class Ingested:
+class Ingested(NamedTuple):
     """What a payload came to. ``changes`` empty: it told nothing new. ``is_generating``: it was still being written.
 
     ``incomplete_reason``: why it was not believed to be all there is, by comparison with what is stored. ``damage``: of

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -40,8 +40,7 @@ _CONTENT_TYPE = re.compile(r"[a-z]{1,20}/[a-z.+-]{1,40}")
 _TYPES = {dict: "object", list: "list", str: "string", bool: "boolean", int: "number", float: "number"}
 
 
-@dataclass(frozen=True, slots=True)
-class ApiWords:
+class ApiWords(NamedTuple):
     """Words of a service's API, which hold nothing private.
 
     ``path_words``: parts of paths. ``known_keys``: keys of objects. ``id_maps``: those whose objects have ids for keys.

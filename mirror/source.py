@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 BRANCH_ONLY = "only its visible branch could be read"
 
 
-@dataclass(frozen=True, slots=True)
-class Workspace:
+class Workspace(NamedTuple):
     """One workspace of the login, a row of ``accounts``. ``is_personal``: asked for without naming it."""
 
     id: str
@@ -34,8 +33,7 @@ class Workspace:
     is_personal: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Whose login it is. ``expires``: ISO time at which the session ends, if the service says.
 
     ``lists_all_workspaces``: the service told which workspaces there are, so that one that is not among them has ended.
@@ -51,8 +49,7 @@ class Identity:
     workspaces_failure: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """What a list says of one conversation; None where it does not say.
 
     ``states_home``: the row says where the conversation belongs, so that no ``project_id`` means that it is in none.
@@ -75,8 +72,7 @@ class Listed:
     owner_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """One list of a workspace: its name as stored and what a person calls it.
 
     ``to_the_end``: read whole every time, because what changes in it does not come to its top.
@@ -107,8 +103,7 @@ class ListResult:
     odd_rows: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ToFetch:
+class ToFetch(NamedTuple):
     """A conversation to fetch: what the lists say of it, and how many of its messages are stored already.
 
     ``explained``: the new list time has a reason that adds no message (a new title, another project). ``tries``: how
@@ -125,8 +120,7 @@ class ToFetch:
     stored_part: Callable[[], Any] = lambda: None
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(NamedTuple):
     """One conversation as it came.
 
     ``origin``: the endpoint, a word of the service's own. ``proves_absence``: what it lacks is really gone (a whole
@@ -145,8 +139,7 @@ class Fetched:
     has_more: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class NotFetched:
+class NotFetched(NamedTuple):
     """A conversation that did not come.
 
     ``is_gone``: the service says it is deleted; ``is_unknown``: it says that it knows no such conversation, which a
@@ -167,8 +160,7 @@ class NotFetched:
         return self.is_gone or self.later
 
 
-@dataclass(frozen=True, slots=True)
-class AccountItem:
+class AccountItem(NamedTuple):
     """Something of a workspace beside its conversations: a project, its file, a custom GPT, a memory, instructions."""
 
     kind: Literal["project", "file", "gpt", "memory", "instructions"]
@@ -176,8 +168,7 @@ class AccountItem:
     row: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class NotRead:
+class NotRead(NamedTuple):
     """Something beside the conversations that the service did not give: what a person calls it, and why."""
 
     what: str
@@ -236,8 +227,7 @@ class Source(Protocol):
         """Ask whether the service still knows who asks, before an empty answer is believed."""
 
 
-@dataclass(frozen=True, slots=True)
-class FilePlace:
+class FilePlace(NamedTuple):
     """A message that shows a file, for a service that gives files only to those who see the conversation.
 
     ``parameters``: what the message says beside the file's id, for the request for it.
@@ -249,8 +239,7 @@ class FilePlace:
     parameters: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FileToFetch:
+class FileToFetch(NamedTuple):
     """A file to fetch. ``places``: where it is shown; ``durable_id``: under which an earlier run learned to ask for it.
 
     ``name``, ``mime_type`` and ``size`` (bytes) as messages say, None where they do not.
@@ -272,8 +261,7 @@ class NamedFile(NamedTuple):
     name: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class FetchedFile:
+class FetchedFile(NamedTuple):
     """A file whose bytes have been written to the sink.
 
     ``name``, ``mime_type`` and ``size`` (bytes) as the service said when it was asked for the bytes. ``also``: further
@@ -290,8 +278,7 @@ class FetchedFile:
 WhyNoFile = Literal["gone", "refused", "unready", "broken", "failed", "limited", "checked"]
 
 
-@dataclass(frozen=True, slots=True)
-class NoFile:
+class NoFile(NamedTuple):
     """A file that did not come, and the reason in plain words.
 
     ``why``: *gone* (the service has it no more), *refused* (it does not give it to this login, now), *unready* (it is

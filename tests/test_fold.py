@@ -160,7 +160,7 @@ def test_stored_payloads_alone_make_the_same_rows() -> None:
 
 def seen_smaller(update: Update, at: str) -> Tracked:
     """Return what is tracked once a smaller reading was remembered."""
-    return replace(listing(), smaller_ids=update.smaller_ids, smaller_at=at)
+    return listing()._replace(smaller_ids=update.smaller_ids, smaller_at=at)
 
 
 def test_a_smaller_tree_takes_nothing_away_at_first() -> None:

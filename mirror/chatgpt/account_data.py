@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.chatgpt.files import is_file_id
 from mirror.chatgpt.list_rows import PROJECT_PREFIX
@@ -25,8 +24,7 @@ _SERVICE = service_of("chatgpt")
 MOST_WRAPPINGS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectsPage:
+class ProjectsPage(NamedTuple):
     """One page of the projects' sidebar: the projects as they came, and the cursor to the next page.
 
     ``odd``: rows that are neither a project nor a custom GPT.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from mirror.chatgpt.controls import LIMITED_CONTROLS, NO_ENDPOINT
@@ -257,7 +256,7 @@ class ByIdReader:
         except RateLimitError as error:
             if self._is_its_own_limit(error, "plural", key):
                 del self.unfinished[key]
-                return replace(branch.fetched(), has_more=False)  # put off like any other failure
+                return branch.fetched()._replace(has_more=False)  # put off like any other failure
             if isinstance(error, StopError):
                 raise
             self.limit = error
@@ -275,7 +274,7 @@ class ByIdReader:
                 return self._read_on(branch, MOST_BRANCH_PAGES)
             except Refused:  # one of its pages fails: what came is kept, and it is put off like any other failure
                 del self.unfinished[conversation_id]
-                return replace(branch.fetched(), has_more=False)
+                return branch.fetched()._replace(has_more=False)
         del self.unfinished[conversation_id]
         return branch.fetched()
 

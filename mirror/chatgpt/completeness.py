@@ -9,9 +9,8 @@ Pure functions over payloads of the service, which can have any form.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.values import as_dict, as_dicts, as_list, epoch_us
 
@@ -24,8 +23,7 @@ NO_MESSAGES = "it came without messages"
 LATE_US = 120 * 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Tree:
+class _Tree(NamedTuple):
     """What of a payload says whether it is whole: its nodes by id, and the id of the newest.
 
     Nodes are looked at one by one: those of a large tree are parsed anew for each look (``mirror.large_json``).

@@ -7,7 +7,6 @@ by id. Reads by id are few, so a batch endpoint that was confirmed often enough 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mirror.chatgpt.batch import BATCH_SIZE, BatchReader
@@ -98,7 +97,7 @@ class ConversationReader:
             return got
         if not self._endpoints.is_open("batch"):
             raise self._why_later()
-        return replace(got, later=True)
+        return got._replace(later=True)
 
     def _why_later(self) -> ServiceError | RateLimitError:
         if self._by_id.limit is not None:
@@ -140,7 +139,7 @@ class ConversationReader:
         is_new = not wanted.known_messages
         if reason == NO_MESSAGES or (is_new and wanted.tries < RUNS_BEFORE_A_PART):
             return found  # a part of a new conversation is stored only after the whole was asked for in several runs
-        return replace(batched, proves_absence=False, incomplete_reason=reason)
+        return batched._replace(proves_absence=False, incomplete_reason=reason)
 
     def _read_by_id(self, wanted: ToFetch) -> Fetched | NotFetched:
         """Ask the single endpoint, and where it does not give the whole, the plural one."""
@@ -156,7 +155,7 @@ class ConversationReader:
             # An odd tree that holds the whole visible branch is not a cut one: it also holds the other branches.
             holds_branch = isinstance(single, Fetched) and holds_messages(single.payload, plural.payload)
             if isinstance(single, Fetched) and holds_branch:
-                return replace(single, incomplete_reason=None)
+                return single._replace(incomplete_reason=None)
             return _accepted(wanted, single) if wanted.wants_tree_only else plural
         if isinstance(single, Fetched):
             return _accepted(wanted, single)
@@ -166,7 +165,7 @@ class ConversationReader:
         if isinstance(found, NotFetched) and isinstance(plural, NotFetched):
             closed = self._endpoints.is_dead("single"), self._endpoints.is_dead("plural")
             are_denied = single.is_denied or closed[0], plural.is_denied or closed[1]
-            return replace(found, is_denied=all(are_denied) and not all(closed))
+            return found._replace(is_denied=all(are_denied) and not all(closed))
         return found
 
     def _unless_another_gives(self, gone: NotFetched, wanted: ToFetch) -> Fetched | NotFetched:
@@ -213,4 +212,4 @@ def _accepted(wanted: ToFetch, got: Fetched | NotFetched) -> Fetched | NotFetche
     is_worthless = got.incomplete_reason == NO_MESSAGES and (wanted.known_messages > 0 or is_early)
     if wanted.wants_tree_only or is_worthless:
         return NotFetched(got.conversation_id, got.incomplete_reason)
-    return got if is_early else replace(got, incomplete_reason=None, is_branch_only=True)
+    return got if is_early else got._replace(incomplete_reason=None, is_branch_only=True)

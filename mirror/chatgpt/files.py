@@ -8,7 +8,6 @@ to the service itself, and nothing that says who asks to any other host. An addr
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeGuard, cast
 from urllib.parse import parse_qs
 
@@ -84,8 +83,7 @@ class _Answer(NamedTuple):
     durable_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
+class _Target(NamedTuple):
     """An address to which a request may go, and what is sent along. ``may_redirect``: it answers with another one."""
 
     parts: SplitResult

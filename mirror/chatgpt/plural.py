@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.body import Body
 from mirror.chatgpt.api_paths import api_path
@@ -38,8 +38,7 @@ PARAMETERS: dict[str, Any] = {"include_has_versions": "true", "num_turns": TURNS
 OLDER_LEFT = "its older messages are still to be read"
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPart:
+class StoredPart(NamedTuple):
     """What an earlier run read of a branch, oldest message first, and the cursor to what is older still, if any is."""
 
     messages: list[Any]

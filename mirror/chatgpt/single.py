@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mirror.body import Body
@@ -65,4 +64,4 @@ def fetch_tree(
     fetched = Fetched(conversation_id, answer.data, Body(answer.body), "single", path, proves_absence=True)
     is_known_to_be_empty = not wanted.known_messages and is_empty_conversation(answer.data)
     reason = None if is_known_to_be_empty else contradiction_in(answer.data, known_messages=0)
-    return fetched if reason is None else replace(fetched, proves_absence=False, incomplete_reason=reason)
+    return fetched if reason is None else fetched._replace(proves_absence=False, incomplete_reason=reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,8 +22,7 @@ class Login:
     is_stored: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LoginForm:
+class LoginForm(NamedTuple):
     """The form of one service's login.
 
     ``variable``: the environment variable that can hold it; ``domain``: that of its cookies; ``file_name``: the file

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from mirror.source import NoFile
@@ -21,8 +20,7 @@ MOST_FILE_TRIES = 3
 _TRANSFER = frozenset({"failed", "limited", "checked"})  # nothing was said of the file itself
 
 
-@dataclass(frozen=True, slots=True)
-class FileVerdict:
+class FileVerdict(NamedTuple):
     """What is remembered of a file that did not come. ``pause``: seconds, None: the next run asks for it."""
 
     state: Literal["pending", "gone", "refused"]

@@ -7,8 +7,7 @@ Failures that pass (401, 429, 5xx) are none either, nor is a 403, 404 or 410 of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.skeleton import ID, MOST_PARTS, WILDCARD, Part
 from mirror.store.skeletons import Drift, KnownPart
@@ -31,8 +30,7 @@ _PASSING, _OF_ONE_ID = {"401", "429"}, {"403", "404", "410"}
 Known = dict[tuple[str, str, str], KnownPart]
 
 
-@dataclass(frozen=True, slots=True)
-class _Sight:
+class _Sight(NamedTuple):
     """A status, content type or key in one run. ``now``, ``before``: how often it could be seen in it, and earlier."""
 
     endpoint: str
@@ -106,8 +104,7 @@ def _keys(endpoint: str, known: Known, seen: Mapping[str, Part]) -> Iterator[_Si
 def _counted(sight: _Sight, known: KnownPart | None) -> KnownPart:
     old = known or KnownPart(sight.endpoint, sight.kind, sight.name)
     types = sorted({*(old.types or "").split(", "), *sight.part.types} - {""})
-    return replace(
-        old,
+    return old._replace(
         types=", ".join(types) or None,
         units=old.units + sight.part.units,
         object_units=old.object_units + sight.part.object_units,

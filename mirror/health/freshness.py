@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -272,7 +272,7 @@ def as_json(status: Status, now: float, *, may_stay_import: bool = False) -> dic
         "missing": status.missing,
         "pending": sum(len(service.pending) for service in status.services),
         "incomplete": len(status.incomplete),
-        "files": asdict(status.files),
+        "files": status.files._asdict(),
         "services": [_service_as_json(status, service, now) for service in status.services],
     }
 
@@ -290,11 +290,11 @@ def _service_as_json(status: Status, service: ServiceStatus, now: float) -> dict
         "last_success": success.get("started_at"),
         "pending": len(service.pending),
         "incomplete": sum(one.provider == service.provider for one in status.incomplete),
-        "scopes": [asdict(scope) for scope in service.scopes],
+        "scopes": [scope._asdict() for scope in service.scopes],
         "session_expires": service.session_expires,
         "rebuild_needed": _needs_rebuild(service),
-        "not_read": [asdict(one) for one in service.not_read],
-        "drift": [asdict(drift) for drift in _recent_drift(service, now)],
+        "not_read": [one._asdict() for one in service.not_read],
+        "drift": [drift._asdict() for drift in _recent_drift(service, now)],
         "not_mirrored": list(not_mirrored(service.provider)),
     }
 

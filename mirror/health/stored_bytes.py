@@ -6,8 +6,7 @@ alone: after an older backup was restored it may be all that is left of a file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.errors import DamagedError, IncompleteError
 from mirror.files.byte_store import ByteStore
@@ -27,8 +26,7 @@ _PIECE = 1 << 20
 SPOT_CHECK = 20
 
 
-@dataclass(frozen=True, slots=True)
-class BytesFound:
+class BytesFound(NamedTuple):
     """What is wrong with the bytes of files: hashes of contents that are missing, and of damaged ones.
 
     ``expected``: how many there should be; ``strays``: how many belong to no row, which is nothing wrong.
@@ -68,8 +66,7 @@ def _files(count: int) -> str:
     return f"{count:,} file{'' if count == 1 else 's'}"
 
 
-@dataclass(frozen=True, slots=True)
-class SpotCheck:
+class SpotCheck(NamedTuple):
     """A look at whether the bytes of a few files are there, without reading them. ``lacking``: hashes of those not."""
 
     folder: str

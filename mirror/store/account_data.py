@@ -5,8 +5,7 @@ Projects, custom GPTs, workspaces, memories and instructions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.source import Workspace
 from mirror.store import file_rows, settings, tracking
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from mirror.source import AccountItem, NotRead
 
 
-@dataclass(frozen=True, slots=True)
-class NotReadSince:
+class NotReadSince(NamedTuple):
     """What the service did not give beside the conversations of a workspace, why, and since when (ISO time)."""
 
     account: str

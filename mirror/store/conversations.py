@@ -6,8 +6,8 @@ Rows that do not differ are not touched.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.rows import Attachment, Link, Message
 from mirror.services import service_of
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from mirror.store.runs import Change
 
 
-@dataclass(frozen=True, slots=True)
-class ConversationRow:
+class ConversationRow(NamedTuple):
     """The columns of ``conversations`` that are derived from payloads and lists, under their own names."""
 
     id: str
@@ -57,8 +56,7 @@ class Stored:
     messages: Mapping[str, Message] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(NamedTuple):
     """Stored bytes that were found damaged, in words. ``is_healed``: what came has taken their place."""
 
     conversation_id: str
@@ -70,8 +68,7 @@ class Damage:
         return f"conversation {self.conversation_id}: {self.what}"
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(NamedTuple):
     """What is to be written of one conversation.
 
     ``row``: the whole row to be, ``changed_columns`` those of it that differ. ``payloads``: the versions to be kept,
@@ -121,7 +118,7 @@ def _load_row(conn: sqlite3.Connection, conversation_id: str) -> ConversationRow
     row = conn.execute("SELECT * FROM conversations WHERE id = ?", (conversation_id,)).fetchone()
     if row is None:
         return None
-    values: dict[str, Any] = {f.name: row[f.name] for f in fields(ConversationRow)}
+    values: dict[str, Any] = {name: row[name] for name in ConversationRow._fields}
     flags = {name: bool(values[name]) for name in ("is_archived", "is_starred", "is_complete")}
     return ConversationRow(**(values | flags))
 
@@ -147,7 +144,7 @@ def save(conn: sqlite3.Connection, update: Update, seen_at: str, waiting: Messag
     """
     if update.changed_columns:
         _add_references(conn, update.row)
-        upsert(conn, "conversations", ("id",), {**asdict(update.row), "last_seen_at": seen_at})
+        upsert(conn, "conversations", ("id",), {**update.row._asdict(), "last_seen_at": seen_at})
     if update.payloads is not None:
         payloads.save(conn, update.row.id, update.payloads)
     payloads.save_judgements(conn, update.judged)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from mirror.rows import Attachment
 from mirror.store import settings
@@ -31,8 +30,7 @@ _NOTE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FileRow:
+class FileRow(NamedTuple):
     """A row of ``files`` as a page or a command shows it."""
 
     id: str
@@ -51,8 +49,7 @@ class FileRow:
     project_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class FileUse:
+class FileUse(NamedTuple):
     """A message that shows a file. ``message_id``: the message's own id where it differs from its node's.
 
     ``parameters``: what its pointer says beside the id.
@@ -64,8 +61,7 @@ class FileUse:
     parameters: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class DueFile:
+class DueFile(NamedTuple):
     """A file to ask for: its row, where it is used, and what earlier tries came to.
 
     ``uses``: in the workspace in which it is asked for. ``workspaces``: all that use it, none for a file of none.
@@ -78,8 +74,7 @@ class DueFile:
     durable_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class FileCounts:
+class FileCounts(NamedTuple):
     """How many files are in each state, and how many bytes the stored ones have, each content counted once."""
 
     stored: int = 0
@@ -143,7 +138,7 @@ def find(conn: sqlite3.Connection, file_id: str) -> FileRow | None:
 
 
 def _file_row(row: sqlite3.Row) -> FileRow:
-    return FileRow(**{name: row[name] for name in FileRow.__slots__})
+    return FileRow(**{name: row[name] for name in FileRow._fields})
 
 
 def of_messages(conn: sqlite3.Connection, conversation_id: str) -> dict[str, FileRow]:
@@ -156,8 +151,7 @@ def of_messages(conn: sqlite3.Connection, conversation_id: str) -> dict[str, Fil
     return {row["id"]: _file_row(row) for row in rows}
 
 
-@dataclass(frozen=True, slots=True)
-class CanvasVersion:
+class CanvasVersion(NamedTuple):
     """A version of a canvas of a conversation. ``sha256``: None where it is not stored, see ``reason``."""
 
     id: str
@@ -335,7 +329,7 @@ def counts(conn: sqlite3.Connection, provider: str | None = None) -> FileCounts:
         f" {where} GROUP BY sha256 HAVING sha256 IS NOT NULL)",
         {"provider": provider},
     ).fetchone()
-    known = {name: found.get(name, 0) for name in FileCounts.__slots__ if name != "bytes"}
+    known = {name: found.get(name, 0) for name in FileCounts._fields if name != "bytes"}
     return FileCounts(**known, bytes=total["bytes"])
 
 
@@ -393,8 +387,7 @@ def controls(conn: sqlite3.Connection, provider: str, account_id: str, *, canvas
     return [_due(conn, row, account_id, 0, None) for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class ShownPicture:
+class ShownPicture(NamedTuple):
     """A stored picture, and a message that shows it; both None where none does."""
 
     id: str

@@ -7,8 +7,7 @@ temporary table first, and one statement takes them over.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.store.message_rows import EXTRA_COLUMNS, EXTRAS, MESSAGE_COLUMNS, values_of
 from mirror.store.search import cjk
@@ -35,8 +34,7 @@ _WRITE_WAITING = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class MessageWrite:
+class MessageWrite(NamedTuple):
     """A message to insert (``old`` None), to change, or to delete (``new`` None)."""
 
     old: Message | None

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.errors import DamagedError, ForeignDatabaseError, StorageError
 from mirror.services import SERVICES
@@ -66,8 +65,7 @@ _FTS_TABLES = ("data", "idx", "content", "docsize", "config")
 _KINDS = {"table": "search index", "index": "index", "trigger": "trigger", "view": "view"}
 
 
-@dataclass(frozen=True, slots=True)
-class DamagedValue:
+class DamagedValue(NamedTuple):
     """A value that cannot be what was stored. ``rowid``: of its row; ``column``: where it stands."""
 
     table: str
@@ -80,8 +78,7 @@ class DamagedValue:
         return f"{self.what} in row {self.rowid} of {self.table}"
 
 
-@dataclass(frozen=True, slots=True)
-class MadeObject:
+class MadeObject(NamedTuple):
     """What the migrations make beside a table.
 
     ``kind``: in words; ``sql``: that makes it; ``tables``: in which FTS5 keeps a full-text index.
@@ -93,8 +90,7 @@ class MadeObject:
     tables: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class DamagedObject:
+class DamagedObject(NamedTuple):
     """One of them that another program took away or altered."""
 
     made: MadeObject

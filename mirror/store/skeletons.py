@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
@@ -13,8 +11,7 @@ if TYPE_CHECKING:
 KEEP_DRIFT = 200  # reported changes. Fewer: less history; more: a few kilobytes.
 
 
-@dataclass(frozen=True, slots=True)
-class KnownPart:
+class KnownPart(NamedTuple):
     """A row of ``_skeletons``, without its provider: a status, a content type or a place in an endpoint's answers."""
 
     endpoint: str
@@ -32,8 +29,7 @@ class KnownPart:
         return self.endpoint, self.kind, self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(NamedTuple):
     """A change of what an endpoint answers, in words. ``seen_at``: ISO time, empty before it is stored."""
 
     endpoint: str
@@ -41,13 +37,9 @@ class Drift:
     seen_at: str = ""
 
 
-_COLUMNS = [field.name for field in fields(KnownPart)]
-_values = attrgetter(*_COLUMNS)  # a run writes a thousand rows, and ``astuple`` copies each value
-
-
 def load(conn: sqlite3.Connection, provider: str) -> dict[tuple[str, str, str], KnownPart]:
     """Return what is known of a service's answers."""
-    names = ", ".join(_COLUMNS)
+    names = ", ".join(KnownPart._fields)
     rows = conn.execute(f"SELECT {names} FROM _skeletons WHERE provider = ? ORDER BY endpoint, kind, name", (provider,))
     found = [KnownPart(*row) for row in rows]
     return {part.key: part for part in found}
@@ -56,8 +48,9 @@ def load(conn: sqlite3.Connection, provider: str) -> dict[tuple[str, str, str], 
 def save(conn: sqlite3.Connection, provider: str, parts: Iterable[KnownPart]) -> None:
     """Write what is known now."""
     conn.executemany(
-        f"INSERT OR REPLACE INTO _skeletons (provider, {', '.join(_COLUMNS)}) VALUES (?{', ?' * len(_COLUMNS)})",
-        [(provider, *_values(part)) for part in parts],
+        f"INSERT OR REPLACE INTO _skeletons (provider, {', '.join(KnownPart._fields)})"
+        f" VALUES (?{', ?' * len(KnownPart._fields)})",
+        [(provider, *part) for part in parts],
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.services import SERVICES
 from mirror.store import account_data, file_rows, runs, settings, skeletons, tracking
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from mirror.store.tracking import Tracked
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeCount:
+class ScopeCount(NamedTuple):
     """One list: how many conversations it had when it was last read to its end, and how many are stored.
 
     ``stored`` None: a mere selection (shared, pinned), which the mirror does not tell apart.
@@ -32,8 +31,7 @@ class ScopeCount:
     stored: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class IncompleteConversation:
+class IncompleteConversation(NamedTuple):
     """A conversation of which not everything is stored, and why. ``is_listed``: the service's lists show it."""
 
     conversation_id: str

@@ -6,8 +6,7 @@ stored as listed, whatever happens in between.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.source import Listed
 from mirror.store.database import upsert
@@ -21,8 +20,7 @@ _IS_PENDING = "(l.stored_us IS NOT l.list_us OR l.stored_mark IS NOT l.list_mark
 _IDS_A_QUERY = 500  # SQLite's limit of values is 999 in older builds
 
 
-@dataclass(frozen=True, slots=True)
-class Tracked:
+class Tracked(NamedTuple):
     """One conversation as the lists told of it, together with what is stored and what went wrong.
 
     ``stored_us`` and ``stored_mark``: the list time and mark that the stored payload answers. ``tries``: runs that
@@ -224,8 +222,7 @@ def counts(conn: sqlite3.Connection, provider: str, account_id: str) -> dict[str
     return dict(row)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """In which lists a run saw a conversation, as in ``Tracked``; None: the run did not learn it."""
 
     in_main: bool | None = None
@@ -239,7 +236,7 @@ def note(
     key = listed.conversation_id
     old = conn.execute("SELECT * FROM _listed WHERE conversation_id = ?", (key,)).fetchone()
     row: dict[str, Any] = {"conversation_id": key, "account_id": account_id, "provider": provider}
-    seen = asdict(place or Place())
+    seen = (place or Place())._asdict()
     row |= {name: int(value) for name, value in seen.items() if value is not None}
     row |= {name: value for name, value in _stated(listed).items() if value is not None}
     if listed.states_home:

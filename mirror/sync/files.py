@@ -9,7 +9,7 @@ fails at all of them, or has moved the endpoint, and nothing is remembered.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.errors import RateLimitError, ServiceError, StorageError
 from mirror.files import content
@@ -41,8 +41,7 @@ MOST_LIMITED_FILES = 4
 LIMITED_FILE_CONTROLS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Failed:
+class _Failed(NamedTuple):
     """A file that did not come, not held against it yet.
 
     ``is_settled``: no other workspace is asked for it in this run.

@@ -12,8 +12,7 @@ current.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.errors import ChatmirrorError, RateLimitError, SafetyStopError, ServiceError
 from mirror.ingest import apply_listing, arrival_of, ingest
@@ -44,8 +43,7 @@ RECHECK_DAYS = 7  # a missing chat that is alive is asked for again after a week
 DELETED_WEIGHT, UNKNOWN_WEIGHT = 2, 1  # of one answer, towards tracking.ENOUGH_PROOFS
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(NamedTuple):
     """What no list shows, by id, and out of how many conversations that were looked for.
 
     ``moved``: how many of those that were looked at turned out to stand in another list.
@@ -217,8 +215,8 @@ class MissingReview:
         for name in dict.fromkeys(lists.values()):
             group = {key: tracked[key] for key, own in lists.items() if own == name and key in tracked}
             found = self._find(group, results, seen, all_read=all_read)
-            of_lists.append(replace(found, moved=sum(lists.get(key) == name for key in moved)))
-        return self._conclude(replace(missing, moved=len(moved)), of_lists)
+            of_lists.append(found._replace(moved=sum(lists.get(key) == name for key in moved)))
+        return self._conclude(missing._replace(moved=len(moved)), of_lists)
 
     def _was_asked(self, tracked: Tracked) -> bool:
         """Whether it was asked for by its id since no list shows it, whatever came.
@@ -330,12 +328,10 @@ class MissingReview:
             return None
         row = Listed(tracked.conversation_id, None, is_archived=found.is_archived)
         if "project_id" in found.stated:
-            row = replace(row, project_id=found.project_id, gpt_id=found.gpt_id, states_home=True)
+            row = row._replace(project_id=found.project_id, gpt_id=found.gpt_id, states_home=True)
         old = tracked.listed
-        now = replace(
-            tracked,
-            listed=replace(
-                old,
+        now = tracked._replace(
+            listed=old._replace(
                 is_archived=old.is_archived if row.is_archived is None else row.is_archived,
                 project_id=row.project_id if row.states_home else old.project_id,
             ),

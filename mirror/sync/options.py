@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class SyncOptions:
+class SyncOptions(NamedTuple):
     """How a run differs from the ordinary one.
 
     ``full``: read every list to its end. ``dry``: list and compare only. ``accept_deletions``: the person confirms that

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mirror.store.tracking import Place
@@ -35,7 +34,7 @@ def union(
             known, old = tracked.get(key), found.get(key)
             is_no_news = known is not None and is_same_moment(known.list_us, row.list_us)
             # What is told in another precision is no news.
-            listed = replace(row, list_us=known.list_us) if known is not None and is_no_news else row
+            listed = row._replace(list_us=known.list_us) if known is not None and is_no_news else row
             if key not in whole and known is not None and (known.account_id != account_id or listed.list_us is None):
                 continue
             if known is not None and known.account_id in others and _is_no_news(known, listed):
@@ -56,8 +55,7 @@ def _is_no_news(known: Tracked, listed: Listed) -> bool:
 
 
 def _with_later_row(old: Listed, new: Listed) -> Listed:
-    return replace(
-        old,
+    return old._replace(
         title=new.title or old.title,
         is_archived=old.is_archived if new.is_archived is None else new.is_archived,
         is_starred=old.is_starred if new.is_starred is None else new.is_starred,

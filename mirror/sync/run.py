@@ -12,9 +12,8 @@ This module knows sources and stores, neither HTTP nor SQL.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, SafetyStopError, SignInError, most_severe
 from mirror.file_reading import read_texts
@@ -58,8 +57,7 @@ FULL_EVERY = 7 * 86_400.0  # seconds between full runs: a list that lost rows is
 ROWS_A_TRANSACTION = 200  # list rows remembered at once: each commit waits for the disk
 
 
-@dataclass(frozen=True, slots=True)
-class _Visit:
+class _Visit(NamedTuple):
     """One workspace in one run: what was remembered of it, and how many errors the run had when it began."""
 
     workspace: Workspace
@@ -146,7 +144,7 @@ class Sync:
                     " known are read, and a new one may be missing. Later runs try again."
                 )
             )
-        return replace(identity, workspaces=(*known, *new))
+        return identity._replace(workspaces=(*known, *new))
 
     @property
     def _is_limited(self) -> bool:

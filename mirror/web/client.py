@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.errors import ChatmirrorError, SafetyStopError, ServiceError
 from mirror.large_json import TooDenseError
@@ -102,8 +102,7 @@ class _OtherStatus(Unreachable):
     """A status that no answer of an API has: a part of one, a choice, "not changed"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A whole answer: the parsed JSON and the bytes that it came in."""
 
     data: Any

@@ -10,7 +10,7 @@ import ipaddress
 import re
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 import requests
@@ -55,8 +55,7 @@ class Distrusted(Exception):  # noqa: N818 - the caller decides what it means fo
     """An address to which nothing is sent; the message says what is wrong with it, without the address."""
 
 
-@dataclass(frozen=True, slots=True)
-class Downloaded:
+class Downloaded(NamedTuple):
     """How a transfer ended. ``headers``: names in lower case; the body is in the sink where ``status`` is 200."""
 
     status: int

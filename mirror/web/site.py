@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.skeleton import ApiWords
 
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@dataclass(frozen=True, slots=True)
-class RequestClass:
+class RequestClass(NamedTuple):
     """Requests that the site limits together, so that they are paced together.
 
     ``spacing``: seconds from one request to the next, before jitter. ``pauses``: seconds to wait after the first,
@@ -33,8 +31,7 @@ def _no_sentence(_body: Any) -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """One site.
 
     ``name`` and ``home_url``: for messages. ``lock_words``: what stands in an answer that says that the person's own

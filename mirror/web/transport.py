@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from math import inf
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
@@ -47,8 +47,7 @@ _UNQUOTED_IN_PATH = "/%:@!$&'()*+,;=~"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-@dataclass(frozen=True, slots=True)
-class WireLimits:
+class WireLimits(NamedTuple):
     """What one answer may take: seconds for a connection, between two pieces, and in all; bytes, unpacked."""
 
     # Usual for a host behind a large network. Shorter: failures on slow networks.
@@ -63,8 +62,7 @@ class WireLimits:
     body: int = 128 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer, read to its end.
 
     ``headers``: names in lower case. ``set_cookies``: the raw Set-Cookie values.

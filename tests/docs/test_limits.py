@@ -160,14 +160,22 @@ def constants_in(body: list[ast.stmt]) -> Iterator[str]:
 
 
 def policies_in(module: ModuleType) -> Iterator[tuple[str, Any]]:
-    """Yield the fields of each frozen dataclass that is nothing but numbers with defaults: a set of limits."""
+    """Yield the fields of each value that is nothing but numbers with defaults: a set of limits."""
     for name, kind in vars(module).items():
-        if not (isinstance(kind, type) and kind.__module__ == module.__name__ and is_dataclass(kind)):
+        if not (isinstance(kind, type) and kind.__module__ == module.__name__):
             continue
-        held = fields(kind)
-        is_frozen = getattr(kind, "__dataclass_params__").frozen  # noqa: B009 - dataclasses have no typed name for it
-        if is_frozen and held and all(is_number(field.default) for field in held):
-            yield from ((f"{name}.{field.name}", field.default) for field in held)
+        held = defaults_of(kind)
+        if held and all(map(is_number, held.values())):
+            yield from ((f"{name}.{field}", default) for field, default in held.items())
+
+
+def defaults_of(kind: Any) -> dict[str, Any]:
+    """Return the default of each field of a named tuple or frozen dataclass; what has none is no number."""
+    if issubclass(kind, tuple):
+        return {name: kind._field_defaults.get(name) for name in getattr(kind, "_fields", ())}
+    if is_dataclass(kind) and getattr(kind, "__dataclass_params__").frozen:  # noqa: B009 - no typed name for it
+        return {field.name: field.default for field in fields(kind)}
+    return {}
 
 
 def real() -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -105,4 +104,4 @@ def test_what_was_asked_for_explains_the_rest(gone: int, alive: int, moved: int,
     asked = [known(f"gone{n}", gone_proofs=2) for n in range(gone)]
     asked += [known(f"alive{n}", checked_at="2026-01-01T00:00:00.000Z") for n in range(alive)]
     found = find_missing([*tracked, *asked], read(MAIN), set(), all_read=False)
-    assert replace(found, moved=moved).is_suspicious is is_suspicious
+    assert found._replace(moved=moved).is_suspicious is is_suspicious
