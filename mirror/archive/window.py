@@ -114,13 +114,15 @@ class Window:
         """Take the JSON value that begins here: parsed, and its text. None where it must be cut out to be read.
 
         Parsing finds a value's end as well, at a fraction of what looking for its brackets costs. It does not where the
-        value does not lie in view whole, or is none; then nothing is taken.
+        value does not lie in view whole, or is none; then nothing is taken. One that may go on in the next piece of the
+        file is tried once more with it.
         """
-        view = self._view_here()
-        try:
-            value, end = _DECODER.raw_decode(view.text, view.at)
-        except (ValueError, RecursionError):
+        found = self._parsed_here()
+        if found is None and len(self) < self._limits.view and self.grow():
+            found = self._parsed_here()
+        if found is None:
             return None
+        value, view, end = found
         size = len(view.text[view.at : end].encode("utf-8", "surrogateescape"))
         if size > self._limits.conversation:
             return None
@@ -128,6 +130,15 @@ class Window:
         self.advance(size)
         view.at, view.base = end, self._base
         return value, raw
+
+    def _parsed_here(self) -> tuple[Any, _View, int] | None:
+        """Return the value that begins here, the decoded text that it is in, and its end there; None where none is."""
+        view = self._view_here()
+        try:
+            value, end = _DECODER.raw_decode(view.text, view.at)
+        except (ValueError, RecursionError):
+            return None
+        return value, view, end
 
     def _view_here(self) -> _View:
         """Return the decoded text with its offset moved to the first byte not yet taken."""
