@@ -23,8 +23,9 @@ from mirror.errors import (
     most_severe,
 )
 from mirror.file_reading import read_texts
-from mirror.health import drift, integrity, repairs
+from mirror.health import drift, healing
 from mirror.health.stored_bytes import BytesFound, check_bytes, copy_bytes, note_lost, repair_bytes, spot_check
+from mirror.services import SERVICES
 from mirror.store import file_texts, runs, settings, skeletons
 from mirror.store.database import Writer, is_writable, open_current_reader, translated
 from mirror.store.schema import diagnosed, object_findings, summary
@@ -62,7 +63,10 @@ def recorded(writer: Writer, command: str, timing: Timing, provider: str | None 
     """Open a run's row, and close it however the run ends."""
     with writer.transaction() as conn:
         run = Run(runs.begin(conn, command, timing.iso(), __version__, provider))
-        integrity.remember_normalizers(conn, only_missing=True)
+        if any(settings.derived_by(conn, provider) is None for provider in SERVICES):
+            from mirror.health import integrity
+
+            integrity.remember_normalizers(conn, only_missing=True)
         if not cjk.is_filled(conn):
             cjk.fill(conn)
     try:
@@ -110,7 +114,7 @@ def sync(
         recorded(writer, "sync", timing, provider) as run,
         _told_on_failure(healed),
     ):
-        repairs.refuse_damaged(writer, left)
+        healing.refuse_damaged(writer, left)
         source, client = connected or connect_stored(environ, timing, provider, wire)
         bytes_seen = spot_check(writer.conn, path)
         if not is_dry:
@@ -144,7 +148,7 @@ def sync(
 def _healing(writer: Writer, *, dry: bool) -> Iterator[tuple[list[str], list[DamagedValue]]]:
     """Forget damaged values that the sync learns again; yield them, and those that are left."""
     with translated(writer.path), diagnosed(writer.conn, writer.path):
-        found: tuple[list[str], list[DamagedValue]] = ([], []) if dry else repairs.heal(writer)
+        found: tuple[list[str], list[DamagedValue]] = ([], []) if dry else healing.heal(writer)
     yield found
 
 
@@ -202,8 +206,10 @@ def import_archives(
 
 def rebuild(path: Path, timing: Timing, progress: Callable[[int, int], None]) -> int:
     """Derive all rows again from the stored payloads; return how many conversations changed by it."""
+    from mirror.health import repairs
+
     with Writer(path) as writer:
-        repairs.make_objects_again(writer, object_findings(writer.conn))
+        healing.make_objects_again(writer, object_findings(writer.conn))
         with recorded(writer, "rebuild", timing) as run:
             changed = repairs.rebuild(writer, timing, progress)
             read_texts(writer, again=True)
@@ -225,6 +231,8 @@ def check(
 
     ``repair``: derive again what is wrong, then check again. Without it, a file that cannot be written is only read.
     """
+    from mirror.health import integrity, repairs
+
     if not repair and not is_writable(path):
         with translated(path), closing(open_current_reader(path)) as conn, diagnosed(conn, path):
             conn.execute("BEGIN")  # one moment, whatever is written meanwhile
@@ -272,6 +280,8 @@ def _proven_with_files(
     copy: sqlite3.Connection, source: Path, target: Path, progress: Callable[[int, int], None], lost: list[int]
 ) -> ChatmirrorError | None:
     """Check a copy of a database, and bring the bytes of its files beside the target before it is put there."""
+    from mirror.health import integrity
+
     error = integrity.check_copy(copy, progress).error_of_copy(source, target)
     if error is None:
         lost.append(copy_bytes(copy, source, target))

@@ -122,6 +122,10 @@ class NotFreshError(ChatmirrorError):
         self.exit_code = exit_code
 
 
+class UnreadablePayloadError(ValueError):
+    """A payload at which a normalizer failed, a mistake of ours that nobody foresaw: it costs one conversation."""
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM asked the run to stop; exit code 143."""
 

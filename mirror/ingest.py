@@ -1,6 +1,8 @@
 """One payload in: load what is stored, fold, save. In the caller's transaction, one a conversation.
 
 Every way in (a sync, an import, a rebuild) comes through here, so that the same payloads always make the same rows.
+
+What reads payloads is loaded when the first one comes: most syncs meet few, and some none.
 """
 
 from __future__ import annotations
@@ -8,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.errors import DamagedError
-from mirror.fold import SMALLER, Arrival, fold, fold_listing
 from mirror.source import BRANCH_ONLY
 from mirror.store import conversations, message_hashes, runs, tracking
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
+    from mirror.fold import Arrival
     from mirror.source import Fetched
     from mirror.store.conversations import Damage, Update
     from mirror.store.message_writes import MessageWriter
@@ -38,6 +40,8 @@ class Ingested(NamedTuple):
 
 def arrival_of(provider: str, got: Fetched, tracked: Tracked, now: str) -> Arrival:
     """Return what was fetched as an arrival that answers the list time of what is tracked."""
+    from mirror.fold import Arrival  # noqa: PLC0415 - see above
+
     return Arrival(
         conversation_id=got.conversation_id,
         provider=provider,
@@ -54,6 +58,8 @@ def arrival_of(provider: str, got: Fetched, tracked: Tracked, now: str) -> Arriv
 
 def ingest(conn: sqlite3.Connection, arrival: Arrival, run_id: int, waiting: MessageWriter | None = None) -> Ingested:
     """Store a payload and the rows that it makes. ``waiting``: as of ``conversations.save``."""
+    from mirror.fold import SMALLER, fold  # noqa: PLC0415 - see above
+
     key = arrival.conversation_id
     if waiting is not None:
         waiting.finish_one(key)
@@ -80,6 +86,8 @@ def apply_listing(
     stored = conversations.load_facts(conn, conversation_id)
     if stored.row is None:
         return ()
+    from mirror.fold import fold_listing  # noqa: PLC0415 - see above
+
     update = fold_listing(stored, tracking.find(conn, provider, conversation_id))
     conversations.save(conn, update, seen_at)
     runs.record_changes(conn, run_id, conversation_id, update.changes)
@@ -105,6 +113,8 @@ def derive_again(conn: sqlite3.Connection, conversation_id: str, seen_at: str) -
     An imported copy that turns out to leave things out, and was taken for what the lists show, is to be read. Raises
     ValueError (DamagedPayloadError) where its stored payloads cannot be read.
     """
+    from mirror.fold import fold  # noqa: PLC0415 - see above
+
     stored = conversations.load(conn, conversation_id)
     provider = stored.row.provider if stored.row else ""
     update = fold(stored, None, tracking.find(conn, provider, conversation_id))

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from mirror.health.freshness import expiry_warning, lines, verdict
+from mirror.health.freshness import lines, verdict
+from mirror.health.login_expiry import expiry_warning
 from mirror.source import Listed
 from mirror.store.status import ServiceStatus, Status
 from mirror.store.tracking import Tracked

@@ -6,8 +6,6 @@ import json
 import mimetypes
 from typing import Any
 
-import puremagic
-
 _TEXT_TYPES = frozenset({"application/json", "text/html", "image/svg+xml", "application/pdf", "application/rtf"})
 _SAME = {"audio/wave": "audio/wav", "audio/x-wav": "audio/wav", "image/jpg": "image/jpeg", "audio/x-m4a": "audio/mp4"}
 _PACKED = b"PK\x03\x04"
@@ -53,6 +51,8 @@ def type_of(head: bytes, name: str | None, stated: str | None) -> str | None:
 
 
 def _by_marks(head: bytes) -> str | None:
+    import puremagic  # noqa: PLC0415 - reads its tables of marks, and most runs meet no new file
+
     try:
         found = puremagic.from_string(head, mime=True)
     except (puremagic.PureError, ValueError):

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mirror.errors import SEVERITY, IncompleteError, NotFreshError, ServiceError
+from mirror.health.login_expiry import expiry_warning
 from mirror.health.stored_bytes import spot_check
 from mirror.normalize import NORMALIZERS
 from mirror.services import not_mirrored, speaker_of
@@ -31,8 +32,6 @@ STALE_HOURS = 36.0
 # Seconds by which a success may be dated ahead of this computer's clock: clocks are set, and mirrors are copied between
 # machines. Larger: after a clock that ran ahead, a mirror counts as fresh for so long without any sync.
 CLOCK_DRIFT = 3600.0
-# A login lasts about 90 days (API notes §1.1). Earlier: weeks of warnings in cron's mail. Later: none is read in time.
-EXPIRY_DAYS = 7.0
 # Days for which a change in the form of the answers is shown. Shorter: nobody looks in time; longer: old news.
 DRIFT_DAYS = 14.0
 MOST_NAMED = 10  # pending or incomplete conversations listed by name: a screenful; all of them are in SQL
@@ -299,28 +298,12 @@ def _service_as_json(status: Status, service: ServiceStatus, now: float) -> dict
     }
 
 
-def expiry_warning(expires: str | None, now: float) -> str | None:
-    """Return a warning when the login ends within a week."""
-    if expires is None:
-        return None
-    left = (_epoch(expires) - now) / _DAY
-    if left > EXPIRY_DAYS:
-        return None
-    when = "has expired" if left < 0 else f"expires in {_days(left)}"
-    return f"The login {when}; run `chatmirror auth` with a new session cookie."
-
-
 def _conversations(count: int) -> str:
     return f"{count:,} conversation" + ("" if count == 1 else "s")
 
 
 def _are(count: int) -> str:
     return "is" if count == 1 else "are"
-
-
-def _days(left: float) -> str:
-    days = math.floor(left)
-    return "less than a day" if days < 1 else "1 day" if days == 1 else f"{days} days"
 
 
 def _epoch(iso: str) -> float:

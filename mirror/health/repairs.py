@@ -1,12 +1,12 @@
-"""Putting right what ``integrity`` finds: by a sync as it begins, by ``check --repair``, and by ``rebuild``."""
+"""Putting right what ``integrity`` finds: by ``check --repair``, and by ``rebuild``."""
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mirror.errors import DamagedError
+from mirror.health.healing import make_objects_again
 from mirror.health.integrity import Findings, check, not_readable, remember_normalizers
 from mirror.ingest import apply_listing, derive_again
 from mirror.normalize import UnreadablePayloadError
@@ -14,68 +14,28 @@ from mirror.store import conversations, message_hashes, row_hashes, tracking
 from mirror.store.database import is_damage
 from mirror.store.health import file_findings, rebuild_indexes
 from mirror.store.mending import (
-    LEARNED_AGAIN,
     empty_skeletons,
-    forget,
-    is_learned_again,
     make_readable,
     put_right,
     read_lost_again,
     turn_payloads_back,
     turn_rows_back,
-    turn_values_back,
 )
-from mirror.store.schema import lacks_triggers, make_again, object_findings, summary, value_findings
+from mirror.store.schema import value_findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mirror.errors import ChatmirrorError
     from mirror.store.database import Writer
-    from mirror.store.schema import DamagedObject, DamagedValue
     from mirror.timing import Timing
 
-# Damaged values of one mirror that a sync forgets and learns again by itself. Smaller: one bad sector stops every sync;
-# larger: after a damage of everything, all conversations are read again without anybody's word.
-MOST_HEALED = 20
 # Damaged payloads in which a flipped bit is looked for, up to 20 seconds each. Smaller: more of them need a backup;
 # larger: a repair after a damage of everything takes hours in vain.
 MOST_PAYLOADS_MENDED = 10
 SPOILT = "the copy that is stored is damaged; it is read anew"
 # Tables without a readable value of which no row can be derived again, and nothing else be mended.
 _NEEDED = frozenset({"conversations", "messages", "links", "attachments", "_payloads", "_settings", "_listed"})
-
-
-def heal(writer: Writer) -> tuple[list[str], list[DamagedValue]]:
-    """Forget single damaged values that the sync which begins now learns again, and make lost triggers again.
-
-    Return what was mended, as sentences, and the damaged values that are left. Nothing is forgotten where there are
-    more than ``MOST_HEALED``: then a person should look first.
-    """
-    healed: list[str] = []
-    with suppress(sqlite3.Error):
-        if lacks_triggers(writer.conn):
-            objects = object_findings(writer.conn)
-            make_objects_again(writer, objects)
-            healed += map(str, objects)
-    with suppress(sqlite3.Error):  # of a file that is altered or damaged otherwise, which the sync itself names
-        for _ in range(2):  # settings are looked at where nothing else is wrong
-            found = value_findings(writer.conn, LEARNED_AGAIN)
-            known = [value for value in found if is_learned_again(writer.conn, value)]
-            if len(found) > MOST_HEALED or not known:
-                return healed, found
-            with writer.transaction() as conn:
-                for value in turn_values_back(conn, known):
-                    forget(conn, value)
-            healed += map(str, known)
-        return healed, value_findings(writer.conn, LEARNED_AGAIN)
-    return healed, []
-
-
-def refuse_damaged(writer: Writer, left: Sequence[DamagedValue]) -> None:
-    """Raise DamagedError for values that a sync may not forget: one may say whose the mirror is."""
-    if left:
-        raise DamagedError(f"{writer.path} is damaged: {summary([*map(str, left)])}. Run `chatmirror check --repair`.")
 
 
 def make_writable(writer: Writer, found: Findings) -> None:
@@ -116,14 +76,6 @@ def _mend_file(conn: sqlite3.Connection) -> bool:
         if not is_damage(error) and not isinstance(error, sqlite3.IntegrityError):
             raise
         return False
-
-
-def make_objects_again(writer: Writer, damaged: Sequence[DamagedObject]) -> None:
-    """Make indexes, triggers and views again as they should be, and fill the full-text indexes."""
-    if damaged:
-        with writer.transaction() as conn:
-            make_again(conn, damaged)
-            rebuild_indexes(conn)
 
 
 def repair(writer: Writer, found: Findings, run_id: int, timing: Timing) -> Findings:

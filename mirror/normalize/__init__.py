@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mirror.errors import place_of
+from mirror.errors import UnreadablePayloadError, place_of
 from mirror.normalize.chatgpt import conversation as chatgpt
 from mirror.normalize.chatgpt.tool_steps import steps_of
 from mirror.normalize.merge import ParsedPayload
@@ -37,10 +37,6 @@ __all__ = [
     "tool_steps",
     "version_of",
 ]
-
-
-class UnreadablePayloadError(ValueError):
-    """A payload at which a normalizer failed, a mistake of ours that nobody foresaw: it costs one conversation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from mirror.errors import ChatmirrorError, RateLimitError, SafetyStopError, ServiceError
+from mirror.errors import ChatmirrorError, RateLimitError, SafetyStopError, ServiceError, UnreadablePayloadError
 from mirror.ingest import apply_listing, arrival_of, ingest
-from mirror.normalize import UnreadablePayloadError, normalize
 from mirror.services import service_of
 from mirror.source import Fetched, Listed, ToFetch
 from mirror.store import account_data, conversations, runs, tracking
@@ -322,6 +321,8 @@ class MissingReview:
 
     def _moved_row(self, tracked: Tracked, got: Fetched) -> Listed | None:
         """Return what a list would say of a conversation that belongs to another list now, None where it does not."""
+        from mirror.normalize import normalize  # noqa: PLC0415 - as in ``mirror.ingest``
+
         try:
             found = normalize(self.source.provider, got.payload)
         except UnreadablePayloadError:  # said when it is to be stored

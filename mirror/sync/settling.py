@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mirror.errors import UnreadablePayloadError
 from mirror.ingest import apply_listing, arrival_of, damaged, ingest
-from mirror.normalize import UnreadablePayloadError
 from mirror.source import NotFetched
 from mirror.store import tracking
 from mirror.sync import plan

@@ -10,9 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mirror.errors import ChatmirrorError
+from mirror.errors import ChatmirrorError, UnreadablePayloadError
 from mirror.ingest import arrival_of, ingest
-from mirror.normalize import UnreadablePayloadError
 from mirror.source import NotFetched, ToFetch
 from mirror.store import tracking
 from mirror.store.conversations import message_total

@@ -60,6 +60,7 @@ TECHNICAL = {
     "importing_files._PIECE": "the size of a buffer",
     "files.plan._HOUR": "a unit",
     "health.freshness._DAY": "a unit",
+    "health.login_expiry._DAY": "a unit",
     "normalize.chatgpt.citation_marks._NAME_FIELD": "a place in the service's JSON",
     "normalize.chatgpt.conversation._BUSY": "states of the service",
     "normalize.chatgpt.conversation.VERSION": "a version number",

@@ -107,7 +107,7 @@ def _healed(outcome: Outcome) -> str | None:
 
 
 def _expiry_warning(outcome: Outcome, now: float) -> str | None:
-    from mirror.health.freshness import expiry_warning
+    from mirror.health.login_expiry import expiry_warning
 
     return expiry_warning(outcome.identity.expires, now) if outcome.identity is not None else None
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from typing import TYPE_CHECKING
 
 from mirror.store.settings import remember, setting
@@ -29,16 +30,22 @@ _RANGES = (  # Thai and Lao, Myanmar, Hangul letters, Khmer, radicals, kana and 
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u9fff\ua960-\ua97f"
     "\uac00-\ud7ff\uf900-\ufaff\uff66-\uff9f\U0001b000-\U0001b2ff\U00020000-\U0003ffff"
 )
-_CJK = re.compile(f"[{_RANGES}]")
+_CJK = f"[{_RANGES}]"
 _EMOJI_RANGES = (
     "\u2300-\u23ff\u2600-\u26ff\u2701-\u2775\u2794-\u27bf\u2b00-\u2bff\U0001f000-\U0001f3fa\U0001f400-\U0001faff"
 )
-_EMOJI = re.compile(f"[{_EMOJI_RANGES}]")
-_INDEXED = re.compile(f"[{_RANGES}{_EMOJI_RANGES}]")
-_VARIANTS = re.compile("[\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef]")  # of form, colour, skin
+_EMOJI = f"[{_EMOJI_RANGES}]"
+_INDEXED = f"[{_RANGES}{_EMOJI_RANGES}]"
+_VARIANTS = "[\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef]"  # of form, colour, skin
 # Where a word of a script with spaces begins and ends, as a regular expression; also inside a run of these characters.
 WORD_BEGINS, WORD_ENDS = rf"(?<![^\W_{_RANGES}])", rf"(?![^\W_{_RANGES}])"
-_END_OF_RUN = re.compile(rf"(?<=[{_RANGES}])(?=\w)(?![{_RANGES}])")
+_END_OF_RUN = rf"(?<=[{_RANGES}])(?=\w)(?![{_RANGES}])"
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    """Return a compiled pattern, made when it is first needed: with so many ranges that takes 4 ms."""
+    return re.compile(text)
 
 
 class _IndexForms(dict[int, str]):
@@ -54,12 +61,12 @@ class _IndexForms(dict[int, str]):
 
     @staticmethod
     def _form(character: str) -> str:
-        if _VARIANTS.match(character):
+        if _pattern(_VARIANTS).match(character):
             return ""
-        if _EMOJI.match(character):
+        if _pattern(_EMOJI).match(character):
             return f" u{ord(character):x} "
         # A vowel sign or tone mark belongs to the letter before it.
-        is_letter = _CJK.match(character) and unicodedata.category(character)[0] != "M"
+        is_letter = _pattern(_CJK).match(character) and unicodedata.category(character)[0] != "M"
         return f" {character}" if is_letter else character
 
 
@@ -68,12 +75,12 @@ _FORMS = _IndexForms()
 
 def has_cjk(text: str) -> bool:
     """Tell whether a text has a character of a script that is written without spaces."""
-    return not text.isascii() and _CJK.search(text) is not None
+    return not text.isascii() and _pattern(_CJK).search(text) is not None
 
 
 def is_indexed(text: str) -> bool:
     """Tell whether a text belongs in this index: it has such a character, or an emoji."""
-    return not text.isascii() and _INDEXED.search(text) is not None
+    return not text.isascii() and _pattern(_INDEXED).search(text) is not None
 
 
 def index_form(text: str) -> str:
@@ -82,13 +89,14 @@ def index_form(text: str) -> str:
     Of a text that is written with spaces only the emoji are returned.
     """
     if not has_cjk(text):
-        return "".join(_EMOJI.findall(text)).translate(_FORMS)
-    return _END_OF_RUN.sub(" ", _VARIANTS.sub("", unicodedata.normalize("NFKC", text))).translate(_FORMS)
+        return "".join(_pattern(_EMOJI).findall(text)).translate(_FORMS)
+    plain = _pattern(_VARIANTS).sub("", unicodedata.normalize("NFKC", text))
+    return _pattern(_END_OF_RUN).sub(" ", plain).translate(_FORMS)
 
 
 def without_emoji(text: str) -> str:
     """Return a text with spaces in place of its emoji."""
-    return text if text.isascii() else _EMOJI.sub(" ", _VARIANTS.sub("", text)).strip()
+    return text if text.isascii() else _pattern(_EMOJI).sub(" ", _pattern(_VARIANTS).sub("", text)).strip()
 
 
 def where_clause(match: str) -> str:
