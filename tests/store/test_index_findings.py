@@ -113,6 +113,16 @@ def test_pages_of_another_size_are_no_damage(conn: sqlite3.Connection) -> None:
     assert findings(conn) == ["the search index messages_fts is out of step"]
 
 
+def test_texts_that_have_changed_places(conn: sqlite3.Connection) -> None:
+    """Each term is in as many texts as before, and at the same places, but of another text."""
+    rowids = [add_message(conn, "c1", f"odd{n}", f"Salt and {word}.") for n, word in enumerate(("rye", "oats"))]
+    for rowid, text in zip(rowids, ("Salt and oats.", "Salt and rye."), strict=True):
+        held = "SELECT 'delete', rowid, text FROM messages WHERE rowid = ?"
+        conn.execute(f"INSERT INTO messages_fts(messages_fts, rowid, text) {held}", (rowid,))
+        conn.execute("INSERT INTO messages_fts(rowid, text) VALUES (?, ?)", (rowid, text))
+    assert findings(conn) == ["the search index messages_fts is out of step"]
+
+
 def test_sums_by_which_finds_are_ranked(conn: sqlite3.Connection) -> None:
     conn.execute("UPDATE messages_fts_data SET block = x'0404' WHERE id = 1")
     assert findings(conn) == ["the search index messages_fts is out of step"]
