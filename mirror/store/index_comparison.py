@@ -93,6 +93,7 @@ def _both(conn: sqlite3.Connection, index: str) -> Iterator[None]:
 def _fill(conn: sqlite3.Connection, index: str, names: list[str]) -> None:
     columns = ", ".join(names)
     conn.execute(f"INSERT INTO temp.{_FRESH}({_FRESH}, rank) VALUES ('hashsize', ?)", (_HASH_BYTES,))
+    conn.execute(f"INSERT INTO temp.{_FRESH}({_FRESH}, rank) VALUES ('automerge', 0)")  # all is merged once, in the end
     if index in cjk.TABLES:
         conn.executemany(f"INSERT INTO temp.{_FRESH}(rowid, {columns}) VALUES (?, ?)", cjk.rows(conn, index))
     else:
