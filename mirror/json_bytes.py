@@ -149,10 +149,11 @@ class Member(NamedTuple):
     end: int
 
 
-def members(raw: bytes, start: int = 0) -> Iterator[Member]:
+def members(raw: bytes, start: int = 0, last: frozenset[str] = frozenset()) -> Iterator[Member]:
     """Yield the values of the object or array at ``start`` of a JSON text, in order.
 
-    Raises ValueError at a value that lacks its name, or where the text ends first; nothing else is checked.
+    ``last``: names of members after which nothing is looked for, not even where their values end. Raises ValueError at
+    a value that lacks its name, or where the text ends first; nothing else is checked.
     """
     at, index = start + 1, 0
     is_object = raw[start] == ord("{")
@@ -167,25 +168,32 @@ def members(raw: bytes, start: int = 0) -> Iterator[Member]:
         if is_object and (match is None or match[1] is None):
             raise ValueError("is not valid JSON: a value has no name")
         name = parse_json(b'"' + match[1] + b'"') if is_object and match else index
+        if name in last:
+            yield Member(name, at, at)
+            return
         end = value_end(raw, at)
         yield Member(name, at, end)
         at, index = end, index + 1
 
 
-def outline(raw: bytes, start: int, end: int, inner: frozenset[str] = frozenset()) -> Any:
-    """Return the object or array between two offsets with what is long in it empty, but for its members of these names.
+def outline(
+    raw: bytes, start: int, end: int, inner: frozenset[str] = frozenset(), last: frozenset[str] = frozenset()
+) -> Any:
+    """Return the object or array between two offsets with what is long in it empty, but for members named ``inner``.
 
-    To tell by names what a value is, without the memory and time that all of it takes. Raises ValueError where it is no
-    JSON.
+    To tell by names what a value is, without the memory and time that all of it takes. ``last``: names that tell it
+    alone; what follows one of them in a long object is left out. Raises ValueError where it is no JSON.
     """
     if end - start <= MOST_OUTLINED:
         return parse_simplified(raw[start:end])
     if raw[start] == ord("{"):
-        return {member.name: _outlined(raw, member, inner) for member in members(raw, start)}
+        return {member.name: _outlined(raw, member, inner) for member in members(raw, start, last)}
     return []
 
 
 def _outlined(raw: bytes, member: Member, inner: frozenset[str]) -> Any:
+    if member.start == member.end:
+        return None
     if member.name in inner or member.end - member.start <= MOST_OUTLINED:
         return outline(raw, member.start, member.end)
     return {ord("{"): {}, ord("["): []}.get(raw[member.start], "")

@@ -12,12 +12,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import ItemsView, ValuesView
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mirror.json_bytes import UnpairedBracketError, parse_simplified, value_end
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 MB = 1024 * 1024
 # Bytes. The densest text of this size takes 120 MB. Larger: more memory for what nobody reckoned; smaller: reckoning
@@ -29,6 +30,14 @@ LARGE = 4 * MB
 AT_ONCE = 64 * MB
 # Bytes that are parsed at once in a large text. Larger: more memory; smaller: more time.
 PIECE = 1024 * 1024
+# Bytes of a large object that are decoded at once to parse its small members where they lie. Larger: more memory that
+# nobody reckoned, 70 bytes for each; smaller: more members that do not lie in view whole.
+VIEW = 128 * 1024
+# Objects that are looked at for being a tree of many small members. Larger: a decoding of ``VIEW`` bytes in vain for
+# each; smaller: the end of the tree is looked for by its brackets, which takes as long as to parse it.
+MOST_LOOKS = 16
+# Small objects with which an object begins that is taken for such a tree. Smaller: more are taken for one in vain.
+ENOUGH_SMALL = 2
 # Levels of brackets at which a text is taken apart: the tree of a conversation in a list in an object is the third.
 LEVELS = 4
 # An object with so many members, all of them objects, stays bytes: the nodes of a tree. Smaller: what has few members
@@ -51,9 +60,12 @@ LONG_TEXT = 64 * 1024
 # smaller: memory beyond the bound.
 COPIES = 2
 SHORT_TEXT = 32
+_DENSEST = max(TOKEN_BYTES.values()) + 4  # bytes of memory for one byte of an object's text, at most
 _ASTRAL, _WIDE = re.compile(rb"[\xf0-\xf4]"), re.compile(rb"[\xc4-\xef]")
 _BLANK = re.compile(rb"[ \t\n\r]*+")
 _NAME = re.compile(rb'"((?:[^"\\]|\\.)*+)"[ \t\n\r]*+:[ \t\n\r]*+', re.DOTALL)
+_TO_OBJECT, _TO_NAME = re.compile(r"[ \t\n\r]*+:[ \t\n\r]*+(?=\{)"), re.compile(r'[ \t\n\r]*+,[ \t\n\r]*+(?=")')
+_decode = json.JSONDecoder().raw_decode
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _RUN = re.compile(  # of strings, numbers and words in an array
     rb'(?:(?:[^\s,{}\[\]"]++|"(?:[^"\\]++|\\.)*+")[ \t\n\r]*+,[ \t\n\r]*+){2,500}+', re.DOTALL
@@ -109,7 +121,10 @@ def _width(raw: bytes, start: int, end: int) -> int:
 class _Items(ItemsView[str, Any]):
     """The members of an object that is not parsed, in either direction."""
 
-    _mapping: Mapping[str, Any]
+    _mapping: UnparsedObject
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        return zip(self._mapping, self._mapping.values(), strict=True)
 
     def __reversed__(self) -> Iterator[tuple[str, Any]]:
         return ((name, self._mapping[name]) for name in reversed(list(self._mapping)))
@@ -118,7 +133,10 @@ class _Items(ItemsView[str, Any]):
 class _Values(ValuesView[Any]):
     """Their values, likewise."""
 
-    _mapping: Mapping[str, Any]
+    _mapping: UnparsedObject
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._mapping.in_order()
 
     def __reversed__(self) -> Iterator[Any]:
         return (self._mapping[name] for name in reversed(list(self._mapping)))
@@ -140,6 +158,20 @@ class UnparsedObject(dict[str, Any]):
         if self._latest[0] != place:
             self._latest = (place, parse_simplified(_text_at(self._raw, place)))
         return self._latest[1]
+
+    def in_order(self) -> Iterator[Any]:
+        """Yield each value; of several that lie beside each other the text is decoded at once."""
+        text, begin = "", 0
+        for place in super().values():
+            start, end = _span(place)
+            if not begin <= start <= end <= begin + len(text):
+                view = self._raw[start : start + VIEW]
+                text, begin = view.decode("ascii") if view.isascii() else "", start
+            try:
+                value, stop = _decode(text, start - begin)
+            except (ValueError, RecursionError):  # not all in view, or Python refuses it
+                stop = -1
+            yield value if stop == end - begin else parse_simplified(_text_at(self._raw, place))
 
     def get(self, name: str, default: Any = None) -> Any:
         """See dict."""
@@ -176,6 +208,10 @@ class UnparsedObject(dict[str, Any]):
     __hash__ = None
 
 
+def _as_bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
 def _text_at(raw: bytes, place: int) -> memoryview:
     return memoryview(raw)[slice(*_span(place))]
 
@@ -185,12 +221,37 @@ def _span(place: int) -> tuple[int, int]:
     return start, start + (place & ((1 << _SHIFT) - 1))
 
 
+@dataclass(slots=True)
+class _Members:
+    """The members of an object. ``places``: of their values, by name; ``unparsed``: the names of those not yet parsed.
+
+    ``memory``: bytes for the places; ``end``: the place after the object.
+    """
+
+    places: dict[str, int] = field(default_factory=dict)
+    unparsed: set[str] = field(default_factory=set)
+    memory: int = 0
+    end: int = -1
+
+    def add(self, name: str, start: int, end: int, *, is_parsed: bool) -> None:
+        """Add a member; of several with one name the last one counts."""
+        self.places[name] = start << _SHIFT | (end - start)
+        self.memory += MEMBER_BYTES + len(name)
+        if not is_parsed:
+            self.unparsed.add(name)
+        elif self.unparsed:
+            self.unparsed.discard(name)
+
+
 class _Reader:
     """Reads one text; ``_left``: the bytes of memory that are left for it."""
 
     def __init__(self, raw: bytes, most: int | None, copies: int, piece: int) -> None:
         self._raw, self._most, self._copies, self._piece = raw, most, copies, piece
         self._left = (most or 0) - len(raw)
+        self._is_ascii = raw.isascii()
+        self._trees: dict[int, _Members] = {}  # by the places at which they begin
+        self._looks = MOST_LOOKS
 
     def whole(self) -> Any:
         self._refuse_mere_structure()
@@ -215,25 +276,27 @@ class _Reader:
         return self._parsed(at, end)
 
     def _object(self, at: int, end: int, level: int) -> Any:
-        places: dict[str, int] = {}
-        for name, start, stop in self._members(at, end):
-            self._take(MEMBER_BYTES + len(name))
-            places[name] = start << _SHIFT | (stop - start)
+        found = self._trees.pop(at, None) or self._members(at)
+        if found.end != end:
+            raise ValueError(_GOES_ON)
+        self._take(found.memory)
+        places = found.places
         if len(places) >= MANY_MEMBERS and all(self._is_small_object(place) for place in places.values()):
-            return self._unparsed(places)
+            return self._unparsed(found)
         return {name: self._value(*_span(place), level) for name, place in places.items()}
 
     def _is_small_object(self, place: int) -> bool:
         start, end = _span(place)
         return self._raw[start] == _OBJECT and end - start <= self._piece
 
-    def _unparsed(self, places: dict[str, int]) -> UnparsedObject:
-        for place in places.values():
+    def _unparsed(self, found: _Members) -> UnparsedObject:
+        for name, place in found.places.items():
             start, end = _span(place)
-            self._check_one(self._memory(start, end))
-            self._take(NODE_BYTES + (end - start) * (_width(self._raw, start, end) - 1))
-            self._parsed(start, end)  # so that nothing later meets what is no JSON
-        return UnparsedObject(self._raw, places)
+            self._check_one(start, end)
+            self._take(NODE_BYTES + (end - start) * (self._width(start, end) - 1))
+            if name in found.unparsed:
+                self._parsed(start, end)  # so that nothing later meets what is no JSON
+        return UnparsedObject(self._raw, found.places)
 
     def _array(self, at: int, end: int, level: int) -> list[Any]:
         found: list[Any] = []
@@ -255,17 +318,71 @@ class _Reader:
 
     # -- where values begin and end
 
-    def _members(self, at: int, whole_end: int) -> Iterator[tuple[str, int, int]]:
-        """Yield the name of each member of an object, and where its value begins and ends."""
+    def _members(self, at: int) -> _Members:
+        """Find the members of the object that begins at a place.
+
+        Small objects among them are parsed, for that finds their ends in the time that looking for brackets takes.
+        """
+        found, may_be_small = _Members(), True
         at = self._past_blanks(at + 1)
         while self._raw[at] not in b"}":
+            begin = at
+            if may_be_small:
+                at = self._small_objects(found, at)
+                self._check(found)
             name = _NAME.match(self._raw, at)
             if name is None:
                 raise ValueError(f"is not valid JSON: Expecting property name (byte {at:,} of it)")
-            end = self._end(name.end())
-            yield self._checked(b'"' + name[1] + b'"', at), name.end(), end
+            end = self._tree_end(name.end()) or self._end(name.end())
+            found.add(self._checked(b'"' + name[1] + b'"', at), name.end(), end, is_parsed=False)
+            self._check(found)
+            # Where little of a view was parsed, decoding the next one would be for nothing, too.
+            may_be_small = may_be_small and end - begin > VIEW // 4
             at = self._next(end)
-        self._check_end(at, whole_end)
+        found.end = at + 1
+        return found
+
+    def _small_objects(self, found: _Members, at: int) -> int:
+        """Add the members from a place on that are objects and lie in view whole; return where the next one begins.
+
+        The last member of an object is not among them, nor what is no JSON or not parsed as it is.
+        """
+        text, here = str(memoryview(self._raw)[at : at + VIEW], "utf-8", "surrogateescape"), 0
+        is_ascii = text.isascii()
+        try:
+            while text[here] == '"':
+                name, colon = _decode(text, here)
+                if (to_object := _TO_OBJECT.match(text, colon)) is None:
+                    break
+                _, end = _decode(text, begin := to_object.end())
+                if (to_name := _TO_NAME.match(text, end)) is None:
+                    break
+                after = to_name.end()
+                start = at + (begin - here if is_ascii else len(_as_bytes(text[here:begin])))
+                stop = start + (end - begin if is_ascii else len(_as_bytes(text[begin:end])))
+                found.add(name, start, stop, is_parsed=True)
+                at, here = stop + after - end, after
+        except (ValueError, IndexError, RecursionError):
+            pass  # the rest of it is not in view, or it is to be looked at more closely
+        return at
+
+    def _tree_end(self, at: int) -> int | None:
+        """Return the end of an object that begins with several small ones, and keep its members; None: it is none."""
+        if self._raw[at] != _OBJECT or not self._looks:
+            return None
+        self._looks -= 1
+        first = _Members()
+        self._small_objects(first, self._past_blanks(at + 1))
+        if len(first.places) < ENOUGH_SMALL:
+            return None
+        looks, self._looks = self._looks, 0  # one level is enough
+        try:
+            found = self._trees[at] = self._members(at)
+        except (ValueError, IndexError):
+            return None  # what is wrong with it is said when it is read
+        finally:
+            self._looks = looks
+        return found.end
 
     def _elements(self, at: int, whole_end: int) -> Iterator[tuple[int, int]]:
         """Yield where the elements of an array are, several at once where they are small."""
@@ -340,16 +457,26 @@ class _Reader:
         if self._most is not None and self._left < 0:
             raise self._too_dense()
 
-    def _check_one(self, count: int) -> None:
-        if self._most is not None and count > self._most // 2:
+    def _check(self, found: _Members) -> None:
+        """Refuse members whose places alone take more than is left."""
+        if self._most is not None and found.memory > max(0, self._left):
             raise self._too_dense()
+
+    def _check_one(self, at: int, end: int) -> None:
+        """Refuse an object that alone takes half of the memory."""
+        half = None if self._most is None else self._most // 2
+        if half is not None and (end - at) * _DENSEST > half and self._memory(at, end) > half:
+            raise self._too_dense()
+
+    def _width(self, at: int, end: int) -> int:
+        return 1 if self._is_ascii else _width(self._raw, at, end)
 
     def _too_dense(self) -> TooDenseError:
         return TooDenseError(f"takes more than {(self._most or 0) / MB:,.0f} MB of memory to read")
 
     def _memory(self, at: int, end: int, *, is_several: bool = False) -> int:
         """Return about how many bytes the values between two places take, beside those of the text itself."""
-        size, width = end - at, _width(self._raw, at, end)
+        size, width = end - at, self._width(at, end)
         is_container = is_several or self._raw[at] in b"{["
         if size > (self._piece if is_container else LONG_TEXT):  # one text, or what is nested too deep to take apart
             width = 2 * width + self._copies

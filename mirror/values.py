@@ -32,10 +32,10 @@ def epoch_us(value: object) -> int | None:
     Takes epoch seconds, milliseconds (from 1e11) and microseconds (from 1e14) as numbers or numeric strings, and
     ISO 8601 text with any offset; without one it is UTC (API notes §2.2).
     """
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
+    if isinstance(value, float):
         return _from_number(value)
+    if isinstance(value, int):
+        return None if isinstance(value, bool) else _from_number(value)
     if isinstance(value, str) and len(value) <= _LONGEST_TIME:
         return _from_text(value.strip())
     return None

@@ -127,6 +127,7 @@ def test_an_outline_leaves_out_what_is_long() -> None:
     assert outline(raw, 0, len(raw)) == outlined
     outlined["a"] = {"b": "", "c": [1, {"d": 2}], "n": None}
     assert outline(raw, 0, len(raw), frozenset({"a", "e"})) == outlined
+    assert outline(raw, 0, len(raw), frozenset(), frozenset({"f", "g"})) == {"a": {}, "e": [], "f": None}
     assert outline(b' {"a": [1, {"b": "2"}]}', 1, 23) == {"a": [1, {"b": "2"}]}
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import tracemalloc
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mirror import large_json
 from mirror.large_json import MANY_MEMBERS, TooDenseError, UnparsedObject, read_json
 from mirror.normalize.chatgpt.nodes import nodes_of
 
@@ -58,6 +60,18 @@ def outcome(read: Callable[[bytes], Any], raw: bytes) -> str:
         return repr(read(raw))
     except ValueError as error:
         return str(error)[:17]  # the rest says where
+
+
+@given(st.lists(VALUES, min_size=2, max_size=12), st.integers(8, 400), st.booleans())
+def test_nodes_are_found_wherever_a_view_ends(values: list[Any], view: int, is_ascii: bool) -> None:
+    """They are parsed where they lie, and those that do not lie in view whole by themselves."""
+    nodes = {f"n{n}": {"id": f"n{n}", "message": value} for n, value in enumerate(values)}
+    raw = json.dumps({"title": "x", "mapping": nodes}, ensure_ascii=is_ascii).encode("utf-8", "surrogatepass")
+    with patch.multiple(large_json, VIEW=view, MANY_MEMBERS=2):
+        found = read_json(raw, large=0, at_once=0, piece=1000)["mapping"]
+        assert list(found) == list(nodes)
+        assert list(found.values()) == list(json.loads(raw.decode("utf-8", "surrogateescape"))["mapping"].values())
+        assert found == dict(found.items()) == {name: found[name] for name in found}
 
 
 def tree(nodes: int) -> dict[str, Any]:

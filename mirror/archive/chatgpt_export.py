@@ -21,6 +21,7 @@ _METADATA_KEYS = frozenset(
     {"title", "create_time", "update_time", "current_node", "mapping", "messages", "moderation_results"}
     | {"conversation_id", "default_model_slug", "is_archived"}
 )
+_NOT_IN_MESSAGES = frozenset({"mapping"})
 _SHARED_FROM = "backing_conversation_id"  # in a shared copy: the conversation that it was made of (§2.4)
 # Chosen: a row of a list has at least four of these keys beside an id, unrelated JSON has at most one or two. With a
 # lower number, unrelated files would be reported as conversations without messages.
@@ -51,7 +52,7 @@ def _is_group_chat(value: dict[str, Any]) -> bool:
 
 def is_message(value: object) -> bool:
     """Return whether it is a message, or a node that holds one."""
-    if not isinstance(value, dict) or "mapping" in value:
+    if not isinstance(value, dict) or not _NOT_IN_MESSAGES.isdisjoint(value):
         return False
     message = value["message"] if isinstance(value.get("message"), dict) else value
     return "content" in message and bool({"author", "role"} & message.keys())
@@ -191,6 +192,7 @@ RECOGNISER = Recogniser(
     origin_of=origin_of,
     lists={"conversations": "list", "items": "page"},  # the batch endpoint's answer, and a page of the list
     message_keys=("mapping", "messages"),
+    not_in_messages=_NOT_IN_MESSAGES,
     id_keys=("conversation_id", "id", _SHARED_FROM),
     files=ExportFiles(  # API notes §9
         conversations=_CONVERSATIONS,

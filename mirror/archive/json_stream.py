@@ -82,6 +82,7 @@ class JsonValues:
         self._in_lines = in_lines
         lists = _COMMON_LISTS | {k: v for one in shapes.RECOGNISERS.values() for k, v in one.lists.items()}
         self._lists = {name.encode(): container for name, container in lists.items()}
+        self._not_in_messages = frozenset.intersection(*(one.not_in_messages for one in shapes.RECOGNISERS.values()))
         self._message_keys = {key.encode() for one in shapes.RECOGNISERS.values() for key in one.message_keys}
 
     def __iter__(self) -> Iterator[JsonValue | Fault]:
@@ -166,7 +167,7 @@ class JsonValues:
             return False
         try:
             end = self._window.scan(at).at
-            is_message = shapes.is_message(self._window.outline(at, end, _MESSAGE))
+            is_message = shapes.is_message(self._window.outline(at, end, _MESSAGE, self._not_in_messages))
         except (CutError, TooBigError, ValueError):  # no whole JSON: its reading says what is wrong
             return False
         # One that is damaged where the outline has nothing costs only itself, as all values of a list do.

@@ -121,8 +121,8 @@ class Recogniser:
     anything around them; ``conversation_of`` makes a conversation of such a list and its text, None where it is
     evidently not one. ``origin_of`` tells an export's conversation from a captured answer by the payload, its container
     and ``is_export_file``. ``lists``: names under which an object holds a list of conversations; ``message_keys``:
-    names under which a conversation holds its messages; ``id_keys``: names of its id, the first of them also used by
-    what is wrapped around a conversation.
+    names under which a conversation holds its messages, and ``not_in_messages`` those that no message has; ``id_keys``:
+    names of its id, the first of them also used by what is wrapped around a conversation.
     """
 
     provider: str
@@ -132,6 +132,7 @@ class Recogniser:
     origin_of: Callable[..., Origin] = _always_export
     lists: dict[str, Container] = field(default_factory=dict)
     message_keys: tuple[str, ...] = ()
+    not_in_messages: frozenset[str] = frozenset()
     id_keys: tuple[str, ...] = ("id",)
     files: ExportFiles = field(default_factory=ExportFiles)
 

@@ -87,9 +87,9 @@ class Window:
         """Return bytes that are held already."""
         return self._text[self._base + start : self._base + end]
 
-    def outline(self, start: int, end: int, inner: frozenset[str]) -> Any:
+    def outline(self, start: int, end: int, inner: frozenset[str], last: frozenset[str]) -> Any:
         """Return the outline of the object or array between two offsets."""
-        return outline(self._text, self._base + start, self._base + end, inner)
+        return outline(self._text, self._base + start, self._base + end, inner, last)
 
     def past(self, blanks: re.Pattern[bytes], at: int = 0) -> int:
         """Return the offset after a run of ``blanks`` that begins at ``at``, dropping them if it is 0."""

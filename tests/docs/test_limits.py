@@ -97,6 +97,7 @@ TECHNICAL = {
     "web.unpacking._PIECE": "bytes that are unpacked at once",
     "web.unpacking._WINDOW": "numbers by which zlib knows the formats",
     "large_json.MB": "a unit",
+    "large_json._DENSEST": "follows from TOKEN_BYTES",
     "large_json._SHIFT": "bits of a number that holds two",
     "browse.host_names._MISDIRECTED": "HTTP's status of a request that came to the wrong place",
 }

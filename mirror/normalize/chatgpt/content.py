@@ -60,8 +60,9 @@ def read_content(
         cited = _with_report(cited, report, draft)
     if lines := [*_attachment_lines(metadata, draft), *_branch_lines(metadata)]:
         cited = cited._replace(text="\n".join([*([cited.text] if cited.text.strip() else []), *lines]))
-    links = unique([*draft.links, *cited.links]) if draft.links or cited.links else []
-    return draft, CitedText(cited.text, links)
+    if draft.links or report is not None:
+        cited = cited._replace(links=unique([*draft.links, *cited.links]))
+    return draft, cited
 
 
 def _read_state(metadata: dict[str, Any], role: str | None, draft: MessageDraft) -> dict[str, Any] | None:
@@ -110,7 +111,8 @@ def _read_typed(type_name: str, content: dict[str, Any], draft: MessageDraft) ->
         draft.kind = reader.kind
         reader.read(content, draft)
         # A known type may have gained a key since: words under it must be found all the same.
-        if rest := {key: value for key, value in content.items() if key not in reader.keys}:
+        if not content.keys() <= reader.keys:
+            rest = {key: value for key, value in content.items() if key not in reader.keys}
             draft.add_new_texts(prose_strings(rest))
     elif content:
         _read_unknown(type_name, content, draft)

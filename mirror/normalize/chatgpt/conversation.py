@@ -59,6 +59,7 @@ def from_payload(payload: object) -> Conversation:
     current = nodes.id_of(record.get("current_node"))
     rows = tuple(with_parent(node.row, node.parent) for node in nodes.by_id.values() if node.row is not None)
     first, last = _first_and_last(rows)
+    nodes.by_id = {}  # what they take is needed for the rows
     rows, branch = positioned(rows, parents, current)
     project_id, gpt_id = _gizmo(record)
     return Conversation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,16 @@ if TYPE_CHECKING:
     from mirror.normalize.chatgpt.message_draft import MessageDraft
     from mirror.rows import Kind
 
-_ROLES = frozenset({"user", "assistant", "system", "developer", "tool", "critic"})
+_ROLES = {role: role for role in ("user", "assistant", "system", "developer", "tool", "critic")}
 # What the service's own pages leave out.
 _HIDDEN_ROLES = frozenset({"system", "developer"})
 _HIDDEN_KINDS = frozenset({"reasoning", "context"})
 _EVERYONE = frozenset({None, "all"})
+# Characters of a role, status or model; "finished_partial_completion" has 27. Larger: memory for what is no word;
+# smaller: memory for each message.
+LONGEST_WORD = 40
+WORDS = 1000  # that are held; some dozen are known. Larger: memory for what somebody made up.
+_plain_word = functools.lru_cache(WORDS)(plain)
 
 
 def message_row(
@@ -37,7 +43,7 @@ def message_row(
     """
     metadata, content = as_dict(raw.get("metadata")), content_of(raw)
     role, author = _author(raw)
-    recipient = plain(raw.get("recipient"))
+    recipient = _word(raw.get("recipient"))
     draft, cited = read_content(content, metadata, role, recipient)
     text, is_lossy = clean_text(cited.text)
     text = without_private(text)
@@ -50,15 +56,15 @@ def message_row(
         parent_id=parent_id,
         role=role,
         kind=kind,
-        content_type=plain(content.get("content_type")),
+        content_type=_word(content.get("content_type")),
         text=text,
         author=author,
         recipient=recipient,
-        channel=plain(raw.get("channel")),
+        channel=_word(raw.get("channel")),
         model=_model(metadata, role) or (default_model if role == "assistant" else None),
         created_at=iso_time(raw.get("create_time")) or iso_time(raw.get("created_at")),
         updated_at=iso_time(raw.get("update_time")) or iso_time(raw.get("updated_at")),
-        status=plain(raw.get("status")),
+        status=_word(raw.get("status")),
         message_id=message_id if message_id != node_id else None,
         is_hidden=not text or text.isspace() or _is_hidden(raw, content, metadata, role, recipient, kind, draft),
         is_lossy=is_lossy,
@@ -67,6 +73,11 @@ def message_row(
         attachments=with_references(raw, role, draft.attachments.values(), conversation_id),
     )
     return row, [plain(name) or "untyped" for name in draft.not_understood] if draft.not_understood else []
+
+
+def _word(value: object) -> str | None:
+    """Return a string as ``plain`` does, and equal ones as one text: nearly all messages have the same few."""
+    return _plain_word(value) if isinstance(value, str) and len(value) <= LONGEST_WORD else plain(value)
 
 
 def _drafts(draft: MessageDraft, text: str) -> str | None:
@@ -94,14 +105,14 @@ def _author(raw: dict[str, Any]) -> tuple[str | None, str | None]:
     name = title_of(first_text(record.get("name"), record.get("tool_name")))
     lower = stated.strip().lower()
     if lower in _ROLES:
-        return lower, name
+        return _ROLES[lower], name
     return (None, name or title_of(author)) if stated is author else (plain(stated), name)
 
 
 def _model(metadata: dict[str, Any], role: str | None) -> str | None:
     if role == "user":
-        return plain(metadata.get("model_slug"))
-    return plain(first_text(metadata.get("model_slug"), metadata.get("resolved_model_slug")))
+        return _word(metadata.get("model_slug"))
+    return _word(first_text(metadata.get("model_slug"), metadata.get("resolved_model_slug")))
 
 
 def kind_of(draft: MessageDraft, role: str | None, recipient: str | None) -> Kind:

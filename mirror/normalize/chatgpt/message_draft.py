@@ -59,7 +59,8 @@ class MessageDraft:
 
     def has_text(self) -> bool:
         """Return whether there is anything but blanks so far."""
-        return any(piece and not piece.isspace() for piece in self.pieces)
+        text = "".join(self.pieces)
+        return bool(text) and not text.isspace()
 
     def add_placeholder(self, what: str, label: object = None) -> None:
         """Add ``[what: label]``, or ``[what]``, where the message shows a picture, recording or file."""

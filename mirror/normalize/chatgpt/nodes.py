@@ -133,15 +133,14 @@ def _keyed(entries: object) -> Iterator[tuple[Any, Any, Any]]:
 
 
 def _collected(entries: object, read: ReadMessage | None) -> Nodes:
-    nodes = Nodes()
+    nodes = Nodes(tree=Tree(as_dict(entries)))
     aliases: dict[str, str] = {}
     for n, (key, place, entry) in enumerate(_keyed(entries)):
-        is_bare = not isinstance(entry, dict)
-        if key is not None and not is_bare:
+        if key is not None:
             nodes.tree.add(key, entry)
         raw, message = _node_and_message(entry)
         stated = _stated_ids(key, raw, message)
-        wanted = next(filter(None, map(plain, stated)), None) or f"node-{n}"
+        wanted = next((name for one in stated if (name := plain(one))), None) or f"node-{n}"
         known = nodes.by_id.get(wanted)
         if known is not None and _is_repeated(known, message):
             continue
@@ -151,7 +150,7 @@ def _collected(entries: object, read: ReadMessage | None) -> Nodes:
             entries,
             place,
             has_message=message is not None,
-            is_bare=is_bare,
+            is_bare=not isinstance(entry, dict),
             stated_parent=_stated_id(raw["parent"]) if "parent" in raw else _NOT_STATED,
             few_children=_ids_in(listed) if len(listed) <= FEW_CHILDREN else None,
         )
@@ -174,17 +173,21 @@ def _read(nodes: Nodes, node: Node, message: dict[str, Any], read: ReadMessage |
     node.created = created if isinstance(created, float) else epoch_us(created)
     if read is None:
         return
-    parent = node.stated_parent
-    node.row, names = read(node.id, parent if isinstance(parent, str) else None, message)
+    stated = node.stated_parent
+    parent = nodes.ids.get(stated, stated) if isinstance(stated, str) else None  # so that the same text is held once
+    node.row, names = read(node.id, parent, message)
     for name in names:
         nodes.not_understood[name] = nodes.not_understood.get(name, 0) + 1
 
 
 def _node_and_message(entry: object) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """Return an entry's node and message; a message alone is its own node, plain text a message."""
-    if isinstance(entry, str | list) and entry:
+    if isinstance(entry, dict):
+        raw = entry
+    elif isinstance(entry, str | list) and entry:
         return {}, {"content": entry}
-    raw = as_dict(entry)
+    else:
+        raw = {}
     message = raw.get("message")
     if isinstance(message, dict):
         return raw, message

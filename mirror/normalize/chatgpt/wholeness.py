@@ -38,10 +38,10 @@ def incomplete_reason(payload: Mapping[str, Any], tree: Tree) -> str | None:
     if not isinstance(mapping, dict):
         is_group_chat = "name" in payload and "created_at" in payload  # flat by its nature
         return None if is_group_chat else BRANCH if as_dicts(payload.get("messages")) else NO_MESSAGES
-    if tree.has_odd_parent or not tree.parents <= tree.nodes:
+    if tree.is_cut:
         return CUT
     leaf = payload.get("current_node")
-    if leaf is not None and not (isinstance(leaf, str) and leaf in tree.nodes):
+    if leaf is not None and not tree.has(leaf):
         return NO_LEAF
     # A conversation in which nothing was said looks like one whose messages were lost: it is asked for once.
     if not tree.has_messages:
@@ -51,31 +51,43 @@ def incomplete_reason(payload: Mapping[str, Any], tree: Tree) -> str | None:
 
 @dataclass(slots=True)
 class Tree:
-    """What tells whether a tree is whole. ``parents``: the names that its nodes give to their parents."""
+    """What tells whether a mapping is a whole tree, told node by node. ``bare``: the names of what is no node in it."""
 
-    nodes: set[str] = field(default_factory=set)
-    parents: set[str] = field(default_factory=set)
-    has_odd_parent: bool = False
+    mapping: Mapping[str, Any] = field(default_factory=dict)
+    bare: set[str] = field(default_factory=set)
+    lacks_parent: bool = False
     has_messages: bool = False
     lists_children: bool = False
     has_lost_metadata: bool = False
     knows_fate: bool = False
 
-    def add(self, name: str, node: dict[str, Any]) -> None:
+    def add(self, name: str, node: object) -> None:
         """Look at one node."""
-        self.nodes.add(name)
+        if not isinstance(node, dict):
+            self.bare.add(name)
+            return
         if "children" in node:
             self.lists_children = True
-        if isinstance(parent := node.get("parent"), str):
-            self.parents.add(parent)
-        elif parent is not None:
-            self.has_odd_parent = True
+        parent = node.get("parent")
+        if parent is not None and not (isinstance(parent, str) and parent in self.mapping):
+            self.lacks_parent = True
         if message := as_dict(node.get("message")):
             self.has_messages = True
             if "metadata" not in message:
                 self.has_lost_metadata = True
             if "status" in message or "recipient" in message:
                 self.knows_fate = True
+
+    def has(self, name: object) -> bool:
+        """Whether it has a node of this name."""
+        return isinstance(name, str) and name in self.mapping and name not in self.bare
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a node names a parent that is none of them."""
+        return self.lacks_parent or (
+            bool(self.bare) and any(as_dict(node).get("parent") in self.bare for node in self.mapping.values())
+        )
 
     @property
     def is_poor(self) -> bool:
