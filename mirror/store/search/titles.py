@@ -23,14 +23,15 @@ def matching_titles(search: Search) -> list[TitleMatch]:
     if search.filters.asks_for_messages or not search.query.wanted:
         return []
     conditions, match = _title_conditions(search), dict(search.query.wanted).get(WORD_INDEX)
-    tables, rank = "conversations c", "0.0"
+    tables, rank, order = "conversations c", "0.0", "c.updated_at DESC"
     if match and count_matches(search, IndexMatch(_TITLE_INDEX, match)) <= search.limits.ranked:
         tables, rank = f"{_TITLE_INDEX} f CROSS JOIN conversations c ON c.rowid = f.rowid", "f.rank"
+        order = "rank, date DESC"
         conditions.add(f"{_TITLE_INDEX} MATCH ?", match)
     elif match:
-        conditions.add_match("+c.rowid", _TITLE_INDEX, match)
+        conditions.add_match("+c.rowid", _TITLE_INDEX, match)  # the plus sign leaves the order to the index of times
     sql = f"SELECT c.id AS conversation_id, ifnull(c.updated_at, '') AS date, {rank} AS rank FROM {tables}"
-    sql += f" WHERE {conditions} ORDER BY rank, date DESC LIMIT {search.limits.titles}"
+    sql += f" WHERE {conditions} ORDER BY {order} LIMIT {search.limits.titles}"
     found = [TitleMatch(**row) for row in search.conn.execute(sql, conditions.values)]
     return found + _titles_with_words_inside_cjk(search, {title.conversation_id for title in found})
 
