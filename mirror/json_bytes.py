@@ -26,6 +26,7 @@ _TO_NAMED_VALUE = re.compile(rb'[\s,]*+(?:"((?:[^"\\]|\\.)*+)"\s*+:\s*+)?', re.D
 _BETWEEN = re.compile(r"[\s,:]*+")
 _DECODER = json.JSONDecoder()
 _QUOTE = ord('"')
+_JSON_BLANKS = b" \t\n\r"
 # Levels of brackets that are parsed where Python refuses the whole; the service's own payloads have about 20. Larger:
 # Python refuses again; smaller: what is below stays JSON text.
 DEEPEST = 200
@@ -209,11 +210,14 @@ def value_end(raw: bytes, at: int) -> int:
     return scalar.end() if scalar else len(raw)
 
 
-def element_texts(raw: bytes, name: str) -> list[bytes]:
+def element_texts(raw: bytes, name: str, count: int) -> list[bytes]:
     """Return the exact text of each element of an array, or of an object's array under ``name``.
 
-    ``raw`` is a valid JSON text of that form. Of a repeated name the last one counts, as it does for the parser.
+    ``raw`` is a valid JSON text of that form with ``count`` elements. Of a repeated name the last one counts, as it
+    does for the parser.
     """
+    if count == 1 and (text := raw.strip(_JSON_BLANKS)).startswith(b"["):
+        return [text[1:-1].strip(_JSON_BLANKS)]
     if len(raw) > MOST_DECODED:
         return _elements_by_brackets(raw, name)
     try:

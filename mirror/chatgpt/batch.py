@@ -167,7 +167,7 @@ class BatchReader:
         trees = answer.data.get("conversations") if isinstance(answer.data, dict) else answer.data
         if not isinstance(trees, list):
             raise Refused(answer.reply.status, "an answer of an unknown form")
-        bodies = element_texts(answer.body, "conversations")
+        bodies = element_texts(answer.body, "conversations", len(trees))
         came = [_fetched(tree, body) for tree, body in zip(trees, bodies, strict=True)]
         found = {fetched.conversation_id: fetched for fetched in came if fetched.conversation_id in ids}
         self._endpoints.gave("batch")

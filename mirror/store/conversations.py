@@ -13,7 +13,7 @@ from mirror.rows import Attachment, Link, Message
 from mirror.services import service_of
 from mirror.store import file_rows, message_hashes, payloads
 from mirror.store.database import upsert
-from mirror.store.message_rows import MESSAGE_COLUMNS, load_extras
+from mirror.store.message_rows import FLAGS, MESSAGE_COLUMNS, load_extras
 from mirror.store.message_writes import MessageWriter
 
 if TYPE_CHECKING:
@@ -126,14 +126,16 @@ def _load_row(conn: sqlite3.Connection, conversation_id: str) -> ConversationRow
 def _load_messages(conn: sqlite3.Connection, conversation_id: str) -> dict[str, Message]:
     links = load_extras(conn, "links", conversation_id)
     attachments = load_extras(conn, "attachments", conversation_id)
-    rows = conn.execute("SELECT * FROM messages WHERE conversation_id = ?", (conversation_id,))
+    sql = f"SELECT rowid, {', '.join(MESSAGE_COLUMNS)} FROM messages WHERE conversation_id = ?"
     found = {}
-    for row in rows:
-        values = {name: row[name] for name in MESSAGE_COLUMNS}
-        values |= {"is_hidden": bool(row["is_hidden"]), "is_lossy": bool(row["is_lossy"])}
-        values["links"] = tuple(Link(*link) for link in links.get(row["rowid"], ()))
-        values["attachments"] = tuple(Attachment(*file) for file in attachments.get(row["rowid"], ()))
-        found[row["id"]] = Message(**values)
+    for rowid, *values in conn.execute(sql, (conversation_id,)):
+        for flag in FLAGS:
+            values[flag] = bool(values[flag])
+        pages = tuple(Link(*link) for link in links[rowid]) if rowid in links else ()
+        files = tuple(Attachment(*file) for file in attachments[rowid]) if rowid in attachments else ()
+        values += [pages, files]  # the last of its fields
+        message = Message(*values)
+        found[message.id] = message
     return found
 
 

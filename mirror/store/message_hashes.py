@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from mirror.store import row_hashes
-from mirror.store.message_rows import EXTRA_COLUMNS, EXTRAS, MESSAGE_COLUMNS, load_extras, values_of
+from mirror.store.message_rows import EXTRA_COLUMNS, EXTRAS, FLAGS, MESSAGE_COLUMNS, load_extras, values_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from mirror.rows import Message
 
 _extra_values = {table: attrgetter(*EXTRA_COLUMNS[table]) for table in EXTRAS}
-_FLAGS = tuple(MESSAGE_COLUMNS.index(name) for name in ("is_hidden", "is_lossy"))  # SQLite has numbers for them
 _MARSHAL_VERSION = 2  # later ones write equal values in different bytes
 _TABLE = "messages"
 _MODULUS = 1 << 8 * row_hashes.BYTES
@@ -71,7 +70,7 @@ def _of_rows(conn: sqlite3.Connection, conversation_id: str) -> int:
     sql = f"SELECT rowid, {', '.join(MESSAGE_COLUMNS)} FROM messages WHERE conversation_id = ?"
     total = 0
     for rowid, *values in conn.execute(sql, (conversation_id,)):
-        for flag in _FLAGS:
+        for flag in FLAGS:
             values[flag] = bool(values[flag])
         total += _hash((*values,), links.get(rowid, []), attachments.get(rowid, []))
     return total % _MODULUS

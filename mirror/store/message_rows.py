@@ -17,6 +17,7 @@ EXTRA_COLUMNS = {
     "attachments": tuple(f.name for f in fields(Attachment)),
 }
 MESSAGE_COLUMNS = tuple(f.name for f in fields(Message) if f.name not in EXTRAS)
+FLAGS = tuple(MESSAGE_COLUMNS.index(name) for name in ("is_hidden", "is_lossy"))  # SQLite has numbers for them
 values_of = attrgetter(*MESSAGE_COLUMNS)  # of a message, in the order of its columns
 
 

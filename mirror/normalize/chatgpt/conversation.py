@@ -41,6 +41,7 @@ STATED_BY: dict[str, tuple[str, ...]] = {
 }
 # What a row of a conversation list states as well; a change in nothing else leaves the messages as they are.
 _LISTING_KEYS = frozenset({"title", "update_time", "is_archived", "is_starred", "gizmo_id", "conversation_template_id"})
+_SORTED = json.JSONEncoder(sort_keys=True)
 _ANY_MODEL = "auto"  # the service chose a model for each answer: this names none
 _PROJECT = "g-p-"
 _GPT = "g-"
@@ -127,7 +128,7 @@ def holds_all(new: object, old: object) -> bool:
 def _sorted_json(value: Any, levels: int) -> Iterator[str]:
     """Yield the JSON of a value with sorted names in pieces, so that a large tree is never one text."""
     if not isinstance(value, dict) or not levels:
-        yield json.dumps(value, sort_keys=True)
+        yield _SORTED.encode(value)
         return
     for n, name in enumerate(sorted(value)):
         yield ("{" if n == 0 else ", ") + json.dumps(name) + ": "
