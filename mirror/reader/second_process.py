@@ -1,7 +1,9 @@
 """Readings from a second process, which parses, normalizes and packs while this one writes.
 
 The process is Python again, with the search path of this one. It is told by its standard input what to read, and
-answers through its standard output with a pickle for each item; it opens no database, and asks nothing of anybody.
+answers through its standard output with a pickle for each item; it opens no database, and asks nothing of anybody. Its
+answer begins after a mark, for what else Python runs when it starts may print, too.
+
 Where it cannot be started, or ends before it has said that it is through, this process reads what is left by itself:
 the same file gives the same items in the same order.
 """
@@ -12,9 +14,13 @@ import os
 import pickle
 import signal
 import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from threading import Thread
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from mirror.archive import open_archive
@@ -34,12 +40,33 @@ if TYPE_CHECKING:
 WORTH_A_PROCESS = 12 * 1024 * 1024
 # What the process may be ahead, where the system lets a pipe hold it: the longer one waits for the disk.
 PIPE_BYTES = 1024 * 1024
+LOOK_EVERY = 1.0  # seconds: so much later than the first process it may end
 _START = """
 import pickle, sys
 sys.path[:] = pickle.load(sys.stdin.buffer)
 from mirror.reader.second_process import main
 main()
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What the process is told: what to read, and what is set in this one that reading depends on.
+
+    ``known``: as of ``readings``. ``mark``: bytes after which its answer begins. ``names_in``: how names of files are
+    encoded, with what is done about those that are not. ``most_digits``: of a number. ``asked_by``: the first process.
+    """
+
+    path: str
+    known: AbstractSet[str]
+    mark: bytes
+    names_in: tuple[str, str]
+    most_digits: int
+    asked_by: int
+
+
+def _names_in() -> tuple[str, str]:
+    return sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
 
 def readings_of(path: Path, archive: Archive, known: AbstractSet[str]) -> Generator[Item]:
@@ -80,7 +107,9 @@ class _SecondProcess:
         process, self._process = self._process, None
         if process is not None:
             process.kill()  # also where it is through, for then nothing is left for it to do
-            process.stdout.close()
+            for pipe in (process.stdin, process.stdout):
+                with suppress(OSError):  # what it was to be told and never read
+                    pipe.close()
             process.wait()
 
     def __iter__(self) -> Generator[tuple[int, Item]]:
@@ -88,7 +117,7 @@ class _SecondProcess:
             self._start()
             while (answer := pickle.load(self._process.stdout)) is not None:  # noqa: S301 - of our own process
                 yield answer
-        except (OSError, EOFError, pickle.UnpicklingError):
+        except Exception:  # noqa: BLE001 - what came is no pickle, which raises whatever its bytes happen to ask for
             return
         self.is_through = True
 
@@ -102,10 +131,15 @@ class _SecondProcess:
         # What it would say of an error, this process says when it comes to the same place.
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)  # noqa: S603 - this Python
         _widen(self._process.stdout)
-        with self._process.stdin as to:
-            # The path by which this very package was found comes first, whatever way it was found.
-            pickle.dump([str(Path(__file__).parents[2]), *sys.path], to)
-            pickle.dump((str(self._path), self._known), to)
+        to, mark = self._process.stdin, os.urandom(16).hex().encode() + b"\n"
+        # The path by which this very package was found comes last, for what lies beside it must hide nothing of Python.
+        pickle.dump([*sys.path, str(Path(__file__).parents[2])], to)
+        most_digits = sys.get_int_max_str_digits()
+        pickle.dump(_Task(str(self._path), self._known, mark, _names_in(), most_digits, os.getpid()), to)
+        to.close()
+        while not (line := self._process.stdout.readline()).endswith(mark):
+            if not line:
+                raise EOFError("it has ended")
 
 
 def _widen(pipe: IO[bytes]) -> None:
@@ -134,14 +168,35 @@ def _write(to: IO[bytes], position: int, item: Item) -> None:
 
 
 def main() -> None:
-    """Be the second process. The person's Ctrl-C and a closed pipe end it, by what the first process does."""
+    """Be the second process, until all is read or the first process is gone. The person's Ctrl-C is for that one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    path, known = pickle.load(sys.stdin.buffer)  # noqa: S301 - of the process that started this one
-    to = sys.stdout.buffer
-    with open_archive(Path(path)) as archive:
-        for item in readings(archive, known):
-            if isinstance(item, Reading):
-                item.body.pack()
-            _write(to, archive.position, item)
-    pickle.dump(None, to)
-    to.flush()
+    task: _Task = pickle.load(sys.stdin.buffer)  # noqa: S301 - of the process that started this one
+    if sys.platform != "win32":  # which names no other parent once the first one is gone
+        Thread(target=_end_with, args=[task.asked_by], daemon=True).start()
+    if task.names_in != _names_in():
+        return  # it would call files otherwise
+    sys.set_int_max_str_digits(task.most_digits)
+    with _taken_from_others(sys.stdout.fileno()) as to:
+        to.write(task.mark)
+        with open_archive(Path(task.path)) as archive:
+            for item in readings(archive, task.known):
+                if isinstance(item, Reading):
+                    item.body.pack()
+                _write(to, archive.position, item)
+        pickle.dump(None, to)
+
+
+def _end_with(first: int) -> None:
+    # A closed output tells that the first process is gone, but only who has something to say.
+    while os.getppid() == first:
+        time.sleep(LOOK_EVERY)
+    os._exit(1)
+
+
+def _taken_from_others(descriptor: int) -> IO[bytes]:
+    """Return what a descriptor leads to, where nothing goes any more that is written to the descriptor."""
+    taken = os.dup(descriptor)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+    return os.fdopen(taken, "wb")

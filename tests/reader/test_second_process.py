@@ -121,6 +121,69 @@ def test_another_module_in_the_working_folder_is_not_run(
     assert not (tmp_path / "was_run").exists()
 
 
+def test_another_module_beside_the_package_takes_the_place_of_none_of_pythons(
+    tmp_path: Path, always: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where packages are installed there may be an old ``dataclasses``, which the first process never meets."""
+    always()
+    (tmp_path / "dataclasses.py").write_text(f"open({str(tmp_path / 'was_run')!r}, 'w')")
+    monkeypatch.setattr(second_process, "__file__", str(tmp_path / "mirror" / "reader" / "second_process.py"))
+    assert imported(tmp_path / "chats.db", save(tmp_path / "conversations.json", contents())).new
+    assert not (tmp_path / "was_run").exists()
+
+
+# What may be printed before this program is reached, by a ``.pth`` file, say. To pickle, the first one says that all is
+# read, the others are a list, a class that nobody knows and more bytes than there is memory.
+NOISE = (b"N.", b"(lp0\nI1\na.", b"cos\nnothing\n.", b"\x80\x05\x8e" + b"\xff" * 7 + b"\x7f")
+
+
+@IS_LINUX
+@pytest.mark.parametrize("noise", NOISE)
+@pytest.mark.parametrize("and_then", ["exit 1", f'exec {sys.executable} "$@"'])
+def test_what_others_print_in_the_second_process_is_not_taken_for_its_answer(
+    tmp_path: Path, always: Callable[[], None], monkeypatch: pytest.MonkeyPatch, noise: bytes, and_then: str
+) -> None:
+    always()
+    (tmp_path / "noise").write_bytes(noise)
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\ncat {tmp_path / 'noise'}\n{and_then}\n")
+    python.chmod(0o700)
+    export = save(tmp_path / "conversations.json", contents())
+    monkeypatch.setattr(sys, "executable", str(python))
+    assert imported(tmp_path / "chats.db", export).new == 5
+
+
+def test_what_is_set_for_the_first_process_counts_in_the_second(tmp_path: Path, always: Callable[[], None]) -> None:
+    """How long a number may be, here."""
+    whole = conversation(0)
+    whole["mapping"]["m"]["message"]["metadata"] = {"number": 10**999}
+    export, before = save(tmp_path / "conversations.json", [whole, conversation(1)]), sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(640)
+    try:
+        alone = imported(tmp_path / "one.db", export)
+        always()
+        assert imported(tmp_path / "two.db", export) == alone
+    finally:
+        sys.set_int_max_str_digits(before)
+    assert rows(tmp_path / "one.db") == rows(tmp_path / "two.db")
+
+
+def test_names_of_files_are_the_same_whatever_they_are_encoded_in(tmp_path: Path) -> None:
+    """Python can be told to take names for ASCII, and what is told by its variables reaches no isolated Python."""
+    folder = tmp_path / "export"
+    folder.mkdir()
+    save(folder / "conversations-caf\u00e9.json", [conversation(0), 7])
+    code = "from mirror.reader import second_process as s; s.WORTH_A_PROCESS = 0; s._processors = lambda: {}; "
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    said = []
+    for n in (1, 2):
+        main = f"{code.format(n)}from mirror.cli import main; main()"
+        command = (sys.executable, "-c", main, "import", "export", "-d", f"{n}.db")
+        said.append(subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=False).stderr)
+    assert said[0] == said[1]
+    assert b"is a number" in said[0]
+
+
 # -- a real command, and what becomes of its second process
 
 
@@ -199,6 +262,27 @@ def test_no_second_process_is_left(tmp_path: Path, number: signal.Signals, wante
             time.sleep(0.01)
     assert run(tmp_path, "chatmirror", "import", "conversations.json", "-d", str(db)) == (0, "", "")
     assert stored(db) == 60
+
+
+def is_reading(process: int, file: Path) -> bool:
+    try:
+        return any(link.readlink() == file for link in Path(f"/proc/{process}/fd").iterdir())
+    except OSError:
+        return False
+
+
+@IS_LINUX
+def test_a_second_process_that_finds_nothing_to_say_is_not_left_either(tmp_path: Path, large: Path) -> None:
+    """It reads minutes on in what holds no conversations, and meets no closed pipe meanwhile."""
+    large.write_bytes(b"[" + b"1," * (second_process.WORTH_A_PROCESS // 2) + b"1]")
+    with importing(tmp_path / "chats.db") as process:
+        wait_until(lambda: any(is_reading(child, large) for child in children(process.pid)), process)
+        [second] = children(process.pid)
+        process.kill()
+        end = time.monotonic() + 20
+        while is_running(second):
+            assert time.monotonic() < end, "it still runs"
+            time.sleep(0.01)
 
 
 @IS_LINUX
