@@ -108,6 +108,17 @@ def test_a_zip_of_something_else_is_no_silent_success(mirror: Mirror) -> None:
     assert_told_that_nothing_came(mirror.imported(archive))
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+@pytest.mark.timeout(30)
+def test_what_is_no_file_is_named_and_not_waited_for(mirror: Mirror) -> None:
+    """As ``<(...)`` in a shell, beside an export; nobody may ever write into it."""
+    pipe = mirror.folder / "pipe"
+    os.mkfifo(pipe)
+    code, _, said = mirror.imported(save(mirror.folder / "c.json", [conversation(0)]), pipe)
+    assert (code, "pipe: is neither a file nor a folder" in said) == (3, True)
+    assert mirror.rows("SELECT count(*) FROM conversations") == [(1,)]
+
+
 def test_importing_again_what_is_stored_is_a_success(mirror: Mirror) -> None:
     archive = save(mirror.folder / "conversations.json", [conversation(1)])
     assert mirror.imported(archive) == (0, "", "")

@@ -116,6 +116,8 @@ def open_assets(path: Path, limits: Limits | None = None) -> Iterator[ExportAsse
 
 
 def _opened_zip(path: Path, limits: Limits) -> zipfile.ZipFile | None:
+    if not path.is_file():
+        return None  # opening a pipe waits for who writes into it
     try:
         return zips.open_zip(path, limits)
     except Unusable:
