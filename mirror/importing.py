@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from mirror.archive import Problem, Skipped, open_archive, open_assets
 from mirror.archive.items import NoConversations, Unusable
-from mirror.errors import IncompleteError, StorageError, UsageError
+from mirror.errors import IncompleteError, StorageError, UnreadablePayloadError, UsageError
 from mirror.file_reading import read_texts
 from mirror.fold import Arrival
 from mirror.importing_files import FileImport
@@ -198,7 +198,10 @@ def _take(
     elif isinstance(item, Known):
         _take(writer, read(item.found()), run_id, timing, done, messages)
     else:
-        _store(writer, item, run_id, timing, done, messages)
+        try:
+            _store(writer, item, run_id, timing, done, messages)
+        except UnreadablePayloadError as error:  # where its copies are put together
+            done.problems.append(f"{item.source}: {error}")
 
 
 def _store(writer: Writer, got: Reading, run_id: int, timing: Timing, done: Imported, messages: MessageWriter) -> None:

@@ -11,10 +11,14 @@ from mirrored_service import MirroredService
 
 from mirror import app, normalize
 from mirror.errors import IncompleteError
+from mirror.normalize.merge import merge
 from mirror.timing import Timing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from mirror.normalize.merge import ParsedPayload
 
 WORD = "wormwood"
 
@@ -96,3 +100,20 @@ def test_an_import_stores_all_others_and_names_it(tmp_path: Path) -> None:
     assert result.new == 2
     assert isinstance(result.error, IncompleteError)
     assert "conversations.json[1]" in result.error.message
+
+
+def test_an_import_stores_all_others_where_copies_of_one_cannot_be_put_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was read, and what fails is the merging with what is stored."""
+
+    def failing(payloads: Sequence[ParsedPayload]) -> normalize.Conversation:
+        if any(one.conversation.id == "id-1" for one in payloads):
+            raise KeyError(WORD)
+        return merge(payloads)
+
+    monkeypatch.setattr(normalize, "_merge", failing)
+    export = save(tmp_path / "conversations.json", [conversation(n) for n in range(3)])
+    result = app.import_archives(tmp_path / "chats.db", [export], Timing(), lambda *_: None)
+    assert (result.new, len(result.problems)) == (2, 1)
+    assert "conversations.json[1]: this version of chatmirror cannot read it (KeyError in" in result.problems[0]
