@@ -110,5 +110,6 @@ def clean(name: str) -> str:
     if "/" in name or "\\" in name:
         parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
         name = "/".join(part for n, part in enumerate(parts) if n or not re.fullmatch("[A-Za-z]:", part))
-    name = "".join(char if char.isprintable() else "?" for char in name)
+    if not name.isprintable():
+        name = "".join(char if char.isprintable() else "?" for char in name)
     return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"

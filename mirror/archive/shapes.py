@@ -165,6 +165,8 @@ def _holds_conversation(value: object) -> bool:
         if any(foreign_service(item) or recogniser_of(item) for item in level):
             return True
         level = [child for item in level for child in _children(item) if isinstance(child, dict | list)]
+        if not level:
+            return False
     return False
 
 
