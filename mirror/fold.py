@@ -13,8 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.body import hash_of
+from mirror.errors import UnreadablePayloadError
 from mirror.large_json import read_json
-from mirror.normalize import ParsedPayload, UnreadablePayloadError, fingerprint, holds_all, merge, normalize
+from mirror.normalize import ParsedPayload, fingerprint, holds_all, merge, normalize
 from mirror.normalize.merge import holds_as_much
 from mirror.services import service_of
 from mirror.source import BRANCH_ONLY

@@ -18,8 +18,7 @@ from mirror.file_reading import read_texts
 from mirror.fold import Arrival
 from mirror.importing_files import FileImport
 from mirror.ingest import damaged, ingest
-from mirror.reader import Known, Reading, readings_of
-from mirror.reader.reading import read
+from mirror.reader import Known, Reading, read, readings_of
 from mirror.store import payloads
 from mirror.store.message_writes import MessageWriter
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mirror.archive import Found, Problem, open_archive
-from mirror.errors import IncompleteError
-from mirror.normalize import UnreadablePayloadError, normalize
+from mirror.errors import IncompleteError, UnreadablePayloadError
+from mirror.normalize import normalize
 from mirror.normalize.invented_id import invented_id
 from mirror.store import conversations
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mirror.errors import DamagedError, IncompleteError
+from mirror.errors import DamagedError, IncompleteError, UnreadablePayloadError
 from mirror.fold import fold, fold_listing
-from mirror.normalize import NORMALIZERS, UnreadablePayloadError
+from mirror.normalize import NORMALIZERS
 from mirror.store import conversations, file_texts, message_hashes, payloads, row_hashes, tracking
 from mirror.store.database import is_damage, reason
 from mirror.store.health import file_findings, index_findings

@@ -5,11 +5,10 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
-from mirror.errors import DamagedError
+from mirror.errors import DamagedError, UnreadablePayloadError
 from mirror.health.healing import make_objects_again
 from mirror.health.integrity import Findings, check, not_readable, remember_normalizers
 from mirror.ingest import apply_listing, derive_again
-from mirror.normalize import UnreadablePayloadError
 from mirror.store import conversations, message_hashes, row_hashes, tracking
 from mirror.store.database import is_damage
 from mirror.store.health import file_findings, rebuild_indexes

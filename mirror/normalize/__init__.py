@@ -28,7 +28,6 @@ __all__ = [
     "Message",
     "Normalizer",
     "ParsedPayload",
-    "UnreadablePayloadError",
     "conversation_id",
     "fingerprint",
     "holds_all",

@@ -1,10 +1,10 @@
 """What an import makes of an archive before anything is asked of the database: conversations read into rows and packed.
 
 ``readings_of`` yields them, from a second process where that is worth it, so that one processor reads while the other
-one writes.
+one writes; ``read`` reads a single one here.
 """
 
-from mirror.reader.reading import Known, Reading
+from mirror.reader.reading import Known, Reading, read
 from mirror.reader.second_process import readings_of
 
-__all__ = ["Known", "Reading", "readings_of"]
+__all__ = ["Known", "Reading", "read", "readings_of"]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mirror.archive.items import Found, Problem
+from mirror.errors import UnreadablePayloadError
 from mirror.large_json import read_json
-from mirror.normalize import UnreadablePayloadError, normalize
+from mirror.normalize import normalize
 from mirror.normalize.invented_id import invented_id
 
 if TYPE_CHECKING:
