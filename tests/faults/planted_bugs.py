@@ -31,9 +31,48 @@ BAD, EVIDENCE, PLAN = "sync/test_one_bad_thing.py", "sync/test_evidence.py", "sy
 STORAGE = "faults/test_storage.py"
 DATABASE, MERGE = "store/test_database.py", "normalize/test_normalize_merge.py"
 BACKUP, PLACES, LOGIN = "store/test_backup.py", "store/test_places.py", "test_credentials.py"
+READER = "reader/test_second_process.py"
 PAGING, TRANSPORT, PACING = "chatgpt/test_paging.py", "web/test_transport.py", "web/test_pacing.py"
 
 BUGS = (
+    # -- an import that reads by a second process
+    _bug(
+        "a second process that ends early is believed to be through",
+        "reader/second_process",
+        "ever its bytes happen to ask for\n            return\n",
+        "ever its bytes happen to ask for\n            pass\n",
+        READER,
+    ),
+    _bug(
+        "what a second process gave before it ended is taken twice",
+        "reader/second_process",
+        "islice(readings(archive, known), count, None)",
+        "readings(archive, known)",
+        READER,
+    ),
+    _bug(
+        "what others print is taken for its answer",
+        "reader/second_process",
+        ".endswith(mark):",
+        ".endswith(line):",
+        READER,
+    ),
+    _bug("no second process is ever started", "reader/second_process", "and _processors() > 1", "and False", READER),
+    _bug(
+        "a second process outlives a first one that was killed",
+        "reader/second_process",
+        "        Thread(target=_end_with, args=[task.asked_by], daemon=True).start()\n",
+        "        pass\n",
+        READER,
+    ),
+    _bug("what is stored is read again", "reader/reading", "elif item.body.sha256 in known:", "elif False:", READER),
+    _bug(
+        "a mistake in merging ends the import",
+        "importing",
+        "except UnreadablePayloadError as error:  # where its copies are put together",
+        "except ZeroDivisionError as error:",
+        "test_own_mistakes.py",
+    ),
     # -- durable
     _bug("synchronous is off", "store/database", '"synchronous=FULL"', '"synchronous=OFF"', POWER),
     _bug("synchronous is normal", "store/database", '"synchronous=FULL"', '"synchronous=NORMAL"', POWER),
