@@ -17,7 +17,7 @@ from mirror.store.search.snippets import START, near_match, snippets
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from mirror.store.search.query import Word
     from mirror.store.search.request import Search
@@ -107,8 +107,8 @@ def matching_files(search: Search) -> FilesFound:
     best = sorted(zip(scores, found, strict=True), key=lambda item: (-item[0], item[1][1].id))
     if search.latest:
         best.sort(key=lambda item: item[1][1].created_at or "", reverse=True)
-    hits = tuple(_hit(search.conn, kind, one, score, words) for score, (kind, one) in best[: search.limit])
-    return FilesFound(hits, tuple(kind for kind, _ in found), is_complete)
+    hits = _hits(search.conn, best[: search.limit], words)
+    return FilesFound(tuple(hits), tuple(kind for kind, _ in found), is_complete)
 
 
 def _with_kinds(found: dict[str, FileCandidate], words: Sequence[Word]) -> list[tuple[str, FileCandidate]]:
@@ -191,7 +191,7 @@ def _with_text(search: Search, wanted: list[tuple[str, str]]) -> _Matching:
 
 def _matching(search: Search, sql: str, conditions: Conditions) -> _Matching:
     """Return what a statement selects, which ends with the limit of a search."""
-    found = [FileCandidate(**row) for row in search.conn.execute(sql, conditions.values)]
+    found = [FileCandidate._make(row) for row in search.conn.execute(sql, conditions.values)]
     return _Matching(found, len(found) < search.limits.titles)
 
 
@@ -226,25 +226,35 @@ def _conditions_of_unused(search: Search) -> Conditions:
 # -- what is shown
 
 
-def _hit(conn: sqlite3.Connection, kind: str, found: FileCandidate, score: float, words: Sequence[Word]) -> FileHit:
-    row = conn.execute("SELECT name, mime_type, size, state, prompt FROM files WHERE id = ?", (found.id,)).fetchone()
-    text = row["prompt"] if kind == PROMPT else row["name"]
+def _hits(
+    conn: sqlite3.Connection, best: list[tuple[float, tuple[str, FileCandidate]]], words: Sequence[Word]
+) -> Iterator[FileHit]:
+    """Yield the hits; all snippets are made at once, for each making costs an index of its own."""
+    sql = "SELECT name, mime_type, size, state, prompt FROM files WHERE id = ?"
+    rows = [conn.execute(sql, (found.id,)).fetchone() for _, (_, found) in best]
+    texts = [_text(conn, kind, found, row, words) for (_, (kind, found)), row in zip(best, rows, strict=True)]
+    lines = snippets(texts, words)
+    for (score, (kind, found)), row, line in zip(best, rows, lines, strict=True):
+        yield FileHit(
+            kind=kind,
+            file_id=found.id,
+            name=row["name"],
+            mime_type=row["mime_type"],
+            size=row["size"],
+            state=row["state"],
+            sha256=found.sha256,
+            created_at=found.created_at,
+            snippet=line,
+            score=score,
+            conversations=_conversations(conn, found.id),
+        )
+
+
+def _text(conn: sqlite3.Connection, kind: str, found: FileCandidate, row: sqlite3.Row, words: Sequence[Word]) -> str:
     if kind == FILE_TEXT:
         stored = conn.execute("SELECT text FROM file_texts WHERE sha256 = ?", (found.sha256,)).fetchone()
-        text = near_match(stored["text"], words)
-    return FileHit(
-        kind=kind,
-        file_id=found.id,
-        name=row["name"],
-        mime_type=row["mime_type"],
-        size=row["size"],
-        state=row["state"],
-        sha256=found.sha256,
-        created_at=found.created_at,
-        snippet=snippets([text or ""], words)[0],
-        score=score,
-        conversations=_conversations(conn, found.id),
-    )
+        return near_match(stored["text"], words)
+    return (row["prompt"] if kind == PROMPT else row["name"]) or ""
 
 
 def _conversations(conn: sqlite3.Connection, file_id: str) -> tuple[FileConversation, ...]:
