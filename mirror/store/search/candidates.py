@@ -67,7 +67,7 @@ def _found_by_indexes(search: Search) -> Candidates:
     most = search.first_ranked if is_ranked else search.first_newest
     while True:
         rows = search.conn.execute(statement.sql.format(most=most), statement.values)
-        found = [Candidate(**row) for row in rows]
+        found = [Candidate._make(row) for row in rows]
         is_complete = most >= counts[driver] if is_ranked else len(found) < most
         if is_complete or _conversations_shown(search, found) >= search.limit:
             return Candidates(found, is_complete)
@@ -91,7 +91,9 @@ def count_matches(search: Search, match: IndexMatch) -> int:
 def _best(search: Search, driver: IndexMatch) -> _Statement:
     """Return what selects the {most} best matches by bm25, and of these what the conditions leave."""
     table = driver.table
-    ranked = f"SELECT rowid, rank FROM {table} WHERE {table} MATCH ? ORDER BY rank LIMIT {{most}}"
+    # With the plus sign SQLite sorts numbers; FTS5's own order by rank takes the places of the words along and reads
+    # each of the best again.
+    ranked = f"SELECT rowid, rank FROM {table} WHERE {table} MATCH ? ORDER BY +rank LIMIT {{most}}"
     conditions = message_conditions(search, driver)
     is_as_typed, typed = _as_typed(search.query)
     sql = f"SELECT {_COLUMNS}, f.rank AS rank, {is_as_typed} AS is_as_typed"

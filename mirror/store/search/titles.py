@@ -32,7 +32,7 @@ def matching_titles(search: Search) -> list[TitleMatch]:
         conditions.add_match("+c.rowid", _TITLE_INDEX, match)  # the plus sign leaves the order to the index of times
     sql = f"SELECT c.id AS conversation_id, ifnull(c.updated_at, '') AS date, {rank} AS rank FROM {tables}"
     sql += f" WHERE {conditions} ORDER BY {order} LIMIT {search.limits.titles}"
-    found = [TitleMatch(**row) for row in search.conn.execute(sql, conditions.values)]
+    found = [TitleMatch._make(row) for row in search.conn.execute(sql, conditions.values)]
     return found + _titles_with_words_inside_cjk(search, {title.conversation_id for title in found})
 
 
