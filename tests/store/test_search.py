@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from mirrors import add, add_conversation, add_message, open_mirror
 
 from mirror.errors import UsageError
+from mirror.store.search import candidates
 from mirror.store.search.dates import parse_period
 from mirror.store.search.query import Query, parse_words
 from mirror.store.search.request import SearchLimits
@@ -263,6 +265,37 @@ def test_a_word_in_everything_is_answered_from_the_newest(conn: sqlite3.Connecti
     assert not result.is_complete
     assert len(found(conn, "the", limit=20, limits=limits)) == 20
     assert len(found(conn, "the", limit=100, limits=limits)) == 24
+
+
+@pytest.mark.parametrize("filters", [Filters(), Filters(role="user"), Filters(since="2012"), Filters(branches="other")])
+@pytest.mark.parametrize("seed", range(5))
+def test_of_a_word_in_most_messages_the_newest_are_found(
+    conn: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, seed: int, filters: Filters
+) -> None:
+    """In whatever order they were stored, between messages that lack the word, have no date or no filter passes."""
+    monkeypatch.setattr(candidates, "_GAP", seed)  # many parts of the index are read, and few
+    chance = random.Random(seed)
+    expected = []
+    for number in range(400):
+        date = f"{chance.randint(2000, 2024)}-01-{chance.randint(1, 28):02}T00:00:{number % 60:02}.{number:03}Z"
+        created_at = date if chance.random() < 0.9 else None
+        is_rare = seed % 2 and date > "2020"  # the newest messages are not as the others
+        has_word, role = chance.random() < (0.3 if is_rare else 0.7), chance.choice(["user", "user", "assistant"])
+        position = chance.choice([1, 1, None])
+        add_conversation(conn, f"c{number}", "x")
+        text = "the rye" if has_word else "a rye"
+        add_message(conn, f"c{number}", "n", text, created_at=created_at, role=role, position=position)
+        is_wanted = filters.role in {None, role} and (filters.branches == "visible" or position is None)
+        if has_word and is_wanted and (not filters.since or (created_at or "") >= filters.since):
+            expected.append((created_at or "", f"c{number}", position))
+    newest = sorted(expected, reverse=True)[:40]
+    shown = [key for _, key, position in newest if filters.branches == "other" or position is not None]
+    result = search(
+        conn, "the", filters, limit=10, latest=True, limits=SearchLimits(ranked=20, first=4, first_newest=40)
+    )
+    assert [hit.conversation_id for hit in result.hits] == shown[:10]
+    assert (result.looked_at, result.elsewhere) == (len(shown), len(newest) - len(shown))
+    assert not result.is_complete
 
 
 def test_more_matches_are_fetched_until_there_are_enough(conn: sqlite3.Connection) -> None:

@@ -8,6 +8,7 @@ words, so up to ``SearchLimits.ranked`` matches are fetched in its order, and of
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.store.search.query import CHARACTER_INDEX, IndexMatch, Query
@@ -21,6 +22,8 @@ _COLUMNS = (
     "m.rowid, m.id, m.conversation_id, m.role, m.kind, m.model, m.created_at, m.is_hidden, m.position, m.removed_at"
 )
 _GROWTH = 8  # by judgement: how many times more matches are fetched where the first ones are of too few conversations
+_SHARE = 2  # among so many times the messages that are wanted there are enough with a word that more than half have
+_GAP = 100  # rowids between two parts; measured: reading so many costs about as much as to look for another part
 
 
 class Candidates(NamedTuple):
@@ -63,15 +66,22 @@ def _found_by_indexes(search: Search) -> Candidates:
     counts = {match: count_matches(search, match) for match in search.query.wanted}
     driver = min(counts, key=lambda match: counts[match])  # the rarer words drive, the others are looked up
     is_ranked = counts[driver] <= (search.limits.first if search.latest else search.limits.ranked)
+    if not is_ranked and _passes_by_index(search) and _is_in_most(search, driver):
+        found = _among_the_newest(search, driver)
+        if found and _conversations_shown(search, found) >= search.limit:
+            return Candidates(found, is_complete=False)
     statement = (_best if is_ranked else _newest)(search, driver)
     most = search.first_ranked if is_ranked else search.first_newest
     while True:
-        rows = search.conn.execute(statement.sql.format(most=most), statement.values)
-        found = [Candidate._make(row) for row in rows]
+        found = _fetched(search, statement, most)
         is_complete = most >= counts[driver] if is_ranked else len(found) < most
         if is_complete or _conversations_shown(search, found) >= search.limit:
             return Candidates(found, is_complete)
         most *= _GROWTH
+
+
+def _fetched(search: Search, statement: _Statement, most: int) -> list[Candidate]:
+    return [Candidate._make(row) for row in search.conn.execute(statement.sql.format(most=most), statement.values)]
 
 
 def _conversations_shown(search: Search, found: list[Candidate]) -> int:
@@ -105,10 +115,60 @@ def _newest(search: Search, driver: IndexMatch) -> _Statement:
     """Return what selects the {most} newest matches that the conditions leave, without bm25."""
     conditions = message_conditions(search, driver)
     conditions.add_match("+m.rowid", *driver)
+    return _by_time(search, conditions)
+
+
+def _by_time(search: Search, conditions: Conditions) -> _Statement:
     is_as_typed, typed = _as_typed(search.query)
     sql = f"SELECT {_COLUMNS}, 0.0 AS rank, {is_as_typed} AS is_as_typed"
     sql += f" FROM messages m WHERE {conditions} ORDER BY m.created_at DESC LIMIT {{most}}"
     return _Statement(sql, [*typed, *conditions.values])
+
+
+def _passes_by_index(search: Search) -> bool:
+    """Tell whether the index of times knows all that the filters ask of a message."""
+    return not search.filters.kind and search.filters.branches != "other" and not search.conversations.values
+
+
+def _is_in_most(search: Search, driver: IndexMatch) -> bool:
+    """Tell whether more than half of the first messages match."""
+    most, table = search.limits.ranked, driver.table
+    sql = f"SELECT rowid FROM {table} WHERE {table} MATCH ? LIMIT 1 OFFSET {most}"
+    row = search.conn.execute(sql, (driver.expression,)).fetchone()
+    return row is not None and row["rowid"] <= _SHARE * most
+
+
+def _among_the_newest(search: Search, driver: IndexMatch) -> list[Candidate]:
+    """Return the newest matches, which are among the newest messages; none where those are too few.
+
+    The whole list of a word that is in most messages takes 100 ms to read where there are a million. The newest
+    messages are of few conversations, and a conversation's messages are stored side by side, so that a few parts of
+    the list have them.
+    """
+    most = search.first_newest
+    filters = message_conditions(search.for_query(Query((), (), ())))
+    sql = f"SELECT m.rowid, m.created_at FROM messages m WHERE {filters} ORDER BY m.created_at DESC LIMIT ?"
+    newest = search.conn.execute(sql, (*filters.values, _SHARE * most)).fetchall()
+    if not newest or newest[-1]["created_at"] is None:
+        return []
+    conditions, table = message_conditions(search, driver), driver.table
+    conditions.add("m.created_at > ?", newest[-1]["created_at"])
+    parts = (
+        f"SELECT {table}.rowid FROM json_each(?) part CROSS JOIN {table} WHERE {table} MATCH ? AND {table}.rowid"
+        " BETWEEN json_extract(part.value, '$[0]') AND json_extract(part.value, '$[1]')"
+    )
+    conditions.add(f"+m.rowid IN ({parts})", json.dumps(_parts([row["rowid"] for row in newest])), driver.expression)
+    found = _fetched(search, _by_time(search, conditions), most)
+    return found if len(found) == most else []
+
+
+def _parts(rowids: list[int]) -> list[tuple[int, int]]:
+    """Return first and last rowid of each part of the table that has these, small gaps with them."""
+    parts: list[tuple[int, int]] = []
+    for rowid in sorted(rowids):
+        is_near = parts and rowid - parts[-1][1] <= _GAP
+        parts.append((parts.pop()[0] if is_near else rowid, rowid))
+    return parts
 
 
 def _as_typed(query: Query) -> tuple[str, list[str]]:
