@@ -104,7 +104,7 @@ def _best(search: Search, driver: IndexMatch) -> _Statement:
     # With the plus sign SQLite sorts numbers; FTS5's own order by rank takes the places of the words along and reads
     # each of the best again.
     ranked = f"SELECT rowid, rank FROM {table} WHERE {table} MATCH ? ORDER BY +rank LIMIT {{most}}"
-    conditions = message_conditions(search, driver)
+    conditions = message_conditions(search, driver, of_few=True)
     is_as_typed, typed = _as_typed(search.query)
     sql = f"SELECT {_COLUMNS}, f.rank AS rank, {is_as_typed} AS is_as_typed"
     sql += f" FROM ({ranked}) f CROSS JOIN messages m ON m.rowid = f.rowid WHERE {conditions}"
@@ -177,8 +177,11 @@ def _as_typed(query: Query) -> tuple[str, list[str]]:
     return " AND ".join(["1", *["instr(lower(m.text), ?) > 0"] * len(typed)]), typed
 
 
-def message_conditions(search: Search, driver: IndexMatch | None = None) -> Conditions:
-    """Return the filters on messages, and the words except those of the ``driver``."""
+def message_conditions(search: Search, driver: IndexMatch | None = None, *, of_few: bool = False) -> Conditions:
+    """Return the filters on messages, and the words except those of the ``driver``.
+
+    ``of_few``: they are for so few messages that the conversation of each is looked up; a list is made otherwise.
+    """
     # The plus signs keep SQLite from an index that would spoil the order by time.
     conditions, filters = Conditions(), search.filters
     for column, value in (("role", filters.role), ("kind", filters.kind), ("model", filters.model)):
@@ -188,8 +191,9 @@ def message_conditions(search: Search, driver: IndexMatch | None = None) -> Cond
         conditions.add("+m.position IS NULL")
     conditions.add_period(filters, "m.created_at")
     if search.conversations.values:
-        ids = f"SELECT c.id FROM conversations c WHERE {search.conversations}"
-        conditions.add(f"+m.conversation_id IN ({ids})", *search.conversations.values)
+        one = f"EXISTS (SELECT 1 FROM conversations c WHERE c.id = m.conversation_id AND {search.conversations})"
+        listed = f"+m.conversation_id IN (SELECT c.id FROM conversations c WHERE {search.conversations})"
+        conditions.add(one if of_few else listed, *search.conversations.values)
     _add_matches(conditions, search.query, driver)
     return conditions
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.store.search.candidates import count_matches, matching_messages, message_conditions
 from mirror.store.search.query import Query
+from mirror.store.search.request import Conditions
 from mirror.store.search.scoring import ConversationMatch, scored
 from mirror.store.search.snippets import is_own_stem
 from mirror.store.search.titles import matching_titles
@@ -119,7 +120,9 @@ def _in_pool(search: Search, one: _WordMatches, pool: list[str]) -> set[str]:
     """Return which of the pool have a common word, of which only the best matches were fetched."""
     if one.count <= search.limits.per_word or not pool:
         return set()
-    conditions = message_conditions(search.for_query(replace(one.query, unwanted=())))
+    # The filters on conversations left these.
+    alone = replace(search, query=replace(one.query, unwanted=()), conversations=Conditions())
+    conditions = message_conditions(alone)
     conditions.add(f"m.conversation_id IN ({', '.join('?' * len(pool))})", *pool)
     if search.filters.branches == "visible":
         conditions.add("m.position IS NOT NULL")

@@ -203,7 +203,7 @@ def _conditions(search: Search) -> Conditions:
     conditions, filters = Conditions(), search.filters
     conditions.add_period(filters, "f.created_at")
     if search.conversations.values:
-        used = f"f.id IN (SELECT a.file_id FROM {_USES} WHERE a.file_id IS NOT NULL AND {search.conversations})"
+        used = f"EXISTS (SELECT 1 FROM {_USES} WHERE a.file_id = f.id AND {search.conversations})"
         alone = _conditions_of_unused(search)
         conditions.add(f"({used} OR ({alone}))", *search.conversations.values, *alone.values)
     return conditions
