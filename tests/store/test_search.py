@@ -209,9 +209,9 @@ def test_what_only_other_branches_hold_is_found_without_the_flag(conn: sqlite3.C
         (Filters(archived=False), ["c1", "c2"]),
     ],
 )
-@pytest.mark.parametrize("ranked", [0, 20_000])
+@pytest.mark.parametrize("ranked", [0, 2, 20_000])
 def test_filters(conn: sqlite3.Connection, filters: Filters, ids: list[str], ranked: int) -> None:
-    """Each filter leaves what it says, with few matches and with many."""
+    """Each filter leaves what it says, with few matches and with many, of which few or many pass."""
     add(conn, "projects", id="g-p-1", name="The bakery", url="u")
     add_conversation(conn, "c1", "x", project_id="g-p-1")
     add_message(conn, "c1", "n", "rye", created_at="2023-01-01T12:00:00.000Z")

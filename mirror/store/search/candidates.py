@@ -115,13 +115,27 @@ def _newest(search: Search, driver: IndexMatch) -> _Statement:
     """Return what selects the {most} newest matches that the conditions leave, without bm25."""
     conditions = message_conditions(search, driver)
     conditions.add_match("+m.rowid", *driver)
-    return _by_time(search, conditions)
+    if not _is_rare_kind(search):
+        return _by_time(search, conditions)
+    conditions.add("m.kind = ?", search.filters.kind)
+    return _by_time(search, conditions, plus="+")
 
 
-def _by_time(search: Search, conditions: Conditions) -> _Statement:
+def _is_rare_kind(search: Search) -> bool:
+    """Tell whether so few messages are of the wanted kind that its index finds them sooner than that of times."""
+    if search.filters.kind is None:
+        return False
+    most = search.limits.ranked
+    sql = f"SELECT count(*) FROM (SELECT 1 FROM messages WHERE kind = ? LIMIT {most + 1})"
+    count: int = search.conn.execute(sql, (search.filters.kind,)).fetchone()[0]
+    return count <= most
+
+
+def _by_time(search: Search, conditions: Conditions, plus: str = "") -> _Statement:
+    """Return what selects the {most} newest that the conditions leave; with a ``plus`` not by the index of times."""
     is_as_typed, typed = _as_typed(search.query)
     sql = f"SELECT {_COLUMNS}, 0.0 AS rank, {is_as_typed} AS is_as_typed"
-    sql += f" FROM messages m WHERE {conditions} ORDER BY m.created_at DESC LIMIT {{most}}"
+    sql += f" FROM messages m WHERE {conditions} ORDER BY {plus}m.created_at DESC LIMIT {{most}}"
     return _Statement(sql, [*typed, *conditions.values])
 
 
