@@ -90,8 +90,8 @@ _PARTS = {
     "to do": f"({_IS_PENDING} OR l.is_generating OR l.is_branch_only)",
     "starred": "l.is_starred = 1",
     "in other lists": "c.deleted_at IS NULL AND (l.project_id IS NOT NULL OR l.is_work = 1)",
-    "archived or perhaps gone": "(l.is_archived = 1 OR l.gone_run_id IS NOT NULL OR l.missing_since IS NOT NULL"
-    f" OR {_IS_PENDING})",
+    "not in main or perhaps gone": "(l.is_archived = 1 OR l.in_main = 0 OR l.gone_run_id IS NOT NULL"
+    f" OR l.missing_since IS NOT NULL OR {_IS_PENDING})",
 }
 
 

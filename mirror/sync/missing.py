@@ -193,7 +193,8 @@ class MissingReview:
     ) -> SafetyStopError | None:
         """Ask, mark and conclude; return the safety stop if there is one. ``listed``: the ids that lists showed."""
         ended = ended_scopes(results)
-        part = "all" if ended - {"archived"} else "archived or perhaps gone"  # of the others nothing was learned
+        # While the main list exists and was not read to its end, nothing was learned of what it shows.
+        part = "all" if "main" in ended or all_read else "not in main or perhaps gone"
         tracked = self._tracked(account_id, part, results)
         lists, moved = {key: _own_list(t) for key, t in tracked.items()}, self._moved
         try:
