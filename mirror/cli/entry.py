@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from contextlib import suppress
@@ -24,7 +25,10 @@ def main() -> None:
     """Run the command line."""
     os.umask(0o077)
     streams.prepare()
-    sys.exit(exit_code_of(_run_cli, debug=os.environ.get("CHATMIRROR_DEBUG", "") not in {"", "0"}))
+    code = exit_code_of(_run_cli, debug=os.environ.get("CHATMIRROR_DEBUG", "") not in {"", "0"})
+    # Python looks for cycles when it ends, among all that was loaded: a tenth of what a sync without changes takes.
+    gc.freeze()
+    sys.exit(code)
 
 
 def _run_cli() -> None:
