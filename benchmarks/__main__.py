@@ -10,9 +10,6 @@ grows (``growth``). Seconds of processor time are those of whole processes, user
 
 from __future__ import annotations
 
-import os
-import platform
-import sqlite3
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,12 +17,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from benchmarks import growth, peers, ratios, single_cases
-from benchmarks.drawing import drawn
 from benchmarks.made_export import planted_words, write_export
-from benchmarks.measured import MB, size_of
+from benchmarks.measured import MB, machine, size_of
 from benchmarks.report import Report
 from benchmarks.single_cases import CaseSizes
-from mirror import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,14 +39,6 @@ class Extent(NamedTuple):
 
 
 QUICK = Extent(50, 1, CaseSizes(messages=2_000, text=2_000_000, account=30, growing=300), (50,), 2)
-
-
-def machine() -> str:
-    """Return what it is measured on."""
-    return (
-        f"chatmirror {__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version},"
-        f" {platform.system()} {platform.machine()}, {os.cpu_count()} processors."
-    )
 
 
 def measure_commands(report: Report, bench: ratios.Bench, export: str) -> None:
@@ -85,26 +72,6 @@ def measure_cases(report: Report, folder: Path, sizes: CaseSizes, *, gigabyte: b
     report.table(single_cases.HEAD, single_cases.lines(folder, sizes, gigabyte=gigabyte))
 
 
-def measure_growth(report: Report, folder: Path, extent: Extent) -> str:
-    """Measure mirrors of several sizes; return the curves as SVG."""
-    report.say("## How it grows with the number of conversations")
-    report.say(
-        "Steepness is the power of the size by which a cost grows between the two largest sizes: 1 is proportional, 0"
-        " flat. Both axes of the curves are logarithmic, and the dashed line is proportional. Conversations that are"
-        f" synced have {growth.SYNCED_MESSAGES} messages each, so that the simulated service is not what takes the"
-        " time; pages are the median of what Datasette serves from the system's cache."
-    )
-    mirrors = []
-    for mirror in growth.grown_mirrors(folder, extent.sizes, extent.pages):
-        click.echo(f"{mirror.conversations:,} conversations measured")
-        mirrors.append(mirror)
-    report.table(growth.head(mirrors), growth.lines(mirrors))
-    for failure in growth.failures(mirrors):
-        report.say(failure)
-    report.say("![Nine curves, one for each operation above.](growth.svg)")
-    return drawn(growth.curves(mirrors))
-
-
 def measured(report: Report, folder: Path, extent: Extent, environments: Path | None, *, gigabyte: bool) -> str:
     """Measure everything in a folder, other programs where there is one for them; return the curves."""
     every = []
@@ -120,7 +87,7 @@ def measured(report: Report, folder: Path, extent: Extent, environments: Path | 
     if every:
         measure_peers(report, bench, every)
     measure_cases(report, folder, extent.cases, gigabyte=gigabyte)
-    return measure_growth(report, folder, extent)
+    return growth.measure(report, folder, extent.sizes, extent.pages)
 
 
 @click.command()

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import tempfile
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-from benchmarks.drawing import Curve, short
+import click
+
+from benchmarks.drawing import Curve, drawn, short
 from benchmarks.made_export import Scale, planted_words, write_export
-from benchmarks.measured import FAILURES, MB, Cost, NotRun, best, chatmirror, run, size_of
+from benchmarks.measured import FAILURES, MB, Cost, NotRun, best, chatmirror, machine, run, size_of
+from benchmarks.report import Report
 from benchmarks.syncs import CHANGES, AccountSize, account_served
 from benchmarks.webserver import getter, median, serving, warm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 # Conversations of about ten messages of ordinary questions and short answers, 15 KB each: 100,000 of them are 1.5 GB.
 SCALE = Scale(turns=(1.2, 0.8), question=(3.0, 1.0), answer=(4.0, 0.8))
@@ -169,3 +173,42 @@ def curves(mirrors: Sequence[Grown]) -> list[Curve]:
     """Return the curves of all operations that were measured."""
     found = [(operation, points_of(operation, mirrors)) for operation in OPERATIONS]
     return [Curve(f"{operation.name}, {operation.unit}", points) for operation, points in found if points]
+
+
+def measure(report: Report, folder: Path, sizes: Sequence[int], pages: int) -> str:
+    """Measure mirrors of several sizes; return the curves as SVG."""
+    report.say("## How it grows with the number of conversations")
+    report.say(
+        "Steepness is the power of the size by which a cost grows between the two largest sizes: 1 is proportional, 0"
+        " flat. Both axes of the curves are logarithmic, and the dashed line is proportional. Conversations that are"
+        f" synced have {SYNCED_MESSAGES} messages each, so that the simulated service is not what takes the"
+        " time; pages are the median of what Datasette serves from the system's cache."
+    )
+    mirrors = []
+    for mirror in grown_mirrors(folder, sizes, pages):
+        click.echo(f"{mirror.conversations:,} conversations measured")
+        mirrors.append(mirror)
+    report.table(head(mirrors), lines(mirrors))
+    for failure in failures(mirrors):
+        report.say(failure)
+    report.say("![Nine curves, one for each operation above.](growth.svg)")
+    return drawn(curves(mirrors))
+
+
+@click.command()
+@click.option("--largest", default=10_000, show_default=True, help="Conversations of the largest mirror.")
+@click.option("--write", "target", type=click.Path(path_type=Path, file_okay=False), help="Where RESULTS.md is.")
+def main(largest: int, target: Path | None) -> None:
+    """Measure how it grows and nothing else; write that part of RESULTS.md anew, and growth.svg."""
+    report = Report()
+    with tempfile.TemporaryDirectory() as name:
+        drawing = measure(report, Path(name), sizes_up_to(largest), PAGES)
+    command = f"python -m benchmarks.growth --largest {largest} --write benchmarks"
+    report.say(f"This part was measured by `{command}`. {machine()}")
+    if target is not None:
+        (target / "growth.svg").write_text(drawing, encoding="utf-8")
+        report.write_section(target / "RESULTS.md")
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import sqlite3
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 import click
+
+from mirror import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -117,3 +120,11 @@ def size_of(path: Path) -> int:
     """Return the bytes of a file, or of all files in a folder."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def machine() -> str:
+    """Return what it is measured on."""
+    return (
+        f"chatmirror {__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version},"
+        f" {platform.system()} {platform.machine()}, {os.cpu_count()} processors."
+    )

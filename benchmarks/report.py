@@ -42,6 +42,14 @@ class Report:
         """Write everything as one file."""
         path.write_text("\n\n".join(self.parts) + "\n", encoding="utf-8")
 
+    def write_section(self, path: Path) -> None:
+        """Write everything, which begins with a heading, in the place of the section of a file that has it."""
+        section = "\n\n".join(self.parts) + "\n"
+        written = path.read_text(encoding="utf-8") if path.exists() else ""
+        before, _, rest = written.partition(self.parts[0] + "\n")
+        _, following, after = rest.partition("\n## ")
+        path.write_text(before + section + following + after, encoding="utf-8")
+
 
 def _print(line: Sequence[str]) -> None:
     click.echo(f"{line[0]:<64}{''.join(f'{cell:>12}  ' for cell in line[1:])}".rstrip())
