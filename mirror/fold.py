@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mirror.body import hash_of
 from mirror.errors import UnreadablePayloadError
 from mirror.large_json import read_json
-from mirror.normalize import ParsedPayload, fingerprint, holds_all, merge, normalize
+from mirror.normalize import ParsedPayload, holds_all, merge, normalize, says_the_same
 from mirror.normalize.merge import holds_as_much
 from mirror.services import service_of
 from mirror.source import BRANCH_ONLY
@@ -46,8 +46,7 @@ class Arrival(NamedTuple):
     ``payload``: its JSON; ``body``: the bytes that it was. ``conversation``: what the normalizer made of it, if it was
     asked already. ``origin`` and ``proves_absence`` as in ``StoredPayload``; ``fetched_at``: ISO time; ``list_us``: the
     list time that it answers, microseconds since 1970, None for a file. ``incomplete_reason``: why it is not believed
-    to be whole; what a file lacks is told by its normalizer. ``fingerprint``: as in ``StoredPayload``, set
-    by ``fold``.
+    to be whole; what a file lacks is told by its normalizer.
     """
 
     conversation_id: str
@@ -61,7 +60,16 @@ class Arrival(NamedTuple):
     proves_absence: bool = False
     conversation: Conversation | None = None
     incomplete_reason: str | None = None
-    fingerprint: str | None = None
+
+
+class _Likeness(NamedTuple):
+    """What is known of an arrival beside the one version that is stored, before either becomes rows.
+
+    ``is_same``: it differs at most in what lists state too. ``holds_all``: it has every message of it, unchanged.
+    """
+
+    is_same: bool = False
+    holds_all: bool = False
 
 
 class _Version(NamedTuple):
@@ -93,10 +101,15 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
         return mended
     if arrival is not None and stored.row is not None and _is_stored(arrival, stored.payloads):
         return fold_listing(stored, listed)
-    if arrival is not None and arrival.origin not in IMPORTED:
-        arrival = arrival._replace(fingerprint=fingerprint(arrival.provider, arrival.payload))
-        if listed is not None and (quick := _same_but_for_the_list(stored, arrival, listed)) is not None:
-            return quick
+    likeness = _likeness(arrival, stored.payloads)
+    if (
+        arrival is not None
+        and likeness.is_same
+        and stored.row is not None
+        and listed is not None
+        and _states_all(listed)
+    ):
+        return _same_but_for_the_list(stored, arrival, listed)
     smaller = None
     if arrival is not None:
         arrival = arrival._replace(conversation=arrival.conversation or normalize(arrival.provider, arrival.payload))
@@ -104,7 +117,8 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
         if smaller is not None:
             arrival = arrival._replace(proves_absence=False, incomplete_reason=SMALLER)
     provider = arrival.provider if arrival else stored.row.provider if stored.row else ""
-    versions, unread = _versions(provider, stored, arrival)
+    is_read = not likeness.holds_all or smaller is not None
+    versions, unread = _versions(provider, stored.payloads, arrival, are_read=is_read)
     if not versions:
         raise ValueError(f"conversation {stored.conversation_id} has no stored payload")
     versions = [_judged(version) for version in versions]
@@ -200,14 +214,17 @@ def _is_stored(arrival: Arrival, versions: Sequence[StoredPayload]) -> bool:
     return bool(versions) and versions[-1].sha256 == digest
 
 
-def _versions(provider: str, stored: Stored, arrival: Arrival | None) -> tuple[list[_Version], list[_UnreadVersion]]:
+def _versions(
+    provider: str, stored: Sequence[StoredPayload], arrival: Arrival | None, *, are_read: bool
+) -> tuple[list[_Version], list[_UnreadVersion]]:
     """Return the stored versions and the arrival, oldest first, each read; and those that cannot be read.
 
-    Raises DamagedPayloadError and UnreadablePayloadError for those where nothing arrived, and for the arrival itself.
+    ``are_read``: False where the arrival has all that the stored ones have, which are left out then. Raises
+    DamagedPayloadError and UnreadablePayloadError for those where nothing arrived, and for the arrival itself.
     """
     found: list[_Version] = []
     unread: list[_UnreadVersion] = []
-    for old in () if arrival is not None and _replaces_all(arrival, stored.payloads) else stored.payloads:
+    for old in stored if are_read else ():
         try:
             found.append(_Version(old, _parsed(old, normalize(provider, read_json(old.body)))))
         except (DamagedPayloadError, UnreadablePayloadError) as error:
@@ -216,22 +233,27 @@ def _versions(provider: str, stored: Stored, arrival: Arrival | None) -> tuple[l
             unread.append(_UnreadVersion(old, error))
     if arrival is not None:
         conversation = arrival.conversation or normalize(provider, arrival.payload)
-        new = _stored_form(arrival, _rank(arrival, conversation, stored.payloads), conversation)
+        new = _stored_form(arrival, _rank(arrival, conversation, stored), conversation)
         found.append(_Version(new, _parsed(new, conversation)))
     return sorted(found, key=lambda v: (v.stored.payload_us, v.stored.id or float("inf"))), unread
 
 
-def _replaces_all(arrival: Arrival, versions: Sequence[StoredPayload]) -> bool:
-    """Whether a whole tree holds every message of the one version that is stored, which then need not be read as rows.
+def _likeness(arrival: Arrival | None, versions: Sequence[StoredPayload]) -> _Likeness:
+    """Compare a whole tree with the one version that is stored, which then need not be read as rows.
 
-    So it is with nearly every conversation that goes on. False also where the stored bytes are damaged.
+    A renamed or moved conversation comes again whole, and nearly every one that goes on holds all that it did. Nothing
+    is known where there are several versions, or the stored bytes are damaged.
     """
-    if len(versions) != 1 or not versions[0].is_live or arrival.origin in IMPORTED or not arrival.proves_absence:
-        return False
+    if arrival is None or arrival.origin in IMPORTED or not arrival.proves_absence:
+        return _Likeness()
+    if len(versions) != 1 or not versions[0].is_live:
+        return _Likeness()
     try:
-        return holds_all(arrival.provider, arrival.payload, read_json(versions[0].body))
+        old = read_json(versions[0].body)
+        is_same = versions[0].proves_absence and says_the_same(arrival.provider, arrival.payload, old)
+        return _Likeness(is_same, is_same or holds_all(arrival.provider, arrival.payload, old))
     except ValueError:  # a DamagedPayloadError or UnreadablePayloadError, too
-        return False
+        return _Likeness()
 
 
 def _with_same_bytes(stored: Stored, arrival: Arrival, listed: Tracked | None) -> Update | None:
@@ -304,7 +326,6 @@ def _stored_form(arrival: Arrival, payload_us: int, conversation: Conversation |
         size=arrival.body.size,
         sha256=arrival.body.sha256,
         packed=arrival.body.pack(),
-        fingerprint=arrival.fingerprint,
         incomplete_reason=arrival.incomplete_reason or by_itself,
     )
 
@@ -335,19 +356,12 @@ def _needed(versions: Sequence[ParsedPayload]) -> list[int]:
     return sorted(kept)
 
 
-def _same_but_for_the_list(stored: Stored, arrival: Arrival, listed: Tracked) -> Update | None:
-    """Return the update for a payload that differs from the stored one only in what the list states; None: it does not.
+def _same_but_for_the_list(stored: Stored, arrival: Arrival, listed: Tracked) -> Update:
+    """Return the update for a payload that differs from the one version that is stored only in what the list states.
 
-    A renamed or moved conversation comes again whole. Its messages need not be read again to know that they are the
-    same, which the fingerprint tells. Only where one live version is stored: then there is nothing to merge.
+    Its messages need not be read to know that they are the same, and there is nothing to merge.
     """
-    if len(stored.payloads) != 1 or stored.row is None or not _states_all(listed):
-        return None
-    old = stored.payloads[0]
-    is_like = old.is_live and arrival.origin not in IMPORTED and old.proves_absence == arrival.proves_absence
-    if not is_like or old.fingerprint is None or old.fingerprint != arrival.fingerprint:
-        return None
-    new = _stored_form(arrival, max(old.payload_us, arrival.list_us or 0), None)
+    new = _stored_form(arrival, max(stored.payloads[0].payload_us, arrival.list_us or 0), None)
     return fold_listing(replace(stored, payloads=(new,)), listed)._replace(payloads=(new,))
 
 

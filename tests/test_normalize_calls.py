@@ -175,25 +175,40 @@ def test_so_it_is_where_files_alone_bring_them(tmp_path: Path) -> None:
         assert mirrored.value("SELECT text FROM messages ORDER BY position DESC") == "The newest answer."
 
 
+def _with_a_payload_that_a_rebuild_could_not_read(mirrored: MirroredService, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Damage a stored payload, and let a new version derive all others; return its conversation."""
+    mirrored.next_run()
+    key = mirrored.ids()[1]
+    with closing(sqlite3.connect(mirrored.path)) as conn, conn:
+        conn.execute("UPDATE _payloads SET body = zeroblob(50) WHERE conversation_id = ?", (key,))
+    old = NORMALIZERS["chatgpt"]
+
+    def read_otherwise(payload: object) -> Any:
+        found = old.from_payload(payload)
+        return replace(found, messages=tuple(replace(m, author="Newer") for m in found.messages))
+
+    newer = replace(old, from_payload=read_otherwise, version=old.version + 1)
+    monkeypatch.setitem(NORMALIZERS, "chatgpt", newer)
+    with pytest.raises(DamagedError):
+        app.rebuild(mirrored.path, mirrored.timing(), lambda *_: None)
+    return key
+
+
 def test_rows_that_a_rebuild_could_not_derive_are_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its payload was damaged when a new version derived all others, and was replaced without being read."""
+    """The same bytes came again and were put in the place of the damaged ones, without being read."""
     with MirroredService(tmp_path, conversations=4) as mirrored:
-        mirrored.next_run()
-        key = mirrored.ids()[1]
-        with closing(sqlite3.connect(mirrored.path)) as conn, conn:
-            conn.execute("UPDATE _payloads SET body = zeroblob(50) WHERE conversation_id = ?", (key,))
-        old = NORMALIZERS["chatgpt"]
-
-        def read_otherwise(payload: object) -> Any:
-            found = old.from_payload(payload)
-            return replace(found, messages=tuple(replace(m, author="Newer") for m in found.messages))
-
-        newer = replace(old, from_payload=read_otherwise, version=old.version + 1)
-        monkeypatch.setitem(NORMALIZERS, "chatgpt", newer)
-        with pytest.raises(DamagedError):
-            app.rebuild(mirrored.path, mirrored.timing(), lambda *_: None)
-        mirrored.person.rename(key, "Another title")
-        mirrored.next_run()
+        _with_a_payload_that_a_rebuild_could_not_read(mirrored, monkeypatch)
+        assert mirrored.next_run(verify=True) == DamagedError.exit_code
         assert "differ from its payload" in _check(mirrored)
         assert _check(mirrored, repair=True) == ""
+        assert mirrored.rows("SELECT DISTINCT author FROM messages") == [("Newer",)]
+
+
+def test_news_of_a_damaged_payload_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A renamed chat is not taken for the same as bytes that cannot be read: the damage is said, its rows are new."""
+    with MirroredService(tmp_path, conversations=4) as mirrored:
+        key = _with_a_payload_that_a_rebuild_could_not_read(mirrored, monkeypatch)
+        mirrored.person.rename(key, "Another title")
+        assert mirrored.next_run() == DamagedError.exit_code
+        assert _check(mirrored) == ""
         assert mirrored.rows("SELECT DISTINCT author FROM messages") == [("Newer",)]

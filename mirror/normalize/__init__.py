@@ -29,10 +29,10 @@ __all__ = [
     "Normalizer",
     "ParsedPayload",
     "conversation_id",
-    "fingerprint",
     "holds_all",
     "merge",
     "normalize",
+    "says_the_same",
     "tool_steps",
     "version_of",
 ]
@@ -43,15 +43,15 @@ class Normalizer:
     """What is known of one service's payloads. No function is to raise, whatever JSON it is given.
 
     ``from_payload`` returns the whole conversation. ``version`` changes when some payload gives other rows than before.
-    ``conversation_id`` returns the id without reading messages, "" where there is none. ``fingerprint`` is a hash of
-    what a payload says beyond the metadata that a list states too, None where payloads cannot be compared by it.
+    ``conversation_id`` returns the id without reading messages, "" where there is none. ``says_the_same``: whether two
+    payloads differ at most in the metadata that a list states too; False where that is not sure.
     ``tool_steps``: what a call of a tool did, in a reader's words.
     """
 
     from_payload: Callable[[object], Conversation]
     version: int
     conversation_id: Callable[[object], str]
-    fingerprint: Callable[[object], str | None]
+    says_the_same: Callable[[object, object], bool] = lambda _new, _old: False
     holds_all: Callable[[object, object], bool] = lambda _new, _old: False
     tool_steps: Callable[[str, str], list[tuple[str, str]]] = lambda _tool, _text: []
 
@@ -61,7 +61,7 @@ NORMALIZERS: dict[str, Normalizer] = {
         from_payload=chatgpt.from_payload,
         version=chatgpt.VERSION,
         conversation_id=chatgpt.conversation_id,
-        fingerprint=chatgpt.fingerprint,
+        says_the_same=chatgpt.says_the_same,
         holds_all=chatgpt.holds_all,
         tool_steps=steps_of,
     ),
@@ -88,11 +88,14 @@ def conversation_id(provider: str, payload: object) -> str:
     return _normalizer(provider).conversation_id(payload)
 
 
-def fingerprint(provider: str, payload: object) -> str | None:
-    """Return a hash of a payload without its listing metadata, None where it cannot be compared; raises likewise."""
-    hash_of = _normalizer(provider).fingerprint
+def says_the_same(provider: str, new: object, old: object) -> bool:
+    """Return whether two payloads surely differ in nothing but what lists state too; False where that is not sure.
+
+    Raises likewise.
+    """
+    compare = _normalizer(provider).says_the_same
     with _named_as_unreadable():
-        return hash_of(payload)
+        return compare(new, old)
 
 
 def holds_all(provider: str, new: object, old: object) -> bool:

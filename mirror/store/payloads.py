@@ -32,8 +32,8 @@ class StoredPayload:
     ``id`` None: not stored yet. ``origin``: the endpoint that gave it, or ``export`` or ``capture``. ``path``: the
     request's path, or the archive's member. ``payload_us`` orders the versions: the time that the list or the payload
     itself gave, microseconds since 1970. ``proves_absence``: a whole tree, so that what it lacks is gone.
-    ``fingerprint``: a hash of all that no list states too, None where none was taken. ``incomplete_reason``: why this
-    version alone is not known to be the whole conversation. ``packed``: empty where only the facts were loaded.
+    ``incomplete_reason``: why this version alone is not known to be the whole conversation. ``packed``: empty where
+    only the facts were loaded.
     """
 
     id: int | None
@@ -45,7 +45,6 @@ class StoredPayload:
     size: int
     sha256: str
     packed: bytes = field(repr=False)
-    fingerprint: str | None = None
     incomplete_reason: str | None = None
 
     @property
@@ -85,7 +84,7 @@ def load_facts(conn: sqlite3.Connection, conversation_id: str) -> list[StoredPay
 
 def _load(conn: sqlite3.Connection, conversation_id: str, body: str) -> list[StoredPayload]:
     rows = conn.execute(
-        "SELECT id, origin, source, fetched_at, payload_us, proves_absence, size, sha256, fingerprint,"
+        "SELECT id, origin, source, fetched_at, payload_us, proves_absence, size, sha256,"
         f" incomplete_reason, {body} FROM _payloads WHERE conversation_id = ? ORDER BY payload_us, id",
         (conversation_id,),
     )
@@ -100,7 +99,6 @@ def _load(conn: sqlite3.Connection, conversation_id: str, body: str) -> list[Sto
             size=row["size"],
             sha256=row["sha256"],
             packed=row["body"],
-            fingerprint=row["fingerprint"],
             incomplete_reason=row["incomplete_reason"],
         )
         for row in rows
@@ -197,7 +195,6 @@ def _insert(conn: sqlite3.Connection, conversation_id: str, version: StoredPaylo
         "fetched_at": version.fetched_at,
         "payload_us": version.payload_us,
         "proves_absence": int(version.proves_absence),
-        "fingerprint": version.fingerprint,
         "incomplete_reason": version.incomplete_reason,
     }
     names = ", ".join(values)

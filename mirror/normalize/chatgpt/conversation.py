@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from mirror.normalize.chatgpt import wholeness
 from mirror.normalize.chatgpt.citations import resolve_citations
@@ -94,13 +94,25 @@ def conversation_id(payload: object) -> str:
     return next((key for key in stated if key), "")
 
 
-def fingerprint(payload: object) -> str | None:
-    """Return a hash of what a payload says beyond its listing metadata; None where it is no tree.
+def says_the_same(new: object, old: object) -> bool:
+    """Return whether two trees say the same beyond their listing metadata, whatever order and blanks their JSON has.
 
-    Two payloads with the same fingerprint have the same messages, whatever order and blanks their JSON has.
+    Then they have the same messages. False where either is no tree.
     """
-    if not isinstance(payload, dict) or not isinstance(payload.get("mapping"), dict):
-        return None
+    if not (_is_tree(new) and _is_tree(old)):
+        return False
+    if new.get("current_node") != old.get("current_node") or len(new["mapping"]) != len(old["mapping"]):
+        return False  # so it is with nearly every conversation that goes on, and seen at once
+    digest = _hash_of_rest(new)
+    return digest is not None and digest == _hash_of_rest(old)
+
+
+def _is_tree(payload: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(payload, dict) and isinstance(payload.get("mapping"), dict)
+
+
+def _hash_of_rest(payload: dict[str, Any]) -> bytes | None:
+    """Return a hash of what a tree says beyond its listing metadata; two values that are equal to Python may differ."""
     rest = {key: value for key, value in payload.items() if key not in _LISTING_KEYS}
     digest = hashlib.sha256()
     try:
@@ -108,7 +120,7 @@ def fingerprint(payload: object) -> str | None:
             digest.update(text.encode())
     except (TypeError, ValueError, RecursionError):
         return None  # nested too deep, or no JSON at all: nothing to compare by
-    return digest.hexdigest()
+    return digest.digest()
 
 
 def holds_all(new: object, old: object) -> bool:
