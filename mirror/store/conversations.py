@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from mirror.store.runs import Change
 
 
+_ROW_FLAGS = ("is_archived", "is_starred", "is_complete")  # SQLite has numbers for them
+
+
 class ConversationRow(NamedTuple):
     """The columns of ``conversations`` that are derived from payloads and lists, under their own names."""
 
@@ -119,7 +122,8 @@ def _load_row(conn: sqlite3.Connection, conversation_id: str) -> ConversationRow
     if row is None:
         return None
     values: dict[str, Any] = {name: row[name] for name in ConversationRow._fields}
-    flags = {name: bool(values[name]) for name in ("is_archived", "is_starred", "is_complete")}
+    # What is neither 0 nor 1 is damage, which differs from whatever is to be written.
+    flags = {name: bool(values[name]) for name in _ROW_FLAGS if values[name] in {0, 1}}
     return ConversationRow(**(values | flags))
 
 
@@ -146,7 +150,7 @@ def save(conn: sqlite3.Connection, update: Update, seen_at: str, waiting: Messag
     """
     if update.changed_columns:
         _add_references(conn, update.row)
-        upsert(conn, "conversations", ("id",), {**update.row._asdict(), "last_seen_at": seen_at})
+        _save_row(conn, update, seen_at)
     if update.payloads is not None:
         payloads.save(conn, update.row.id, update.payloads)
     payloads.save_judgements(conn, update.judged)
@@ -161,6 +165,18 @@ def save(conn: sqlite3.Connection, update: Update, seen_at: str, waiting: Messag
         message_hashes.follow(conn, update.row.id, old, present, is_new=update.is_new)
     if update.damage is not None:
         message_hashes.forget(conn, update.row.id)  # rows may have been made without what is whole again now
+
+
+def _save_row(conn: sqlite3.Connection, update: Update, seen_at: str) -> None:
+    """Write a new row, or what differs of a stored one: each index of a column that is written is written, too."""
+    values = {**update.row._asdict(), "last_seen_at": seen_at}
+    if update.is_new:
+        upsert(conn, "conversations", ("id",), values)
+        return
+    names = (*update.changed_columns, "last_seen_at")
+    assignments = ", ".join(f"{name} = ?" for name in names)
+    changed = [values[name] for name in names]
+    conn.execute(f"UPDATE conversations SET {assignments} WHERE id = ?", (*changed, update.row.id))
 
 
 def _add_references(conn: sqlite3.Connection, row: ConversationRow) -> None:
