@@ -7,7 +7,7 @@ temporary table first, and one statement takes them over.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.store.message_rows import EXTRA_COLUMNS, EXTRAS, MESSAGE_COLUMNS, values_of
 from mirror.store.search import cjk
@@ -47,7 +47,8 @@ class MessageWriter:
     def __init__(self, conn: sqlite3.Connection) -> None:
         self._conn = conn
         self._conversations: dict[str, Sequence[MessageWrite]] = {}
-        self._rows = self._characters = 0
+        self._rows: list[tuple[Any, ...]] = []
+        self._characters = 0
         conn.execute(_TABLE)
 
     def add(self, conversation_id: str, writes: Sequence[MessageWrite]) -> None:
@@ -77,19 +78,19 @@ class MessageWriter:
             self._write_waiting()
             self._conn.execute(_WRITE_ONE, values)
             return True
-        self._conn.execute(_ADD, values)
-        self._rows += 1
+        self._rows.append(values)
         self._characters += len(message.text)
-        if self._rows < ROWS_A_STATEMENT and self._characters < CHARACTERS_A_STATEMENT:
+        if len(self._rows) < ROWS_A_STATEMENT and self._characters < CHARACTERS_A_STATEMENT:
             return False
         self._write_waiting()
         return True
 
     def _write_waiting(self) -> None:
         if self._rows:
+            self._conn.executemany(_ADD, self._rows)
+            self._rows, self._characters = [], 0
             self._conn.execute(_WRITE_WAITING)
             self._conn.execute("DELETE FROM temp.waiting_messages")
-            self._rows = self._characters = 0
 
 
 def _finish(conn: sqlite3.Connection, conversation_id: str, writes: Sequence[MessageWrite]) -> None:
