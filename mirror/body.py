@@ -38,7 +38,7 @@ class Body:
     def pack(self) -> bytes:
         """Return the bytes as they are stored."""
         if self._raw is not None:
-            self._sha256 = hash_of(self._raw)
+            self._sha256 = self.sha256  # while the raw bytes are there
             self._packed, self._raw = zlib.compress(self._raw, COMPRESSION_LEVEL), None
         return self._packed
 

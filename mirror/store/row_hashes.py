@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mirror.store.columns import COLUMNS
@@ -40,6 +41,10 @@ HASHED = {
 _READ_AGAIN = frozenset({"file_texts"})  # the bytes of the files say the same
 BYTES = 16  # of a hash that are kept: enough against accidents, and half the size
 _HAS_OWN_HASH = {"_payloads": "body"}
+_SAVE = (
+    "INSERT INTO _row_hashes (table_name, row_key, hash) VALUES (?, ?, ?)"
+    " ON CONFLICT (table_name, row_key) DO UPDATE SET hash = excluded.hash"
+)
 
 
 def watch(conn: sqlite3.Connection) -> None:
@@ -53,28 +58,24 @@ def watch(conn: sqlite3.Connection) -> None:
 
 def update(conn: sqlite3.Connection) -> None:
     """Hash the rows that were touched, inside the transaction that touched them."""
-    rows = conn.execute("SELECT DISTINCT table_name, row_key FROM touched").fetchall()
-    for row in rows:
-        _update_one(conn, row["table_name"], row["row_key"])
-    if rows:
-        conn.execute("DELETE FROM touched")
-
-
-def _update_one(conn: sqlite3.Connection, table: str, key: str) -> None:
-    found = next(_hashes(conn, table, key), None)
-    if found is None:
-        conn.execute("DELETE FROM _row_hashes WHERE table_name = ? AND row_key = ?", (table, key))
-    else:
-        save(conn, table, [found])
+    touched = conn.execute("SELECT DISTINCT table_name, row_key FROM touched").fetchall()
+    if not touched:
+        return
+    hashes, gone = [], []
+    for table, key in touched:
+        found = next(_hashes(conn, table, key), None)
+        if found is None:
+            gone.append((table, key))
+        else:
+            hashes.append((table, *found))
+    conn.executemany(_SAVE, hashes)
+    conn.executemany("DELETE FROM _row_hashes WHERE table_name = ? AND row_key = ?", gone)
+    conn.execute("DELETE FROM touched")
 
 
 def save(conn: sqlite3.Connection, table: str, hashes: Iterable[tuple[str, bytes]]) -> None:
     """Keep hashes of a table's rows, each with the row's key."""
-    conn.executemany(
-        "INSERT INTO _row_hashes (table_name, row_key, hash) VALUES (?, ?, ?)"
-        " ON CONFLICT (table_name, row_key) DO UPDATE SET hash = excluded.hash",
-        ((table, key, digest) for key, digest in hashes),
-    )
+    conn.executemany(_SAVE, ((table, key, digest) for key, digest in hashes))
 
 
 def accept_all(conn: sqlite3.Connection) -> None:
@@ -173,12 +174,17 @@ def _named(table: str, key: object) -> str:
 
 def _hashes(conn: sqlite3.Connection, table: str, key: str | None = None) -> Iterator[tuple[str, bytes]]:
     """Yield key and hash of each row of a table, or of the one with this key."""
-    columns = hashed_columns(table)
-    where = f" WHERE {_where(table)}" if key is not None else ""
     # Of a key of one column nothing is split: an id can hold any character.
     values = key.split("\x1f", len(HASHED[table]) - 1) if key is not None else ()
-    for row in conn.execute(f"SELECT {_key(table)}, {', '.join(columns)} FROM {table}{where}", values):
-        yield row[0], _hash([row[column] for column in columns])
+    for row_key, *columns in conn.execute(_select(table, is_one=key is not None), values):
+        yield row_key, _hash(columns)
+
+
+@cache
+def _select(table: str, *, is_one: bool) -> str:
+    """Return the SQL that reads a table's rows, each with its key first; it is asked for each row that is written."""
+    where = f" WHERE {_where(table)}" if is_one else ""
+    return f"SELECT {_key(table)}, {', '.join(hashed_columns(table))} FROM {table}{where}"
 
 
 def _key(table: str, row: str = "") -> str:
