@@ -350,6 +350,16 @@ def test_what_nothing_can_be_compared_with_is_taken_as_it_is_by_repair(mirrored:
     assert findings(mirrored) == []
 
 
+def test_news_of_a_chat_write_over_a_damaged_flag(mirrored: MirroredService) -> None:
+    """A sync writes what differs alone, and a flag of 3 says yes as 1 does; it is not taken for what was written."""
+    key = mirrored.value("SELECT id FROM conversations WHERE is_archived AND deleted_at IS NULL")
+    assert edit(mirrored.path, "UPDATE conversations SET is_archived = 3 WHERE id = ?", key) == 1
+    mirrored.person.rename(key, "A third name")
+    mirrored.next_run()
+    assert mirrored.rows("SELECT title, is_archived FROM conversations WHERE id = ?", key) == [("A third name", 1)]
+    assert findings(mirrored) == []
+
+
 # What a flipped bit can do to a row: to its values, or to the types of them, which stand before them.
 MENDED = [
     "UPDATE messages SET text = CAST(text AS BLOB) WHERE rowid = 3",
