@@ -73,9 +73,15 @@ def test_an_exception_at_any_line(tmp_path: Path, name: str, part: int) -> None:
         reached = 0
         for begin in range(0, len(points), CHAIN):
             chain = sorted(points[begin : begin + CHAIN], key=lambda point: order[point.file, point.line])
-            errors = [rng.choice(ORDINARY)() if begin // CHAIN % 2 else KeyboardInterrupt() for _ in chain]
+            errors = [_ordinary(point, rng) if begin // CHAIN % 2 else KeyboardInterrupt() for point in chain]
             reached += _chain(ends, stage, template, list(zip(chain, errors, strict=True)))
         assert reached >= 0.9 * len(points)  # caches may make a later run shorter than the counted one
+
+
+def _ordinary(point: Point, rng: random.Random) -> Exception:
+    """Return what is raised at a point; where a ValueError answers that a text is no time, it is no mistake."""
+    error = rng.choice(ORDINARY)()
+    return MemoryError() if isinstance(error, ValueError) and point.file.endswith("/values.py") else error
 
 
 def _chain(ends: Ends, stage: Stage, template: Path, chain: Sequence[tuple[Point, BaseException]]) -> int:
