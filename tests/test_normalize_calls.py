@@ -194,11 +194,20 @@ def _with_a_payload_that_a_rebuild_could_not_read(mirrored: MirroredService, mon
     return key
 
 
-def test_rows_that_a_rebuild_could_not_derive_are_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same bytes came again and were put in the place of the damaged ones, without being read."""
+@pytest.mark.parametrize("by", ["sync", "hand"])
+def test_rows_that_a_rebuild_could_not_derive_are_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """The bytes came back, by a sync or from a backup, and the rows are still those of the version before."""
     with MirroredService(tmp_path, conversations=4) as mirrored:
-        _with_a_payload_that_a_rebuild_could_not_read(mirrored, monkeypatch)
-        assert mirrored.next_run(verify=True) == DamagedError.exit_code
+        mirrored.next_run()
+        whole = dict(mirrored.rows("SELECT conversation_id, body FROM _payloads"))
+        key = _with_a_payload_that_a_rebuild_could_not_read(mirrored, monkeypatch)
+        if by == "sync":
+            assert mirrored.next_run(verify=True) == DamagedError.exit_code
+        else:
+            with closing(sqlite3.connect(mirrored.path)) as conn, conn:
+                conn.execute("UPDATE _payloads SET body = ? WHERE conversation_id = ?", (whole[key], key))
         assert "differ from its payload" in _check(mirrored)
         assert _check(mirrored, repair=True) == ""
         assert mirrored.rows("SELECT DISTINCT author FROM messages") == [("Newer",)]
