@@ -19,7 +19,8 @@ from mirror.normalize import ParsedPayload, holds_all, merge, normalize, says_th
 from mirror.normalize.merge import holds_as_much
 from mirror.services import service_of
 from mirror.source import BRANCH_ONLY
-from mirror.store.conversations import ConversationRow, Damage, Update
+from mirror.store.conversation_rows import ConversationRow
+from mirror.store.conversations import Damage, Update
 from mirror.store.message_writes import MessageWrite
 from mirror.store.payloads import IMPORTED, DamagedPayloadError, StoredPayload
 from mirror.store.runs import Change

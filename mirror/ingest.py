@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.errors import DamagedError
 from mirror.source import BRANCH_ONLY
-from mirror.store import conversations, message_hashes, runs, tracking
+from mirror.store import conversations, derived_hashes, runs, tracking
 
 if TYPE_CHECKING:
     import sqlite3
@@ -122,5 +122,5 @@ def derive_again(conn: sqlite3.Connection, conversation_id: str, seen_at: str) -
         tracking.mark_unread(conn, conversation_id)
         update = fold(stored, None, tracking.find(conn, provider, conversation_id))
     conversations.save(conn, update, seen_at)
-    message_hashes.take(conn, conversation_id)
+    derived_hashes.take(conn, conversation_id)
     return update.changes_rows

@@ -21,8 +21,10 @@ from mirror.simulator import ManualClock, demo_account
 from mirror.store.columns import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from mirror.simulator.person import Person
 
 pytestmark = pytest.mark.leaves_damage("each test spoils a mirror, and says itself where it is whole again")
 
@@ -358,6 +360,56 @@ def test_news_of_a_chat_write_over_a_damaged_flag(mirrored: MirroredService) -> 
     mirrored.next_run()
     assert mirrored.rows("SELECT title, is_archived FROM conversations WHERE id = ?", key) == [("A third name", 1)]
     assert findings(mirrored) == []
+
+
+# Columns of a conversation's own row, each with another value. Lists state some of them, too.
+ALTERED = {
+    "message_count": "message_count + 99",
+    "created_at": "'2001-01-01T00:00:00.000Z'",
+    "model": "'another'",
+    "current_node_id": "'no node'",
+    "url": "'https://example.org/'",
+    "title": "'Nobody named it so'",
+    "updated_at": "'2001-01-01T00:00:00.000Z'",
+    "is_complete": "0",
+    "gpt_id": "NULL, is_starred = 1 - is_starred",
+}
+NEWS: dict[str, Callable[[Person, str], object]] = {
+    "a star": lambda person, key: person.star(key),
+    "a name": lambda person, key: person.rename(key, "A third name"),
+    "archived": lambda person, key: person.archive(key),
+    "deleted": lambda person, key: person.delete(key),
+}
+
+
+@pytest.mark.parametrize("news", NEWS)
+@pytest.mark.parametrize("column", ALTERED)
+def test_no_news_of_a_chat_covers_an_altered_row_up(tmp_path: Path, column: str, news: str) -> None:
+    """What a list alone tells is written without deriving the row again: what was wrong before stays a finding."""
+    with MirroredService(tmp_path, conversations=3) as mirrored:
+        mirrored.next_run()
+        key = mirrored.ids()[1]
+        sql = f"UPDATE conversations SET {column} = {ALTERED[column]} WHERE id = ?"
+        assert edit(mirrored.path, sql, key) == 1
+        NEWS[news](mirrored.person, key)
+        for _ in range(2):
+            mirrored.next_run()
+        if app.check(mirrored.path, mirrored.timing(), lambda *_: None)[0] is not None:
+            assert app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)[0] is None
+        assert app.rebuild(mirrored.path, mirrored.timing(), lambda *_: None) == 0, "what no check found is not right"
+        assert app.check(mirrored.path, mirrored.timing(), lambda *_: None)[0] is None
+
+
+def test_rows_that_nobody_compared_yet_are_not_trusted_for_news(tmp_path: Path) -> None:
+    """An older program's mirror has no such hash; news of a list make none of a row that is altered."""
+    with MirroredService(tmp_path, conversations=3) as mirrored:
+        mirrored.next_run()
+        key = mirrored.ids()[1]
+        edit(mirrored.path, "DELETE FROM _row_hashes WHERE table_name = 'messages'")
+        edit(mirrored.path, "UPDATE conversations SET model = 'another' WHERE id = ?", key)
+        mirrored.person.star(key)
+        mirrored.next_run()
+        assert "model" in str(app.check(mirrored.path, mirrored.timing(), lambda *_: None)[0])
 
 
 # What a flipped bit can do to a row: to its values, or to the types of them, which stand before them.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mirror.errors import DamagedError, IncompleteError, UnreadablePayloadError
 from mirror.fold import fold, fold_listing
 from mirror.normalize import NORMALIZERS
-from mirror.store import conversations, file_texts, message_hashes, payloads, row_hashes, tracking
+from mirror.store import conversations, derived_hashes, file_texts, payloads, row_hashes, tracking
 from mirror.store.database import is_damage, reason
 from mirror.store.health import file_findings, index_findings
 from mirror.store.mending import can_be_put_right
@@ -193,7 +193,7 @@ def _is_as_derived(conn: sqlite3.Connection, conversation_id: str) -> bool:
     if not all(version.is_whole for version in payloads.load(conn, conversation_id)):
         return False
     try:
-        return message_hashes.is_untouched(conn, conversation_id)
+        return derived_hashes.is_untouched(conn, conversation_id)
     except sqlite3.OperationalError as error:
         if not is_damage(error):
             raise

@@ -9,7 +9,7 @@ from mirror.errors import DamagedError, UnreadablePayloadError
 from mirror.health.healing import make_objects_again
 from mirror.health.integrity import Findings, check, not_readable, remember_normalizers
 from mirror.ingest import apply_listing, derive_again
-from mirror.store import conversations, message_hashes, row_hashes, tracking
+from mirror.store import conversations, derived_hashes, row_hashes, tracking
 from mirror.store.database import is_damage
 from mirror.store.health import file_findings, rebuild_indexes
 from mirror.store.mending import (
@@ -111,7 +111,7 @@ def trust(writer: Writer, conversation_ids: Sequence[str]) -> None:
     """Hash the messages of conversations that were found right: after an upgrade, or damage that a sync wrote over."""
     with writer.transaction() as conn:
         for conversation_id in conversation_ids:
-            message_hashes.take(conn, conversation_id)
+            derived_hashes.take(conn, conversation_id)
 
 
 def rebuild(writer: Writer, timing: Timing, progress: Callable[[int, int], None]) -> int:
@@ -146,10 +146,10 @@ def _derive_all(
             try:
                 changed += derive_again(conn, conversation_id, timing.iso())
             except UnreadablePayloadError as error:
-                message_hashes.forget(conn, conversation_id)  # its rows are an older version's
+                derived_hashes.forget(conn, conversation_id)  # its rows are an older version's
                 unreadable.append(f"conversation {conversation_id}: {error}")
             except ValueError as error:
-                message_hashes.forget(conn, conversation_id)
+                derived_hashes.forget(conn, conversation_id)
                 damaged.append(f"conversation {conversation_id}: {error}")
         progress(done, len(ids))
     return changed, damaged, unreadable

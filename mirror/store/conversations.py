@@ -7,11 +7,12 @@ Rows that do not differ are not touched.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.rows import Attachment, Link, Message
 from mirror.services import service_of
-from mirror.store import file_rows, message_hashes, payloads
+from mirror.store import derived_hashes, file_rows, payloads
+from mirror.store.conversation_rows import ConversationRow, load_row
 from mirror.store.database import upsert
 from mirror.store.message_rows import FLAGS, MESSAGE_COLUMNS, load_extras
 from mirror.store.message_writes import MessageWriter
@@ -23,30 +24,6 @@ if TYPE_CHECKING:
     from mirror.store.message_writes import MessageWrite
     from mirror.store.payloads import StoredPayload
     from mirror.store.runs import Change
-
-
-_ROW_FLAGS = ("is_archived", "is_starred", "is_complete")  # SQLite has numbers for them
-
-
-class ConversationRow(NamedTuple):
-    """The columns of ``conversations`` that are derived from payloads and lists, under their own names."""
-
-    id: str
-    title: str
-    url: str
-    provider: str
-    created_at: str | None = None
-    updated_at: str | None = None
-    message_count: int = 0
-    model: str | None = None
-    project_id: str | None = None
-    gpt_id: str | None = None
-    is_archived: bool = False
-    is_starred: bool = False
-    account_id: str | None = None
-    current_node_id: str | None = None
-    is_complete: bool = True
-    incomplete_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +81,7 @@ class Update(NamedTuple):
 
 def load(conn: sqlite3.Connection, conversation_id: str) -> Stored:
     """Return what is stored of a conversation. No payload is unpacked before it is looked at."""
-    row = _load_row(conn, conversation_id)
+    row = load_row(conn, conversation_id)
     if row is None:
         return Stored(conversation_id)
     versions = tuple(payloads.load(conn, conversation_id))
@@ -113,18 +90,8 @@ def load(conn: sqlite3.Connection, conversation_id: str) -> Stored:
 
 def load_facts(conn: sqlite3.Connection, conversation_id: str) -> Stored:
     """Return what is stored of a conversation without its messages and without its payloads' bytes."""
-    row = _load_row(conn, conversation_id)
+    row = load_row(conn, conversation_id)
     return Stored(conversation_id, row, tuple(payloads.load_facts(conn, conversation_id)) if row else ())
-
-
-def _load_row(conn: sqlite3.Connection, conversation_id: str) -> ConversationRow | None:
-    row = conn.execute("SELECT * FROM conversations WHERE id = ?", (conversation_id,)).fetchone()
-    if row is None:
-        return None
-    values: dict[str, Any] = {name: row[name] for name in ConversationRow._fields}
-    # What is neither 0 nor 1 is damage, which differs from whatever is to be written.
-    flags = {name: bool(values[name]) for name in _ROW_FLAGS if values[name] in {0, 1}}
-    return ConversationRow(**(values | flags))
 
 
 def _load_messages(conn: sqlite3.Connection, conversation_id: str) -> dict[str, Message]:
@@ -146,25 +113,27 @@ def _load_messages(conn: sqlite3.Connection, conversation_id: str) -> dict[str, 
 def save(conn: sqlite3.Connection, update: Update, seen_at: str, waiting: MessageWriter | None = None) -> None:
     """Write what an update says, inside the caller's transaction. ``seen_at``: ISO time for ``last_seen_at``.
 
-    ``waiting``: takes the messages of a new conversation, which are written with others when the caller says so.
+    ``waiting``: takes the messages, which are written with others when the caller says so.
     """
+    key = update.row.id
+    old_row = load_row(conn, key) if update.changes_rows and not update.is_new else None
     if update.changed_columns:
         _add_references(conn, update.row)
         _save_row(conn, update, seen_at)
     if update.payloads is not None:
-        payloads.save(conn, update.row.id, update.payloads)
+        payloads.save(conn, key, update.payloads)
     payloads.save_judgements(conn, update.judged)
     if update.messages:
         present = [write.new for write in update.messages if write.new is not None]
         file_rows.note(conn, update.row.provider, present, seen_at)
         messages = MessageWriter(conn) if waiting is None else waiting
-        messages.add(update.row.id, update.messages)
-        if waiting is None or not update.is_new:  # the hash of what was there before may be made of the rows
+        messages.add(key, update.messages)
+        if waiting is None:
             messages.finish()
-        old = [write.old for write in update.messages if write.old is not None]
-        message_hashes.follow(conn, update.row.id, old, present, is_new=update.is_new)
+    if update.changes_rows:
+        derived_hashes.follow(conn, old_row, update.row, update.messages)
     if update.damage is not None:
-        message_hashes.forget(conn, update.row.id)  # rows may have been made without what is whole again now
+        derived_hashes.forget(conn, key)  # rows may have been made without what is whole again now
 
 
 def _save_row(conn: sqlite3.Connection, update: Update, seen_at: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import chain, islice, product
 from typing import TYPE_CHECKING, Any
 
-from mirror.store import message_hashes, payloads, row_hashes
+from mirror.store import derived_hashes, payloads, row_hashes
 from mirror.store.columns import COLUMNS
 from mirror.store.health import is_read_only
 from mirror.store.row_hashes import HASHED
@@ -181,7 +181,7 @@ def forget(conn: sqlite3.Connection, damaged: DamagedValue) -> None:
     table, column = damaged.table, damaged.column
     if table == "_listed":  # the conversation's own row may have been made with it
         about = conn.execute("SELECT conversation_id FROM _listed WHERE rowid = ?", (damaged.rowid,)).fetchone()
-        message_hashes.forget(conn, about["conversation_id"] if about else "")
+        derived_hashes.forget(conn, about["conversation_id"] if about else "")
     if table in WITHOUT_ROWID:
         delete_damaged(conn, table, column)
     elif column in _KEYS.get(table, COLUMNS[table]):
