@@ -11,18 +11,20 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mirror.archive import Problem, Skipped, open_archive, open_assets
+from mirror.archive import Known, Problem, Skipped, StoredText, open_archive, open_assets
 from mirror.archive.items import NoConversations, Unusable
 from mirror.errors import IncompleteError, StorageError, UnreadablePayloadError, UsageError
 from mirror.file_reading import read_texts
 from mirror.fold import Arrival
 from mirror.importing_files import FileImport
 from mirror.ingest import damaged, ingest
-from mirror.reader import Known, Reading, read, readings_of
+from mirror.normalize import NORMALIZERS
+from mirror.reader import Reading, read_after_all, readings_of
 from mirror.store import payloads
 from mirror.store.message_writes import MessageWriter
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
@@ -121,13 +123,21 @@ def _import_all(
     done = 0
     total = sum(archive.total_bytes for _, archive in archives)
     for path, archive in archives:
-        with archive, closing(readings_of(path, archive, payloads.hashes(writer.conn))) as items:
+        with archive, closing(readings_of(path, archive, _stored_texts(writer.conn))) as items:
             while (some := _take_some(writer, items, run_id, timing)) is not None:
                 result.add(some)
                 progress(done + archive.position, total)
             done += archive.total_bytes
     files = FileImport(writer, timing, lambda some, of: progress(done + some, total + of))
     _take_files(writer, paths, files, result)
+
+
+def _stored_texts(conn: sqlite3.Connection) -> list[StoredText]:
+    return [
+        StoredText(sha256, size, "capture" if origin == "capture" else "export", provider)
+        for sha256, size, origin, provider in payloads.imported(conn)
+        if provider in NORMALIZERS  # else it is damaged
+    ]
 
 
 def _take_files(writer: Writer, paths: Sequence[Path], files: FileImport, result: Imported) -> None:
@@ -195,7 +205,7 @@ def _take(
     elif payloads.holds(writer.conn, item.body):
         done.unchanged += 1  # these very bytes are stored: nothing of them can be news
     elif isinstance(item, Known):
-        _take(writer, read(item.found()), run_id, timing, done, messages)
+        _take(writer, read_after_all(item), run_id, timing, done, messages)
     else:
         try:
             _store(writer, item, run_id, timing, done, messages)

@@ -6,9 +6,10 @@ service's files is one entry in ``RECOGNISERS``.
 
 from mirror.archive.archive import Archive, open_archive
 from mirror.archive.export_assets import ExportAsset, ExportAssets, open_assets
-from mirror.archive.items import Found, Limits, Problem, Skipped
+from mirror.archive.items import Found, Known, Limits, Problem, Skipped
 from mirror.archive.recogniser import ExportFiles, Recogniser
 from mirror.archive.shapes import RECOGNISERS
+from mirror.archive.stored_texts import StoredText, StoredTexts
 
 __all__ = [
     "RECOGNISERS",
@@ -17,10 +18,13 @@ __all__ = [
     "ExportAssets",
     "ExportFiles",
     "Found",
+    "Known",
     "Limits",
     "Problem",
     "Recogniser",
     "Skipped",
+    "StoredText",
+    "StoredTexts",
     "open_archive",
     "open_assets",
 ]

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Self
 from mirror.archive import zips
 from mirror.archive.encoding import encoding_of
 from mirror.archive.entries import Entry, Report, file_entry, folder_entries, zip_entries
-from mirror.archive.items import Found, Limits, NoConversations, Problem, Skipped, Unusable
+from mirror.archive.items import Found, Known, Limits, NoConversations, Problem, Skipped, Unusable
 from mirror.archive.json_file import conversations_of_file
 from mirror.archive.names import JSON_SUFFIXES, Kind, clean, is_export, is_upload, kind_of
 from mirror.archive.packing import other_archive
+from mirror.archive.stored_texts import StoredTexts
 from mirror.body import Body
 from mirror.errors import UsageError
 
@@ -53,10 +54,11 @@ class Archive:
         """Close the file."""
         self._open_files.close()
 
-    def __iter__(self) -> Iterator[Found | Problem | Skipped]:
+    def items(self, stored: StoredTexts) -> Iterator[Found | Known | Problem | Skipped]:
+        """Yield what it holds; ``stored``: conversations that need not be parsed."""
         done = 0
         for entry in self._entries:
-            yield from self._contents(entry, self._counted, 0)
+            yield from self._contents(entry, self._counted, stored, 0)
             done += entry.size
             self.position = done
 
@@ -68,9 +70,12 @@ class Archive:
 
         return counted
 
+    def __iter__(self) -> Iterator[Found | Problem | Skipped]:
+        return (item for item in self.items(StoredTexts()) if not isinstance(item, Known))  # none is
+
     def _contents(
-        self, entry: Entry, count: Callable[[ReadBytes], ReadBytes], level: int
-    ) -> Iterator[Found | Problem | Skipped]:
+        self, entry: Entry, count: Callable[[ReadBytes], ReadBytes], stored: StoredTexts, level: int
+    ) -> Iterator[Found | Known | Problem | Skipped]:
         if entry.note or not entry.open:
             yield from [entry.note] if entry.note else []
             return
@@ -81,10 +86,12 @@ class Archive:
                 if entry.report:
                     yield self._report(entry.report, entry.source, count(file.read))
                 elif entry.kind == "zip":
-                    yield from self._nested_zip(entry, count(file.read), level + 1)
+                    yield from self._nested_zip(entry, count(file.read), stored, level + 1)
                 else:
                     expected = entry.is_expected or is_export(entry.source)
-                    yield from conversations_of_file(count(file.read), entry.source, self._limits, is_expected=expected)
+                    yield from conversations_of_file(
+                        count(file.read), entry.source, self._limits, stored, is_expected=expected
+                    )
         except Unusable as error:
             yield Problem(entry.source, str(error))
         except zips.READ_ERRORS as error:
@@ -100,7 +107,9 @@ class Archive:
         payload, text = made
         return Found(payload, Body(text), source, "capture", report.recogniser.provider)
 
-    def _nested_zip(self, entry: Entry, read: ReadBytes, level: int) -> Iterator[Found | Problem | Skipped]:
+    def _nested_zip(
+        self, entry: Entry, read: ReadBytes, stored: StoredTexts, level: int
+    ) -> Iterator[Found | Known | Problem | Skipped]:
         """Read a ZIP in a ZIP or folder; the privacy portal puts the export into another (API notes §9)."""
         if level > self._limits.nested_zips:
             raise Unusable(f"is a ZIP in a ZIP more than {self._limits.nested_zips} levels deep")
@@ -108,7 +117,7 @@ class Archive:
             zips.fill(spool, read, self._limits.chunk)
             with zips.open_zip(spool, self._limits) as opened:
                 for inner in zip_entries(opened, entry.source, self._budget, self._limits):
-                    yield from self._contents(inner, _uncounted, level)
+                    yield from self._contents(inner, _uncounted, stored, level)
 
 
 def _uncounted(read: ReadBytes) -> ReadBytes:

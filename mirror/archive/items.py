@@ -31,6 +31,16 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A conversation whose very bytes are stored already. It is not parsed, for nothing in it can be news."""
+
+    body: Body
+    source: str
+    origin: Origin
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Something that could not be read; the rest is read. ``reason`` completes "<source>: ..."."""
 

@@ -11,32 +11,38 @@ from typing import TYPE_CHECKING
 
 from mirror.archive import shapes
 from mirror.archive.encoding import as_utf8
-from mirror.archive.items import Found, Limits, Problem, Skipped
+from mirror.archive.items import Found, Known, Limits, Problem, Skipped
 from mirror.archive.json_stream import Fault, JsonValue, JsonValues
 from mirror.archive.names import clean, is_export, is_group_chats, is_lines
 from mirror.archive.window import Window
 from mirror.services import speaker_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from mirror.archive.recogniser import Recogniser
     from mirror.archive.shapes import ConversationText, Foreign
+    from mirror.archive.stored_texts import StoredTexts
 
 
 _HOLLOW = "holds no messages"
 
 
 def conversations_of_file(
-    read: Callable[[int], bytes], source: str, limits: Limits, *, is_expected: bool = False
-) -> Iterator[Found | Problem | Skipped]:
+    read: Callable[[int], bytes],
+    source: str,
+    limits: Limits,
+    stored: StoredTexts | None = None,
+    *,
+    is_expected: bool = False,
+) -> Iterator[Found | Known | Problem | Skipped]:
     """Read the conversations of a JSON text; where some are expected, all else in it is reported.
 
-    Raises what ``read`` raises.
+    ``stored``: those that need not be parsed. Raises what ``read`` raises.
     """
     window = Window(as_utf8(read), limits)
     contents = FileContents(source, limits, is_expected=is_expected)
-    for value in JsonValues(window, limits, in_lines=is_lines(source)):
+    for value in JsonValues(window, limits, stored, in_lines=is_lines(source)):
         yield from contents.add(value)
     yield from contents.close()
 
@@ -57,28 +63,34 @@ class FileContents:
         self._found = self._reported = self._unreported = self._list_rows = 0
         self._foreign: Counter[str] = Counter()
 
-    def add(self, value: JsonValue | Fault) -> Iterator[Found | Problem]:
+    def add(self, value: JsonValue | Fault) -> Iterator[Found | Known | Problem]:
         """Report the conversations in one value of the file, or why there are none."""
         if isinstance(value, Fault):
             yield from self._add_fault(value)
+        elif value.stored is not None:
+            source = self._source + clean(value.at)
+            yield from self._add_found([Known(value.body, source, value.stored.origin, value.stored.provider)])
         elif (text := shapes.browser_text(value.payload)) is not None:
             yield from self._recorded(value, text)
         else:
             yield from self._add_value(value)
 
-    def _add_value(self, value: JsonValue) -> Iterator[Found | Problem]:
+    def _add_value(self, value: JsonValue) -> Iterator[Found | Known | Problem]:
         seen = list(_conversations(value))
         self._foreign.update(one.service for one in seen if isinstance(one, shapes.Foreign))
         found = [self._located(one, value) for one in seen if isinstance(one, shapes.ConversationText)]
-        if found and self._found == 0:
-            yield from self._report_held_back()
-        self._found += len(found)
         if found:
-            yield from self._shells
-            self._shells.clear()
-        yield from found
+            yield from self._add_found(found)
         if not seen:
             yield from self._add_other(value)
+
+    def _add_found(self, found: Sequence[Found | Known]) -> Iterator[Found | Known | Problem]:
+        if self._found == 0:
+            yield from self._report_held_back()
+        self._found += len(found)
+        yield from self._shells
+        self._shells.clear()
+        yield from found
 
     def close(self) -> Iterator[Problem | Skipped]:
         """Report what is known only at the file's end."""

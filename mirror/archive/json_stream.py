@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.archive import shapes
 from mirror.archive.items import MB, Limits, Unusable
+from mirror.archive.stored_texts import StoredTexts
 from mirror.archive.window import CutError, TooBigError, Window
 from mirror.body import Body
 from mirror.json_bytes import BracketScan, UnpairedBracketError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mirror.archive.recogniser import Container
+    from mirror.archive.stored_texts import StoredText
 
 # Names under which tools of many kinds keep lists: of conversations, of answers (HAR), of one page.
 _COMMON_LISTS: dict[str, Container] = {"chats": "list", "entries": "list", "data": "page"}
@@ -40,12 +42,16 @@ _QUOTE, _OBJECT, _ARRAY, _END_OBJECT, _END_ARRAY = b'"{[}]'
 
 @dataclass(frozen=True, slots=True)
 class JsonValue:
-    """One parsed value. ``at``: where in the file it is; ``container``: what kind of list it is in."""
+    """One parsed value. ``at``: where in the file it is; ``container``: what kind of list it is in.
+
+    ``stored``: what is stored of these very bytes, which were not parsed then.
+    """
 
     payload: Any
     body: Body
     at: str
     container: Container
+    stored: StoredText | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +80,17 @@ def parsed(raw: bytes, limits: Limits) -> tuple[Any, str | None]:
 
 
 class JsonValues:
-    """Iterates over the values of one JSON text; ``in_lines``: each line is a value (JSON Lines)."""
+    """Iterates over the values of one JSON text; ``in_lines``: each line is a value (JSON Lines).
 
-    def __init__(self, window: Window, limits: Limits, *, in_lines: bool = False) -> None:
+    ``stored``: conversations that need not be parsed.
+    """
+
+    def __init__(
+        self, window: Window, limits: Limits, stored: StoredTexts | None = None, *, in_lines: bool = False
+    ) -> None:
         self._window = window
         self._limits = limits
+        self._stored = stored or StoredTexts()
         self._in_lines = in_lines
         lists = _COMMON_LISTS | {k: v for one in shapes.RECOGNISERS.values() for k, v in one.lists.items()}
         self._lists = {name.encode(): container for name, container in lists.items()}
@@ -155,11 +167,22 @@ class JsonValues:
             if first == _ARRAY and not is_inner:
                 yield from self._array(here, container, is_inner=True)
                 continue
-            value = self._element(here, container) if first in (_OBJECT, _ARRAY) else self._scalar(here, container)
+            value = self._member(first, here, container)
             yield value
             if isinstance(value, Fault) and not self._window.match(_AFTER_ELEMENT):
                 raise DamagedRestError(f"is damaged after {here}")
         self._window.advance(1)
+
+    def _member(self, first: int, at: str, container: Container) -> JsonValue | Fault:
+        """Take one value of a list, which begins with the byte ``first``."""
+        if first not in (_OBJECT, _ARRAY):
+            return self._scalar(at, container)
+        expected = self._stored.expected if first == _OBJECT else None
+        raw = self._window.take_text(expected.size, expected.sha256) if expected else None
+        if expected is None or raw is None:
+            return self._element(at, container)
+        self._stored.has(expected.sha256)
+        return JsonValue(None, Body(raw), at, container, expected)
 
     def _begins_with_message(self) -> bool:
         at = self._window.past(_BETWEEN, 1)

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mirror.body import hash_of
 from mirror.json_bytes import SCALAR, BracketScan, outline
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 # Bytes held before a pattern is matched, so that keys and short values lie in view whole.
 LOOK_AHEAD = 4096
 _IN_TEXT = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
-_QUOTE = ord('"')
+_QUOTE, _END_OBJECT = b'"}'
 
 
 _DECODER = json.JSONDecoder()
@@ -109,6 +110,21 @@ class Window:
             if not self.grow():
                 return None
         return self._text[self._base + at]
+
+    def take_text(self, size: int, sha256: str) -> bytes | None:
+        """Take the next bytes if they are the object of that size and hash; None: not, and nothing is taken."""
+        if not 0 < size <= self._limits.conversation:  # what says so is damaged
+            return None
+        while len(self) < size:
+            if not self.grow():
+                return None
+        if self._text[self._base + size - 1] != _END_OBJECT:  # most others, without a look at the rest
+            return None
+        raw = self.slice(0, size)
+        if hash_of(raw) != sha256:
+            return None
+        self.advance(size)
+        return raw
 
     def take_parsed(self) -> tuple[Any, bytes] | None:
         """Take the JSON value that begins here: parsed, and its text. None where it must be cut out to be read.

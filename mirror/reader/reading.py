@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mirror.archive.items import Found, Problem
+from mirror.archive.items import Found, Known, Problem
 from mirror.errors import UnreadablePayloadError
 from mirror.large_json import read_json
 from mirror.normalize import normalize
 from mirror.normalize.invented_id import invented_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Iterator
 
-    from mirror.archive.items import Origin, Skipped
+    from mirror.archive import Archive, Skipped, StoredTexts
+    from mirror.archive.items import Origin
     from mirror.body import Body
     from mirror.rows import Conversation
 
@@ -32,20 +32,6 @@ class Reading:
     provider: str
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A conversation whose bytes are stored already, by their hash. It is not read, for nothing in it can be news."""
-
-    body: Body
-    source: str
-    origin: Origin
-    provider: str
-
-    def found(self) -> Found:
-        """Parse it after all; what is stored turned out to be damaged."""
-        return Found(read_json(self.body.raw), self.body, self.source, self.origin, self.provider)
-
-
 def read(found: Found) -> Reading | Problem:
     """Read a conversation; a Problem where this version of the program cannot."""
     try:
@@ -56,14 +42,17 @@ def read(found: Found) -> Reading | Problem:
     return Reading(key, conversation, found.body, found.source, found.origin, found.provider)
 
 
-def readings(
-    items: Iterable[Found | Problem | Skipped], known: AbstractSet[str]
-) -> Iterator[Reading | Known | Problem | Skipped]:
-    """Read the conversations of an archive. ``known``: hashes of the bytes that are stored, as of ``Body.sha256``."""
-    for item in items:
+def read_after_all(known: Known) -> Reading | Problem:
+    """Read a conversation whose bytes are stored, for the stored ones turned out to be damaged."""
+    return read(Found(read_json(known.body.raw), known.body, known.source, known.origin, known.provider))
+
+
+def readings(archive: Archive, stored: StoredTexts) -> Iterator[Reading | Known | Problem | Skipped]:
+    """Read the conversations of an archive, but those that are stored already."""
+    for item in archive.items(stored):
         if not isinstance(item, Found):
             yield item
-        elif item.body.sha256 in known:
+        elif stored.has(item.body.sha256):
             yield Known(item.body, item.source, item.origin, item.provider)
         else:
             yield read(item)

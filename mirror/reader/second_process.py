@@ -23,16 +23,15 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from mirror.archive import open_archive
-from mirror.reader.reading import Known, Reading, readings
+from mirror.archive import StoredTexts, open_archive
+from mirror.reader.reading import Reading, readings
 from mirror.rows import VALUES_OF
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Callable, Generator, Sequence
     from types import TracebackType
 
-    from mirror.archive import Archive, Problem, Skipped
+    from mirror.archive import Archive, Known, Problem, Skipped, StoredText
 
     Item = Reading | Known | Problem | Skipped
 
@@ -53,12 +52,13 @@ main()
 class _Task:
     """What the process is told: what to read, and what is set in this one that reading depends on.
 
-    ``known``: as of ``readings``. ``mark``: bytes after which its answer begins. ``names_in``: how names of files are
-    encoded, with what is done about those that are not. ``most_digits``: of a number. ``asked_by``: the first process.
+    ``stored``: what need not be read. ``mark``: bytes after which its answer begins. ``names_in``: how names of files
+    are encoded, with what is done about those that are not. ``most_digits``: of a number. ``asked_by``: the first
+    process.
     """
 
     path: str
-    known: AbstractSet[str]
+    stored: Sequence[StoredText]
     mark: bytes
     names_in: tuple[str, str]
     most_digits: int
@@ -69,17 +69,17 @@ def _names_in() -> tuple[str, str]:
     return sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
 
-def readings_of(path: Path, archive: Archive, known: AbstractSet[str]) -> Generator[Item]:
-    """Yield what is read of an opened archive; ``known``: as of ``readings``. Raises what reading it raises."""
+def readings_of(path: Path, archive: Archive, stored: Sequence[StoredText]) -> Generator[Item]:
+    """Yield what is read of an opened archive; ``stored``: what need not be read. Raises what reading it raises."""
     count = 0
     if archive.total_bytes >= WORTH_A_PROCESS and _processors() > 1:
-        with _SecondProcess(path, known) as process:
+        with _SecondProcess(path, stored) as process:
             for archive.position, item in process:
                 count += 1
                 yield item
         if process.is_through:
             return
-    yield from islice(readings(archive, known), count, None)
+    yield from islice(readings(archive, StoredTexts(stored)), count, None)
 
 
 def _processors() -> int:
@@ -94,9 +94,9 @@ class _SecondProcess:
     ``is_through``: all items came. Where it ends before that the iteration ends, without an error.
     """
 
-    def __init__(self, path: Path, known: AbstractSet[str]) -> None:
+    def __init__(self, path: Path, stored: Sequence[StoredText]) -> None:
         self._path = path
-        self._known = known
+        self._stored = stored
         self._process: Any = None
         self.is_through = False
 
@@ -135,7 +135,7 @@ class _SecondProcess:
         # The path by which this very package was found comes last, for what lies beside it must hide nothing of Python.
         pickle.dump([*sys.path, str(Path(__file__).parents[2])], to)
         most_digits = sys.get_int_max_str_digits()
-        pickle.dump(_Task(str(self._path), self._known, mark, _names_in(), most_digits, os.getpid()), to)
+        pickle.dump(_Task(str(self._path), self._stored, mark, _names_in(), most_digits, os.getpid()), to)
         to.close()
         while not (line := self._process.stdout.readline()).endswith(mark):
             if not line:
@@ -179,7 +179,7 @@ def main() -> None:
     with _taken_from_others(sys.stdout.fileno()) as to:
         to.write(task.mark)
         with open_archive(Path(task.path)) as archive:
-            for item in readings(archive, task.known):
+            for item in readings(archive, StoredTexts(task.stored)):
                 if isinstance(item, Reading):
                     item.body.pack()
                 _write(to, archive.position, item)

@@ -134,9 +134,14 @@ def newest_packed(conn: sqlite3.Connection, conversation_id: str) -> bytes | Non
     return packed
 
 
-def hashes(conn: sqlite3.Connection) -> set[str]:
-    """Return the hash of every stored version, as of ``Body.sha256``."""
-    return {row["sha256"] for row in conn.execute("SELECT sha256 FROM _payloads")}
+def imported(conn: sqlite3.Connection) -> list[tuple[str, int, str, str]]:
+    """Return sha256, size, origin and provider of each version that a file gave, in the order in which they came."""
+    sql = (
+        "SELECT p.sha256, p.size, p.origin, c.provider FROM _payloads p"
+        " JOIN conversations c ON c.id = p.conversation_id"
+        " WHERE p.origin IN ('export', 'capture') AND typeof(p.size) = 'integer' ORDER BY p.id"
+    )
+    return [(*row,) for row in conn.execute(sql)]
 
 
 def holds(conn: sqlite3.Connection, body: Body) -> bool:

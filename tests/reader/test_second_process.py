@@ -18,8 +18,8 @@ from archive_files import conversation, save
 from commands import run, started, wait_until
 
 from mirror import app
-from mirror.archive import open_archive
-from mirror.reader import Known, second_process
+from mirror.archive import Known, StoredText, open_archive
+from mirror.reader import second_process
 from mirror.timing import Timing
 
 if TYPE_CHECKING:
@@ -94,9 +94,10 @@ def test_what_is_stored_is_not_read_again_unless_it_is_damaged(tmp_path: Path, a
     db, export = tmp_path / "chats.db", save(tmp_path / "conversations.json", [conversation(n) for n in range(3)])
     imported(db, export)
     with closing(sqlite3.connect(db)) as conn, conn:
-        hashes = {digest for (digest,) in conn.execute("SELECT sha256 FROM _payloads")}
+        facts = conn.execute("SELECT sha256, size FROM _payloads").fetchall()
+        stored = [StoredText(sha256, size, "export", "chatgpt") for sha256, size in facts]
         conn.execute("UPDATE _payloads SET body = x'00' WHERE conversation_id = 'id-1'")
-    with open_archive(export) as archive, closing(second_process.readings_of(export, archive, hashes)) as items:
+    with open_archive(export) as archive, closing(second_process.readings_of(export, archive, stored)) as items:
         assert [type(item) for item in items] == [Known] * 3
     found = imported(db, export)
     assert (found.new, found.changed, found.unchanged, len(found.damages)) == (0, 0, 3, 1)
