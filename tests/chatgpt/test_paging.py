@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from mirror.chatgpt.list_rows import PAGE_SIZE, parse_list_row
 from mirror.chatgpt.paging import (
     MOST_EXTRA_PASSES,
+    MOST_LIST_BYTES,
     OVERLAP,
     REPEATED_PAGES_TO_END,
     ListError,
@@ -64,6 +66,21 @@ def read(
     service: ListService, expected: int | None = None, is_enough: Callable[[Sequence[Listed]], bool] = never
 ) -> ListResult:
     return read_by_offset(MAIN, service.page, is_enough, expected)
+
+
+def test_a_list_of_too_many_bytes_is_named_and_what_was_read_is_kept() -> None:
+    """No later run comes further, so that none is promised to."""
+    service = ListService(rows(1000))
+
+    def large(offset: int) -> ListPage:
+        return replace(service.page(offset), size=MOST_LIST_BYTES // 3)
+
+    found = read_by_offset(MAIN, large, never, None)
+    assert isinstance(found.error, ServiceError)
+    assert "larger than 96 MB" in found.error.message
+    assert "again later" not in found.error.message
+    assert (len(service.offsets), found.reached_end) == (4, False)
+    assert len(found.items) > 250
 
 
 def test_a_small_list_that_is_known_costs_one_request() -> None:
