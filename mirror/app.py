@@ -5,6 +5,7 @@ Each job that writes leaves one row in ``sync_runs``, also when it fails or is s
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +17,7 @@ from mirror.errors import (
     INTERRUPTED,
     TERMINATED,
     ChatmirrorError,
+    DamagedError,
     IncompleteError,
     SignInError,
     Terminated,
@@ -32,7 +34,6 @@ from mirror.store.schema import diagnosed, object_findings, summary
 from mirror.store.search import cjk
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
@@ -231,6 +232,28 @@ def check(
 
     ``repair``: derive again what is wrong, then check again. Without it, a file that cannot be written is only read.
     """
+    with _sent_to_the_backup(path):
+        return _checked(path, timing, progress, repair=repair)
+
+
+@contextmanager
+def _sent_to_the_backup(path: Path) -> Iterator[None]:
+    """Send nobody to ``check`` for a file in which ``check`` itself can read nothing."""
+    try:
+        yield
+    except DamagedError as error:
+        if getattr(error.__cause__, "sqlite_errorcode", None) != sqlite3.SQLITE_CORRUPT:
+            raise
+        raise DamagedError(
+            f"{path} is damaged so that nothing in it can be checked or repaired ({error.__cause__}); it was not"
+            " changed. Restore a backup: `chatmirror restore BACKUP`. Without one, move the file away and run"
+            " `chatmirror sync`, which fetches what ChatGPT still has."
+        ) from error.__cause__
+
+
+def _checked(
+    path: Path, timing: Timing, progress: Callable[[int, int], None], *, repair: bool
+) -> tuple[ChatmirrorError | None, Repaired]:
     from mirror.health import integrity, repairs
 
     if not repair and not is_writable(path):

@@ -462,6 +462,32 @@ def test_a_damaged_file_is_called_damaged(mirrored: MirroredService, damage: str
     assert "bread" not in err
 
 
+@pytest.mark.parametrize("command", [("check",), ("check", "--repair")])
+def test_nobody_is_sent_in_a_circle(mirrored: MirroredService, command: tuple[str, ...]) -> None:
+    """Of a file that is cut off, ``check`` says what to do instead of itself."""
+    run(mirrored, "sync")
+    with closing(sqlite3.connect(mirrored.path)) as conn:
+        conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    os.truncate(mirrored.path, mirrored.path.stat().st_size // 3)
+    code, out, err = run(mirrored, *command)
+    assert (code, out, err.count("\n")) == (9, "", 1)
+    assert "chatmirror restore BACKUP" in err
+    assert "chatmirror check" not in err
+    assert "chatmirror check" in run(mirrored, "search", "bread")[2]
+
+
+@pytest.mark.parametrize("command", [("search", "bread"), ("status",), ("check",), ("sync",)])
+def test_a_file_that_never_was_a_mirror_is_not_to_be_restored_over(
+    mirrored: MirroredService, command: tuple[str, ...]
+) -> None:
+    mirrored.path.write_text("A letter.\n" * 200)
+    code, _, err = run(mirrored, *command)
+    assert (code, err.count("\n")) == (9, 1)
+    assert "never was a mirror" in err
+    assert "Give another -d PATH" in err
+    assert mirrored.path.read_text() == "A letter.\n" * 200
+
+
 def test_rebuild_changes_nothing_that_is_right(mirrored: MirroredService) -> None:
     """Deriving everything again gives the same rows."""
     run(mirrored, "sync")

@@ -62,6 +62,13 @@ def test_the_demo_never_touches_ones_own_mirror(tmp_path: Path) -> None:
     assert "your own" in err
 
 
+def test_a_second_demo_spoils_nothing_of_the_first(demo: tuple[Path, str]) -> None:
+    """The simulated account begins anew, and its mirror would say that chats went away."""
+    with pytest.raises(UsageError, match="holds the demo already and was not changed"):
+        run_here(demo[0], "demo", "-d", str(demo[0] / "chats.db"))
+    assert run_here(demo[0], "status")[0] == 0
+
+
 def test_every_kind_of_content_is_found(demo: tuple[Path, str]) -> None:
     """One memorable word in each kind of content: a search finds its conversation, whatever holds the word."""
     lost = []

@@ -17,7 +17,7 @@ from mirror.chatgpt.login import HOW_TO, is_session_cookie, replace_session
 from mirror.chatgpt.site import ORDINARY
 from mirror.errors import SafetyStopError, ServiceError, SignInError
 from mirror.values import as_dict, as_id
-from mirror.web.client import MOST_TRIES, Answer, Client, Refused
+from mirror.web.client import MOST_TRIES, Answer, Client, NoAnswer, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,7 +67,12 @@ class Session:
             if error.status == _UNAUTHORISED:
                 raise SignInError(f"ChatGPT refused the session cookie; what is saved stays. {HOW_TO}") from None
             # Says nothing about the cookie (API notes §1.1): an outage, a limit, a block.
-            raise ServiceError(f"Signing in failed with {error}; the login is kept. Run again later.") from None
+            if isinstance(error, NoAnswer):
+                raise ServiceError(
+                    f"ChatGPT could not be asked to sign in: {error}. Is this computer online? Nothing was changed; run"
+                    " again later."
+                ) from None
+            raise ServiceError(f"Signing in failed with {error}; nothing was changed. Run again later.") from None
         data = as_dict(answer.data)
         token = _checked_token(data)
         previous = self.data

@@ -63,15 +63,24 @@ def storage_error(error: sqlite3.Error, path: Path) -> ChatmirrorError:
             " another Python."
         )
     if is_damage(error):
-        return DamagedError(
-            f"{path} is damaged ({reason(error)}); it was not changed. Run `chatmirror check`, which says whether it"
-            " can be repaired, or needs a backup: `chatmirror restore BACKUP`."
-        )
+        return _damage(error, path)
     if code in {_IOERR, _READONLY, _CANTOPEN}:
         return StorageError(
             f"Cannot write {path} ({error}); what was saved is safe. Check the disk and its permissions."
         )
     return StorageError(f"SQLite refused on {path}: {error}; what was saved is safe. Run `chatmirror check`.")
+
+
+def _damage(error: sqlite3.Error, path: Path) -> DamagedError:
+    if getattr(error, "sqlite_errorcode", None) == _NOTADB:
+        return DamagedError(
+            f"{path} is damaged, or never was a mirror: it does not begin as a database of SQLite; it was not changed."
+            " Give another -d PATH, or restore a backup: `chatmirror restore BACKUP`."
+        )
+    return DamagedError(
+        f"{path} is damaged ({reason(error)}); it was not changed. Run `chatmirror check`, which says whether it"
+        " can be repaired, or needs a backup: `chatmirror restore BACKUP`."
+    )
 
 
 def _full_error(path: Path) -> StorageError:

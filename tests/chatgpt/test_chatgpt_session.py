@@ -15,6 +15,7 @@ from mirror.chatgpt.session import MOST_RENEWALS, Session, token_expiry
 from mirror.credentials.login import Login
 from mirror.errors import SafetyStopError, ServiceError, SignInError
 from mirror.web.client import Refused
+from mirror.web.failures import Unreachable
 from mirror.web.transport import Reply
 
 if TYPE_CHECKING:
@@ -52,6 +53,17 @@ def test_every_way_in_which_signing_in_fails(answer: Any, error: type[Exception]
     """An ended session is told from a service that fails, which says nothing of the cookie."""
     session, _, _ = signed_in(lambda request: answer)
     with pytest.raises(error, match=words):
+        session.sign_in()
+
+
+def test_signing_in_without_a_network_asks_for_one() -> None:
+    """Nothing is said of a login: perhaps none was given yet."""
+
+    def unreachable(_: object) -> Any:
+        raise Unreachable("the address of the service was not found")
+
+    session, _, _ = signed_in(unreachable)
+    with pytest.raises(ServiceError, match=r"was not found\. Is this computer online"):
         session.sign_in()
 
 

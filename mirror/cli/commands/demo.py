@@ -32,14 +32,14 @@ def demo(path: Path) -> None:
 
     from mirror.simulator import Simulator, demo_account
 
-    _refuse_own_chats(path)
+    _refuse_used(path)
     account = demo_account(time.time, random.Random(SEED))  # noqa: S311 - makes data, not secrets
     with Simulator(account) as service:
         _mirror_twice(path, service, account.user_name)
     _print_next_steps(path)
 
 
-def _refuse_own_chats(path: Path) -> None:
+def _refuse_used(path: Path) -> None:
     from mirror import connectors
     from mirror.services import is_simulated
     from mirror.store.database import open_reader
@@ -51,8 +51,15 @@ def _refuse_own_chats(path: Path) -> None:
     with closing(open_reader(path)) as conn, diagnosed(conn, path):
         owner = account_owner(conn, connectors.DEFAULT_PROVIDER)
         is_empty = mirror_size(conn).conversations == 0
-    if not is_empty and not is_simulated(owner):
+    if is_empty:
+        return
+    if not is_simulated(owner):
         raise UsageError(f"{path} holds your own chats; the demo did not change it. Give the demo another -d PATH.")
+    # The simulated account begins anew each time, so that it would look like one that has lost what was done in it.
+    raise UsageError(
+        f"{path} holds the demo already and was not changed: look at it with `datasette {path}`. To begin anew, remove"
+        " it or give another -d PATH."
+    )
 
 
 def _mirror_twice(path: Path, service: Simulator, person: str) -> None:

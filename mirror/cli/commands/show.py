@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,8 @@ def _print_conversation(
     places = {key: store.path_of(row.sha256).as_posix() for key, row in known.items() if row.sha256}
     text = render.conversation_markdown(view, messages, all_branches=all_branches, files=places)
     if is_interactive(sys.stdout):
+        # As git does it: what fits the screen is printed, and the pager waits for no key.
+        os.environ.setdefault("LESS", "FRX")
         click.echo_via_pager(text)
     else:
         click.echo(text, nl=False)
