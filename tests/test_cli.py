@@ -462,6 +462,7 @@ def test_a_damaged_file_is_called_damaged(mirrored: MirroredService, damage: str
     assert "bread" not in err
 
 
+@pytest.mark.leaves_damage("the file is cut off, beyond repair")
 @pytest.mark.parametrize("command", [("check",), ("check", "--repair")])
 def test_nobody_is_sent_in_a_circle(mirrored: MirroredService, command: tuple[str, ...]) -> None:
     """Of a file that is cut off, ``check`` says what to do instead of itself."""
@@ -476,6 +477,7 @@ def test_nobody_is_sent_in_a_circle(mirrored: MirroredService, command: tuple[st
     assert "chatmirror check" in run(mirrored, "search", "bread")[2]
 
 
+@pytest.mark.leaves_damage("the file is a letter")
 @pytest.mark.parametrize("command", [("search", "bread"), ("status",), ("check",), ("sync",)])
 def test_a_file_that_never_was_a_mirror_is_not_to_be_restored_over(
     mirrored: MirroredService, command: tuple[str, ...]
