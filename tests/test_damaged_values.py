@@ -433,6 +433,15 @@ MENDED = [
     "UPDATE sync_runs SET command = 'rync' WHERE id = 1",
     "UPDATE _payloads SET body = CAST(body AS TEXT) WHERE id = 1",
     "UPDATE changes SET kind = CAST(kind AS BLOB) WHERE id = 1",
+    # Names of rows that are not there, and of rows that others name.
+    "UPDATE conversations SET gpt_id = '' WHERE rowid = 2",
+    "UPDATE conversations SET account_id = 'nobody' WHERE rowid = 1",
+    "UPDATE conversations SET project_id = 'f' || substr(project_id, 2) WHERE project_id LIKE 'g%'",
+    "UPDATE attachments SET file_id = 'nothing' WHERE file_id IS NOT NULL",
+    "UPDATE files SET project_id = 'nothing' WHERE rowid = 1",
+    "UPDATE projects SET id = 'f' || substr(id, 2) WHERE rowid = 1",
+    "UPDATE gpts SET id = 'f' || substr(id, 2) WHERE rowid = 1",
+    "UPDATE accounts SET id = char(unicode(id) + 1 - 2 * (unicode(id) & 1)) || substr(id, 2) WHERE rowid = 1",
 ]
 
 

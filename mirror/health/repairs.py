@@ -14,13 +14,14 @@ from mirror.store.database import is_damage
 from mirror.store.health import file_findings, rebuild_indexes
 from mirror.store.mending import (
     empty_skeletons,
+    forget_references,
     make_readable,
     put_right,
     read_lost_again,
     turn_payloads_back,
     turn_rows_back,
 )
-from mirror.store.schema import value_findings
+from mirror.store.schema import dangling_references, value_findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,9 +66,12 @@ def _error_of(writer: Writer, found: Findings, *, is_repaired: bool = False) -> 
 
 
 def _mend_file(conn: sqlite3.Connection) -> bool:
-    """Make SQLite's own indexes again, and what is their own index; return whether the file is whole then."""
+    """Make SQLite's own indexes again, what is their own index, and references; return whether the file is whole."""
     try:
         conn.execute("REINDEX")
+        if dangling_references(conn):
+            turn_rows_back(conn)
+            forget_references(conn)
         if file_findings(conn):
             empty_skeletons(conn)
         return not file_findings(conn)

@@ -41,6 +41,7 @@ _KEYS = {
 _DERIVED = frozenset({"messages", "links", "attachments"})
 _NOT_DERIVED = frozenset({"id", "provider", "deleted_at", "missing_since", "last_seen_at"})
 _REFERENCES = frozenset({"project_id", "gpt_id", "account_id"})  # to rows that have to be there
+_DERIVED_REFERENCES = frozenset({("attachments", "file_id"), *(("conversations", name) for name in _REFERENCES)})
 # What a list said of a conversation, and which of it is stored: without one of them, the conversation is read again.
 _COMPARED = frozenset({"list_us", "stored_us", "list_mark", "stored_mark"})
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -110,6 +111,15 @@ def turn_rows_back(conn: sqlite3.Connection) -> None:
 def empty_skeletons(conn: sqlite3.Connection) -> None:
     """Empty the table of what answers were made of: its rows are their own index, and a sync learns them again."""
     conn.execute("DELETE FROM _skeletons")
+
+
+def forget_references(conn: sqlite3.Connection) -> None:
+    """Empty references to rows that are not there, where they are derived again, which has to follow."""
+    for row in conn.execute("PRAGMA foreign_key_check").fetchall():
+        columns = {key["id"]: key["from"] for key in conn.execute(f"PRAGMA foreign_key_list({row['table']})")}
+        column = columns[row["fkid"]]
+        if (row["table"], column) in _DERIVED_REFERENCES:
+            conn.execute(f"UPDATE {row['table']} SET {column} = NULL WHERE rowid = ?", (row["rowid"],))
 
 
 def turn_payloads_back(conn: sqlite3.Connection, conversation_id: str) -> bool:
