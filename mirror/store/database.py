@@ -110,6 +110,11 @@ def reason(error: sqlite3.Error) -> str:
     return str(error).partition(" with text")[0]
 
 
+def told_of_damage(row: str) -> str:
+    """Return a row of ``PRAGMA integrity_check`` on one line, without the heading that comes before some."""
+    return " ".join(line for line in row.splitlines() if not line.startswith("***")) or row
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether an error says that the file is damaged, not merely busy or unreadable."""
     if str(error).startswith("Could not decode"):  # a text that is none any more; Python gives it no code
@@ -370,7 +375,7 @@ def _refuse_foreign_log(path: Path) -> None:
         return
     with closing(_connect(files.uri(path, "mode=ro"))) as conn:
         try:
-            found = conn.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            found = told_of_damage(conn.execute("PRAGMA integrity_check(1)").fetchone()[0])
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise

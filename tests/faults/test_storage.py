@@ -122,6 +122,7 @@ def test_a_log_of_another_mirror_is_named_and_spoils_no_file(tmp_path: Path, com
         ) as caught:
             mirrored.sync() if command == ("sync",) else run_here(tmp_path, *command)
         assert "move chats.db-wal away" in caught.value.message
+        assert "\n" not in caught.value.message
         assert (mirrored.path.read_bytes(), log.read_bytes()) == (before, foreign)
         log.rename(tmp_path / "away")
         assert broken(mirrored.path) == []
