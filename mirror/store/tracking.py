@@ -208,13 +208,13 @@ def counts(conn: sqlite3.Connection, provider: str, account_id: str) -> dict[str
     What the main and archived lists were seen to leave out is not expected in them.
     """
     row = conn.execute(
-        "SELECT coalesce(sum(coalesce(is_archived, 0) = 0 AND in_main IS NOT 0), 0) AS main,"
-        " coalesce(sum(is_archived = 1 AND in_main IS NOT 0), 0) AS archived,"
-        " coalesce(sum(coalesce(is_archived, 0) = 0 AND is_work = 1), 0) AS work,"
-        " coalesce(sum(is_archived = 1 AND is_work = 1), 0) AS work_archived,"
-        " coalesce(sum(is_starred = 1 AND NOT (is_work IS 1 AND in_main IS NOT 1)), 0) AS starred,"
+        "SELECT count(*) FILTER (WHERE is_archived IS NOT 1 AND in_main IS NOT 0) AS main,"
+        " count(*) FILTER (WHERE is_archived = 1 AND in_main IS NOT 0) AS archived,"
+        " count(*) FILTER (WHERE is_archived IS NOT 1 AND is_work = 1) AS work,"
+        " count(*) FILTER (WHERE is_archived = 1 AND is_work = 1) AS work_archived,"
+        " count(*) FILTER (WHERE is_starred = 1 AND NOT (is_work IS 1 AND in_main IS NOT 1)) AS starred,"
         " count(*) AS everything,"
-        f" coalesce(sum(NOT {_IS_PENDING}), 0) AS current FROM _listed l"
+        f" count(*) FILTER (WHERE NOT {_IS_PENDING}) AS current FROM _listed l"
         " WHERE provider = ? AND account_id = ? AND missing_since IS NULL"
         " AND conversation_id NOT IN (SELECT id FROM conversations WHERE deleted_at IS NOT NULL)",
         (provider, account_id),
@@ -363,9 +363,3 @@ def set_deleted(conn: sqlite3.Connection, conversation_id: str, at: str | None) 
         ).rowcount
         > 0
     )
-
-
-def never_listed(conn: sqlite3.Connection, provider: str) -> set[str]:
-    """Return the stored conversations that no list has shown yet: imported ones."""
-    sql = "SELECT id FROM conversations WHERE provider = ? AND id NOT IN (SELECT conversation_id FROM _listed)"
-    return {row["id"] for row in conn.execute(sql, (provider,))}

@@ -309,10 +309,11 @@ class Sync:
     def _read_lists(self, visit: _Visit, to_read: Iterator[Scope], results: list[ListResult]) -> None:
         """Read lists and add what they bring to ``results``."""
         account_id, before = visit.workspace.id, len(results)
-        counts = tracking.counts(self.writer.conn, self.source.provider, account_id)
+        counts: dict[str, int] = {}  # looked up for the first list: often there is none of Work
         errors, unread = len(self.errors), len(self._unread)
         with ErrorCollector(self.errors), ErrorCollector(self._unread, only=IncompleteError):
             for scope in to_read:
+                counts = counts or tracking.counts(self.writer.conn, self.source.provider, account_id)
                 watermark_us = scopes.watermark(self.writer.conn, account_id, scope)
                 enough = plan.stop_line(self._tracked_of, watermark_us, scope, full=visit.full)
                 result = self.source.read_list(scope, enough, plan.expected(scope, counts, full=visit.full))
@@ -364,23 +365,19 @@ class Sync:
         ``so_far``: all lists of this run, which together say where a conversation stands.
         """
         listed = self._union(workspace, results)
-        imported = tracking.never_listed(self.writer.conn, self.source.provider)
         rows = iter(listed.values())
         while chunk := list(islice(rows, ROWS_A_TRANSACTION)):
             with self.writer.transaction() as conn:
                 for row in chunk:
-                    is_import = row.conversation_id in imported
-                    self._remember(conn, workspace, row, plan.place(row, so_far), is_import=is_import)
+                    self._remember(conn, workspace, row, plan.place(row, so_far))
         starred = tracking.tracked_in(self.writer.conn, self.source.provider, workspace.id, "starred")
         for key in plan.unstarred(starred.values(), results, listed):
             with self.writer.transaction() as conn:
                 row = Listed(key, starred[key].list_us, is_starred=False, mark=starred[key].listed.mark)
-                self._remember(conn, workspace, row, Place(), is_import=False)
+                self._remember(conn, workspace, row, Place())
         return set(listed)
 
-    def _remember(
-        self, conn: sqlite3.Connection, workspace: Workspace, row: Listed, place: Place, *, is_import: bool
-    ) -> None:
+    def _remember(self, conn: sqlite3.Connection, workspace: Workspace, row: Listed, place: Place) -> None:
         now, key = self.timing.iso(), row.conversation_id
         news = tracking.note(conn, row, self.source.provider, workspace.id, now, place)
         is_back = tracking.set_deleted(conn, key, None)
@@ -390,7 +387,8 @@ class Sync:
             return
         if news & {"title", "project_id", "gpt_id"} and "list_us" in news:
             self._explained.add(key)
-        if is_import and self._is_import_current(conn, row):
+        is_first_seen = "conversation_id" in news  # what is stored of it came by an import
+        if is_first_seen and self._is_import_current(conn, row):
             tracking.mark_stored(conn, row, now)
         tracking.set_missing(conn, [key], None)
         changes = [Change("back")] if is_back else []
