@@ -457,15 +457,20 @@ def _changes(stored: Stored, row: ConversationRow, messages: Sequence[Message]) 
 
 def _row_changes(old: ConversationRow, new: ConversationRow) -> list[Change]:
     changes = []
-    if old.title != new.title:
+    if _differs(old.title, new.title):
         changes.append(Change("renamed", old.title, new.title))
     if old.is_archived != new.is_archived:
         changes.append(Change("archived" if new.is_archived else "unarchived"))
     if old.is_starred != new.is_starred:
         changes.append(Change("starred" if new.is_starred else "unstarred"))
-    if old.project_id != new.project_id:
+    if _differs(old.project_id, new.project_id):
         changes.append(Change("moved", old.project_id, new.project_id))
     return changes
+
+
+def _differs(old: str | None, new: str | None) -> bool:
+    """Whether a text is another one now. One that was damaged is mended, which is no change of the person's."""
+    return old != new and isinstance(old, str | None)
 
 
 def _message_changes(stored: Stored, row: ConversationRow, messages: Sequence[Message]) -> list[Change]:

@@ -362,6 +362,23 @@ def test_news_of_a_chat_write_over_a_damaged_flag(mirrored: MirroredService) -> 
     assert findings(mirrored) == []
 
 
+@pytest.mark.parametrize("value", ["x'ff00'", "x'61'"])
+@pytest.mark.parametrize("column", ["title", "project_id", "current_node_id"])
+def test_a_damaged_value_is_no_change_of_the_persons(tmp_path: Path, column: str, value: str) -> None:
+    """What a damaged value was before is not written into the list of changes, where no repair would mend it."""
+    with MirroredService(tmp_path, conversations=3) as mirrored:
+        mirrored.next_run()
+        key = mirrored.ids()[1]
+        before = mirrored.rows("SELECT * FROM changes")
+        assert edit(mirrored.path, f"UPDATE conversations SET {column} = {value} WHERE id = ?", key) == 1
+        mirrored.person.new_message(key, "And now?", "Now this.")
+        mirrored.next_run()
+        new = mirrored.rows("SELECT kind, typeof(before) FROM changes")[len(before) :]
+        assert new == [("messages added", "null")]
+        app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)
+        assert app.check(mirrored.path, mirrored.timing(), lambda *_: None)[0] is None
+
+
 # Columns of a conversation's own row, each with another value. Lists state some of them, too.
 ALTERED = {
     "message_count": "message_count + 99",
