@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mirror.browse.blocks import Block
+    from mirror.browse.files import FileOnPage
     from mirror.store.threads import MessageView
 
 _TOOLS = frozenset({"code", "output", "quote"})
@@ -25,11 +26,15 @@ _NOBODY = frozenset({None, "", "all", "assistant"})
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What a turn shows as one: a single block, or with a ``label`` a run of several, folded unless ``is_open``."""
+    """What a turn shows as one: a single block, or with a ``label`` a run of several, folded unless ``is_open``.
+
+    ``pictures``: what its folds made for the person, a chart for instance; it stands below them, seen without a click.
+    """
 
     blocks: tuple[Block, ...]
     label: str | None = None
     is_open: bool = False
+    pictures: tuple[FileOnPage, ...] = ()
 
 
 def pieces_of(blocks: Sequence[Block], provider: str, *, has_open_reasoning: bool) -> Iterator[Piece]:
@@ -39,9 +44,20 @@ def pieces_of(blocks: Sequence[Block], provider: str, *, has_open_reasoning: boo
         some = tuple(group)
         if is_run and len(some) > 1 and any(block.message.kind in _TOOLS for block in some):
             label = run_label([block.message for block in some], provider)
-            yield Piece(some, label, any(block.is_open for block in some))
+            yield _piece(some, label, is_open=any(block.is_open for block in some))
         else:
-            yield from (Piece((block,)) for block in some)
+            yield from (_piece((block,)) for block in some)
+
+
+def _piece(blocks: Sequence[Block], label: str | None = None, *, is_open: bool = False) -> Piece:
+    made = [file for block in blocks for file in block.files if _is_for_the_person(block, file)]
+    rest = (replace(block, files=[f for f in block.files if not _is_for_the_person(block, f)]) for block in blocks)
+    return Piece(tuple(rest) if made else tuple(blocks), label, is_open, tuple(made))
+
+
+def _is_for_the_person(block: Block, file: FileOnPage) -> bool:
+    """Whether a file in a fold is a picture of a message that the service itself shows."""
+    return file.shows == "image" and block.summary is not None and not block.message.is_hidden
 
 
 def run_label(messages: Sequence[MessageView], provider: str) -> str:

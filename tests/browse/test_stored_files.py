@@ -70,6 +70,29 @@ def with_files(path: Path) -> None:
         conn.commit()
 
 
+@served_as("made_pictures")
+def made_pictures(path: Path) -> None:
+    """Pictures in the output of tools: in a run of several messages, alone, and in a message that the service hides."""
+    tool = {"role": "tool", "author": "python", "kind": "output"}
+    with closing(open_mirror(path)) as conn, conn:
+        with ByteStore(path).incoming() as incoming:
+            incoming.write(png(2))
+            sha256 = incoming.keep()
+        known = {"name": "chart.png", "mime_type": "image/png", "kind": "image"}
+        more = {"sha256": sha256, "provider": "chatgpt", "first_seen_at": "2026-01-01", "size": len(png(2))}
+        add(conn, "files", id="f", **known, **more, state="stored", created_at="2026-02-01T00:00:00.000Z")
+        for key in ("run", "alone", "hidden"):
+            add_conversation(conn, key, key)
+            add_message(conn, key, "n0", "Draw a chart.")
+            if key != "alone":
+                add_message(conn, key, "n1", "plot()", role="assistant", kind="code", parent_id="n0")
+            above = "n0" if key == "alone" else "n1"
+            is_hidden = int(key == "hidden")
+            rowid = add_message(conn, key, "n2", "13 weeks\n[image]", parent_id=above, is_hidden=is_hidden, **tool)
+            add(conn, "attachments", id="f", file_id="f", **known, position=1, message_rowid=rowid)
+            add_message(conn, key, "n3", "See the chart.", role="assistant", parent_id="n2")
+
+
 @served_as("many_files")
 def many_files(path: Path) -> None:
     with closing(open_mirror(path)) as conn, conn:
@@ -151,6 +174,25 @@ def test_the_conversation_shows_what_can_be_shown_and_offers_the_rest(many: Page
     assert "<script>alert" not in text
     for link in re.findall(r'(?:src|href)="(/with_files/-/file/[^"]+)"', text):
         assert get(many, link.replace("&amp;", "&"))[0] == 200
+
+
+def folds_around_pictures(html: str) -> list[int]:
+    """Return for each picture of a page in how many folds it is."""
+    depth, found = 0, []
+    for tag in re.findall(r"<(/?details|img)\b", html[html.index("<article") :]):
+        if tag == "img":
+            found.append(depth)
+        depth += {"details": 1, "/details": -1}.get(tag, 0)
+    return found
+
+
+@pytest.mark.parametrize(("key", "folds"), [("run", [0]), ("alone", [0]), ("hidden", [2])])
+def test_a_picture_that_a_tool_made_for_the_person_is_seen_without_a_click(
+    many: Pages, key: str, folds: list[int]
+) -> None:
+    status, text = many.get(f"/made_pictures/-/conversation/{key}?hidden=on")
+    assert status == 200
+    assert folds_around_pictures(text) == folds
 
 
 def test_pictures_are_found_by_their_names(many: Pages) -> None:
