@@ -135,6 +135,31 @@ def test_a_filter_that_nothing_has_is_said(demo: tuple[Path, str], option: str, 
         run_here(demo[0], "search", "sourdough", option, value)
 
 
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        (["-rye"], "Nothing found. A word with a minus is left out; add a word to find."),
+        (["sourdough", "--since", "2025", "--until", "2024"], "Nothing found. No time lies from 2025 to 2024"),
+        (
+            ["{url}"],
+            "A search finds words, and this is the id or address of a conversation. `chatmirror show {id}`",
+        ),
+        (["{id}"], "`chatmirror show {id}` prints it."),
+        (["{beginning}"], "`chatmirror show {id}` prints it."),
+        (["nosuchword"], "Nothing found.\n"),
+    ],
+)
+def test_why_nothing_could_be_found_is_said(
+    demo: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, typed: list[str], says: str
+) -> None:
+    """At a terminal, a search that can find nothing is told from one that finds nothing by chance."""
+    monkeypatch.setattr("mirror.cli.search_output.is_interactive", lambda _: True)
+    with closing(sqlite3.connect(demo[0] / "chats.db")) as conn:
+        key, url = conn.execute("SELECT id, url FROM conversations LIMIT 1").fetchone()
+    named = {"id": key, "url": url, "beginning": key[:8]}
+    assert says.format(**named) in run_here(demo[0], "search", *[word.format(**named) for word in typed])[1]
+
+
 def test_a_conversation_is_shown_by_its_title(demo: tuple[Path, str]) -> None:
     """The title, or words of it with or without quotes; several are listed with their ids, and none is shown."""
     title = "# Planets for the weekend"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from datasette import Response  # type: ignore[import-untyped] # it has no types
 
-FILES_SHOWN = 5  # before the conversations; by judgement: more would push these off the screen
+FILES_SHOWN = 5  # after the conversations; by judgement: the best ones, and a link leads to all
 SECONDS = 8.0  # by judgement: a reader would rather be told to add a word than wait longer
 SHOWN, MOST = 20, 500  # conversations on a page at first, and at most; by judgement: two screens, what browsers lay out
 LABELS = {

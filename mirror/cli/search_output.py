@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mirror.store.search.files import FileHit
+    from mirror.store.search.hints import Hint
     from mirror.store.search.search import Hit, Passage, SearchResult
 
 
@@ -86,7 +87,7 @@ def _remarks(found: SearchResult) -> list[str]:
         return []
     remarks = []
     if not found.hits and not found.files:
-        remarks.append("Nothing found.")
+        remarks.append(_nothing_found(found.hint))
     if found.is_partial:
         remarks.append("No conversation holds all of these words; these hold most of them.")
     if found.is_widened:
@@ -95,6 +96,13 @@ def _remarks(found: SearchResult) -> list[str]:
         least = "" if found.is_complete else "At least "
         remarks.append(f"{least}{found.elsewhere:,} more on other branches (--all-branches).")
     return remarks
+
+
+def _nothing_found(hint: Hint | None) -> str:
+    if hint is None:
+        return "Nothing found."
+    shown = f" `chatmirror show {hint.conversation_id}` prints it." if hint.conversation_id else ""
+    return f"Nothing found. {safe(hint.said + shown)}"
 
 
 def _file_as_object(file: FileHit, store: ByteStore) -> dict[str, object]:

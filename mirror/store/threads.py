@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MOST_CANDIDATES = 5  # named where an id is not clear; by judgement: they still fit an error line
+_BEGINNING = 8  # characters of an id that are taken for one where words were asked for; the first part of a UUID
 _ID = re.compile(r"[\w.:-]+")
 _ATTACHMENT_COLUMNS = tuple(f.name for f in fields(Attachment))
 _MESSAGE_COLUMNS = (
@@ -111,6 +113,19 @@ def find_conversation(conn: sqlite3.Connection, reference: str) -> str:
         return str(row["id"])
     wanted = _id_in(wanted)
     return _by_id(conn, wanted) or _by_title(conn, wanted)
+
+
+def named_by_id(conn: sqlite3.Connection, typed: str) -> str | None:
+    """Return the id that is meant by an id, eight or more characters of its beginning, or an address; else None."""
+    wanted = typed.strip()
+    if "/" in wanted:
+        wanted = conversation_id_in(wanted) or wanted
+    row = conn.execute("SELECT id FROM conversations WHERE id = ? OR url = ?", (wanted, wanted)).fetchone()
+    if row or len(wanted) < _BEGINNING:
+        return str(row["id"]) if row else None
+    with suppress(UnclearReferenceError):  # several begin so
+        return _by_id(conn, wanted)
+    return None
 
 
 def _by_id(conn: sqlite3.Connection, wanted: str) -> str | None:

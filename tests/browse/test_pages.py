@@ -12,6 +12,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import pytest
 from mirrors import add, add_conversation, add_message, bakery, open_mirror
@@ -102,6 +103,27 @@ def test_what_cannot_be_a_filter_is_named(pages: Pages) -> None:
     """A text that is no date, and a project that does not exist, are named."""
     assert "“yesterday” is not a date" in pages.get("/chats/-/search?q=rye&since=yesterday")[1]
     assert "no project “nope”" in pages.get("/chats/-/search?q=rye&project=nope")[1]
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("q=-rye", "A word with a minus is left out; add a word to find."),
+        ("q=%28%29", "There is no word in it to find."),
+        ("q=rye&since=2025-05&until=2025-03", "No time lies from 2025-05 to 2025-03"),
+        ("q=https://chatgpt.com/c/gone", "the conversation with this address is not in the mirror"),
+    ],
+)
+def test_why_nothing_could_be_found_is_said(pages: Pages, query: str, says: str) -> None:
+    """A search that can find nothing looks like one that finds nothing by chance."""
+    assert says in pages.get(f"/chats/-/search?{query}")[1]
+    assert "Nothing found.</p>" in pages.get("/chats/-/search?q=quinces")[1]
+
+
+@pytest.mark.parametrize("typed", ["c-old", "https://chatgpt.com/c/c-old?model=x"])
+def test_a_search_for_an_address_leads_to_the_conversation(pages: Pages, typed: str) -> None:
+    text = pages.get(f"/chats/-/search?{urlencode({'q': typed})}")[1]
+    assert '<a href="/chats/-/conversation/c-old">Open it</a>' in text
 
 
 @pytest.mark.parametrize("key", ["nope", "~20", "..", "a~2Fb", "~00", "~ff"])

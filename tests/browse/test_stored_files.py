@@ -226,6 +226,16 @@ def test_the_search_page_shows_files_and_what_of_them_matched(many: Pages, query
     assert 'class="files"' not in many.get("/with_files/-/search?q=drawing&until=2025")[1]
 
 
+def test_conversations_are_found_before_files(many: Pages) -> None:
+    """What was said is wanted more often; the number of files leads to them."""
+    text = many.get("/with_files/-/search?q=drawing")[1]
+    assert (
+        text.index('href="#files-found"')
+        < text.index("/-/conversation/c?find=drawing")
+        < text.index('id="files-found"')
+    )
+
+
 def test_a_file_that_is_not_there_is_said_plainly(many: Pages) -> None:
     status, text = many.get(address("file_gone"))
     assert (status, "the service no longer has it" in text) == (404, True)

@@ -136,6 +136,17 @@ class Query:
 
 def parse_words(typed: str) -> list[Word]:
     """Return the words to find and to leave out; none for punctuation or exclusions alone."""
+    kept = _typed_words(typed)
+    return kept if any(not word.is_excluded for word in kept) else []
+
+
+def only_leaves_out(typed: str) -> bool:
+    """Tell whether words to leave out were typed, and none to find."""
+    words = _typed_words(typed)
+    return bool(words) and all(word.is_excluded for word in words)
+
+
+def _typed_words(typed: str) -> list[Word]:
     text = _UNUSABLE.sub(" ", unicodedata.normalize("NFC", typed)).translate(_QUOTES)
     found: dict[Word, None] = {}
     for minus, phrase, bare, star in _WORD.findall(text):
@@ -145,7 +156,7 @@ def parse_words(typed: str) -> list[Word]:
     kept = list(found)[:MOST_WORDS]
     if len(kept) > MOST_TYPED:
         kept = [replace(word, is_excluded=False) for word in kept]
-    return kept if any(not word.is_excluded for word in kept) else []
+    return kept
 
 
 def has_letters(text: str) -> bool:

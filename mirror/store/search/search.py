@@ -9,6 +9,7 @@ from mirror.store.search.candidates import matching_messages
 from mirror.store.search.facets import facets_of
 from mirror.store.search.fallback import partial_matches
 from mirror.store.search.files import matching_files
+from mirror.store.search.hints import hint_for
 from mirror.store.search.request import DEFAULT_LIMITS, Filters, search_for
 from mirror.store.search.scoring import scored
 from mirror.store.search.snippets import snippets, split_marks, without_layout
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from mirror.store.search.facets import Facet
     from mirror.store.search.files import FileHit
+    from mirror.store.search.hints import Hint
     from mirror.store.search.query import Word
     from mirror.store.search.request import Search, SearchLimits
     from mirror.store.search.scoring import Candidate, ConversationMatch
@@ -74,6 +76,7 @@ class SearchResult:
     visible branches, these hits are from the others. ``is_complete``: every match was looked at; otherwise there were
     many, and the counts are of the ``looked_at`` only. ``conversations``: how many of them match. ``files``: the best
     of the ``files_found`` whose name, prompt or text matches; ``are_files_complete``: no more of them do.
+    ``hint``: why nothing could be found, if that can be told.
     """
 
     hits: tuple[Hit, ...] = ()
@@ -86,6 +89,7 @@ class SearchResult:
     files_found: int = 0
     are_files_complete: bool = True
     facets: tuple[Facet, ...] = field(default=())
+    hint: Hint | None = None
 
     @property
     def is_partial(self) -> bool:
@@ -138,6 +142,7 @@ def search(
         files_found=len(files.kinds),
         are_files_complete=files.is_complete,
         facets=facets_of(conn, matches.messages, files.kinds) if facets else (),
+        hint=None if best or files.hits else hint_for(conn, typed, wanted.filters),
     )
 
 
