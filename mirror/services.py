@@ -59,10 +59,11 @@ SERVICES: dict[str, Service] = {
         project_path="/g/{id}/project",
         gpt_path="/g/{id}",
         not_mirrored=(
-            "group chats, rooms and Dots",
+            "group chats",
+            "messages in Dots, a product of its own",
             "Codex tasks",
             "temporary chats",
-            "sub-agents of Work",
+            "what sub-agents of the product Work wrote among themselves",
             "files in a connected drive",
             "settings, scheduled tasks, the library",
         ),

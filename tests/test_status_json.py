@@ -103,7 +103,9 @@ def test_imported_chats_alone_are_no_alarm_until_somebody_signs_in(tmp_path: Pat
     code, found, err = read_status(tmp_path)
     assert (code, err, found["fresh"], found["imported_only"]) == (0, "", True, True)
     assert found["last_success"] is None
-    assert "last sync     never" in run(tmp_path, "chatmirror", "status")[1]
+    shown = run(tmp_path, "chatmirror", "status")[1]
+    assert "last sync     never" in shown
+    assert shown.endswith("\nNothing is wrong.\n")
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "login.json").write_text("{}")
     code, found, err = read_status(tmp_path)
@@ -120,6 +122,7 @@ def test_what_is_not_mirrored_is_named(tmp_path: Path) -> None:
     assert code == 0
     assert line.split("  ", 1)[1] == "; ".join(found["services"][0]["not_mirrored"])
     assert "Codex tasks" in line
+    assert out.endswith("\nThe mirror is current.\n")
 
 
 def test_what_is_pending_makes_it_not_fresh(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ class ConversationPage:
 
     ``links``: the pages to which it leads; ``can_be_whole``: whether all would fit one page.
     ``hidden``, ``thoughts`` and ``others``: how many messages of the path are hidden or reasoning, and how many are on
-    other branches.
+    other branches. ``fork``: the first message at which these part from the path.
     """
 
     view: threads.ConversationView
@@ -151,6 +151,7 @@ class ConversationPage:
     hidden: int
     thoughts: int
     others: int
+    fork: TreeNode | None
     sidebar: Sidebar
     canvases: list[file_rows.CanvasVersion]
     finds: Finds | None
@@ -205,6 +206,7 @@ def load_conversation_page(
         hidden=sum(1 for node in not_empty if node.is_hidden),
         thoughts=sum(1 for step in path if step.node.kind == "reasoning"),
         others=sum(1 for node in nodes if not node.is_empty) - len(not_empty),
+        fork=next((one.node for one in shown if one.fork), None),
         sidebar=sidebar(conn, view),
         canvases=file_rows.canvases(conn, key),
         finds=_finds(conn, words, nodes, shown, options.message) if words else None,

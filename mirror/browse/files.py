@@ -81,7 +81,7 @@ def on_page(attachment: Attachment, known: Mapping[str, FileRow], at: FileAddres
     if row is None:
         return FileOnPage(label, None)
     if row.state != "stored" or row.sha256 is None:
-        return FileOnPage(label, None, reason=row.reason or "not fetched yet")
+        return FileOnPage(label, None, reason=row.reason or "a sync fetches it")
     kind = (row.mime_type or "").partition("/")[0] if row.mime_type in SHOWN_TYPES else ""
     if not kind:  # what its bytes are, not what it was said to be
         known_as = replace(attachment, kind="file", mime_type=row.mime_type or attachment.mime_type, size=row.size)

@@ -34,14 +34,15 @@ class HomePage:
     """All that the page shows.
 
     ``warning``: why the mirror is not current, empty where it is. ``is_calm``: because it was imported and never
-    synced, which is no failure. ``service``: the name of the service, or the names of several. ``incomplete``: the
-    first of the conversations that are stored only in part.
+    synced, which is no failure; ``is_import``: all of it is like that. ``service``: the name of the service, or the
+    names of several. ``incomplete``: the first of the conversations that are stored only in part.
     """
 
     status: Status
     status_lines: list[str]
     warning: str
     is_calm: bool
+    is_import: bool
     incomplete: list[IncompleteConversation]
     service: str
     totals: overview.OverviewTotals
@@ -77,6 +78,7 @@ def load_home_page(conn: sqlite3.Connection, path: Path, counts: MonthlyCounts, 
         status_lines=list(freshness.lines(current, now)),
         warning=verdict.message if verdict else "",
         is_calm=freshness.is_only_unsynced(current, now),
+        is_import=current.lacking is None and freshness.is_import(current),
         incomplete=current.incomplete[:INCOMPLETE],
         service=" or ".join(names.values()),
         totals=overview.totals(conn),

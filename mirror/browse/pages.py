@@ -7,6 +7,7 @@ leads to another site. Pages work without the scripts: ``head.js`` says that the
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -17,6 +18,7 @@ from urllib.parse import urlencode
 from datasette import Response  # type: ignore[import-untyped] # it has no types
 from datasette.utils import tilde_encode  # type: ignore[import-untyped] # as above
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup, escape
 
 from mirror.browse import access
 from mirror.browse.safe_html import code_css
@@ -122,8 +124,15 @@ def _environment() -> Environment:
         "moment": minute_html,
         "minute": utc_text,
         "number": lambda count: f"{count:,}",
+        "counted": lambda count, what: f"{count:,} {what}{'' if count == 1 else 's'}",
+        "commands": _commands_html,
     }
     return environment
+
+
+def _commands_html(text: str) -> Markup:
+    """Return a sentence with each command in it, between backticks as a terminal shows it, as code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", escape(text)))  # noqa: S704 - escaped before
 
 
 @lru_cache(maxsize=8)

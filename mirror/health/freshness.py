@@ -45,7 +45,10 @@ def read_status(conn: sqlite3.Connection, path: Path) -> Status:
 
 def lines(status: Status, now: float, *, may_stay_import: bool = False) -> Iterator[str]:
     """Yield the lines to print; what the verdict says of the last run is not said again. See ``verdict``."""
-    yield f"{_conversations(status.conversations)}, {status.messages:,} messages" + _kept(status)
+    yield (
+        f"{_conversations(status.conversations)}, {status.messages:,} message{'' if status.messages == 1 else 's'}"
+        + _kept(status)
+    )
     for service in status.services:
         if len(status.services) > 1:
             yield speaker_of(service.provider)
@@ -62,7 +65,7 @@ def lines(status: Status, now: float, *, may_stay_import: bool = False) -> Itera
             yield f"not mirrored  {'; '.join(left_out)}"
         if _needs_rebuild(service):
             yield "rows          derived by another version; run `chatmirror rebuild`, which needs no network"
-    yield from _files(status.files)
+    yield from _files(status.files, "for a sync to fetch" if is_import(status) else "still to fetch")
 
 
 def _needs_rebuild(service: ServiceStatus) -> bool:
@@ -70,10 +73,10 @@ def _needs_rebuild(service: ServiceStatus) -> bool:
     return normalizer is not None and service.derived_by not in {None, normalizer.version}
 
 
-def _files(counts: FileCounts) -> Iterator[str]:
+def _files(counts: FileCounts, pending: str) -> Iterator[str]:
     if not counts.total:
         return
-    others = {"still to fetch": counts.pending, "gone at the service": counts.gone}
+    others = {pending: counts.pending, "gone at the service": counts.gone}
     others |= {"refused by it": counts.refused, "left out as you asked": counts.skipped}
     said = "".join(f", {count:,} {what}" for what, count in others.items() if count)
     yield f"files         {counts.stored:,} stored ({counts.bytes / 1e6:,.1f} MB){said}"

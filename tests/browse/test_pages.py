@@ -253,17 +253,38 @@ def test_a_whole_mirror_lists_nothing_as_incomplete(pages: Pages) -> None:
 @served_as("imported")
 def imported(path: Path) -> None:
     with closing(open_mirror(path)) as conn:
-        add_conversation(conn, "c1", "Imported")
+        add_conversation(conn, "c1", "Imported", message_count=1)
+        rowid = add_message(conn, "c1", "m", "Look at my cat.")
+        picture = {"name": "cat.png", "mime_type": "image/png", "kind": "image"}
+        add(conn, "files", id="f", state="pending", provider="chatgpt", first_seen_at="2026-01-01", **picture)
+        add(conn, "attachments", id="f", file_id="f", message_rowid=rowid, position=0, **picture)
         add(conn, "sync_runs", started_at=iso(time.time()), command="import", outcome="current", exit_code=0)
+        conn.commit()
 
 
 def test_a_mirror_of_imports_raises_no_alarm(many: Pages) -> None:
     """Never synced is no failure: the page says so calmly, and names what to do."""
     home = many.get("/imported/-/home")[1]
     (banner,) = re.findall(r'<p class="banner mild">(.*?)</p>', home)
-    assert "There has been no sync yet" in banner
-    assert "chatmirror sync" in banner
+    assert "imported, and there has been no sync yet" in banner
+    assert "<code>chatmirror sync</code>" in banner
     assert 'role="alert"' not in home
+
+
+def test_one_is_no_plural_and_a_command_no_text_with_backticks(many: Pages) -> None:
+    """What the home page counts and advises reads like a sentence; of files that no sync fetched it says so."""
+    home, alarm = many.get("/imported/-/home")[1], many.get("/empty/-/home")[1]
+    for said in (">1 conversation<", ">1 message<", ">1 file</a>, none stored", "1 message\n"):
+        assert said in home
+    assert not re.search(r"\b1 (conversation|message|file)s\b", home + many.get("/imported/-/pictures")[1])
+    assert "<code>chatmirror sync</code>" in alarm
+    assert "`" not in home + alarm
+
+
+def test_a_picture_that_only_a_sync_can_bring_is_not_called_late(many: Pages) -> None:
+    """No import fetches it, so it is not "not yet"."""
+    assert "not stored: a sync fetches it" in many.get("/imported/-/conversation/c1")[1]
+    assert "1 for a sync to fetch" in many.get("/imported/-/pictures")[1]
 
 
 @served_as("one_failing")
@@ -451,6 +472,15 @@ def five_answers(path: Path) -> None:
         add_message(conn, "c", "p", "A joke?")
         for n in range(5):
             add_message(conn, "c", f"a{n}", f"Joke {n}", parent_id="p", position=2 if n == 1 else None)
+
+
+def test_the_number_of_messages_on_other_branches_leads_to_the_fork(many: Pages) -> None:
+    """There, arrows lead through the branches."""
+    text = many.get("/five/-/conversation/c")[1]
+    (link,) = links(text, r'<a rel="nofollow" href="([^"]+)">4 messages on other branches</a>')
+    address, _, anchor = link.partition("#")
+    shown = many.get(address)[1]
+    assert "2 of 5" in shown[shown.index(f'id="{anchor}"') :]
 
 
 def test_every_other_branch_is_one_step_away(many: Pages) -> None:

@@ -49,6 +49,8 @@ def status(path: Path, archives: tuple[Path, ...], as_json: bool) -> None:
         else:
             said = freshness.lines(state, now, may_stay_import=may_stay_import)
             lines = [safe(line) for line in (*said, f"database      {path.absolute()}")]
+            if error is None:
+                lines.append("Nothing is wrong." if freshness.is_import(state) else "The mirror is current.")
     for line in lines:
         click.echo(line)
     if error is not None:
