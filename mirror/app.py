@@ -193,9 +193,14 @@ def _keep_skeletons(writer: Writer, taken: Skeletons, timing: Timing, provider: 
 def import_archives(
     path: Path, archives: Sequence[Path], timing: Timing, progress: Callable[[int, int], None]
 ) -> Imported:
-    """Import exports and captures; the result's error, if any, is recorded; the caller raises it."""
-    from mirror.importing import run_import
+    """Import exports and captures; the result's error, if any, is recorded; the caller raises it.
 
+    Raises UsageError, and makes no mirror, where none of them can be opened and there is no mirror yet.
+    """
+    from mirror.importing import refuse_unusable, run_import
+
+    if not path.exists():
+        refuse_unusable(archives)
     with Writer(path) as writer, recorded(writer, "import", timing) as run:
         result = run_import(writer, archives, run.id, timing, progress)
         run.columns.update(new=result.new, changed=result.changed, unchanged=result.unchanged)

@@ -78,20 +78,33 @@ class Imported:
         if self.ended_by or self.damages:
             return self.ended_by or self.damages[0]
         if not self.problems:
-            return None if self.total else UsageError(_nothing_found(self.skipped))
-        shown = "; ".join(self.problems[:WORST_SHOWN])
-        more = f"; and {len(self.problems) - WORST_SHOWN:,} more" if len(self.problems) > WORST_SHOWN else ""
+            return None if self.total else _nothing_found(self.skipped)
         if not self.total:
-            return IncompleteError(f"Nothing of it could be imported: {shown}{more}")
-        return IncompleteError(f"Some of it could not be imported, all the rest is stored: {shown}{more}")
+            return _nothing_imported(_few(self.problems))
+        return IncompleteError(f"Some of it could not be imported, all the rest is stored: {_few(self.problems)}")
 
 
-def _nothing_found(skipped: Sequence[str]) -> str:
-    named = f" ({'; '.join(skipped[:WORST_SHOWN])})" if skipped else ""
-    return (
-        f"Nothing was imported: there are no conversations in it{named}. What was stored before is unchanged; give the"
-        " export's ZIP, its unpacked folder or its conversations.json."
+def _few(reasons: Sequence[str]) -> str:
+    more = f"; and {len(reasons) - WORST_SHOWN:,} more" if len(reasons) > WORST_SHOWN else ""
+    return "; ".join(reasons[:WORST_SHOWN]) + more
+
+
+def _nothing_found(skipped: Sequence[str]) -> UsageError:
+    return _nothing_imported("there are no conversations in it" + (f" ({_few(skipped)})" if skipped else ""))
+
+
+def _nothing_imported(why: str) -> UsageError:
+    return UsageError(
+        f"Nothing was imported: {why}. What was stored before is unchanged; give the export's ZIP, its unpacked folder"
+        " or its conversations.json."
     )
+
+
+def refuse_unusable(paths: Sequence[Path]) -> None:
+    """Raise UsageError where none of the archives can be opened; this reads no more than where each begins."""
+    for _, archive in _opened(paths, Imported()):
+        archive.close()
+        return
 
 
 def run_import(
@@ -153,17 +166,17 @@ def _take_files(writer: Writer, paths: Sequence[Path], files: FileImport, result
 
 
 def _opened(paths: Sequence[Path], result: Imported) -> Iterator[tuple[Path, Archive]]:
-    hopeless: list[UsageError] = []
+    hopeless = 0
     for path in paths:
         try:
             yield path, open_archive(path)
         except UsageError as error:
             if isinstance(error.__cause__, NoConversations) and _may_hold_files(path):
                 continue  # files alone, or a ZIP of files, of which their reading says what is wrong
-            hopeless.append(error)
+            hopeless += 1
             result.problems.append(error.message)
-    if hopeless and len(hopeless) == len(paths):
-        raise hopeless[0] if len(hopeless) == 1 else UsageError("; ".join(result.problems[:WORST_SHOWN]))
+    if hopeless and hopeless == len(paths):
+        raise _nothing_imported(_few(result.problems))
 
 
 def _may_hold_files(path: Path) -> bool:

@@ -20,13 +20,13 @@ import click
 import pexpect
 import pytest
 from archive_files import save
-from commands import BIN, started, wait_until
+from commands import BIN, run_here, started, wait_until
 from mirrored_service import MirroredService
 from trees import tree
 
 from mirror.cli.commands.sync import FileSize
 from mirror.cli.entry import exit_code_of
-from mirror.errors import Terminated
+from mirror.errors import Terminated, UsageError
 from mirror.simulator import Behaviour
 from mirror.store.database import Writer
 
@@ -251,6 +251,7 @@ def test_any_other_command_that_is_stopped_says_so_in_one_line(
     [
         (["import", ""], "PATH is empty"),
         (["import", "nowhere.zip"], "There is no nowhere.zip"),
+        (["import", "https://chatgpt.com/c/1"], "This is a web address, and an import reads files"),
         (["backup", ""], "PATH is empty"),
         (["restore", ""], "BACKUP is empty"),
         (["export", ""], "DIR is empty"),
@@ -301,6 +302,9 @@ def test_importing_an_export_and_syncing_fetches_only_what_changed_since(mirrore
         ("empty.json", b"", "empty.json"),
         ("broken.zip", b"PK\x03\x04 not really", "broken.zip"),
         ("letter.json", b"Dear aunt,", "letter.json"),
+        ("other.json", b'{"a": 1}', "other.json: is JSON, but no conversation"),
+        ("list.json", b"[]", "list.json: holds no conversations"),
+        ("cut.json", b'[{"title": ', "cut.json: ends in the middle"),
     ],
 )
 def test_a_hopeless_import_names_the_file(
@@ -313,6 +317,19 @@ def test_a_hopeless_import_names_the_file(
     assert (code, out) == (2, "")
     assert words in err
     assert "Traceback" not in err
+    assert content is None or "stored before is unchanged; give the export's ZIP" in err
+
+
+@pytest.mark.parametrize(("name", "content"), [("letter.txt", b"Dear aunt,"), ("empty.json", b""), ("folder", None)])
+def test_what_cannot_be_read_makes_no_mirror(tmp_path: Path, name: str, content: bytes | None) -> None:
+    """An empty mirror in whatever folder one is in would be taken for the real one."""
+    if content is None:
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(UsageError, match="Nothing was imported"):
+        run_here(tmp_path, "import", str(tmp_path / name))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_a_hopeless_file_costs_no_other(mirrored: MirroredService) -> None:

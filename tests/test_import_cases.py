@@ -119,6 +119,20 @@ def test_what_is_no_file_is_named_and_not_waited_for(mirror: Mirror) -> None:
     assert mirror.rows("SELECT count(*) FROM conversations") == [(1,)]
 
 
+class Terminal(StringIO):
+    """What is printed to a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_conversation_that_is_twice_in_a_file_is_not_called_stored_before(mirror: Mirror) -> None:
+    archive = save(mirror.folder / "conversations.json", [conversation(1), conversation(1)])
+    with redirect_stdout(Terminal()) as out:
+        cli.main(["import", "--db", str(mirror.path), str(archive)], "chatmirror", standalone_mode=False)
+    assert "imported 1 new and 0 changed; nothing new in 1" in out.getvalue()
+
+
 def test_importing_again_what_is_stored_is_a_success(mirror: Mirror) -> None:
     archive = save(mirror.folder / "conversations.json", [conversation(1)])
     assert mirror.imported(archive) == (0, "", "")

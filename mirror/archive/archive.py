@@ -191,5 +191,5 @@ def _format_of(path: Path) -> Kind:
     if not text[:1] or text[:1] in b"[{":
         return "json"
     if text.startswith(b"<"):
-        raise Unusable("is a web page, not JSON; import the export's ZIP or its conversations.json")
+        raise Unusable("is a web page, not JSON")
     raise Unusable("is neither JSON nor a ZIP")

@@ -123,7 +123,7 @@ class FileContents:
             yield from self._add_hollow(value, recogniser)
         elif container != "none" or not isinstance(payload, dict) or self._is_expected:
             kind = "null" if payload is None else f"a {_KINDS.get(type(payload), 'list')}"
-            other = "an object that is no conversation" if isinstance(payload, dict) else f"{kind}, no conversation"
+            other = "JSON, but no conversation" if isinstance(payload, dict) else f"{kind}, no conversation"
             yield from self._hold_back(Problem(self._source + clean(value.at), f"is {other}"))
 
     def _add_hollow(self, value: JsonValue, recogniser: Recogniser) -> Iterator[Found | Problem]:

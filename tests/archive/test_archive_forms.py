@@ -378,7 +378,7 @@ def test_answers_of_the_compliance_interface_are_called_by_their_name(tmp_path: 
 def test_a_file_given_on_its_own_that_holds_nothing_is_a_problem(tmp_path: Path, held: Any) -> None:
     """Whoever names one file learns why nothing came of it; in a folder the same file is only skipped."""
     path = save(tmp_path / "saved.json", held)
-    assert [problem.reason for problem in Contents(path).problems] == ["is an object that is no conversation"]
+    assert [problem.reason for problem in Contents(path).problems] == ["is JSON, but no conversation"]
     assert not Contents(tmp_path).problems
 
 

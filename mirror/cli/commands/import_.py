@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mirror.importing import Imported
+
+
+_ADDRESS = re.compile("https?:/", re.IGNORECASE)  # of the two slashes a path keeps one
 
 
 @click.command("import")
@@ -31,6 +35,11 @@ def import_(path: Path, archives: tuple[Path, ...]) -> None:
     from mirror.cli.progress import item_progress
     from mirror.timing import Timing
 
+    if any(_ADDRESS.match(str(archive)) and not archive.exists() for archive in archives):
+        raise UsageError(  # the address is not repeated: that of an export opens it
+            "This is a web address, and an import reads files. Nothing was imported; download the export and give its"
+            " ZIP, or fetch your chats with `chatmirror sync`."
+        )
     if not any(archive.exists() for archive in archives):
         raise UsageError(f"There is no {' and no '.join(map(str, archives))}. Nothing was imported.")
     say_which(path)
@@ -45,11 +54,11 @@ def import_(path: Path, archives: tuple[Path, ...]) -> None:
 def _print_result(result: Imported) -> None:
     from mirror.terminal import safe
 
-    click.echo(f"imported {result.new:,} new and {result.changed:,} changed, {result.unchanged:,} already stored")
+    click.echo(f"imported {result.new:,} new and {result.changed:,} changed; nothing new in {result.unchanged:,}")
     if result.files:
         click.echo(f"  {result.files:,} files stored")
     if result.files_unchanged:
-        click.echo(f"  {result.files_unchanged:,} files already stored")
+        click.echo(f"  nothing new in {result.files_unchanged:,} files")
     for skipped in result.skipped:
         click.echo(f"  skipped: {safe(skipped)}")
     if result.not_understood:
