@@ -26,6 +26,7 @@ from trees import tree
 
 from mirror.cli.commands.sync import FileSize
 from mirror.cli.entry import exit_code_of
+from mirror.cli.group import cli
 from mirror.errors import Terminated, UsageError
 from mirror.simulator import Behaviour
 from mirror.store.database import Writer
@@ -264,6 +265,23 @@ def test_a_path_that_is_not_there_is_named_and_nothing_is_made(tmp_path: Path, w
     )
     assert (ended.returncode, said in ended.stderr, ended.stderr.count("\n")) == (2, True, 1)
     assert list(tmp_path.glob("*.db*")) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nosuch"], "No such command 'nosuch'. See `chatmirror --help`."),
+        (["search"], "Missing argument 'WORDS...'. See `chatmirror search --help`."),
+        (["sync", "--ful"], "No such option '--ful'. Did you mean '--full'? See `chatmirror sync --help`."),
+        (["sync", "more"], "Got unexpected extra argument (more). See `chatmirror sync --help`."),
+    ],
+)
+def test_a_mistyped_command_is_told_in_one_line(
+    capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    """As every failure, and with the way to the help."""
+    code = exit_code_of(lambda: cli.main(words, "chatmirror", standalone_mode=False), debug=False)
+    assert (code, capsys.readouterr()) == (2, ("", f"chatmirror: {said}\n"))
 
 
 def test_a_killed_run_is_caught_up(mirrored: MirroredService) -> None:

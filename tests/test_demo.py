@@ -123,6 +123,7 @@ def test_an_attached_value_is_no_word(demo: tuple[Path, str], tmp_path: Path) ->
     ("option", "value", "choices"),
     [
         ("--role", "me", "user, assistant, tool, system"),
+        ("--role", "You", "user, assistant, tool, system"),
         ("--role", "", "user, assistant"),
         ("--kind", "txt", "text, code, output"),
         ("--model", "gpt-9", "gpt-"),
@@ -133,6 +134,13 @@ def test_a_filter_that_nothing_has_is_said(demo: tuple[Path, str], option: str, 
     """A mistyped one looks like a search without a match; the choices are named."""
     with pytest.raises(UsageError, match=choices):
         run_here(demo[0], "search", "sourdough", option, value)
+
+
+@pytest.mark.parametrize(("option", "typed"), [("--role", "User"), ("--kind", "TEXT")])
+def test_a_filter_is_taken_in_any_case(demo: tuple[Path, str], option: str, typed: str) -> None:
+    found = run_here(demo[0], "search", "sourdough", option, typed)
+    assert found == run_here(demo[0], "search", "sourdough", option, typed.lower())
+    assert found[1]
 
 
 @pytest.mark.parametrize(

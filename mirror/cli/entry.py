@@ -63,8 +63,11 @@ def _ended_by(error: BaseException) -> int:
         case ChatmirrorError():
             _print_line(error.message)
             return error.exit_code
-        case click.ClickException():
+        case click.exceptions.NoArgsIsHelpError():  # nothing was asked for: the help is printed
             error.show()
+            return error.exit_code
+        case click.ClickException():
+            _print_line(_one_line(error))
             return error.exit_code
         case KeyboardInterrupt() | click.exceptions.Abort():
             stop = error.__cause__ or error  # click turns an interruption into its own Abort
@@ -80,6 +83,13 @@ def _ended_by(error: BaseException) -> int:
             return StorageError.exit_code
     _print_line(bug_message(error))
     return BUG
+
+
+def _one_line(error: click.ClickException) -> str:
+    """Return what click says of a mistyped command; it would print three lines."""
+    said, context = error.format_message(), error.ctx if isinstance(error, click.UsageError) else None
+    end = "" if said.endswith((".", "?")) else "."
+    return f"{said}{end} See `{context.command_path if context else 'chatmirror'} --help`."
 
 
 def _discard_output() -> None:

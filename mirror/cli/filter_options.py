@@ -24,10 +24,26 @@ def _kinds(_context: click.Context, _parameter: click.Parameter, begun: str) -> 
     return [kind for kind in SEARCHED_KINDS if kind.startswith(begun)]
 
 
+def _in_known_case(_context: click.Context, parameter: click.Parameter, typed: str | None) -> str | None:
+    """Return a role or kind as it is stored, in whatever case it was typed; another value as it is."""
+    if typed is None:
+        return None
+    from mirror.store.search.known import SEARCHED_KINDS, SEARCHED_ROLES
+
+    known = SEARCHED_ROLES if parameter.name == "role" else SEARCHED_KINDS
+    return typed.lower() if typed.lower() in known else typed
+
+
 _OPTIONS = (
-    click.option("--role", shell_complete=_roles, help="Only messages of user, assistant, tool or system."),
+    click.option(
+        "--role",
+        callback=_in_known_case,
+        shell_complete=_roles,
+        help="Only messages of user, assistant, tool or system.",
+    ),
     click.option(
         "--kind",
+        callback=_in_known_case,
         shell_complete=_kinds,
         help="Only text, code, output, reasoning, canvas, quote, voice, image, file, 'file name', prompt,"
         " 'file text', ...",

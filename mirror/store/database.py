@@ -344,11 +344,16 @@ def _check_place(path: Path) -> None:
     folder = path.absolute().parent
     if path.is_dir():
         raise UsageError(f"{path} is a folder, not a database file.")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is a device or pipe, not a database file; nothing was done. Give another -d PATH.")
     if not folder.is_dir():
         raise UsageError(f"The folder {folder} does not exist; make it, or give another -d PATH.")
     if not os.access(folder, os.W_OK) or (path.exists() and not is_writable(path)):
         raise StorageError(f"Cannot write {path}; nothing was done. Check its permissions.")
-    if shutil.disk_usage(folder).free < FREE_SPACE:
+    space = shutil.disk_usage(folder)
+    if not space.total:  # as /proc and /sys
+        raise UsageError(f"{folder} is a place of the system's own, where no files can be kept. Give another -d PATH.")
+    if space.free < FREE_SPACE:
         raise StorageError(
             f"Less than {FREE_SPACE >> 20} MB free beside {path}; nothing was done. Free space, run again."
         )

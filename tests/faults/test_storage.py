@@ -13,6 +13,7 @@ import stat
 import subprocess
 from contextlib import closing
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,6 @@ from mirror.store.database import Writer, open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from mirror.simulator import ReceivedRequest
 
@@ -240,11 +240,27 @@ def test_a_run_that_would_meet_a_full_disk_does_not_begin(
 ) -> None:
     """It says how much is needed; the file is as it was, and the service is not asked."""
     before = mirrored.path.read_bytes()
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=database.FREE_SPACE - 1))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=10**12, free=database.FREE_SPACE - 1))
     with pytest.raises(StorageError, match=r"Less than 64 MB free beside .*; nothing was done. Free space, run again"):
         mirrored.sync()
     assert mirrored.path.read_bytes() == before
     assert mirrored.service.requests == []
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="only Linux has /proc")
+def test_a_place_that_holds_no_files_is_called_so() -> None:
+    """It is not short of room."""
+    with pytest.raises(UsageError, match="no files can be kept"), Writer(Path("/proc/x.db")):
+        pass
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+@pytest.mark.timeout(30)
+def test_what_is_no_file_is_no_database(tmp_path: Path) -> None:
+    """A pipe or a device is no failing disk, and is not waited for."""
+    os.mkfifo(tmp_path / "chats.db")
+    with pytest.raises(UsageError, match="not a database file"), Writer(tmp_path / "chats.db"):
+        pass
 
 
 def test_a_full_folder_for_temporary_files_is_named(
@@ -255,7 +271,7 @@ def test_a_full_folder_for_temporary_files_is_named(
     temporary.mkdir()
     monkeypatch.setenv("SQLITE_TMPDIR", str(temporary))
     free = {str(temporary): 0, str(tmp_path): 10**12}
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free[str(folder)]))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(total=10**12, free=free[str(folder)]))
     said = rf"temporary files \({temporary}\) is full; .*chats\.db is intact .* set TMPDIR"
     with Writer(mirrored.path) as writer:
         writer.conn.execute("CREATE TEMP TABLE some (text)")
