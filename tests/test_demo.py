@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 import subprocess
@@ -28,6 +29,19 @@ def test_the_demo_tells_what_happened_and_what_to_do_next(demo: tuple[Path, str]
     assert 1 <= int(second[1]) <= 6
     for step in ("datasette chats.db", "chatmirror search", "sqlite3 chats.db", "chatmirror auth"):
         assert step in out
+
+
+@pytest.mark.parametrize("is_on_path", [True, False])
+def test_the_commands_of_the_demo_can_be_run_as_they_are_printed(tmp_path: Path, is_on_path: bool) -> None:
+    """Also out of an environment that is not activated, as the README starts it."""
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "bin").symlink_to(BIN)
+    path = f"{BIN}:{os.defpath}" if is_on_path else os.defpath
+    environ = {**os.environ, "PATH": path}
+    command = "chatmirror" if is_on_path else ".venv/bin/chatmirror"
+    ended = subprocess.run([command, "demo"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
+    for name in ("chatmirror search", "chatmirror auth", "datasette demo.db"):
+        assert f"\n  {'' if is_on_path else '.venv/bin/'}{name}" in ended.stdout
 
 
 def test_the_demo_leaves_a_whole_mirror(demo: tuple[Path, str]) -> None:

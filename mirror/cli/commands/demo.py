@@ -5,7 +5,11 @@ The mirroring is done by the same code as ``chatmirror sync``, over real HTTP.
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,7 +19,6 @@ from mirror.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from mirror.simulator import Simulator
     from mirror.sync.outcome import Outcome
@@ -57,8 +60,8 @@ def _refuse_used(path: Path) -> None:
         raise UsageError(f"{path} holds your own chats; the demo did not change it. Give the demo another -d PATH.")
     # The simulated account begins anew each time, so that it would look like one that has lost what was done in it.
     raise UsageError(
-        f"{path} holds the demo already and was not changed: look at it with `datasette {path}`. To begin anew, remove"
-        " it or give another -d PATH."
+        f"{path} holds the demo already and was not changed: look at it with `{_as_started('datasette')} {path}`."
+        " To begin anew, remove it or give another -d PATH."
     )
 
 
@@ -127,6 +130,14 @@ def _act(service: Simulator) -> list[str]:
     ]
 
 
+def _as_started(name: str) -> str:
+    """Return what starts a command: with the folder that this one was started from where the name alone does not."""
+    beside, found = Path(sys.argv[0]).with_name(name), shutil.which(name)
+    if not beside.exists() or (found and Path(found).samefile(beside)):
+        return name
+    return shlex.quote(str(beside))
+
+
 def _print_next_steps(path: Path) -> None:
     from mirror.store.database import open_reader
     from mirror.store.summary import mirror_size
@@ -137,15 +148,16 @@ def _print_next_steps(path: Path) -> None:
         f"\n{path} now holds {held.conversations} conversations and {held.messages} messages,"
         f" {held.on_other_branches} of them on other branches."
     )
+    chatmirror, datasette = _as_started("chatmirror"), _as_started("datasette")
     for line in (
         f"What was deleted is kept: {held.missing} is missing from the lists, and a later run will confirm it.",
         "\nNow look at it:",
-        f"  datasette {path}",
-        f"  chatmirror search sourdough -d {path}",
+        f"  {datasette} {path}",
+        f"  {chatmirror} search sourdough -d {path}",
         f'  sqlite3 {path} "select title, position, role, text from thread limit 5"',
         "Then mirror your own account, into chats.db:",
-        "  chatmirror auth",
-        "  chatmirror sync",
-        "  chatmirror schedule",
+        f"  {chatmirror} auth",
+        f"  {chatmirror} sync",
+        f"  {chatmirror} schedule",
     ):
         click.echo(line)
