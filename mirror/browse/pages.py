@@ -41,6 +41,10 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
 }
 A_YEAR = "public, max-age=31536000, immutable"
+# Not "templates" and "static": from Python 3.12 on, Datasette takes folders of these names beside a plugin for that
+# plugin's versions of its own pages, and fails where it finds ours.
+TEMPLATES = "page_templates"
+_ASSETS = "page_assets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,7 @@ def with_error_pages(view: Callable[[Any, Any], Awaitable[Response]]) -> Callabl
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    environment = Environment(loader=PackageLoader("mirror.browse"), autoescape=True, trim_blocks=True)
+    environment = Environment(loader=PackageLoader("mirror.browse", TEMPLATES), autoescape=True, trim_blocks=True)
     environment.lstrip_blocks = True
     environment.filters |= {
         "name": readable_name,
@@ -140,7 +144,7 @@ def asset_text(name: str) -> tuple[str, str]:
     """Return a style sheet's or script's text and content type; KeyError for another name."""
     kinds = {f"{stem}.css": "text/css" for stem in ("pages", "tables")}
     kinds |= {f"{stem}.js": "text/javascript" for stem in ("head", "pages")}
-    text = files("mirror.browse").joinpath("static", name).read_text("utf-8") if name in kinds else ""
+    text = files("mirror.browse").joinpath(_ASSETS, name).read_text("utf-8") if name in kinds else ""
     if name == "pages.css":
         text += code_css("default") + _dark_css()
     return text, kinds[name]
@@ -148,7 +152,7 @@ def asset_text(name: str) -> tuple[str, str]:
 
 def _dark_css() -> str:
     """Return the dark colours twice: for a system that wants them, and for a reader who does. Paper is light."""
-    colours = files("mirror.browse").joinpath("static", "dark.css").read_text("utf-8")
+    colours = files("mirror.browse").joinpath(_ASSETS, "dark.css").read_text("utf-8")
     rules = [
         f"{place} {{\n{colours}}}\n{code_css('monokai', place)}"
         for place in (":root:not([data-theme])", ':root[data-theme="dark"]')

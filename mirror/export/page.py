@@ -16,7 +16,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, Template
 from markupsafe import Markup
 
 from mirror.browse.conversation import PageOptions, TurnParts, turns_of
-from mirror.browse.pages import asset_text
+from mirror.browse.pages import TEMPLATES, asset_text
 from mirror.browse.pagination import messages_to_show
 from mirror.browse.times import local_day_html, local_minute_html
 from mirror.services import speaker_of
@@ -89,7 +89,7 @@ def _style() -> dict[str, Markup]:
 
 @lru_cache(maxsize=1)
 def _template() -> Template:
-    loader = ChoiceLoader([PackageLoader("mirror.export"), PackageLoader("mirror.browse")])
+    loader = ChoiceLoader([PackageLoader("mirror.export"), PackageLoader("mirror.browse", TEMPLATES)])
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True)
     environment.lstrip_blocks = True
     environment.filters |= {"day": local_day_html, "moment": local_minute_html}

@@ -7,6 +7,7 @@ import re
 import sqlite3
 import zlib
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -16,14 +17,13 @@ from markupsafe import escape
 from mirrors import add, add_conversation, add_message, bakery
 from served import awaited, served_as
 
+from mirror.browse import plugin
 from mirror.browse.functions import inflate
 from mirror.browse.plugin import prepare_connection, render_cell
 from mirror.store.known_queries import KNOWN_QUERIES
 from mirror.store.schema import is_chatmirror
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from served import Pages
 
     from mirror.store.known_queries import KnownQuery
@@ -139,6 +139,16 @@ def test_payloads_can_be_read_in_sql(pages: Pages) -> None:
     assert pages.rows("select chatmirror_payload('nope'), chatmirror_inflate('x'), chatmirror_inflate(x'00')") == [
         [None] * 3
     ]
+
+
+def test_datasette_takes_no_page_of_ours_for_its_own(pages: Pages) -> None:
+    """From Python 3.12 on it looks for folders of these names beside the module of a plugin."""
+    folder = Path(plugin.__file__).parent
+    assert not (folder / "templates").exists()
+    assert not (folder / "static").exists()
+    listed = json.loads(pages.get("/-/plugins.json?all=1")[1])
+    (ours,) = (one for one in listed if one["name"] in {"chatmirror", plugin.__name__})
+    assert (ours["templates"], ours["static"]) == (False, False)
 
 
 def test_other_databases_are_left_alone(pages: Pages) -> None:
