@@ -6,12 +6,16 @@ import zlib
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from mirror.web.allocator import return_large_blocks
 from mirror.web.failures import TooLarge, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _PIECE = 1 << 20  # bytes that are unpacked at once
+# Bytes of an answer from which each copy of it counts. Larger: a run takes more memory for such an answer than it may;
+# smaller: answers that are common take longer.
+LARGE = 16 * 1024 * 1024
 # Parts of one gzip body; servers send one. Larger: a flood of empty ones takes the time of its answer in copying.
 MOST_MEMBERS = 16
 _WINDOW = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
@@ -29,6 +33,8 @@ class _Bounded:
     def add(self, piece: bytes) -> None:
         if self._file.tell() + len(piece) > self._most:
             raise TooLarge(f"an answer is larger than {self._most >> 20:,} MB")
+        if self._file.tell() < LARGE <= self._file.tell() + len(piece):
+            return_large_blocks()
         self._file.write(piece)
 
     def body(self) -> bytes:

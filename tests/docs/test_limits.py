@@ -89,6 +89,7 @@ TECHNICAL = {
     "store.file_rows.FileCounts.skipped": "a count that begins at nothing",
     "store.file_rows.FileCounts.stored": "a count that begins at nothing",
     "sync.plan._HOUR": "a unit",
+    "web.allocator._MMAP_THRESHOLD": "a parameter of glibc's mallopt",
     "web.downloads._PIECE": "the size of a buffer",
     "web.downloads._REDIRECTS": "HTTP's statuses",
     "values._INT64": "the range of SQLite's integers",

@@ -327,7 +327,7 @@ def test_no_room_to_unpack_a_zip_of_files_is_no_damage_of_it(tmp_path: Path, mon
 
 def test_what_came_before_the_disk_was_full_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left = iter([1 << 40] * 3 + [1 << 20])  # the first is asked for the database
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=next(left)))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=1 << 50, free=next(left)))
     ids = [f"file-{letter * 22}" for letter in "ABC"]
     export = zipped(tmp_path / "x.zip", {f"{id_}-a.txt": id_.encode() for id_ in ids}, [talk(1, *ids)])
     result = app.import_archives(tmp_path / "chats.db", [export], Timing(), lambda *_: None)
