@@ -238,24 +238,28 @@ def open_reader(path: Path) -> sqlite3.Connection:
         )
     files.refuse_hidden_log(path)
     with translated(path):
-        conn = _connect(files.uri(path, "mode=ro"))
         try:
-            _refuse_unknown(conn, path)
-            _refuse_empty(conn, path)
+            return _of_a_mirror(_connect(files.uri(path, "mode=ro")), path)
         except sqlite3.OperationalError as error:
-            conn.close()
             # An I/O error may be the file beside it, which a full disk does not let grow.
             if (error.sqlite_errorcode & 0xFF) not in {_CANTOPEN, _READONLY, _IOERR}:
                 raise
-            conn = _connect_unwritable(path)
-            _refuse_unknown(conn, path)
-            _refuse_empty(conn, path)
+        return _of_a_mirror(_connect_unwritable(path), path)
+
+
+def _of_a_mirror(conn: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    """Return a connection to a mirror that this program knows; closes one that it refuses."""
+    try:
+        _refuse_unknown(conn, path)
+        _refuse_empty(conn, path)
+    except BaseException:
+        conn.close()
+        raise
     return conn
 
 
 def _refuse_empty(conn: sqlite3.Connection, path: Path) -> None:
     if not table_names(conn):
-        conn.close()
         raise empty_file_error(path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -83,7 +84,8 @@ def test_text_that_sqlite_cannot_hold_is_repaired_and_marked(value: str, expecte
 def test_any_text_can_be_stored_whole(value: str) -> None:
     """Whatever a chat holds, SQLite keeps all of it and gives it back."""
     text, is_changed = clean_text(value)
-    stored, length = sqlite3.connect(":memory:").execute("select ?1, length(?1)", (text,)).fetchone()
+    with closing(sqlite3.connect(":memory:")) as conn:
+        stored, length = conn.execute("select ?1, length(?1)", (text,)).fetchone()
     assert (stored, length) == (text, len(text))
     assert is_changed is (text != value)
 
