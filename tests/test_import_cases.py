@@ -139,6 +139,17 @@ def test_importing_again_what_is_stored_is_a_success(mirror: Mirror) -> None:
     assert mirror.imported(archive) == (0, "", "")
 
 
+def test_a_conversation_whose_row_another_program_deleted_comes_again(mirror: Mirror) -> None:
+    """A shell leaves its payload, by which an import would tell that it is stored."""
+    archive = save(mirror.folder / "conversations.json", [conversation(1), conversation(2)])
+    mirror.imported(archive)
+    before = mirror.rows("SELECT id, title, message_count FROM conversations ORDER BY id")
+    with closing(sqlite3.connect(mirror.path)) as conn, conn:
+        assert conn.execute("DELETE FROM conversations WHERE id = 'id-1'").rowcount == 1
+    assert mirror.imported(archive) == (0, "", "")
+    assert mirror.rows("SELECT id, title, message_count FROM conversations ORDER BY id") == before
+
+
 @with_cases
 def test_case_nothing_imported(mirror: Mirror) -> None:
     assert_told_that_nothing_came(mirror.imported(CASES / "nothing-imported" / "wrong-plugin.zip"))

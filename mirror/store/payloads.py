@@ -145,8 +145,9 @@ def imported(conn: sqlite3.Connection) -> list[tuple[str, int, str, str]]:
 
 
 def holds(conn: sqlite3.Connection, body: Body) -> bool:
-    """Tell whether these very bytes are stored, undamaged, for any conversation."""
-    rows = conn.execute("SELECT body FROM _payloads WHERE sha256 = ?", (body.sha256,))
+    """Tell whether these very bytes are stored, undamaged, for any conversation that is there."""
+    sql = "SELECT p.body FROM _payloads p JOIN conversations c ON c.id = p.conversation_id WHERE p.sha256 = ?"
+    rows = conn.execute(sql, (body.sha256,))
     return any(_unpacks_to(row["body"], body.raw) for row in rows)
 
 
