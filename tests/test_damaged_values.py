@@ -459,6 +459,14 @@ MENDED = [
     "UPDATE projects SET id = 'f' || substr(id, 2) WHERE rowid = 1",
     "UPDATE gpts SET id = 'f' || substr(id, 2) WHERE rowid = 1",
     "UPDATE accounts SET id = char(unicode(id) + 1 - 2 * (unicode(id) & 1)) || substr(id, 2) WHERE rowid = 1",
+    "UPDATE conversations SET id = 'another' WHERE rowid = 1",
+    "UPDATE messages SET conversation_id = 'nothing' WHERE rowid = 3",
+    # Rows that others name are gone, as a shell takes them away, which looks at no references.
+    "DELETE FROM messages",
+    # Of which conversation a payload is, and what its bytes tell, too; and a key that is no text at all.
+    "UPDATE _payloads SET conversation_id = iif(id = 1, 'nothing', conversation_id), size = iif(id = 2, 7, size)",
+    "UPDATE _payloads SET sha256 = 'another' WHERE id = 3",
+    "UPDATE _settings SET key = x'00ff' WHERE key LIKE 'sync:%'",
 ]
 
 
@@ -491,6 +499,25 @@ def test_flipped_bits_are_turned_back(mirrored: MirroredService, sql: str) -> No
     error, _ = app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)
     assert (error, findings(mirrored)) == (None, [])
     assert content(mirrored.path) == before
+
+
+def test_a_conversation_whose_row_is_gone_is_derived_again(mirrored: MirroredService) -> None:
+    """By ``DELETE FROM conversations`` in a shell, which leaves all that names it; only the time of a list is lost."""
+    columns = ", ".join(name for name in COLUMNS["conversations"] if name != "last_seen_at")
+    rows = f"SELECT {columns} FROM conversations ORDER BY id"
+    before, row = content(mirrored.path), mirrored.rows(rows)
+    assert edit(mirrored.path, "DELETE FROM conversations WHERE deleted_at IS NULL") > 5
+    error, _ = app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)
+    assert (error, findings(mirrored), mirrored.rows(rows)) == (None, [], row)
+    assert content(mirrored.path) | {"conversations": []} == before | {"conversations": []}
+
+
+def test_a_message_of_nowhere_goes_once_its_conversation_has_it_again(mirrored: MirroredService) -> None:
+    before = content(mirrored.path)
+    copied = "SELECT id, 'nothing', text, kind FROM messages WHERE conversation_id = ?"
+    assert edit(mirrored.path, f"INSERT INTO messages (id, conversation_id, text, kind) {copied}", mirrored.ids()[1])
+    assert app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)[0] is None
+    assert (findings(mirrored), content(mirrored.path)) == ([], before)
 
 
 def test_a_flipped_bit_of_a_payload_is_turned_back(mirrored: MirroredService) -> None:

@@ -14,8 +14,8 @@ from mirror.store.database import is_damage
 from mirror.store.health import file_findings, rebuild_indexes
 from mirror.store.mending import (
     empty_skeletons,
-    forget_references,
     make_readable,
+    mend_references,
     put_right,
     read_lost_again,
     turn_payloads_back,
@@ -71,7 +71,7 @@ def _mend_file(conn: sqlite3.Connection) -> bool:
         conn.execute("REINDEX")
         if dangling_references(conn):
             turn_rows_back(conn)
-            forget_references(conn)
+            mend_references(conn)
         if file_findings(conn):
             empty_skeletons(conn)
         return not file_findings(conn)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from itertools import chain, islice, product
 from typing import TYPE_CHECKING, Any
 
+from mirror.services import SERVICES
 from mirror.store import derived_hashes, payloads, row_hashes
 from mirror.store.columns import COLUMNS
 from mirror.store.health import is_read_only
@@ -113,13 +114,54 @@ def empty_skeletons(conn: sqlite3.Connection) -> None:
     conn.execute("DELETE FROM _skeletons")
 
 
-def forget_references(conn: sqlite3.Connection) -> None:
-    """Empty references to rows that are not there, where they are derived again, which has to follow."""
+def mend_references(conn: sqlite3.Connection) -> None:
+    """Mend references to rows that are not there, where what was there is derived again, which has to follow.
+
+    A conversation of which a payload is left gets a row again. What belongs to a message that is gone goes with it, and
+    comes back with it; other references are emptied.
+    """
+    conn.execute(
+        "INSERT INTO conversations (id, url, provider)"
+        " SELECT DISTINCT p.conversation_id, p.conversation_id, coalesce(l.provider, o.provider, ?) FROM _payloads p"
+        " LEFT JOIN _listed l ON l.conversation_id = p.conversation_id"
+        " LEFT JOIN (SELECT provider FROM conversations GROUP BY 1 ORDER BY count(*) DESC LIMIT 1) o"
+        " WHERE p.conversation_id NOT IN (SELECT id FROM conversations)",
+        (next(iter(SERVICES)),),
+    )
     for row in conn.execute("PRAGMA foreign_key_check").fetchall():
-        columns = {key["id"]: key["from"] for key in conn.execute(f"PRAGMA foreign_key_list({row['table']})")}
+        table, rowid = row["table"], row["rowid"]
+        columns = {key["id"]: key["from"] for key in conn.execute(f"PRAGMA foreign_key_list({table})")}
         column = columns[row["fkid"]]
-        if (row["table"], column) in _DERIVED_REFERENCES:
-            conn.execute(f"UPDATE {row['table']} SET {column} = NULL WHERE rowid = ?", (row["rowid"],))
+        if (table, column) in _DERIVED_REFERENCES:
+            conn.execute(f"UPDATE {table} SET {column} = NULL WHERE rowid = ?", (rowid,))
+        elif column == "message_rowid":
+            conn.execute(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))
+        elif table == "messages":
+            _bring_home(conn, rowid)
+
+
+def _bring_home(conn: sqlite3.Connection, rowid: int) -> None:
+    """Give a message of no conversation back to the one that it is taken from, as the hash of that one proves.
+
+    Otherwise it goes only where the same message is in another place, as after it was derived again.
+    """
+    lost = conn.execute("SELECT id, parent_id, text FROM messages WHERE rowid = ?", (rowid,)).fetchone()
+    homes = (
+        "SELECT id FROM conversations c WHERE NOT EXISTS"
+        " (SELECT 1 FROM messages WHERE conversation_id = c.id AND id = :id)"
+        " AND (id IN (SELECT conversation_id FROM messages WHERE id = :parent_id OR parent_id = :id)"
+        " OR id NOT IN (SELECT conversation_id FROM messages))"
+    )
+    for row in conn.execute(homes, {"id": lost["id"], "parent_id": lost["parent_id"]}).fetchall():
+        conn.execute("SAVEPOINT home")
+        conn.execute("UPDATE messages SET conversation_id = ? WHERE rowid = ?", (row["id"], rowid))
+        is_home = derived_hashes.is_untouched(conn, row["id"])
+        conn.execute("RELEASE home" if is_home else "ROLLBACK TO home")
+        if is_home:
+            return
+    twin = "SELECT 1 FROM messages m JOIN conversations c ON c.id = m.conversation_id WHERE m.id = ? AND m.text = ?"
+    if conn.execute(twin, (lost["id"], lost["text"])).fetchone() is not None:
+        conn.execute("DELETE FROM messages WHERE rowid = ?", (rowid,))
 
 
 def turn_payloads_back(conn: sqlite3.Connection, conversation_id: str) -> bool:
@@ -250,7 +292,11 @@ def _turn_row_back(conn: sqlite3.Connection, table: str, rowid: int, columns: Se
         return False
     size = sum(len(value) for value in row if isinstance(value, str | bytes))
     most = min(MOST_TRIED, MOST_HASHED // (size + 1))
-    candidates = (list(_candidates(conn, table, column, row[column], alone=len(columns) == 1)) for column in columns)
+    told = _told(conn, table, rowid, columns)
+    candidates = (
+        list(_candidates(conn, table, column, row[column], told.get(column, ()), alone=len(columns) == 1))
+        for column in columns
+    )
     tried = (dict(zip(columns, values, strict=True)) for values in islice(product(*candidates), most))
     is_as_written = row_hashes.proof(table, row, row_hashes.stored(conn, table))
     # What it is now is what is wrong.
@@ -266,8 +312,24 @@ def _turn_row_back(conn: sqlite3.Connection, table: str, rowid: int, columns: Se
     return True
 
 
-def _candidates(conn: sqlite3.Connection, table: str, column: str, value: Any, *, alone: bool) -> Iterator[Any]:
-    """Yield what a value may have been: as text or number, as other rows have it, and with one other bit.
+def _told(conn: sqlite3.Connection, table: str, rowid: int, columns: Sequence[str]) -> dict[str, Sequence[Any]]:
+    """Return what else tells what some values may have been: keys of rows that are gone, and what a payload is of."""
+    told: dict[str, Sequence[Any]] = {}
+    key = HASHED[table][0]
+    if len(HASHED[table]) == 1 and key in columns:
+        gone = row_hashes.keys_gone(conn, table)
+        told[key] = [int(text) for text in gone if text.isdecimal()] if is_number(table, key) else gone
+    if table == "_payloads" and "conversation_id" in columns:
+        told["conversation_id"] = payloads.conversations_without(conn)
+    if table == "_payloads" and {"size", "sha256"} & set(columns):
+        told["size"], told["sha256"] = payloads.measured(conn, rowid)
+    return told
+
+
+def _candidates(
+    conn: sqlite3.Connection, table: str, column: str, value: Any, told: Sequence[Any], *, alone: bool
+) -> Iterator[Any]:
+    """Yield what a value may have been: as text or number, as other rows have it or tell it, and with one other bit.
 
     ``alone``: whether only this value is damaged, so that all of its bits can be tried.
     """
@@ -277,7 +339,7 @@ def _candidates(conn: sqlite3.Connection, table: str, column: str, value: Any, *
     with row_hashes.any_text(conn):
         known = [row["value"] for row in conn.execute(others)]
     flipped = chain.from_iterable(map(_flipped, readings)) if alone else ()
-    yield from _fit(chain(readings, [None, *([0, 1] if of_number else [])], known, flipped), of_number=of_number)
+    yield from _fit(chain(readings, [None, *([0, 1] if of_number else [])], known, told, flipped), of_number=of_number)
 
 
 def _fit(values: Iterable[Any], *, of_number: bool) -> Iterator[Any]:

@@ -151,6 +151,22 @@ def holds(conn: sqlite3.Connection, body: Body) -> bool:
     return any(_unpacks_to(row["body"], body.raw) for row in rows)
 
 
+def conversations_without(conn: sqlite3.Connection) -> list[str]:
+    """Return the conversations of which no payload is stored, a thousand at most: after damage, there are few."""
+    sql = "SELECT id FROM conversations WHERE id NOT IN (SELECT conversation_id FROM _payloads) LIMIT 1000"
+    return [row["id"] for row in conn.execute(sql)]
+
+
+def measured(conn: sqlite3.Connection, payload_id: int) -> tuple[list[int], list[str]]:
+    """Return size and hash of a stored payload's bytes as they are, each in a list that is empty where none unpack."""
+    row = conn.execute("SELECT body FROM _payloads WHERE id = ?", (payload_id,)).fetchone()
+    try:
+        body = zlib.decompress(row["body"])
+    except (zlib.error, TypeError):
+        return [], []
+    return [len(body)], [hash_of(body)]
+
+
 def _unpacks_to(packed: bytes, body: bytes) -> bool:
     try:
         return zlib.decompress(packed) == body

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ HASHED = {
 }
 _READ_AGAIN = frozenset({"file_texts"})  # the bytes of the files say the same
 BYTES = 16  # of a hash that are kept: enough against accidents, and half the size
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _HAS_OWN_HASH = {"_payloads": "body"}
 _SAVE = (
     "INSERT INTO _row_hashes (table_name, row_key, hash) VALUES (?, ?, ?)"
@@ -58,11 +60,14 @@ def watch(conn: sqlite3.Connection) -> None:
 
 def update(conn: sqlite3.Connection) -> None:
     """Hash the rows that were touched, inside the transaction that touched them."""
-    touched = conn.execute("SELECT DISTINCT table_name, row_key FROM touched").fetchall()
+    with any_text(conn):
+        touched = conn.execute("SELECT DISTINCT table_name, row_key FROM touched").fetchall()
     if not touched:
         return
     hashes, gone = [], []
     for table, key in touched:
+        if key is None or not is_utf8(key):
+            continue  # of a damaged key, under which no row was ever hashed
         found = next(_hashes(conn, table, key), None)
         if found is None:
             gone.append((table, key))
@@ -163,6 +168,16 @@ def any_text(conn: sqlite3.Connection) -> Iterator[None]:
         yield
     finally:
         conn.text_factory = before
+
+
+def is_utf8(text: str) -> bool:
+    """Whether what ``any_text`` read is UTF-8, as all is that this program writes."""
+    return _SURROGATE.search(text) is None
+
+
+def keys_gone(conn: sqlite3.Connection, table: str) -> list[str]:
+    """Return the keys under which rows of a table were written that are not there now."""
+    return [key for key, is_gone in _differing_keys(conn, table).items() if is_gone]
 
 
 def _named(table: str, key: object) -> str:
