@@ -512,6 +512,17 @@ def test_a_conversation_whose_row_is_gone_is_derived_again(mirrored: MirroredSer
     assert content(mirrored.path) | {"conversations": []} == before | {"conversations": []}
 
 
+def test_the_changes_of_a_run_that_is_gone_go_with_it(mirrored: MirroredService) -> None:
+    """As the schema says; no payload tells what a run was."""
+    conversations = "SELECT * FROM conversations ORDER BY id"
+    before = mirrored.rows(conversations)
+    edit(mirrored.path, "UPDATE files SET project_id = 'nothing' WHERE project_id IS NULL")
+    assert edit(mirrored.path, "DELETE FROM sync_runs WHERE id = (SELECT min(run_id) FROM changes)") == 1
+    error, repaired = app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)
+    assert (error, findings(mirrored), mirrored.rows(conversations)) == (None, [], before)
+    assert any("of sync_runs is gone" in what for what in repaired.accepted)
+
+
 def test_a_message_of_nowhere_goes_once_its_conversation_has_it_again(mirrored: MirroredService) -> None:
     before = content(mirrored.path)
     copied = "SELECT id, 'nothing', text, kind FROM messages WHERE conversation_id = ?"

@@ -42,7 +42,6 @@ _KEYS = {
 _DERIVED = frozenset({"messages", "links", "attachments"})
 _NOT_DERIVED = frozenset({"id", "provider", "deleted_at", "missing_since", "last_seen_at"})
 _REFERENCES = frozenset({"project_id", "gpt_id", "account_id"})  # to rows that have to be there
-_DERIVED_REFERENCES = frozenset({("attachments", "file_id"), *(("conversations", name) for name in _REFERENCES)})
 # What a list said of a conversation, and which of it is stored: without one of them, the conversation is read again.
 _COMPARED = frozenset({"list_us", "stored_us", "list_mark", "stored_mark"})
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -115,10 +114,10 @@ def empty_skeletons(conn: sqlite3.Connection) -> None:
 
 
 def mend_references(conn: sqlite3.Connection) -> None:
-    """Mend references to rows that are not there, where what was there is derived again, which has to follow.
+    """Mend references to rows that are not there; what is derived from payloads has to be derived again then.
 
-    A conversation of which a payload is left gets a row again. What belongs to a message that is gone goes with it, and
-    comes back with it; other references are emptied.
+    A conversation of which a payload is left gets a row again. What goes with a row by the schema goes now: links and
+    attachments come back with their message, the changes of a run that is gone do not. Other references are emptied.
     """
     conn.execute(
         "INSERT INTO conversations (id, url, provider)"
@@ -130,14 +129,14 @@ def mend_references(conn: sqlite3.Connection) -> None:
     )
     for row in conn.execute("PRAGMA foreign_key_check").fetchall():
         table, rowid = row["table"], row["rowid"]
-        columns = {key["id"]: key["from"] for key in conn.execute(f"PRAGMA foreign_key_list({table})")}
-        column = columns[row["fkid"]]
-        if (table, column) in _DERIVED_REFERENCES:
-            conn.execute(f"UPDATE {table} SET {column} = NULL WHERE rowid = ?", (rowid,))
-        elif column == "message_rowid":
-            conn.execute(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))
-        elif table == "messages":
+        keys = conn.execute(f"PRAGMA foreign_key_list({table})")
+        key = next(key for key in keys if key["id"] == row["fkid"])
+        if table == "messages":
             _bring_home(conn, rowid)
+        elif key["on_delete"] == "CASCADE":
+            conn.execute(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))
+        else:
+            conn.execute(f"UPDATE {table} SET {key['from']} = NULL WHERE rowid = ?", (rowid,))
 
 
 def _bring_home(conn: sqlite3.Connection, rowid: int) -> None:
