@@ -146,10 +146,10 @@ def sync(
 
 
 @contextmanager
-def _healing(writer: Writer, *, dry: bool) -> Iterator[tuple[list[str], list[DamagedValue]]]:
-    """Forget damaged values that the sync learns again; yield them, and those that are left."""
+def _healing(writer: Writer, *, dry: bool) -> Iterator[tuple[list[str], list[DamagedValue | str]]]:
+    """Mend what the sync learns again; yield that, and what is left."""
     with translated(writer.path), diagnosed(writer.conn, writer.path):
-        found: tuple[list[str], list[DamagedValue]] = ([], []) if dry else healing.heal(writer)
+        found: tuple[list[str], list[DamagedValue | str]] = ([], []) if dry else healing.heal(writer)
     yield found
 
 

@@ -512,6 +512,43 @@ def test_a_conversation_whose_row_is_gone_is_derived_again(mirrored: MirroredSer
     assert content(mirrored.path) | {"conversations": []} == before | {"conversations": []}
 
 
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_a_sync_reads_again_what_is_gone_and_loses_no_older_text(
+    small: MirroredService, capsys: pytest.CaptureFixture[str], *, is_changed: bool
+) -> None:
+    """A conversation's row that another program deleted: what only an older payload says is kept."""
+    key = small.ids()[1]
+    node = small.person.new_message(key, "A question", "An answer that ChatGPT takes back")
+    small.next_run()
+    small.account.tree(key)["mapping"][node]["message"]["content"]["parts"] = [""]
+    small.person.new_message(key)
+    small.next_run()
+    said = "SELECT id, text FROM messages WHERE conversation_id = ? ORDER BY id"
+    before = small.rows(said, key)
+    edit(small.path, "DELETE FROM conversations WHERE id = ?", key)
+    if is_changed:
+        small.person.new_message(key, "News", "Old")
+    code, err = command(small, capsys, "sync", "--no-files")
+    assert (code, err.count("\n"), "Damage was mended" in err) == (0, 1, True)
+    assert small.value("SELECT count(*) FROM conversations WHERE id = ?", key) == 1
+    after = small.rows(said, key)
+    assert set(before) <= set(after)
+    assert any("takes back" in text for _, text in after)
+    assert findings(small) == []
+
+
+def test_many_conversations_that_are_gone_are_no_syncs_to_mend(
+    mirrored: MirroredService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person should look first; a repair brings them back without the service."""
+    edit(mirrored.path, "DELETE FROM conversations")
+    code, err = command(mirrored, capsys, "sync", "--no-files")
+    assert (code, "conversations are gone" in err, "check --repair" in err) == (9, True, True)
+    assert command(mirrored, capsys, "status")[0] == 9
+    assert app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)[0] is None
+    assert command(mirrored, capsys, "sync", "--no-files")[0] == 0
+
+
 def test_the_changes_of_a_run_that_is_gone_go_with_it(mirrored: MirroredService) -> None:
     """As the schema says; no payload tells what a run was."""
     conversations = "SELECT * FROM conversations ORDER BY id"

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from mirror.errors import DamagedError
 from mirror.store.health import rebuild_indexes
-from mirror.store.mending import LEARNED_AGAIN, forget, is_learned_again, turn_values_back
+from mirror.store.mending import (
+    LEARNED_AGAIN,
+    forget,
+    is_learned_again,
+    lost_conversations,
+    read_lost_again,
+    turn_values_back,
+)
 from mirror.store.schema import lacks_triggers, make_again, object_findings, summary, value_findings
 
 if TYPE_CHECKING:
@@ -22,12 +29,31 @@ if TYPE_CHECKING:
 MOST_HEALED = 20
 
 
-def heal(writer: Writer) -> tuple[list[str], list[DamagedValue]]:
+def heal(writer: Writer) -> tuple[list[str], list[DamagedValue | str]]:
     """Forget single damaged values that the sync which begins now learns again, and make lost triggers again.
 
-    Return what was mended, as sentences, and the damaged values that are left. Nothing is forgotten where there are
-    more than ``MOST_HEALED``: then a person should look first.
+    Conversations that are gone are noted to be read again. Return what was mended, as sentences, and what is left.
+    Nothing is forgotten where there are more than ``MOST_HEALED``: then a person should look first.
     """
+    healed, lost = _heal_lost(writer)
+    values, left = _heal_values(writer)
+    return healed + values, [*left, *lost]
+
+
+def _heal_lost(writer: Writer) -> tuple[list[str], list[str]]:
+    with suppress(sqlite3.Error):
+        count = lost_conversations(writer.conn)
+        if count:
+            what = "1 stored conversation is gone" if count == 1 else f"{count:,} stored conversations are gone"
+            if count > MOST_HEALED:
+                return [], [what]
+            with writer.transaction() as conn:
+                read_lost_again(conn)
+            return [what], []
+    return [], []
+
+
+def _heal_values(writer: Writer) -> tuple[list[str], list[DamagedValue]]:
     healed: list[str] = []
     with suppress(sqlite3.Error):
         if lacks_triggers(writer.conn):
@@ -48,8 +74,8 @@ def heal(writer: Writer) -> tuple[list[str], list[DamagedValue]]:
     return healed, []
 
 
-def refuse_damaged(writer: Writer, left: Sequence[DamagedValue]) -> None:
-    """Raise DamagedError for values that a sync may not forget: one may say whose the mirror is."""
+def refuse_damaged(writer: Writer, left: Sequence[DamagedValue | str]) -> None:
+    """Raise DamagedError for what a sync may not mend by itself: a value may say whose the mirror is."""
     if left:
         raise DamagedError(f"{writer.path} is damaged: {summary([*map(str, left)])}. Run `chatmirror check --repair`.")
 

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """All that is stored of one conversation; ``row`` None: nothing is. ``messages``: node id -> message."""
+    """All that is stored of one conversation. ``messages``: node id -> message.
+
+    ``row`` None: nothing is, or another program deleted its row.
+    """
 
     conversation_id: str
     row: ConversationRow | None = None
@@ -82,9 +85,9 @@ class Update(NamedTuple):
 def load(conn: sqlite3.Connection, conversation_id: str) -> Stored:
     """Return what is stored of a conversation. No payload is unpacked before it is looked at."""
     row = load_row(conn, conversation_id)
-    if row is None:
-        return Stored(conversation_id)
     versions = tuple(payloads.load(conn, conversation_id))
+    if row is None and not versions:
+        return Stored(conversation_id)
     return Stored(conversation_id, row, versions, _load_messages(conn, conversation_id))
 
 

@@ -201,12 +201,18 @@ def _is_utf8(raw: bytes) -> bool:
     return True
 
 
+_LOST = "stored_us IS NOT NULL AND conversation_id NOT IN (SELECT id FROM conversations)"
+
+
+def lost_conversations(conn: sqlite3.Connection) -> int:
+    """Return how many conversations were stored for the lists and are not there any more, by whatever they went."""
+    count: int = conn.execute(f"SELECT count(*) FROM _listed WHERE {_LOST}").fetchone()[0]
+    return count
+
+
 def read_lost_again(conn: sqlite3.Connection) -> None:
-    """Let a sync read again what the lists show and what is not there any more, by whatever it went."""
-    conn.execute(
-        "UPDATE _listed SET stored_us = NULL, stored_mark = NULL"
-        " WHERE stored_us IS NOT NULL AND conversation_id NOT IN (SELECT id FROM conversations)"
-    )
+    """Let a sync read these again."""
+    conn.execute(f"UPDATE _listed SET stored_us = NULL, stored_mark = NULL WHERE {_LOST}")
 
 
 def is_learned_again(conn: sqlite3.Connection, damaged: DamagedValue) -> bool:
