@@ -16,6 +16,7 @@ from mirrored_service import MirroredService, differences, findings
 from mirror import app
 from mirror.cli.entry import exit_code_of
 from mirror.cli.group import cli
+from mirror.errors import DamagedError
 from mirror.files.byte_store import folder_of
 from mirror.simulator import ManualClock, demo_account
 from mirror.store.columns import COLUMNS
@@ -558,6 +559,16 @@ def test_the_changes_of_a_run_that_is_gone_go_with_it(mirrored: MirroredService)
     error, repaired = app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)
     assert (error, findings(mirrored), mirrored.rows(conversations)) == (None, [], before)
     assert any("of sync_runs is gone" in what for what in repaired.accepted)
+
+
+def test_a_payload_of_nowhere_makes_no_conversation(mirrored: MirroredService) -> None:
+    """Two values of a row are not what they were, so that nothing proves whose it is; a backup knows."""
+    before = mirrored.value("SELECT count(*) FROM conversations")
+    edit(mirrored.path, "UPDATE _payloads SET conversation_id = 'nothing', source = 'nowhere' WHERE id = 1")
+    with pytest.raises(DamagedError, match="points to nothing"):
+        app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)
+    assert mirrored.value("SELECT count(*) FROM conversations") == before
+    assert mirrored.value("SELECT conversation_id FROM _payloads WHERE id = 1") == "nothing"
 
 
 def test_a_message_of_nowhere_goes_once_its_conversation_has_it_again(mirrored: MirroredService) -> None:

@@ -116,23 +116,27 @@ def empty_skeletons(conn: sqlite3.Connection) -> None:
 def mend_references(conn: sqlite3.Connection) -> None:
     """Mend references to rows that are not there; what is derived from payloads has to be derived again then.
 
-    A conversation of which a payload is left gets a row again. What goes with a row by the schema goes now: links and
-    attachments come back with their message, the changes of a run that is gone do not. Other references are emptied.
+    A conversation of which a payload is left gets a row again, if a hash tells that it had one. What goes with a row by
+    the schema goes now: links and attachments come back with their message, the changes of a run that is gone do not.
+    Other references are emptied. A payload stays, whatever it names.
     """
-    conn.execute(
+    made = (
         "INSERT INTO conversations (id, url, provider)"
         " SELECT DISTINCT p.conversation_id, p.conversation_id, coalesce(l.provider, o.provider, ?) FROM _payloads p"
         " LEFT JOIN _listed l ON l.conversation_id = p.conversation_id"
         " LEFT JOIN (SELECT provider FROM conversations GROUP BY 1 ORDER BY count(*) DESC LIMIT 1) o"
-        " WHERE p.conversation_id NOT IN (SELECT id FROM conversations)",
-        (next(iter(SERVICES)),),
+        " WHERE p.conversation_id = ?"
     )
+    gone = row_hashes.keys_gone(conn, "conversations")
+    conn.executemany(made, [(next(iter(SERVICES)), conversation_id) for conversation_id in gone])
     for row in conn.execute("PRAGMA foreign_key_check").fetchall():
         table, rowid = row["table"], row["rowid"]
         keys = conn.execute(f"PRAGMA foreign_key_list({table})")
         key = next(key for key in keys if key["id"] == row["fkid"])
         if table == "messages":
             _bring_home(conn, rowid)
+        elif table == "_payloads":
+            continue
         elif key["on_delete"] == "CASCADE":
             conn.execute(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))
         else:
