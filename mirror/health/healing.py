@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from mirror.store.database import Writer
     from mirror.store.schema import DamagedObject, DamagedValue
 
-# Damaged values of one mirror that a sync forgets and learns again by itself. Smaller: one bad sector stops every sync;
-# larger: after a damage of everything, all conversations are read again without anybody's word.
+# Damaged values of one mirror, or conversations that are gone, that a sync learns again by itself. Smaller: one
+# bad sector stops every sync; larger: after a damage of everything, all chats are read again without anybody's word.
 MOST_HEALED = 20
 
 
