@@ -7,13 +7,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mirror.errors import DamagedError
+from mirror.store import tracking
 from mirror.store.health import rebuild_indexes
 from mirror.store.mending import (
     LEARNED_AGAIN,
     forget,
     is_learned_again,
     lost_conversations,
-    read_lost_again,
     turn_values_back,
 )
 from mirror.store.schema import lacks_triggers, make_again, object_findings, summary, value_findings
@@ -42,13 +42,14 @@ def heal(writer: Writer) -> tuple[list[str], list[DamagedValue | str]]:
 
 def _heal_lost(writer: Writer) -> tuple[list[str], list[str]]:
     with suppress(sqlite3.Error):
-        count = lost_conversations(writer.conn)
-        if count:
-            what = "1 stored conversation is gone" if count == 1 else f"{count:,} stored conversations are gone"
-            if count > MOST_HEALED:
+        ids = lost_conversations(writer.conn)
+        if ids:
+            what = "1 stored conversation is gone" if len(ids) == 1 else f"{len(ids):,} stored conversations are gone"
+            if len(ids) > MOST_HEALED:
                 return [], [what]
             with writer.transaction() as conn:
-                read_lost_again(conn)
+                for conversation_id in ids:
+                    tracking.mark_unread(conn, conversation_id)
             return [what], []
     return [], []
 

@@ -208,14 +208,18 @@ def _is_utf8(raw: bytes) -> bool:
 _LOST = "stored_us IS NOT NULL AND conversation_id NOT IN (SELECT id FROM conversations)"
 
 
-def lost_conversations(conn: sqlite3.Connection) -> int:
-    """Return how many conversations were stored for the lists and are not there any more, by whatever they went."""
-    count: int = conn.execute(f"SELECT count(*) FROM _listed WHERE {_LOST}").fetchone()[0]
-    return count
+def lost_conversations(conn: sqlite3.Connection) -> list[str]:
+    """Return the ids of conversations that had a row, as its hash tells, and have none any more, by whatever it went.
+
+    Without that hash it may be one that its owner shows to nobody else: for the lists it counts as stored.
+    """
+    hashed = "SELECT 1 FROM _row_hashes WHERE table_name = 'conversations' AND row_key = conversation_id"
+    sql = f"SELECT conversation_id FROM _listed WHERE {_LOST} AND EXISTS ({hashed})"
+    return [row["conversation_id"] for row in conn.execute(sql)]
 
 
 def read_lost_again(conn: sqlite3.Connection) -> None:
-    """Let a sync read these again."""
+    """Let a sync read again what the lists show and what is not there any more."""
     conn.execute(f"UPDATE _listed SET stored_us = NULL, stored_mark = NULL WHERE {_LOST}")
 
 
