@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import suppress
 
-from mirror.store.database import is_damage, told_of_damage
+from mirror.store.database import damage_of_file, is_damage
 from mirror.store.index_comparison import holds_what_its_table_does
 from mirror.store.schema import dangling_references, table_names
 from mirror.store.search import cjk
@@ -15,9 +15,7 @@ INDEXES = ("messages_fts", "conversations_fts", "files_fts", "file_texts_fts")
 
 def file_findings(conn: sqlite3.Connection) -> list[str]:
     """Return what is wrong with the file and its references, as sentences."""
-    rows = conn.execute("PRAGMA integrity_check").fetchall()
-    found = [told_of_damage(row["integrity_check"]) for row in rows if row["integrity_check"] != "ok"]
-    return found + dangling_references(conn)
+    return damage_of_file(conn) + dangling_references(conn)
 
 
 def index_findings(conn: sqlite3.Connection) -> list[str]:

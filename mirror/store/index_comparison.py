@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import contextmanager, suppress
-from itertools import zip_longest
+from itertools import product, zip_longest
 from typing import TYPE_CHECKING
 
 from mirror.store.database import is_damage
@@ -70,6 +70,7 @@ def _are_unused(conn: sqlite3.Connection, index: str) -> bool:
 
 @contextmanager
 def _both(conn: sqlite3.Connection, index: str) -> Iterator[None]:
+    _drop(conn)  # what a damaged index kept from being dropped
     try:
         names = [row["name"] for row in conn.execute(f"PRAGMA table_info({index})")]
         for name in (_FRESH, _KEPT):
@@ -84,10 +85,14 @@ def _both(conn: sqlite3.Connection, index: str) -> Iterator[None]:
         _write_out(conn)
         yield
     finally:
-        with suppress(sqlite3.OperationalError):  # after Ctrl-C a table may be in use; they end with the connection
-            for name in (_FRESH, _KEPT):
-                for part in ("_places", ""):
-                    conn.execute(f"DROP TABLE IF EXISTS temp.{name}{part}")
+        _drop(conn)
+
+
+def _drop(conn: sqlite3.Connection) -> None:
+    for name, part in product((_FRESH, _KEPT), ("_places", "")):
+        # After Ctrl-C a table may be in use, and one may be damaged; they end with the connection.
+        with suppress(sqlite3.DatabaseError):
+            conn.execute(f"DROP TABLE IF EXISTS temp.{name}{part}")
 
 
 def _fill(conn: sqlite3.Connection, index: str, names: list[str]) -> None:

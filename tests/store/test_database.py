@@ -216,3 +216,41 @@ def test_an_index_out_of_step_is_found(path):
         writer.conn.execute("INSERT INTO messages_fts(rowid, text) VALUES (7, 'a ghost')")
         assert writer.conn.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         assert integrity.check(writer.conn, lambda *_: None).indexes == ["the search index messages_fts is out of step"]
+
+
+class _NewerSQLite:
+    """Answers ``PRAGMA integrity_check`` as SQLite does from 3.44 on, which this Python may not have."""
+
+    def __init__(self, *rows, error=None):
+        self.rows, self.error = rows, error
+
+    def execute(self, _sql):
+        if self.error:
+            raise self.error
+        return [(row,) for row in self.rows]
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (_NewerSQLite("ok"), []),
+        (_NewerSQLite("malformed inverted index for FTS5 table main.messages_fts"), []),
+        (_NewerSQLite('fts5: corruption found reading blob 10 from table "messages_fts"'), []),
+        (_NewerSQLite("unable to validate the inverted index for FTS5 table main.files_fts: disk"), []),
+        (_NewerSQLite(error=sqlite3.OperationalError("vtable constructor failed: messages_fts")), []),
+        (
+            _NewerSQLite("wrong # of entries in index x", "malformed inverted index for FTS5 table main.messages_fts"),
+            ["wrong # of entries in index x"],
+        ),
+        (_NewerSQLite("*** in database main ***\nTree 5 page 7: btreeInitPage() returns error code 11"), None),
+    ],
+)
+def test_a_damaged_full_text_index_is_no_damage_of_the_file(said, found):
+    """It can be made anew, and is found by comparison with its table; else only a backup would help."""
+    expected = ["Tree 5 page 7: btreeInitPage() returns error code 11"] if found is None else found
+    assert database.damage_of_file(said) == expected
+
+
+def test_other_errors_of_the_check_are_told():
+    with pytest.raises(sqlite3.OperationalError):
+        database.damage_of_file(_NewerSQLite(error=sqlite3.OperationalError("disk I/O error")))  # type: ignore[arg-type] # all that it is asked for
