@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING
 from mirror.errors import DamagedError
 from mirror.store import tracking
 from mirror.store.health import rebuild_indexes
-from mirror.store.mending import (
-    LEARNED_AGAIN,
-    forget,
-    is_learned_again,
-    lost_conversations,
-    turn_values_back,
-)
+from mirror.store.mending import LEARNED_AGAIN, forget, is_learned_again, lost_conversations, turn_values_back
 from mirror.store.schema import lacks_triggers, make_again, object_findings, summary, value_findings
 
 if TYPE_CHECKING:
@@ -41,7 +35,7 @@ def heal(writer: Writer) -> tuple[list[str], list[DamagedValue | str]]:
 
 
 def _heal_lost(writer: Writer) -> tuple[list[str], list[str]]:
-    with suppress(sqlite3.Error):
+    with suppress(sqlite3.Error):  # of a file that is altered or damaged otherwise, which the sync itself names
         ids = lost_conversations(writer.conn)
         if ids:
             what = "1 stored conversation is gone" if len(ids) == 1 else f"{len(ids):,} stored conversations are gone"

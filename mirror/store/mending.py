@@ -6,7 +6,6 @@ be turned back until the hash matches. So rows that no payload and no list gives
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import struct
 from dataclasses import replace
@@ -44,7 +43,8 @@ _NOT_DERIVED = frozenset({"id", "provider", "deleted_at", "missing_since", "last
 _REFERENCES = frozenset({"project_id", "gpt_id", "account_id"})  # to rows that have to be there
 # What a list said of a conversation, and which of it is stored: without one of them, the conversation is read again.
 _COMPARED = frozenset({"list_us", "stored_us", "list_mark", "stored_mark"})
-_SURROGATE = re.compile("[\ud800-\udfff]")
+# Rows of ``_listed`` that are stored for the lists, but of which there is no conversation.
+_LOST = "stored_us IS NOT NULL AND conversation_id NOT IN (SELECT id FROM conversations)"
 _LONG_AGO = "1970-01-01T00:00:00.000Z"
 # Values that are tried for one: a time has 200 of one other bit, a setting of 2 KB has 16,000 (half a second). Smaller:
 # long values are not mended; larger: a repair takes long where there is much damage.
@@ -205,9 +205,6 @@ def _is_utf8(raw: bytes) -> bool:
     return True
 
 
-_LOST = "stored_us IS NOT NULL AND conversation_id NOT IN (SELECT id FROM conversations)"
-
-
 def lost_conversations(conn: sqlite3.Connection) -> list[str]:
     """Return the ids of conversations that had a row, as its hash tells, and have none any more, by whatever it went.
 
@@ -364,7 +361,7 @@ def _fit(values: Iterable[Any], *, of_number: bool) -> Iterator[Any]:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and _SURROGATE.search(value) is None
+    return isinstance(value, str) and row_hashes.is_utf8(value)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -282,6 +282,18 @@ def test_files_are_copied_under_harmless_names(with_picture, form):
     assert rewritten(with_picture, "--files", "copy", "--format", form) == [copy]
 
 
+def test_a_picture_that_a_tool_made_is_seen_without_a_click(with_picture):
+    """In the exported page, too, it stands below the fold of what the tool did."""
+    with closing(connect(with_picture.parent / "chats.db")) as conn:
+        made = {"role": "tool", "author": "python", "kind": "output", "parent_id": "n1"}
+        rowid = add_message(conn, "c-pic", "n2", "13 weeks\n[image]", **made)
+        conn.execute("UPDATE attachments SET message_rowid = ? WHERE file_id = 'f1'", (rowid,))
+    found = exported(with_picture, "--format", "html")
+    (page,) = (text.decode() for name, text in found.items() if "Picture" in name)
+    assert "<img " in page
+    assert "<img " not in page[page.index("<details") : page.rindex("</details>")]
+
+
 def test_files_can_be_left_out(with_picture):
     """Their names stay."""
     (note,) = (text for name, text in exported(with_picture, "--files", "none").items() if "Picture" in name)
