@@ -29,9 +29,10 @@ from mirror.health import drift, healing
 from mirror.health.stored_bytes import BytesFound, check_bytes, copy_bytes, note_lost, repair_bytes, spot_check
 from mirror.services import SERVICES
 from mirror.store import file_texts, runs, settings, skeletons
-from mirror.store.database import Writer, is_writable, open_current_reader, translated
+from mirror.store.database import Writer, is_writable, open_current_reader
 from mirror.store.schema import diagnosed, object_findings, summary
 from mirror.store.search import cjk
+from mirror.store.storage_errors import translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -12,8 +12,9 @@ from mcp.server.mcpserver import Context, MCPServer
 from mirror import __version__
 from mirror.agents.server import INSTRUCTIONS, register_tools
 from mirror.errors import UsageError
-from mirror.store.database import open_current_reader, translated
+from mirror.store.database import open_current_reader
 from mirror.store.schema import diagnosed
+from mirror.store.storage_errors import translated
 
 if TYPE_CHECKING:
     import sqlite3

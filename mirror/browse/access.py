@@ -15,8 +15,8 @@ from datasette.utils import sqlite_timelimit, tilde_decode  # type: ignore[impor
 from datasette.utils.asgi import Forbidden, NotFound  # type: ignore[import-untyped] # as above
 
 from mirror.browse.databases import mirrors
-from mirror.store.database import reason
 from mirror.store.schema import UNFORESEEN, explanation, is_outdated
+from mirror.store.storage_errors import reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -56,8 +56,9 @@ demo_option = _option("demo.db", variable=None)  # never the mirror that the var
 @contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """Open the database for reading, for as long as the block lasts."""
-    from mirror.store.database import open_current_reader, translated
+    from mirror.store.database import open_current_reader
     from mirror.store.schema import diagnosed
+    from mirror.store.storage_errors import translated
 
     if not path.exists():
         raise _no_mirror(path)

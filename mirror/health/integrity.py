@@ -15,11 +15,11 @@ from mirror.errors import DamagedError, IncompleteError, UnreadablePayloadError
 from mirror.fold import fold, fold_listing
 from mirror.normalize import NORMALIZERS
 from mirror.store import conversations, derived_hashes, file_texts, payloads, row_hashes, tracking
-from mirror.store.database import is_damage, reason
 from mirror.store.health import file_findings, index_findings
 from mirror.store.mending import can_be_put_right
 from mirror.store.schema import altered, is_outdated, object_findings, schema_findings, summary, value_findings
 from mirror.store.settings import derived_by, remember
+from mirror.store.storage_errors import is_damage, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -10,7 +10,6 @@ from mirror.health.healing import make_objects_again
 from mirror.health.integrity import Findings, check, not_readable, remember_normalizers
 from mirror.ingest import apply_listing, derive_again
 from mirror.store import conversations, derived_hashes, row_hashes, tracking
-from mirror.store.database import is_damage
 from mirror.store.health import file_findings, rebuild_indexes
 from mirror.store.mending import (
     empty_skeletons,
@@ -22,6 +21,7 @@ from mirror.store.mending import (
     turn_rows_back,
 )
 from mirror.store.schema import dangling_references, value_findings
+from mirror.store.storage_errors import is_damage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from mirror.errors import BusyError, ChatmirrorError, DamagedError, StorageError, UsageError
 from mirror.store import files
-from mirror.store.database import connect, is_damage, open_reader, reason, storage_error
+from mirror.store.database import connect, open_reader
 from mirror.store.runs import KEEP_RUNS
 from mirror.store.schema import is_chatmirror, is_empty, table_names
+from mirror.store.storage_errors import is_damage, reason, storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 from contextlib import suppress
 
-from mirror.store.database import damage_of_file, is_damage
 from mirror.store.index_comparison import holds_what_its_table_does
 from mirror.store.schema import dangling_references, table_names
 from mirror.store.search import cjk
+from mirror.store.storage_errors import damage_of_file, is_damage
 
 INDEXES = ("messages_fts", "conversations_fts", "files_fts", "file_texts_fts")
 

@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from itertools import product, zip_longest
 from typing import TYPE_CHECKING
 
-from mirror.store.database import is_damage
 from mirror.store.search import cjk
+from mirror.store.storage_errors import is_damage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -29,7 +29,7 @@ from mirror.credentials.login import Login
 from mirror.credentials.stored import save_login
 from mirror.errors import BusyError, ChatmirrorError, DamagedError, StorageError, UsageError
 from mirror.migrations import migrations as all_migrations
-from mirror.store import database, schema
+from mirror.store import database, schema, storage_errors
 from mirror.store.database import Writer, open_reader
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ def test_a_run_that_would_meet_a_full_disk_does_not_begin(
 ) -> None:
     """It says how much is needed; the file is as it was, and the service is not asked."""
     before = mirrored.path.read_bytes()
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=10**12, free=database.FREE_SPACE - 1))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=10**12, free=storage_errors.FREE_SPACE - 1))
     with pytest.raises(StorageError, match=r"Less than 64 MB free beside .*; nothing was done. Free space, run again"):
         mirrored.sync()
     assert mirrored.path.read_bytes() == before
@@ -295,7 +295,7 @@ def test_an_sqlite_without_full_text_search_is_named(tmp_path: Path) -> None:
     with (
         closing(sqlite3.connect(":memory:")) as conn,
         pytest.raises(UsageError, match="chatmirror needs one with FTS5"),
-        database.translated(tmp_path / "chats.db"),
+        storage_errors.translated(tmp_path / "chats.db"),
     ):
         conn.execute("CREATE VIRTUAL TABLE found USING fts5_as_if_it_were_missing(text)")
 

@@ -14,7 +14,7 @@ import pytest
 
 from mirror.errors import BusyError, DamagedError, ForeignDatabaseError, StorageError, UsageError
 from mirror.health import integrity
-from mirror.store import database, schema
+from mirror.store import schema, storage_errors
 from mirror.store.database import Writer, open_reader, upsert
 
 
@@ -203,7 +203,7 @@ def test_a_busy_database_is_not_called_damaged(path):
     with Writer(path, busy_timeout=0.05) as writer:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(BusyError), database.translated(path):
+        with pytest.raises(BusyError), storage_errors.translated(path):
             integrity.check(writer.conn, lambda *_: None)
         other.close()
         assert integrity.check(writer.conn, lambda *_: None).all == []
@@ -248,9 +248,9 @@ class _NewerSQLite:
 def test_a_damaged_full_text_index_is_no_damage_of_the_file(said, found):
     """It can be made anew, and is found by comparison with its table; else only a backup would help."""
     expected = ["Tree 5 page 7: btreeInitPage() returns error code 11"] if found is None else found
-    assert database.damage_of_file(said) == expected
+    assert storage_errors.damage_of_file(said) == expected
 
 
 def test_other_errors_of_the_check_are_told():
     with pytest.raises(sqlite3.OperationalError):
-        database.damage_of_file(_NewerSQLite(error=sqlite3.OperationalError("disk I/O error")))  # type: ignore[arg-type] # all that it is asked for
+        storage_errors.damage_of_file(_NewerSQLite(error=sqlite3.OperationalError("disk I/O error")))  # type: ignore[arg-type] # all that it is asked for
