@@ -15,13 +15,13 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, SafetyStopError, SignInError, most_severe
+from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, SignInError, most_severe
 from mirror.file_reading import read_texts
 from mirror.ingest import apply_listing, damaged
 from mirror.large_json import read_json
-from mirror.services import is_simulated, service_of
+from mirror.services import service_of
 from mirror.source import BRANCH_ONLY, AccountItem, FileSource, Listed, NotRead, ToFetch
-from mirror.store import account_data, file_rows, payloads, runs, scopes, settings, tracking
+from mirror.store import account_data, file_rows, payloads, runs, scopes, tracking
 from mirror.store.conversations import message_total
 from mirror.store.runs import Change
 from mirror.store.tracking import Place
@@ -38,13 +38,13 @@ from mirror.sync.outcome import (
     not_understood,
     with_forecast,
 )
+from mirror.sync.owner import refuse_other_account
 from mirror.sync.settling import Settling
 from mirror.sync.verification import verify
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterator, Sequence
-    from pathlib import Path
 
     from mirror.source import Identity, ListResult, Scope, Source, Workspace
     from mirror.store.database import Writer
@@ -115,7 +115,7 @@ class Sync:
         """Bring the mirror up to date; errors end up in the outcome, interruptions go through."""
         try:
             identity = self.source.identity()
-            self._refuse_other_account(identity)
+            refuse_other_account(self.writer, self.source.provider, identity, dry=self.options.dry)
             identity = self.outcome.identity = self._with_known_workspaces(identity)
             if not self.options.dry:
                 self.errors += ended_workspaces(self.writer, self.source, identity, self.timing.iso())
@@ -153,32 +153,6 @@ class Sync:
         A limit on one list leaves everything else to be asked for.
         """
         return any(isinstance(error, RateLimitError) and not error.is_of_one_list for error in self.errors)
-
-    def _refuse_other_account(self, identity: Identity) -> None:
-        key = f"owner:{self.source.provider}"
-        owner = settings.setting(self.writer.conn, key)
-        if owner is None:
-            owner = self._unknown_owner(identity)
-        if owner not in (None, identity.user_id):
-            raise SafetyStopError(_belongs_to_another(self.writer.path, str(owner), identity))
-        if owner is None and not self.options.dry:
-            with self.writer.transaction() as conn:
-                settings.remember(conn, key, identity.user_id)
-
-    def _unknown_owner(self, identity: Identity) -> str | None:
-        """Return a workspace that shows a mirror without an owner to be another person's; None where nothing does.
-
-        A team's workspace is shared with others, a personal one with nobody.
-        """
-        known = account_data.workspaces_with_conversations(self.writer.conn, self.source.provider)
-        own = {workspace.id for workspace in identity.workspaces}
-        if identity.user_id in known or not known:
-            return None
-        if identity.lists_all_workspaces and any(workspace.is_personal for workspace in identity.workspaces):
-            of_another = [key for key, is_personal in known.items() if is_personal and key not in own]
-        else:
-            of_another = [] if own.intersection(known) else list(known)
-        return next(iter(of_another), None)
 
     def _conclude(self) -> None:
         pending = tracking.pending(self.writer.conn, self.source.provider)
@@ -551,16 +525,3 @@ def _ids(results: Sequence[ListResult]) -> set[str]:
 def _label(workspace: Workspace) -> str:
     """Return what a person calls a workspace."""
     return workspace.name or workspace.structure or "personal"
-
-
-def _belongs_to_another(path: Path, owner: str, identity: Identity) -> str:
-    """Return the line for a login whose account is not the database's."""
-    if is_simulated(owner) and not is_simulated(identity.user_id):
-        return (
-            f"{path} is the demo's: it belongs to another account, a simulated one; nothing was written. Run"
-            " `chatmirror sync -d my-chats.db` for your own chats, or remove the demo's file first."
-        )
-    return (
-        f"This database belongs to another account; nothing was written. Its account's id ends in {owner[-4:]}, that"
-        f" of the login in {identity.user_id[-4:]}. Use another -d PATH, or `chatmirror auth` with the right login."
-    )

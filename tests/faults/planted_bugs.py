@@ -495,7 +495,7 @@ BUGS = (
     ),
     _bug(
         "another person's account is taken",
-        "sync/run",
+        "sync/owner",
         "if owner not in (None, identity.user_id):",
         "if False:",
         f"{TROUBLE}::test_a_database_takes_one_account_only",
