@@ -12,21 +12,19 @@ This module knows sources and stores, neither HTTP nor SQL.
 from __future__ import annotations
 
 from collections import Counter
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, SignInError, most_severe
 from mirror.file_reading import read_texts
-from mirror.ingest import apply_listing, damaged
+from mirror.ingest import damaged
 from mirror.large_json import read_json
 from mirror.services import service_of
-from mirror.source import BRANCH_ONLY, AccountItem, FileSource, Listed, NotRead, ToFetch
-from mirror.store import account_data, file_rows, payloads, runs, scopes, tracking
+from mirror.source import BRANCH_ONLY, AccountItem, FileSource, NotRead, ToFetch
+from mirror.store import account_data, file_rows, payloads, scopes, tracking
 from mirror.store.conversations import message_total
-from mirror.store.runs import Change
-from mirror.store.tracking import Place
 from mirror.sync import memory, plan
 from mirror.sync.files import FileRun
+from mirror.sync.listed_rows import ListedRows
 from mirror.sync.missing import MissingReview, ended_workspaces
 from mirror.sync.options import SyncOptions
 from mirror.sync.outcome import (
@@ -54,7 +52,6 @@ if TYPE_CHECKING:
     from mirror.timing import Timing
 
 FULL_EVERY = 7 * 86_400.0  # seconds between full runs: a list that lost rows is found out within a week
-ROWS_A_TRANSACTION = 200  # list rows remembered at once: each commit waits for the disk
 
 
 class _Visit(NamedTuple):
@@ -109,6 +106,7 @@ class Sync:
         self._tried: dict[str, int | None] = {}  # id -> its list time when it was asked for in this run
         self._file_errors: list[ChatmirrorError] = []
         self._explained: set[str] = set()  # ids with another title or project in this run: that explains a new time
+        self._listed_rows = ListedRows(writer, source, timing, run_id, self.outcome, self._explained)
         self._settling = Settling(writer, source, timing, report, run_id, self.outcome, self._explained)
 
     def run(self) -> Outcome:
@@ -209,7 +207,7 @@ class Sync:
             self._compare_only(workspace, results)
             return
         try:
-            listed = self._remember_lists(workspace, results, results)
+            listed = self._listed_rows.remember(workspace.id, self._other_workspaces(workspace), results, results)
             whole = self._ask(visit, to_read, results, listed)
         finally:
             self._learn_from(visit, results)
@@ -261,7 +259,9 @@ class Sync:
         if len(results) == ordinary:
             return True
         before = tracking.counts(self.writer.conn, self.source.provider, visit.workspace.id)
-        found = self._remember_lists(visit.workspace, results[ordinary:], results)
+        found = self._listed_rows.remember(
+            visit.workspace.id, self._other_workspaces(visit.workspace), results[ordinary:], results
+        )
         after = tracking.counts(self.writer.conn, self.source.provider, visit.workspace.id)
         self.outcome.counts.unchanged += after["current"] - before["current"]
         listed |= found
@@ -289,7 +289,7 @@ class Sync:
             for scope in to_read:
                 counts = counts or tracking.counts(self.writer.conn, self.source.provider, account_id)
                 watermark_us = scopes.watermark(self.writer.conn, account_id, scope)
-                enough = plan.stop_line(self._tracked_of, watermark_us, scope, full=visit.full)
+                enough = plan.stop_line(self._listed_rows.tracked_of, watermark_us, scope, full=visit.full)
                 result = self.source.read_list(scope, enough, plan.expected(scope, counts, full=visit.full))
                 results.append(result)
                 if isinstance(result.error, IncompleteError):
@@ -323,56 +323,6 @@ class Sync:
     def _other_workspaces(self, workspace: Workspace) -> set[str]:
         workspaces = self.outcome.identity.workspaces if self.outcome.identity else ()
         return {other.id for other in workspaces} - {workspace.id}
-
-    def _tracked_of(self, ids: Collection[str]) -> dict[str, Tracked]:
-        return tracking.tracked_of(self.writer.conn, self.source.provider, ids)
-
-    def _union(self, workspace: Workspace, results: Sequence[ListResult]) -> dict[str, Listed]:
-        tracked = self._tracked_of(_ids(results))
-        return plan.union(results, tracked, workspace.id, self._other_workspaces(workspace))
-
-    def _remember_lists(
-        self, workspace: Workspace, results: Sequence[ListResult], so_far: Sequence[ListResult]
-    ) -> set[str]:
-        """Remember every list row and bring conversations' rows up to it; return the ids that were listed.
-
-        ``so_far``: all lists of this run, which together say where a conversation stands.
-        """
-        listed = self._union(workspace, results)
-        rows = iter(listed.values())
-        while chunk := list(islice(rows, ROWS_A_TRANSACTION)):
-            with self.writer.transaction() as conn:
-                for row in chunk:
-                    self._remember(conn, workspace, row, plan.place(row, so_far))
-        starred = tracking.tracked_in(self.writer.conn, self.source.provider, workspace.id, "starred")
-        for key in plan.unstarred(starred.values(), results, listed):
-            with self.writer.transaction() as conn:
-                row = Listed(key, starred[key].list_us, is_starred=False, mark=starred[key].listed.mark)
-                self._remember(conn, workspace, row, Place())
-        return set(listed)
-
-    def _remember(self, conn: sqlite3.Connection, workspace: Workspace, row: Listed, place: Place) -> None:
-        now, key = self.timing.iso(), row.conversation_id
-        news = tracking.note(conn, row, self.source.provider, workspace.id, now, place)
-        is_back = tracking.set_deleted(conn, key, None)
-        if is_back:
-            tracking.mark_unread(conn, key)  # it may have changed before it went
-        if not news and not is_back:
-            return
-        if news & {"title", "project_id", "gpt_id"} and "list_us" in news:
-            self._explained.add(key)
-        is_first_seen = "conversation_id" in news  # what is stored of it came by an import
-        if is_first_seen and self._is_import_current(conn, row):
-            tracking.mark_stored(conn, row, now)
-        tracking.set_missing(conn, [key], None)
-        changes = [Change("back")] if is_back else []
-        runs.record_changes(conn, self.run_id, key, changes)
-        self.outcome.count([*changes, *apply_listing(conn, self.source.provider, key, self.run_id, now)])
-
-    def _is_import_current(self, conn: sqlite3.Connection, row: Listed) -> bool:
-        if not self.source.trusts_imports:
-            return False
-        return plan.is_import_current(payloads.newest_whole_import(conn, row.conversation_id), row.list_us)
 
     # -- conversations
 
@@ -508,9 +458,9 @@ class Sync:
         return columns
 
     def _compare_only(self, workspace: Workspace, results: Sequence[ListResult]) -> None:
-        tracked = self._tracked_of(_ids(results))
         counts = self.outcome.counts
-        for listed in self._union(workspace, results).values():
+        tracked = self._listed_rows.tracked_of(_ids(results))
+        for listed in self._listed_rows.union(workspace.id, self._other_workspaces(workspace), results).values():
             is_known = listed.conversation_id in tracked
             is_settled = plan.is_settled(tracked, listed)
             counts.new += not is_known
