@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import ItemsView, ValuesView
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mirror.json_bytes import UnpairedBracketError, parse_simplified, value_end
+from mirror.unparsed_object import VIEW, UnparsedObject, place_of, span_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,9 +30,6 @@ LARGE = 4 * MB
 AT_ONCE = 64 * MB
 # Bytes that are parsed at once in a large text. Larger: more memory; smaller: more time.
 PIECE = 1024 * 1024
-# Bytes of a large object that are decoded at once to parse its small members where they lie. Larger: more memory that
-# nobody reckoned, 70 bytes for each; smaller: more members that do not lie in view whole.
-VIEW = 128 * 1024
 # Objects that are looked at for being a tree of many small members. Larger: a decoding of ``VIEW`` bytes in vain for
 # each; smaller: the end of the tree is looked for by its brackets, which takes as long as to parse it.
 MOST_LOOKS = 16
@@ -70,7 +67,6 @@ _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _RUN = re.compile(  # of strings, numbers and words in an array
     rb'(?:(?:[^\s,{}\[\]"]++|"(?:[^"\\]++|\\.)*+")[ \t\n\r]*+,[ \t\n\r]*+){2,500}+', re.DOTALL
 )
-_SHIFT = 40  # bits: a place is one number, its start above its length
 _OBJECT, _ARRAY, _COMMA = b"{[,"
 _BRACKETS = b"{["
 _BLANKS = b" \t\n\r"
@@ -118,107 +114,8 @@ def _width(raw: bytes, start: int, end: int) -> int:
     return 4 if _ASTRAL.search(raw, start, end) else 2 if _WIDE.search(raw, start, end) else 1
 
 
-class _Items(ItemsView[str, Any]):
-    """The members of an object that is not parsed, in either direction."""
-
-    _mapping: UnparsedObject
-
-    def __iter__(self) -> Iterator[tuple[str, Any]]:
-        return zip(self._mapping, self._mapping.values(), strict=True)
-
-    def __reversed__(self) -> Iterator[tuple[str, Any]]:
-        return ((name, self._mapping[name]) for name in reversed(list(self._mapping)))
-
-
-class _Values(ValuesView[Any]):
-    """Their values, likewise."""
-
-    _mapping: UnparsedObject
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._mapping.in_order()
-
-    def __reversed__(self) -> Iterator[Any]:
-        return (self._mapping[name] for name in reversed(list(self._mapping)))
-
-
-class UnparsedObject(dict[str, Any]):
-    """A JSON object of many members, each of which is parsed when it is asked for, and not kept.
-
-    It is read like any dict, value by value, so that not all of them are in memory at once; a copy of it is parsed.
-    """
-
-    def __init__(self, raw: bytes, places: dict[str, int]) -> None:
-        super().__init__(places)
-        self._raw = raw
-        self._latest: tuple[int, Any] = (-1, None)
-
-    def __getitem__(self, name: str) -> Any:
-        place = super().__getitem__(name)
-        if self._latest[0] != place:
-            self._latest = (place, parse_simplified(_text_at(self._raw, place)))
-        return self._latest[1]
-
-    def in_order(self) -> Iterator[Any]:
-        """Yield each value; of several that lie beside each other the text is decoded at once."""
-        text, begin = "", 0
-        for place in super().values():
-            start, end = _span(place)
-            if not begin <= start <= end <= begin + len(text):
-                view = self._raw[start : start + VIEW]
-                text, begin = view.decode("ascii") if view.isascii() else "", start
-            try:
-                value, stop = _decode(text, start - begin)
-            except (ValueError, RecursionError):  # not all in view, or Python refuses it
-                stop = -1
-            yield value if stop == end - begin else parse_simplified(_text_at(self._raw, place))
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """See dict."""
-        return self[name] if name in self else default  # noqa: SIM401 - this is what ``get`` is made of
-
-    def __iter__(self) -> Iterator[str]:
-        # Defined anew so that ``{**one}`` and ``dict(one)`` ask for the values: of a dict that iterates as usual they
-        # would copy the places.
-        return super().__iter__()
-
-    def items(self) -> _Items:  # type: ignore[override] # a dict's own view would be of the places
-        """See dict."""
-        return _Items(self)
-
-    def values(self) -> _Values:  # type: ignore[override] # as above
-        """See dict."""
-        return _Values(self)
-
-    def copy(self) -> dict[str, Any]:
-        """Return all of it, parsed."""
-        return dict(self.items())
-
-    def __or__(self, other: Any) -> Any:
-        return self.copy() | other
-
-    def __ror__(self, other: Any) -> Any:
-        return other | self.copy()
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, dict) or self.keys() != other.keys():
-            return False
-        return all(value == other[name] for name, value in self.items())
-
-    __hash__ = None
-
-
 def _as_bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-def _text_at(raw: bytes, place: int) -> memoryview:
-    return memoryview(raw)[slice(*_span(place))]
-
-
-def _span(place: int) -> tuple[int, int]:
-    start = place >> _SHIFT
-    return start, start + (place & ((1 << _SHIFT) - 1))
 
 
 @dataclass(slots=True)
@@ -235,7 +132,7 @@ class _Members:
 
     def add(self, name: str, start: int, end: int, *, is_parsed: bool) -> None:
         """Add a member; of several with one name the last one counts."""
-        self.places[name] = start << _SHIFT | (end - start)
+        self.places[name] = place_of(start, end)
         self.memory += MEMBER_BYTES + len(name)
         if not is_parsed:
             self.unparsed.add(name)
@@ -283,15 +180,15 @@ class _Reader:
         places = found.places
         if len(places) >= MANY_MEMBERS and all(self._is_small_object(place) for place in places.values()):
             return self._unparsed(found)
-        return {name: self._value(*_span(place), level) for name, place in places.items()}
+        return {name: self._value(*span_of(place), level) for name, place in places.items()}
 
     def _is_small_object(self, place: int) -> bool:
-        start, end = _span(place)
+        start, end = span_of(place)
         return self._raw[start] == _OBJECT and end - start <= self._piece
 
     def _unparsed(self, found: _Members) -> UnparsedObject:
         for name, place in found.places.items():
-            start, end = _span(place)
+            start, end = span_of(place)
             self._check_one(start, end)
             self._take(NODE_BYTES + (end - start) * (self._width(start, end) - 1))
             if name in found.unparsed:

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirror import large_json
-from mirror.large_json import MANY_MEMBERS, TooDenseError, UnparsedObject, read_json
+from mirror import large_json, unparsed_object
+from mirror.large_json import MANY_MEMBERS, TooDenseError, read_json
 from mirror.normalize.chatgpt.nodes import nodes_of
+from mirror.unparsed_object import UnparsedObject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +68,7 @@ def test_nodes_are_found_wherever_a_view_ends(values: list[Any], view: int, is_a
     """They are parsed where they lie, and those that do not lie in view whole by themselves."""
     nodes = {f"n{n}": {"id": f"n{n}", "message": value} for n, value in enumerate(values)}
     raw = json.dumps({"title": "x", "mapping": nodes}, ensure_ascii=is_ascii).encode("utf-8", "surrogatepass")
-    with patch.multiple(large_json, VIEW=view, MANY_MEMBERS=2):
+    with patch.multiple(large_json, VIEW=view, MANY_MEMBERS=2), patch.object(unparsed_object, "VIEW", view):
         found = read_json(raw, large=0, at_once=0, piece=1000)["mapping"]
         assert list(found) == list(nodes)
         assert list(found.values()) == list(json.loads(raw.decode("utf-8", "surrogateescape"))["mapping"].values())
