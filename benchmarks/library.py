@@ -22,8 +22,8 @@ from mirror.app import recorded
 from mirror.archive import Found, open_archive
 from mirror.body import Body
 from mirror.errors import ChatmirrorError
-from mirror.fold import Arrival
 from mirror.ingest import ingest
+from mirror.payload_versions import Arrival
 from mirror.simulator import demo_account
 from mirror.store.database import Writer
 from mirror.timing import Timing

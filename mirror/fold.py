@@ -10,23 +10,29 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.body import hash_of
-from mirror.errors import UnreadablePayloadError
 from mirror.large_json import read_json
-from mirror.normalize import ParsedPayload, holds_all, merge, normalize, says_the_same
-from mirror.normalize.merge import holds_as_much
+from mirror.normalize import holds_all, merge, normalize, says_the_same
+from mirror.payload_versions import (
+    SMALLER,
+    Arrival,
+    is_stored,
+    judged,
+    needed,
+    read_versions,
+    stored_form,
+)
 from mirror.services import service_of
 from mirror.source import BRANCH_ONLY
 from mirror.store.conversation_rows import ConversationRow
 from mirror.store.conversations import Damage, Update
 from mirror.store.message_writes import MessageWrite
-from mirror.store.payloads import IMPORTED, DamagedPayloadError, StoredPayload
+from mirror.store.payloads import IMPORTED, StoredPayload
 from mirror.store.runs import Change
 from mirror.values import epoch_us, iso_time
 
-SMALLER = "the service gave fewer messages than are stored; it is read again to be sure"
 SURE_AFTER_US = 6 * 3600 * 1_000_000  # a copy that lags by more than six hours would lag in the lists, too
 # Of a copy that dates itself before what the list shows: batches are known to state times that are days old.
 SURE_OF_OLDER_US = 14 * 86_400 * 1_000_000
@@ -35,32 +41,9 @@ CHANGED = "changed since it was last read"
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mirror.body import Body
     from mirror.rows import Conversation, Message
     from mirror.store.conversations import Stored
     from mirror.store.tracking import Tracked
-
-
-class Arrival(NamedTuple):
-    """A payload that just came.
-
-    ``payload``: its JSON; ``body``: the bytes that it was. ``conversation``: what the normalizer made of it, if it was
-    asked already. ``origin`` and ``proves_absence`` as in ``StoredPayload``; ``fetched_at``: ISO time; ``list_us``: the
-    list time that it answers, microseconds since 1970, None for a file. ``incomplete_reason``: why it is not believed
-    to be whole; what a file lacks is told by its normalizer.
-    """
-
-    conversation_id: str
-    provider: str
-    payload: Any
-    body: Body
-    origin: str
-    path: str
-    fetched_at: str
-    list_us: int | None = None
-    proves_absence: bool = False
-    conversation: Conversation | None = None
-    incomplete_reason: str | None = None
 
 
 class _Likeness(NamedTuple):
@@ -73,25 +56,6 @@ class _Likeness(NamedTuple):
     holds_all: bool = False
 
 
-class _Version(NamedTuple):
-    """A payload version and, once it has been read, its rows."""
-
-    stored: StoredPayload
-    parsed: ParsedPayload
-
-
-class _UnreadVersion(NamedTuple):
-    """A payload version that cannot be read, and why: its bytes are damaged, or our reading of them fails."""
-
-    stored: StoredPayload
-    error: DamagedPayloadError | UnreadablePayloadError
-
-    @property
-    def is_damaged(self) -> bool:
-        """Whether it is the bytes that are wrong."""
-        return isinstance(self.error, DamagedPayloadError)
-
-
 def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Update:
     """Return what an arrival (None: the stored payloads alone) and the lists make of a conversation.
 
@@ -100,7 +64,7 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
     """
     if arrival is not None and (mended := _with_same_bytes(stored, arrival, listed)) is not None:
         return mended
-    if arrival is not None and stored.row is not None and _is_stored(arrival, stored.payloads):
+    if arrival is not None and stored.row is not None and is_stored(arrival, stored.payloads):
         return fold_listing(stored, listed)
     likeness = _likeness(arrival, stored.payloads)
     if (
@@ -119,11 +83,11 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
             arrival = arrival._replace(proves_absence=False, incomplete_reason=SMALLER)
     provider = arrival.provider if arrival else stored.row.provider if stored.row else ""
     is_read = not likeness.holds_all or smaller is not None
-    versions, unread = _versions(provider, stored.payloads, arrival, are_read=is_read)
+    versions, unread = read_versions(provider, stored.payloads, arrival, are_read=is_read)
     if not versions:
         raise ValueError(f"conversation {stored.conversation_id} has no stored payload")
-    versions = [_judged(version) for version in versions]
-    kept = versions if arrival is None else [versions[n] for n in _needed([v.parsed for v in versions])]
+    versions = [judged(version) for version in versions]
+    kept = versions if arrival is None else [versions[n] for n in needed([v.parsed for v in versions])]
     merged = merge([version.parsed for version in kept])
     only_rows = _in_rows_only(stored, merged, arrival) if unread and arrival else []
     messages = [*(m for m in merged.messages if m.id not in {row.id for row in only_rows}), *only_rows]
@@ -143,14 +107,6 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
         judged=tuple(v.stored for v in kept if v.stored.id is not None and v.stored not in stored.payloads),
         damage=Damage(stored.conversation_id, str(damaged.error), is_healed=healed) if damaged else None,
     )
-
-
-def _judged(version: _Version) -> _Version:
-    """Judge a file's copy by what its normalizer says of it now: an older one may have said nothing."""
-    if version.stored.is_live:
-        return version
-    reason = version.parsed.conversation.incomplete_reason
-    return version._replace(stored=replace(version.stored, incomplete_reason=reason))
 
 
 def fold_listing(stored: Stored, listed: Tracked | None) -> Update:
@@ -207,38 +163,6 @@ def _is_older(conversation: Conversation, tracked: Tracked) -> bool:
     return stated is not None and tracked.list_us is not None and stated < tracked.list_us - 1_000_000
 
 
-def _is_stored(arrival: Arrival, versions: Sequence[StoredPayload]) -> bool:
-    """Whether these bytes are stored already and nothing newer came from the service since."""
-    digest = arrival.body.sha256
-    if arrival.origin in IMPORTED:
-        return any(version.sha256 == digest for version in versions)
-    return bool(versions) and versions[-1].sha256 == digest
-
-
-def _versions(
-    provider: str, stored: Sequence[StoredPayload], arrival: Arrival | None, *, are_read: bool
-) -> tuple[list[_Version], list[_UnreadVersion]]:
-    """Return the stored versions and the arrival, oldest first, each read; and those that cannot be read.
-
-    ``are_read``: False where the arrival has all that the stored ones have, which are left out then. Raises
-    DamagedPayloadError and UnreadablePayloadError for those where nothing arrived, and for the arrival itself.
-    """
-    found: list[_Version] = []
-    unread: list[_UnreadVersion] = []
-    for old in stored if are_read else ():
-        try:
-            found.append(_Version(old, _parsed(old, normalize(provider, read_json(old.body)))))
-        except (DamagedPayloadError, UnreadablePayloadError) as error:
-            if arrival is None:
-                raise
-            unread.append(_UnreadVersion(old, error))
-    if arrival is not None:
-        conversation = arrival.conversation or normalize(provider, arrival.payload)
-        new = _stored_form(arrival, _rank(arrival, conversation, stored), conversation)
-        found.append(_Version(new, _parsed(new, conversation)))
-    return sorted(found, key=lambda v: (v.stored.payload_us, v.stored.id or float("inf"))), unread
-
-
 def _likeness(arrival: Arrival | None, versions: Sequence[StoredPayload]) -> _Likeness:
     """Compare a whole tree with the one version that is stored, which then need not be read as rows.
 
@@ -290,79 +214,12 @@ def _in_rows_only(stored: Stored, merged: Conversation, arrival: Arrival) -> lis
     return kept
 
 
-def _parsed(version: StoredPayload, conversation: Conversation) -> ParsedPayload:
-    return ParsedPayload(
-        conversation=conversation,
-        seen_at=version.fetched_at,
-        proves_absence=version.proves_absence,
-        is_import=not version.is_live,
-    )
-
-
-def _rank(arrival: Arrival, conversation: Conversation, versions: Sequence[StoredPayload]) -> int:
-    """Return the time that places an arrival among the stored versions, microseconds since 1970.
-
-    What the service gives is newer than all that it gave before, whatever times it carries (batch times can be stale,
-    API notes §3.4). A file stands where its own update time puts it, and below a live payload of the same moment, which
-    says more.
-    """
-    rank = max(epoch_us(conversation.updated_at) or 0, arrival.list_us or 0)
-    live = [version.payload_us for version in versions if version.is_live]
-    if arrival.incomplete_reason == SMALLER and live:
-        return max(live) - 1  # it adds what it has, and neither its leaf nor its gaps count yet
-    if arrival.origin not in IMPORTED:
-        return max([rank, *live])
-    return rank - 1 if rank in live else rank
-
-
-def _stored_form(arrival: Arrival, payload_us: int, conversation: Conversation | None) -> StoredPayload:
-    by_itself = conversation.incomplete_reason if conversation and arrival.origin in IMPORTED else None
-    return StoredPayload(
-        id=None,
-        origin=arrival.origin,
-        path=arrival.path,
-        fetched_at=arrival.fetched_at,
-        payload_us=payload_us,
-        proves_absence=arrival.proves_absence,
-        size=arrival.body.size,
-        sha256=arrival.body.sha256,
-        packed=arrival.body.pack(),
-        incomplete_reason=arrival.incomplete_reason or by_itself,
-    )
-
-
-def _needed(versions: Sequence[ParsedPayload]) -> list[int]:
-    """Return the indexes of the versions that must stay: the newest, and older ones that alone hold something.
-
-    What the service gave last stays even where a file is newer, for a file proves nothing gone. The first whole tree
-    after a kept version stays too: it dates what vanished.
-    """
-    newer: dict[str, str] = {}
-    in_file: dict[str, Message] = {}  # what only files newer than this version hold of a message
-    kept = {len(versions) - 1, *[n for n, version in enumerate(versions) if not version.is_import][-1:]}
-    for n in range(len(versions) - 1, -1, -1):
-        messages = versions[n].conversation.messages
-        if any(m.id not in newer or m.text not in newer[m.id] for m in messages):
-            kept.add(n)
-        if any(m.id in in_file and not holds_as_much(in_file[m.id], m) for m in messages):
-            kept.add(n)
-        for m in messages:
-            if not versions[n].is_import:
-                in_file.pop(m.id, None)
-            elif m.id not in newer:
-                in_file[m.id] = m
-            newer[m.id] = newer.get(m.id) or m.text
-    for n in sorted(kept):
-        kept.update(next(([k] for k in range(n + 1, len(versions)) if versions[k].proves_absence), []))
-    return sorted(kept)
-
-
 def _same_but_for_the_list(stored: Stored, arrival: Arrival, listed: Tracked) -> Update:
     """Return the update for a payload that differs from the one version that is stored only in what the list states.
 
     Its messages need not be read to know that they are the same, and there is nothing to merge.
     """
-    new = _stored_form(arrival, max(stored.payloads[0].payload_us, arrival.list_us or 0), None)
+    new = stored_form(arrival, max(stored.payloads[0].payload_us, arrival.list_us or 0), None)
     return fold_listing(replace(stored, payloads=(new,)), listed)._replace(payloads=(new,))
 
 

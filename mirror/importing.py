@@ -15,10 +15,10 @@ from mirror.archive import Known, Problem, Skipped, StoredText, open_archive, op
 from mirror.archive.items import NoConversations, Unusable
 from mirror.errors import IncompleteError, StorageError, UnreadablePayloadError, UsageError
 from mirror.file_reading import read_texts
-from mirror.fold import Arrival
 from mirror.importing_files import FileImport
 from mirror.ingest import damaged, ingest
 from mirror.normalize import NORMALIZERS
+from mirror.payload_versions import Arrival
 from mirror.reader import Reading, read_after_all, readings_of
 from mirror.store import payloads
 from mirror.store.message_writes import MessageWriter

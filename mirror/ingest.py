@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from mirror.fold import Arrival
+    from mirror.payload_versions import Arrival
     from mirror.source import Fetched
     from mirror.store.conversations import Damage, Update
     from mirror.store.message_writes import MessageWriter
@@ -40,7 +40,7 @@ class Ingested(NamedTuple):
 
 def arrival_of(provider: str, got: Fetched, tracked: Tracked, now: str) -> Arrival:
     """Return what was fetched as an arrival that answers the list time of what is tracked."""
-    from mirror.fold import Arrival  # noqa: PLC0415 - see above
+    from mirror.payload_versions import Arrival  # noqa: PLC0415 - see above
 
     return Arrival(
         conversation_id=got.conversation_id,
@@ -58,7 +58,8 @@ def arrival_of(provider: str, got: Fetched, tracked: Tracked, now: str) -> Arriv
 
 def ingest(conn: sqlite3.Connection, arrival: Arrival, run_id: int, waiting: MessageWriter | None = None) -> Ingested:
     """Store a payload and the rows that it makes. ``waiting``: as of ``conversations.save``."""
-    from mirror.fold import SMALLER, fold  # noqa: PLC0415 - see above
+    from mirror.fold import fold  # noqa: PLC0415 - see above
+    from mirror.payload_versions import SMALLER  # noqa: PLC0415 - see above
 
     key = arrival.conversation_id
     if waiting is not None:

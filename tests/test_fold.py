@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from trees import arrival, tree
 
-from mirror.fold import Arrival, fold, fold_listing
+from mirror.fold import fold, fold_listing
 from mirror.normalize import ParsedPayload, merge, normalize
 from mirror.source import Listed
 from mirror.store.conversations import Stored, Update
 from mirror.store.payloads import DamagedPayloadError
 from mirror.store.tracking import Tracked
+
+if TYPE_CHECKING:
+    from mirror.payload_versions import Arrival
 
 EARLY, LATE = "2026-01-01T00:00:00.000Z", "2026-02-01T00:00:00.000Z"
 LIST_US = 1_750_000_500_000_000

@@ -260,7 +260,16 @@ def test_a_reason_is_told_by_its_kind(reason: str, kind: str) -> None:
 
 # Where the sentences are written that become the reason of a failure, or of what a copy lacks.
 REASONS = [
-    *("chatgpt/completeness", "chatgpt/files", "files/content", "fold", "json_bytes", "large_json", "store/file_rows"),
+    *(
+        "chatgpt/completeness",
+        "chatgpt/files",
+        "files/content",
+        "fold",
+        "json_bytes",
+        "large_json",
+        "payload_versions",
+        "store/file_rows",
+    ),
     *("normalize/chatgpt/wholeness", "web/downloads", "web/failures", "web/timed_sockets", "web/transport"),
     *(
         "web/unpacking",

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from mirror.body import Body
-from mirror.fold import Arrival
+from mirror.payload_versions import Arrival
 
 T0 = 1_750_000_000.0
 

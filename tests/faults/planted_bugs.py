@@ -178,7 +178,7 @@ BUGS = (
     ),
     _bug(
         "only the newest payload is kept",
-        "fold",
+        "payload_versions",
         "    return sorted(kept)\n",
         "    return [len(versions) - 1]\n",
         "test_ingest.py::test_no_sequence_of_readings_loses_a_text",
@@ -201,7 +201,7 @@ BUGS = (
     ),
     _bug(
         "an older copy replaces a newer one",
-        "fold",
+        "payload_versions",
         "return rank - 1 if rank in live else rank",
         "return max([rank, *live]) + 1",
         "test_fold.py::test_an_older_copy_never_replaces_a_newer_one",

@@ -30,10 +30,10 @@ from mirror.chatgpt.list_rows import parse_list_page, parse_list_row
 from mirror.chatgpt.login import LOGIN_FORM
 from mirror.credentials.pasted import parse_login
 from mirror.errors import ChatmirrorError, ServiceError, UsageError
-from mirror.fold import Arrival
 from mirror.ingest import ingest
 from mirror.large_json import read_json
 from mirror.normalize import ParsedPayload, holds_all, merge, normalize, says_the_same
+from mirror.payload_versions import Arrival
 from mirror.simulator import ManualClock, demo_account, generated_account
 from mirror.simulator.answer_shapes import batched, flat_messages, plural
 from mirror.simulator.behaviour import Behaviour
