@@ -268,20 +268,24 @@ def test_a_path_that_is_not_there_is_named_and_nothing_is_made(tmp_path: Path, w
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "named", "help_command"),
     [
-        (["nosuch"], "No such command 'nosuch'. See `chatmirror --help`."),
-        (["search"], "Missing argument 'WORDS...'. See `chatmirror search --help`."),
-        (["sync", "--ful"], "No such option '--ful'. Did you mean '--full'? See `chatmirror sync --help`."),
-        (["sync", "more"], "Got unexpected extra argument (more). See `chatmirror sync --help`."),
+        (["nosuch"], "nosuch", "chatmirror --help"),
+        (["search"], "WORDS", "chatmirror search --help"),
+        (["sync", "--ful"], "--ful", "chatmirror sync --help"),
+        (["sync", "more"], "more", "chatmirror sync --help"),
     ],
 )
 def test_a_mistyped_command_is_told_in_one_line(
-    capsys: pytest.CaptureFixture[str], words: list[str], said: str
+    capsys: pytest.CaptureFixture[str], words: list[str], named: str, help_command: str
 ) -> None:
-    """As every failure, and with the way to the help."""
+    """As every failure, and with the way to the help. What it says before that is click's."""
     code = exit_code_of(lambda: cli.main(words, "chatmirror", standalone_mode=False), debug=False)
-    assert (code, capsys.readouterr()) == (2, ("", f"chatmirror: {said}\n"))
+    out, err = capsys.readouterr()
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("chatmirror: ")
+    assert err.endswith(f". See `{help_command}`.\n")
+    assert named in err
 
 
 def test_a_killed_run_is_caught_up(mirrored: MirroredService) -> None:
