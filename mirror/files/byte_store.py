@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 # Bytes free below which no file is fetched: the database itself must never run out of room. Smaller: it does.
 FREE_FOR_FILES = 512 * 1024 * 1024
-_TEMPORARY = ".incoming-"
+_TEMPORARY = ".incoming-"  # and the database's name: two databases can have one folder, as chats.db and chats.sqlite
 _DAMAGED = ".damaged"
 _HASH = re.compile("[0-9a-f]{64}")
+_OLD_TEMPORARY = re.compile(r"\.incoming-[a-z0-9_]+")  # of versions that named no database
 HEAD = 64 * 1024  # bytes kept in memory to tell what a content is; an error in disguise is shorter
 _CHUNK = 1 << 20
 
@@ -44,7 +45,9 @@ class ByteStore:
     """The stored contents of one database."""
 
     def __init__(self, database: Path) -> None:
-        self.folder = folder_of(Path(os.path.realpath(database)))
+        real = Path(os.path.realpath(database))
+        self.folder = folder_of(real)
+        self._temporary = f"{_TEMPORARY}{real.name}-"
 
     def path_of(self, sha256: str) -> Path:
         """Return the place of a content; where no content is, for what is no hash (a damaged value in a row)."""
@@ -90,13 +93,14 @@ class ByteStore:
 
     def incoming(self, most: int | None = None, came: Callable[[int], None] | None = None) -> Incoming:
         """Return a new content to write, of at most so many bytes; ``came`` is told how many have come."""
-        return Incoming(self, most, came)
+        return Incoming(self, self._temporary, most, came)
 
     def remove_leftovers(self) -> None:
-        """Delete what runs that were killed left of contents which never came whole."""
+        """Delete what killed runs of this database, whose lock is held, left of contents which never came whole."""
         with suppress(OSError):
-            for left in self.folder.glob(f"{_TEMPORARY}*"):
-                left.unlink(missing_ok=True)
+            for found in list(self.folder.iterdir()):
+                if found.name.startswith(self._temporary) or _OLD_TEMPORARY.fullmatch(found.name):
+                    found.unlink(missing_ok=True)
 
     def made(self) -> Path:
         """Return the folder, which exists and is private."""
@@ -113,15 +117,15 @@ class Incoming:
     ``size`` and ``head`` (its first bytes) tell what has come so far.
     """
 
-    def __init__(self, store: ByteStore, most: int | None, came: Callable[[int], None] | None) -> None:
-        self._store, self._most, self._came = store, most, came
+    def __init__(self, store: ByteStore, prefix: str, most: int | None, came: Callable[[int], None] | None) -> None:
+        self._store, self._prefix, self._most, self._came = store, prefix, most, came
         self.size = 0
         self.head = b""
         self._digest = hashlib.sha256()
 
     def __enter__(self) -> Self:
         try:
-            handle, name = tempfile.mkstemp(dir=self._store.made(), prefix=_TEMPORARY)  # made 0600
+            handle, name = tempfile.mkstemp(dir=self._store.made(), prefix=self._prefix)  # made 0600
         except OSError as error:
             raise _storage_error(error, self._store.folder) from error
         self._file, self._path = os.fdopen(handle, "wb"), Path(name)

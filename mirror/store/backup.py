@@ -13,7 +13,8 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from mirror.errors import BusyError, ChatmirrorError, DamagedError, StorageError, UsageError
-from mirror.store import files
+from mirror.files.byte_store import ByteStore
+from mirror.store import file_rows, files
 from mirror.store.database import connect, open_reader
 from mirror.store.runs import KEEP_RUNS
 from mirror.store.schema import is_chatmirror, is_empty, table_names
@@ -41,6 +42,7 @@ def backup(source: Path, target: Path, proof: Proof) -> int:
     with closing(open_reader(source)) as conn:
         if is_empty(conn):
             raise UsageError(f"{source} is empty; no backup was made, and {target} was not changed.")
+        _refuse_one_folder_of_files(conn, source, target)
         with files.locked(target):
             if (problem := _why_not_older(conn, target)) is not None:
                 raise UsageError(f"{target} {problem}; it was not changed. Give another PATH for the backup.")
@@ -83,6 +85,17 @@ def _refuse_place(source: Path, target: Path) -> None:
         raise UsageError(f"{target} is no file; it was not changed. Give another PATH.")
     if not target.parent.is_dir():
         raise UsageError(f"The folder {target.parent} does not exist; make it first.")
+
+
+def _refuse_one_folder_of_files(conn: sqlite3.Connection, source: Path, target: Path) -> None:
+    """Raise UsageError where the copy would have its files in the mirror's own folder, and so no copy of them."""
+    folder = ByteStore(target).folder
+    if folder == ByteStore(source).folder and "files" in table_names(conn) and file_rows.hashes(conn):
+        raise UsageError(
+            f"{target} would have its files in {folder}, where those of {source} are, so they would be in no backup;"
+            f" nothing was done. Give another name, such as {target.with_name('copy-of-' + source.name)}, or a path in"
+            " another folder."
+        )
 
 
 @contextmanager

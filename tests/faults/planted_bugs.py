@@ -622,8 +622,8 @@ BUGS = (
     _bug(
         "damage of a search index is damage of the file",
         "store/storage_errors",
-        "if row != \"ok\" and not _is_of_full_text(row)]",
-        "if row != \"ok\"]",
+        'if row != "ok" and not _is_of_full_text(row)]',
+        'if row != "ok"]',
         DATABASE,
     ),
     _bug(

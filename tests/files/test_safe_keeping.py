@@ -13,10 +13,11 @@ from files.file_service import FileService, png
 from mirrored_service import on_request
 
 from mirror import app
+from mirror.errors import UsageError
 from mirror.files.byte_store import ByteStore
 from mirror.health import freshness
 from mirror.health.stored_bytes import SPOT_CHECK
-from mirror.store.database import open_reader
+from mirror.store.database import Writer, open_reader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,6 +164,31 @@ def test_a_backup_takes_files_along_and_a_restore_brings_them_back(service: File
     assert [service.bytes_of(file.id) for file in files] == [file.content for file in files]
 
 
+def test_a_backup_that_would_share_the_folder_of_files_is_refused(service: FileService) -> None:
+    """Beside ``chats.db`` a ``chats.bak`` would have its files in the same ``chats.files``: that is no copy of them."""
+    service.add(1)
+    service.next_run()
+    path = service.mirrored.path
+    with pytest.raises(
+        UsageError, match=r"chats\.files, where those of .* are, so they would be in no backup; nothing"
+    ):
+        app.backup(path, path.with_suffix(".bak"), lambda *_: None)
+    assert not path.with_suffix(".bak").exists()
+    app.backup(path, path.with_name("other.bak"), lambda *_: None)
+    assert list(ByteStore(path.with_name("other.bak")).stored()) == list(service.store.stored())
+
+
+def test_a_run_of_another_mirror_with_the_same_folder_leaves_what_is_on_its_way(service: FileService) -> None:
+    """``chats.db`` and ``chats.sqlite`` both have ``chats.files``, and each has a lock of its own."""
+    with service.store.incoming() as incoming:
+        incoming.write(b"half of it")
+        with Writer(service.mirrored.path.with_suffix(".sqlite")):
+            pass
+        incoming.write(b", and the rest")
+        sha256 = incoming.keep()
+    assert service.store.is_whole(sha256)
+
+
 @pytest.mark.leaves_damage("the bytes of a file are damaged")
 def test_a_damaged_byte_gets_into_no_backup(service: FileService, tmp_path: Path) -> None:
     """The backup has all chats, and says that it lacks a file: exit 3."""
@@ -222,15 +248,19 @@ def test_a_full_disk_ends_files_and_loses_nothing(service: FileService) -> None:
     assert service.mirrored.value("SELECT count(*) FROM conversations") == 3
 
 
+@pytest.mark.parametrize("name", [".incoming-abc", ".incoming-{database}-abc"])
 @pytest.mark.parametrize("command", ["sync", "check", "rebuild", "backup"])
-def test_what_a_killed_run_left_of_a_file_is_gone_after_the_next_one(service: FileService, command: str) -> None:
+def test_what_a_killed_run_left_of_a_file_is_gone_after_the_next_one(
+    service: FileService, command: str, name: str
+) -> None:
     """It is private, and nothing else would ever remove it."""
     service.add(1)
     service.next_run()
     folder = service.store.folder
     copy = folder.with_name("copy.files")
     copy.mkdir()
-    left = (copy if command == "backup" else folder) / ".incoming-abc"
+    database = "copy.db" if command == "backup" else service.mirrored.path.name
+    left = (copy if command == "backup" else folder) / name.format(database=database)
     left.write_bytes(b"private")
     if command == "sync":
         service.next_run()
