@@ -247,6 +247,9 @@ def note(
     elif old["created_at"]:
         row.pop("created_at", None)  # the first word stays: rows derived from it must come out the same every time
     news = {name for name, value in row.items() if old is None or old[name] != value}
+    if old is not None and old["gone_proofs"] and (old["missing_since"] or old["stored_us"] == row.get("list_us")):
+        # What spoke for a deletion before is outweighed; not where it is to be fetched, which adds to that or ends it.
+        row |= {"gone_proofs": 0, "gone_run_id": None}
     if old is not None and news & {"list_us", "list_mark"}:
         row |= {"tries": 0, "retry_at": None}  # what failed before may come now
     if news:

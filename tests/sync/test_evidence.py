@@ -106,6 +106,30 @@ def test_a_purged_chat_is_not_asked_for_for_ever(tmp_path: Path) -> None:
         assert not [request for request in mirrored.service.requests if key in request.path]
 
 
+@pytest.mark.parametrize("is_full", [True, False])
+@pytest.mark.parametrize("collapse_to", [None, 0.1])
+def test_a_list_that_shows_a_chat_again_ends_what_spoke_for_its_deletion(
+    tmp_path: Path, collapse_to: float | None, *, is_full: bool
+) -> None:
+    """Three runs in which the service knew nothing of it prove nothing months later, when a list lacks it once.
+
+    Neither where a safety stop ended them.
+    """
+    with MirroredService(tmp_path, conversations=60, over_http=False) as mirrored:
+        mirrored.next_run()
+        key = mirrored.ids()[-1]
+        tree = mirrored.account.conversations.pop(key)
+        mirrored.behaviour.collapse_to = collapse_to
+        while mirrored.value("SELECT gone_proofs FROM _listed WHERE conversation_id = ?", key) < 3:
+            assert mirrored.next_run(full=True) == (7 if collapse_to else 0)
+        mirrored.behaviour.collapse_to = None
+        mirrored.account.conversations[key] = tree
+        assert mirrored.next_run(full=is_full) == 0
+        del mirrored.account.conversations[key]
+        mirrored.next_run(full=True)
+        assert tombstones(mirrored) == 0
+
+
 class Lagging:
     """Answers with what it gave of each conversation when it first gave it, as long as ``is_behind``."""
 
