@@ -137,6 +137,8 @@ def test_json_is_what_show_prints(vault):
         (["starter"], {"c-old"}),
         (["rye", "twice"], {"c-old"}),  # in two messages
         (["starter", "blue"], set()),
+        (["How", "do", "I", "feed", "smells", "rye", "starter", "twice"], {"c-old"}),
+        (["How", "do", "I", "feed", "smells", "rye", "starter", "twice", "blue"], set()),  # all of many, too
         (["--", "-sky", "rye"], {"c-old"}),
         (["--project", "the bakery"], {"c-old"}),
         (["--since", "2025-05"], {"c-new"}),

@@ -22,6 +22,9 @@ _ALL = SearchLimits(
     first_newest=_EVERYTHING,
     titles=_EVERYTHING,
     per_word=_EVERYTHING,
+    words=_EVERYTHING,
+    scanned_titles=_EVERYTHING,
+    enough=_EVERYTHING,
     pool=_EVERYTHING,
 )
 
