@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from mirrored_service import DAY, MirroredService, content, differences, findings
 
+from mirror.errors import StorageError
 from mirror.simulator import Behaviour, ManualClock, SimulatedWorkspace, generated_account
+from mirror.store import database
 
 
 @pytest.fixture
@@ -166,6 +168,21 @@ def test_of_several_workspaces_the_failing_one_is_named(tmp_path, status):
         account.workspaces.pop()
         mirrored.next_run()
         assert "Workspace" not in str(mirrored.sync().error)
+
+
+def test_nothing_more_is_asked_once_the_disk_is_full(tmp_path, monkeypatch):
+    """Neither of another workspace: what came could not be stored."""
+    account = generated_account(ManualClock(), 40, 4)
+    account.workspaces.append(SimulatedWorkspace("ws-team", "The Team", "workspace", "team"))
+    with MirroredService(tmp_path, account) as mirrored:
+        monkeypatch.setattr(database, "PRAGMAS", (*database.PRAGMAS, "max_page_count=90"))
+        with pytest.raises(StorageError, match="The disk is full"):
+            mirrored.next_run()
+        assert 0 < mirrored.value("SELECT count(*) FROM conversations") < 40
+        assert not [r for r in mirrored.service.requests if "ws-team" in r.headers.values()]
+        monkeypatch.undo()
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []
 
 
 def test_a_safety_stop_names_the_workspace(tmp_path):

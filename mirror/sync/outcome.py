@@ -6,7 +6,14 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, Self
 
-from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, SafetyStopError, SignInError
+from mirror.errors import (
+    ChatmirrorError,
+    IncompleteError,
+    RateLimitError,
+    SafetyStopError,
+    SignInError,
+    StorageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,7 +96,7 @@ class ErrorCollector:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
-        if not isinstance(error, self.only) or isinstance(error, SignInError | SafetyStopError):
+        if not isinstance(error, self.only) or isinstance(error, SignInError | SafetyStopError | StorageError):
             return False
         self.errors.append(error)
         self.is_clean = False

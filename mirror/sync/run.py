@@ -181,11 +181,13 @@ class Sync:
         if not self._wants_files or self._is_limited or not isinstance(self.source, FileSource):
             return
         job = FileRun(self.writer, self.source, self.source.provider, self.timing, self.report, self.options)
-        with ErrorCollector(self._file_errors):
-            for n, workspace in enumerate(identity.workspaces, 1):
-                self.source.enter(workspace, memory.load_source(self.writer.conn, workspace.id))
-                job.run(workspace.id, {later.id for later in identity.workspaces[n:]})
-        self.outcome.counts.files = job.stored
+        try:
+            with ErrorCollector(self._file_errors):
+                for n, workspace in enumerate(identity.workspaces, 1):
+                    self.source.enter(workspace, memory.load_source(self.writer.conn, workspace.id))
+                    job.run(workspace.id, {later.id for later in identity.workspaces[n:]})
+        finally:
+            self.outcome.counts.files = job.stored
         self.errors += self._file_errors
         read_texts(self.writer)
 
