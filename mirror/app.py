@@ -117,7 +117,7 @@ def sync(
         _told_on_failure(healed),
     ):
         healing.refuse_damaged(writer, left)
-        source, client = connected or connect_stored(environ, timing, provider, wire)
+        source, client, not_kept = connected or connect_stored(environ, timing, provider, wire)
         bytes_seen = spot_check(writer.conn, path)
         if not is_dry:
             note_lost(writer, bytes_seen)
@@ -135,8 +135,8 @@ def sync(
         if outcome.identity is not None:
             with writer.transaction() as conn:
                 settings.remember(conn, f"session_expires:{provider}", outcome.identity.expires)
-        if bytes_seen.is_lost and bytes_seen.error is not None:
-            outcome.error = most_severe([*([outcome.error] if outcome.error else []), bytes_seen.error])
+        lost = [bytes_seen.error] if bytes_seen.is_lost and bytes_seen.error is not None else []
+        outcome.error = most_severe([*([outcome.error] if outcome.error else []), *lost, *not_kept])
         if outcome.error is not None:
             _tell(outcome.error, healed)
             run.failed(outcome.error)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.chatgpt.login import LOGIN_FORM as CHATGPT_LOGIN
 from mirror.credentials.stored import config_dir, load_login, save_login
-from mirror.errors import UsageError
+from mirror.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     from mirror.web.transport import Wire
 
 REQUESTS = logging.getLogger("chatmirror.web")  # one line a request: method, path, status, bytes
+
+
+class Connected(NamedTuple):
+    """A service as a source, and the client that sends its requests.
+
+    ``not_kept``: errors of storing the login when the service has renewed it. They end no run, for this one has it.
+    """
+
+    source: Source
+    client: Client
+    not_kept: list[StorageError]
 
 
 class Connector(NamedTuple):
@@ -56,8 +67,8 @@ DEFAULT_PROVIDER = "chatgpt"
 
 def connect(
     login: Login, environ: Mapping[str, str], timing: Timing, provider: str, wire: Wire | None = None
-) -> tuple[Source, Client]:
-    """Return a service as a source that signs in with this login, and the client that sends its requests.
+) -> Connected:
+    """Return a service as a source that signs in with this login.
 
     ``wire``: another way to the site than plain HTTP.
     """
@@ -74,17 +85,28 @@ def connect(
         timing.scale = scale
     client = Client(site, wire, Pacing(site, timing), REQUESTS.info)
 
+    not_kept: list[StorageError] = []
+
     def store(renewed: Login) -> None:
-        if renewed.is_stored:
-            save_login(renewed, environ, connector.form)
+        not_kept.clear()
+        try:
+            if renewed.is_stored:
+                save_login(renewed, environ, connector.form)
+        except StorageError as error:
+            not_kept.append(_not_kept(error))
 
     storage_url = checked_storage_url(environ.get("CHATMIRROR_STORAGE_URL"), wire.base_url)
-    return connector.source(client, login, store, storage_url), client
+    return Connected(connector.source(client, login, store, storage_url), client, not_kept)
 
 
-def connect_stored(
-    environ: Mapping[str, str], timing: Timing, provider: str, wire: Wire | None
-) -> tuple[Source, Client]:
+def _not_kept(error: StorageError) -> StorageError:
+    return StorageError(
+        f"{error.message} It was renewed, and the run went on with that; later runs have the older one, which ends"
+        " sooner. Check the folder's permissions."
+    )
+
+
+def connect_stored(environ: Mapping[str, str], timing: Timing, provider: str, wire: Wire | None) -> Connected:
     """Do the same with the login that is stored, or in the environment; raises SignInError where there is none."""
     return connect(load_login(environ, CONNECTORS[provider].form), environ, timing, provider, wire)
 
@@ -108,5 +130,4 @@ def has_login(environ: Mapping[str, str], provider: str = DEFAULT_PROVIDER) -> b
 
 def try_login(login: Login, environ: Mapping[str, str], timing: Timing, provider: str = DEFAULT_PROVIDER) -> Identity:
     """Sign in and ask whose login it is; raises SignInError or ServiceError."""
-    source, _ = connect(login, environ, timing, provider)
-    return source.identity()
+    return connect(login, environ, timing, provider).source.identity()

@@ -33,6 +33,23 @@ def log_in(mirrored, header):
 # -- login
 
 
+def test_a_renewed_login_that_cannot_be_stored_ends_no_run(tmp_path):
+    """Everything is mirrored with it, the line says that the older one stays, and so does the file."""
+    with MirroredService(tmp_path) as mirrored:
+        path = log_in(mirrored, f"__Secure-next-auth.session-token={mirrored.service.session_cookie}")
+        before = path.read_bytes()
+        (path.parent / ".login.lock").unlink(missing_ok=True)
+        (path.parent / ".login.lock").mkdir()  # so that it cannot be written by whoever runs the tests
+        assert mirrored.next_run() == 8
+        assert differences(mirrored) == []
+        assert message(mirrored).startswith("Cannot store the login in ")
+        assert "It was renewed, and the run went on with that" in message(mirrored)
+        assert path.read_bytes() == before
+        (path.parent / ".login.lock").rmdir()
+        assert mirrored.next_run() == 0
+        assert path.read_bytes() != before
+
+
 @pytest.mark.parametrize(
     ("session", "words"),
     [

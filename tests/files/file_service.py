@@ -105,7 +105,7 @@ class FileService:
 
     def reader(self) -> FileReader:
         """What fetches files, signed in to the service."""
-        source, _ = connectors.connect(
+        source, _, _ = connectors.connect(
             load_login(self.mirrored.environ, connectors.CONNECTORS["chatgpt"].form),
             self.mirrored.environ,
             self.mirrored.timing(),
