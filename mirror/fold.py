@@ -90,7 +90,8 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
     kept = versions if arrival is None else [versions[n] for n in needed([v.parsed for v in versions])]
     merged = merge([version.parsed for version in kept])
     only_rows = _in_rows_only(stored, merged, arrival) if unread and arrival else []
-    messages = [*(m for m in merged.messages if m.id not in {row.id for row in only_rows}), *only_rows]
+    ids = {row.id for row in only_rows}
+    messages = [*(m for m in merged.messages if m.id not in ids), *only_rows]
     damaged = next((version for version in unread if version.is_damaged), None)
     healed = damaged is not None and arrival is not None and arrival.proves_absence and not only_rows
     row = _listed_over(_row_of(stored.conversation_id, provider, merged), listed)

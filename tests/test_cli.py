@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -286,6 +287,16 @@ def test_a_mistyped_command_is_told_in_one_line(
     assert err.startswith("chatmirror: ")
     assert err.endswith(f". See `{help_command}`.\n")
     assert named in err
+
+
+def test_a_payload_is_printed_byte_for_byte(mirrored: MirroredService) -> None:
+    """What ``show --raw`` prints has the hash under which it is stored. Of two formats, neither is printed."""
+    mirrored.next_run()
+    key, sha256 = mirrored.rows("SELECT conversation_id, sha256 FROM _payloads")[0]
+    code, out, err = run_here(mirrored.path.parent, "show", key, "--raw")
+    assert (code, hashlib.sha256(out.encode()).hexdigest(), err) == (0, sha256, "")
+    with pytest.raises(UsageError, match="--json and --raw cannot be used together"):
+        run_here(mirrored.path.parent, "show", key, "--raw", "--json")
 
 
 def test_a_killed_run_is_caught_up(mirrored: MirroredService) -> None:

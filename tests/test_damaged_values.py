@@ -550,6 +550,16 @@ def test_many_conversations_that_are_gone_are_no_syncs_to_mend(
     assert command(mirrored, capsys, "sync", "--no-files")[0] == 0
 
 
+@pytest.mark.parametrize("sql", ["DELETE FROM _payloads", "UPDATE _payloads SET body = x'00'"])
+@pytest.mark.leaves_damage("payloads are gone or no longer what came")
+def test_a_payload_that_cannot_be_read_is_said_to_be_damaged(
+    mirrored: MirroredService, capsys: pytest.CaptureFixture[str], sql: str
+) -> None:
+    edit(mirrored.path, sql)
+    code, err = command(mirrored, capsys, "show", "last", "--raw")
+    assert (code, err.count("\n"), "has no payload that can be read" in err) == (9, 1, True)
+
+
 def test_the_changes_of_a_run_that_is_gone_go_with_it(mirrored: MirroredService) -> None:
     """As the schema says; no payload tells what a run was."""
     conversations = "SELECT * FROM conversations ORDER BY id"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mirror.cli.database_option import opened, reading_option
+from mirror.errors import DamagedError, UsageError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,18 +30,29 @@ def show(path: Path, reference: tuple[str, ...], all_branches: bool, as_json: bo
     """
     from mirror.store import threads
 
+    if as_json and raw:
+        raise UsageError("--json and --raw cannot be used together.")
     with opened(path) as conn:
         conversation_id = threads.find_conversation(conn, " ".join(reference))
         if raw:
-            _print_payload(conn, conversation_id)
+            _print_payload(conn, path, conversation_id)
         else:
             _print_conversation(conn, path, conversation_id, all_branches=all_branches, as_json=as_json)
 
 
-def _print_payload(conn: sqlite3.Connection, conversation_id: str) -> None:
+def _print_payload(conn: sqlite3.Connection, path: Path, conversation_id: str) -> None:
     from mirror.store import payloads
+    from mirror.terminal import is_interactive
 
-    sys.stdout.buffer.write(payloads.load(conn, conversation_id)[-1].body + b"\n")
+    try:
+        *_, newest = payloads.load(conn, conversation_id)
+        body = newest.body
+    except ValueError as error:  # there is none, or it is damaged
+        raise DamagedError(
+            f"{path} is damaged: conversation {conversation_id} has no payload that can be read. Run `chatmirror"
+            " check`."
+        ) from error
+    sys.stdout.buffer.write(body + (b"\n" if is_interactive(sys.stdout) else b""))
 
 
 def _print_conversation(
