@@ -6,7 +6,7 @@ ChatmirrorError
 ├── SignInError           4   the login is missing, expired or refused
 ├── ServiceError          5   the service is unreachable or returns errors
 ├── RateLimitError        6   the service asked for a longer pause than a run can wait
-├── SafetyStopError       7   something a person must look at; nothing was marked as deleted
+├── SafetyStopError       7   something a person must look at; nothing was marked as deleted without proof
 ├── StorageError          8   the local disk
 ├── DamagedError          9   the database is damaged
 ├── ForeignDatabaseError 10   made by a newer chatmirror, or not by chatmirror

@@ -279,7 +279,7 @@ class MissingReview:
         shown = f"{missing.looked_for - len(missing.ids):,} of {missing.looked_for:,} known conversations"
         marked = "; all are kept and none was marked deleted"
         if missing.gone:
-            marked = "; all are kept, and only what was proven gone twice is marked deleted"
+            marked = "; all are kept, and only what is proven to be deleted is marked so"
         if missing.alive and not missing.is_explained:
             return SafetyStopError(
                 f"{service.name} lists only {shown}{marked}. It still opens {missing.alive:,} of those that it leaves"

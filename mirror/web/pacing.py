@@ -99,7 +99,8 @@ class Pacing:
         if self._is_enough(request_class, refusals):
             said = f": “{sentence}”" if sentence else ""
             raise LastingLimit(
-                f"{self.site.name} asks for fewer requests{said}; the run stopped, and the next one continues.", learned
+                f"{self.site.name} asks for fewer requests{said}; what is saved stays, and the next run continues.",
+                learned,
             )
         pause = asked
         if pause is None:
@@ -171,7 +172,9 @@ class Pacing:
 
 
 def _out_of_time() -> ServiceError:
-    return ServiceError("The run stopped at its limit of four hours; what is saved stays. Run again to continue.")
+    return ServiceError(
+        f"The run stopped at its limit of {RUN_DEADLINE / 3600:.0f} hours; what is saved stays. Run again to continue."
+    )
 
 
 class LastingLimit(RateLimitError):  # noqa: N818 - an answer
