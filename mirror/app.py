@@ -32,7 +32,7 @@ from mirror.store import file_texts, runs, settings, skeletons
 from mirror.store.database import Writer, is_writable, open_current_reader
 from mirror.store.schema import diagnosed, object_findings, summary
 from mirror.store.search import cjk
-from mirror.store.storage_errors import translated
+from mirror.store.storage_errors import full_code, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -248,7 +248,7 @@ def _sent_to_the_backup(path: Path) -> Iterator[None]:
     try:
         yield
     except DamagedError as error:
-        if getattr(error.__cause__, "sqlite_errorcode", None) != sqlite3.SQLITE_CORRUPT:
+        if full_code(error.__cause__) != sqlite3.SQLITE_CORRUPT:
             raise
         raise DamagedError(
             f"{path} is damaged so that nothing in it can be checked or repaired ({error.__cause__}); it was not"

@@ -285,7 +285,7 @@ def test_a_mistyped_command_is_told_in_one_line(
     out, err = capsys.readouterr()
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("chatmirror: ")
-    assert err.endswith(f". See `{help_command}`.\n")
+    assert err.endswith(f" See `{help_command}`.\n")
     assert named in err
 
 

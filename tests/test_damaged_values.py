@@ -198,6 +198,8 @@ HEALED = [
     "INSERT INTO _settings VALUES ('not_read:chatgpt', '7')",
     "UPDATE _settings SET value = 'x' WHERE key LIKE 'session%'",
     "UPDATE _settings SET value = 'x' WHERE key = 'cjk'",
+    "UPDATE _settings SET value = 'x' WHERE key LIKE 'files_wanted:%'",
+    "UPDATE _settings SET value = '[]' WHERE key LIKE 'files_wanted:%'",
     "UPDATE _scopes SET watermark_us = 'x'",
     "UPDATE _scopes SET read_to_end_at = ''",
     *(f"UPDATE _listed SET {change} WHERE rowid = 2" for change in ("list_us = 'x'", "retry_at = ''", "title = x'00'")),

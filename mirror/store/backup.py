@@ -18,7 +18,7 @@ from mirror.store import file_rows, files
 from mirror.store.database import connect, open_reader
 from mirror.store.runs import KEEP_RUNS
 from mirror.store.schema import is_chatmirror, is_empty, table_names
-from mirror.store.storage_errors import is_damage, reason, storage_error
+from mirror.store.storage_errors import is_damage, primary_code, reason, storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -189,7 +189,7 @@ def _why_not_older(conn: sqlite3.Connection, target: Path) -> str | None:
         with _attached(conn, target):
             return _difference(conn)
     except sqlite3.Error as error:
-        if (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF == sqlite3.SQLITE_NOTADB:
+        if primary_code(error) == sqlite3.SQLITE_NOTADB:
             return "is not a database"
         return f"cannot be read ({reason(error)}), so nobody knows whose backup it is"
 

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any, Self
 from mirror.errors import BusyError, DamagedError, ForeignDatabaseError, StorageError, UsageError
 from mirror.store import files, row_hashes
 from mirror.store.schema import MIGRATIONS, applied_migrations, diagnosed, is_outdated, table_names
-from mirror.store.storage_errors import FREE_SPACE, damage_of_file, is_damage, reason, storage_error, translated
+from mirror.store.storage_errors import (
+    FREE_SPACE,
+    damage_of_file,
+    is_damage,
+    primary_code,
+    reason,
+    storage_error,
+    translated,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +47,6 @@ PRAGMAS = (
 CHECKPOINT_WAIT = 0.5  # seconds that the end of a run waits for readers; what it cannot fold in now, a later one does
 _ATTEMPTS = 100  # to change the kind of log while others read
 MINIMUM_SQLITE = (3, 35)
-_IOERR, _READONLY, _CANTOPEN, _BUSY, _LOCKED = 10, 8, 14, 5, 6
 
 
 class Writer:
@@ -133,7 +140,8 @@ class Writer:
             try:
                 self.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             except sqlite3.OperationalError as error:
-                if (error.sqlite_errorcode & 0xFF) not in {_BUSY, _LOCKED}:  # LOCKED: what was interrupted still reads
+                # Locked: what was interrupted still reads.
+                if primary_code(error) not in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
                     raise
             finally:
                 self.conn.execute(f"PRAGMA busy_timeout={self._busy_timeout * 1000:.0f}")
@@ -151,7 +159,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
             return _of_a_mirror(_connect(files.uri(path, "mode=ro")), path)
         except sqlite3.OperationalError as error:
             # An I/O error may be the file beside it, which a full disk does not let grow.
-            if (error.sqlite_errorcode & 0xFF) not in {_CANTOPEN, _READONLY, _IOERR}:
+            if primary_code(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}:
                 raise
         return _of_a_mirror(_connect_unwritable(path), path)
 
@@ -332,7 +340,7 @@ def _write_ahead(conn: sqlite3.Connection) -> None:
         try:
             conn.execute("PRAGMA journal_mode=WAL").fetchone()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != _BUSY or attempt + 1 == _ATTEMPTS:
+            if primary_code(error) != sqlite3.SQLITE_BUSY or attempt + 1 == _ATTEMPTS:
                 raise
         else:
             return

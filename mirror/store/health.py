@@ -8,7 +8,7 @@ from contextlib import suppress
 from mirror.store.index_comparison import holds_what_its_table_does
 from mirror.store.schema import dangling_references, table_names
 from mirror.store.search import cjk
-from mirror.store.storage_errors import damage_of_file, is_damage
+from mirror.store.storage_errors import damage_of_file, full_code, is_damage, primary_code
 
 INDEXES = ("messages_fts", "conversations_fts", "files_fts", "file_texts_fts")
 
@@ -36,7 +36,7 @@ def _is_consistent(conn: sqlite3.Connection, index: str) -> bool:
     try:
         conn.execute(f"INSERT INTO {index}({index}) VALUES ('integrity-check')")
     except sqlite3.DatabaseError as error:
-        if not is_damage(error) and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:  # of an index that cannot be opened
+        if not is_damage(error) and full_code(error) != sqlite3.SQLITE_ERROR:  # of an index that cannot be opened
             raise
         return False
     return True
@@ -48,7 +48,7 @@ def is_read_only(conn: sqlite3.Connection) -> bool:
         conn.execute("SAVEPOINT asked")
         conn.execute("DELETE FROM _settings WHERE 0")
     except sqlite3.OperationalError as error:
-        return bool(error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY)
+        return primary_code(error) == sqlite3.SQLITE_READONLY
     finally:
         with suppress(sqlite3.OperationalError):  # where Ctrl-C came before it was begun
             conn.execute("RELEASE asked")

@@ -14,7 +14,7 @@ from itertools import product, zip_longest
 from typing import TYPE_CHECKING
 
 from mirror.store.search import cjk
-from mirror.store.storage_errors import is_damage
+from mirror.store.storage_errors import is_damage, primary_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,11 +49,7 @@ def holds_what_its_table_does(conn: sqlite3.Connection, index: str) -> bool:
             is_ranked_the_same = _are_the_same(conn, _LENGTHS) and _are_the_same(conn, _SUMS)
             return is_ranked_the_same and (_are_the_same(conn, _PAGES) or _have_the_same_words(conn))
     except sqlite3.DatabaseError as error:
-        # An index that cannot be opened, and one of which the list of segments is damaged.
-        if not is_damage(error) and error.sqlite_errorcode & 0xFF not in {
-            sqlite3.SQLITE_ERROR,
-            sqlite3.SQLITE_CONSTRAINT,
-        }:
+        if not is_damage(error) and primary_code(error) not in _OF_AN_INDEX:
             raise
         return False
 

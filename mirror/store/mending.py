@@ -29,7 +29,7 @@ FORGETTABLE = frozenset(
 # Of these, what a sync learns again by itself: not what changed once, nor hashes, without which no damage is found.
 LEARNED_AGAIN = FORGETTABLE - {"_row_hashes", "file_texts", "_drift"}
 # Settings that can be learned again without anybody's word: not whose the mirror is, nor which version made its rows.
-_SETTINGS_LEARNED_AGAIN = frozenset({"sync", "source", "not_read", "session_expires", "cjk"})
+_SETTINGS_LEARNED_AGAIN = frozenset({"sync", "source", "not_read", "session_expires", "files_wanted", "cjk"})
 # Columns that say which row it is; without one of them, the row as a whole is of no use.
 _KEYS = {
     "_settings": {"key", "value"},
@@ -181,20 +181,17 @@ def turn_payloads_back(conn: sqlite3.Connection, conversation_id: str) -> bool:
     return bool(versions)
 
 
-def make_readable(conn: sqlite3.Connection) -> int:
-    """Put U+FFFD in the place of bytes that are no UTF-8, in every table; return in how many values.
+def make_readable(conn: sqlite3.Connection) -> None:
+    """Put U+FFFD in the place of bytes that are no UTF-8, in every table.
 
     Where a payload or a list has the text, it comes back from there; otherwise the rest of it is kept so.
     """
-    changed = 0
     for table, columns in COLUMNS.items():
         for column in (name for name, kind in columns.items() if kind == "TEXT" and table not in WITHOUT_ROWID):
             # In Python and not as a function of SQLite's, whose Ctrl-C would end as an error of SQLite's.
             texts = conn.execute(f"SELECT rowid, CAST({column} AS BLOB) FROM {table} WHERE typeof({column}) = 'text'")
             wrong = [(raw.decode(errors="replace"), rowid) for rowid, raw in texts if not _is_utf8(raw)]
             conn.executemany(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", wrong)
-            changed += len(wrong)
-    return changed
 
 
 def _is_utf8(raw: bytes) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mirror.errors import DamagedError, ForeignDatabaseError, StorageError
 from mirror.services import SERVICES
 from mirror.store.columns import COLUMNS
+from mirror.store.storage_errors import primary_code
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -55,6 +56,7 @@ _SETTINGS: Mapping[str, tuple[type, ...]] = {
     "cjk": (int,),
     "owner": (str,),
     "session_expires": (str, type(None)),
+    "files_wanted": (bool,),
     "sync": (dict,),
     "source": (dict,),
     "not_read": (dict,),
@@ -288,8 +290,10 @@ def diagnosed(conn: sqlite3.Connection, path: Path) -> Iterator[None]:
             raise found from error
         raise
     except StorageError as error:
-        code = getattr(error.__cause__, "sqlite_errorcode", None) or 0
-        if code & 0xFF not in {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT}:  # of a statement, not the disk
+        if primary_code(error.__cause__) not in {
+            sqlite3.SQLITE_ERROR,
+            sqlite3.SQLITE_CONSTRAINT,
+        }:  # of a statement, not the disk
             raise
         if (found := explanation(conn, path)) is not None:
             raise found from error.__cause__

@@ -19,23 +19,30 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FREE_SPACE = 64 * 1024 * 1024  # bytes below which a run does not start
-_CORRUPT_INDEX = 267  # SQLITE_CORRUPT_VTAB: of what is derived from the texts
-_NO_TEMPORARY_FOLDER = 6410  # SQLITE_IOERR_GETTEMPPATH
-_FULL, _IOERR, _READONLY, _CANTOPEN, _CORRUPT, _NOTADB, _BUSY, _LOCKED = 13, 10, 8, 14, 11, 26, 5, 6
+
+
+def full_code(error: BaseException | None) -> int:
+    """Return the code of an error of SQLite with its details; 0 where Python gives none."""
+    return getattr(error, "sqlite_errorcode", None) or 0
+
+
+def primary_code(error: BaseException | None) -> int:
+    """Return the code of an error of SQLite without its details; 0 where Python gives none."""
+    return full_code(error) & 0xFF
 
 
 def storage_error(error: sqlite3.Error, path: Path) -> ChatmirrorError:
     """Say what an error of SQLite means for the person whose file it is (https://www.sqlite.org/rescode.html)."""
-    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-    if code == _FULL:
+    code = primary_code(error)
+    if code == sqlite3.SQLITE_FULL:
         return _full_error(path)
-    if getattr(error, "sqlite_errorcode", None) == _NO_TEMPORARY_FOLDER:
+    if full_code(error) == sqlite3.SQLITE_IOERR_GETTEMPPATH:
         return StorageError(
             f"No folder for temporary files can be written; {path} is intact. Set TMPDIR to one, and run again."
         )
-    if code in {_BUSY, _LOCKED}:
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return BusyError(f"Another program has held {path} for too long; nothing is lost. Run again later.")
-    if getattr(error, "sqlite_errorcode", None) == _CORRUPT_INDEX:
+    if full_code(error) == sqlite3.SQLITE_CORRUPT_VTAB:
         return DamagedError(f"A search index of {path} is damaged; no chat is lost. Run `chatmirror check --repair`.")
     if str(error).startswith("no such module"):
         return UsageError(
@@ -44,7 +51,7 @@ def storage_error(error: sqlite3.Error, path: Path) -> ChatmirrorError:
         )
     if is_damage(error):
         return _damage(error, path)
-    if code in {_IOERR, _READONLY, _CANTOPEN}:
+    if code in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
         return StorageError(
             f"Cannot write {path} ({error}); what was saved is safe. Check the disk and its permissions."
         )
@@ -52,7 +59,7 @@ def storage_error(error: sqlite3.Error, path: Path) -> ChatmirrorError:
 
 
 def _damage(error: sqlite3.Error, path: Path) -> DamagedError:
-    if getattr(error, "sqlite_errorcode", None) == _NOTADB:
+    if full_code(error) == sqlite3.SQLITE_NOTADB:
         return DamagedError(
             f"{path} is damaged, or never was a mirror: it does not begin as a database of SQLite; it was not changed."
             " Give another -d PATH, or restore a backup: `chatmirror restore BACKUP`."
@@ -117,7 +124,7 @@ def is_damage(error: sqlite3.Error) -> bool:
     """Whether an error says that the file is damaged, not merely busy or unreadable."""
     if str(error).startswith("Could not decode"):  # a text that is none any more; Python gives it no code
         return True
-    return ((getattr(error, "sqlite_errorcode", None) or 0) & 0xFF) in {_CORRUPT, _NOTADB}
+    return primary_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 @contextmanager
