@@ -111,7 +111,7 @@ def fold(stored: Stored, arrival: Arrival | None, listed: Tracked | None) -> Upd
 
 
 def fold_listing(stored: Stored, listed: Tracked | None) -> Update:
-    """Return what the lists alone make of a conversation: another title, star, archive flag, project, or news of it.
+    """Return what the lists alone make of a conversation: another title, star, archive flag or project.
 
     Needs its row and the facts of its payloads, no bytes and no messages. Raises ValueError where it is not stored.
     """

@@ -112,8 +112,8 @@ def run_import(
 ) -> Imported:
     """Import archives in the order given; ``progress(done, total)`` in bytes.
 
-    A hopeless one costs no other; raises UsageError where all of them are. Where the disk is full, what was imported
-    until then is counted.
+    One that cannot be opened keeps no other from being imported; raises UsageError where none can. Where the disk is
+    full, what was imported until then is counted.
     """
     result = Imported()
     try:

@@ -143,8 +143,8 @@ class _Library:
     def made(self, file_id: str) -> LibraryFile | None:
         """Return the row of a file that is known by its place in the library, or by its path in the code sandbox.
 
-        The latter by the surest sign that leaves one (API notes §9): its message and name; its message, if that made
-        one file only; its conversation and name.
+        The latter by the first of these that one row alone has (API notes §9): its message and name; its message, if
+        that made one file only; its conversation and name.
         """
         found = _SANDBOX.fullmatch(file_id)
         if found is None:

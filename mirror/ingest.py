@@ -111,8 +111,8 @@ def damaged(path: Path, damage: Damage) -> DamagedError:
 def derive_again(conn: sqlite3.Connection, conversation_id: str, seen_at: str) -> bool:
     """Derive a stored conversation's rows again; return whether any differed.
 
-    An imported copy that turns out to leave things out, and was taken for what the lists show, is to be read. Raises
-    ValueError (DamagedPayloadError) where its stored payloads cannot be read.
+    If an imported copy that counted as current turns out to be incomplete, the conversation is marked to be read.
+    Raises ValueError (DamagedPayloadError) where its stored payloads cannot be read.
     """
     from mirror.fold import fold  # noqa: PLC0415 - see above
 

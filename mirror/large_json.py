@@ -49,7 +49,8 @@ MEMBER_BYTES = 200
 # Characters of structure in one text, beside those in its strings: 160,000 ordinary messages have as many. Larger: the
 # time to take apart what nobody wrote; smaller: a long conversation is refused.
 MOST_TOKENS = 8_000_000
-# Bytes of memory for a node and the row that it becomes, beside its text. Measured; the same.
+# Bytes of memory for a node and the row that it becomes, beside its text, as measured. Smaller: memory beyond the
+# bound; larger: conversations are refused that could be read.
 NODE_BYTES = 1100
 # Bytes from which the memory of one text counts: it is held as bytes, as it was parsed, as a row, and by SQLite.
 LONG_TEXT = 64 * 1024

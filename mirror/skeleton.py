@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 # Answers of one endpoint in one run of which a skeleton is taken; of the others, status and content type. Fewer: rare
 # keys are found late; more: a first sync takes seconds longer.
 TAKEN_A_RUN = 20
-# Elements of one list, or of one object whose keys are ids, evenly spread. Fewer: the same; more: the same.
+# Elements of one list, or of one object whose keys are ids, evenly spread. Fewer: rare
+# keys are found late; more: an answer with long lists takes longer.
 MOST_ELEMENTS = 100
 MOST_VALUES = 20_000  # of one answer: about 20 ms. Larger: an answer of megabytes holds up the run.
 MOST_PARTS = 1000  # of one endpoint. Smaller: keys of long-lived APIs are left out; larger: the database grows.

@@ -1,7 +1,7 @@
 """Who may see what, and reading a database in a thread.
 
-The one module of the pages in which Datasette 0.65 and 1.0 differ. Datasette checks no permissions for a plugin's
-routes, so each page of ours names the tables that it reads.
+Datasette 0.65 and 1.0 ask for permissions in different ways. Neither checks any for a plugin's routes, so each page of
+ours names the tables that it reads.
 """
 
 from __future__ import annotations

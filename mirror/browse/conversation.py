@@ -70,7 +70,7 @@ class PageOptions:
     def query(self, **changes: str | int | None) -> dict[str, str | int | None]:
         """Return them as the query of an address, with some changed.
 
-        Without a page it is the one that the message is on: where all is on one page, that.
+        Without a page number, the page is found by the message; ``page=all`` stays.
         """
         stated: dict[str, str | int | None] = {
             "message": self.message,

@@ -60,7 +60,7 @@ def workspaces(data: object) -> tuple[Workspace, ...]:
 def projects_page(data: object) -> ProjectsPage | None:
     """Read one page of the sidebar; a custom GPT in it is no project.
 
-    None for an answer of an unknown form, which one is of whose rows none is understood.
+    None for an answer of an unknown form: one without a list, or none of whose rows is understood.
     """
     record = as_dict(data)
     rows = as_list(record.get("items"))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-REQUESTS = "chatmirror.web"  # the logger that has a line for each request (mirror.app)
+REQUESTS = "chatmirror.web"  # the logger that has a line for each request (mirror.connectors)
 _ERASE_REST = "\x1b[K"
 _BAR, _LEAST_BAR = (
     36,

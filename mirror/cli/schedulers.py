@@ -43,9 +43,9 @@ class Job:
 
     @property
     def name(self) -> str:
-        """What the scheduler calls it, after the mirror's file name; two files of one name in two folders share it.
+        """What the scheduler calls it, after the mirror's file name: two mirrors of one file name get the same name.
 
-        Only where the file name has other characters than these ones, a hash of the path tells it from others.
+        Where the file name has other characters than letters, digits and _, a hash of its path is added.
         """
         stem = re.sub(r"[^A-Za-z0-9_]+", "-", self.mirror.stem).strip("-")
         if stem != self.mirror.stem:

@@ -184,11 +184,6 @@ def not_stored(conn: sqlite3.Connection) -> list[str]:
     return [row["id"] for row in conn.execute("SELECT id FROM files WHERE state <> 'stored' ORDER BY id")]
 
 
-def is_used(conn: sqlite3.Connection, file_id: str) -> bool:
-    """Whether a message shows a file."""
-    return conn.execute("SELECT 1 FROM attachments WHERE file_id = ?", (file_id,)).fetchone() is not None
-
-
 # -- what is to be asked for
 
 # The service's own ids say nothing of the time; the newest message that shows a file does. What lies in the code
@@ -290,13 +285,13 @@ def mark_tried(conn: sqlite3.Connection, file_id: str, now: str) -> None:
     )
 
 
-def mark_lost(conn: sqlite3.Connection, sha256: str) -> int:
-    """Let files whose stored bytes are missing or damaged be fetched again; return how many there are."""
+def mark_lost(conn: sqlite3.Connection, sha256: str) -> None:
+    """Let files whose stored bytes are missing or damaged be fetched again."""
     sql = (
         "UPDATE files SET state = 'pending', sha256 = NULL, fetched_at = NULL,"
         " reason = 'its stored bytes were missing or damaged' WHERE sha256 = ?"
     )
-    return conn.execute(sql, (sha256,)).rowcount
+    conn.execute(sql, (sha256,))
 
 
 # -- all of them

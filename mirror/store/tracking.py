@@ -213,7 +213,6 @@ def counts(conn: sqlite3.Connection, provider: str, account_id: str) -> dict[str
         " count(*) FILTER (WHERE is_archived IS NOT 1 AND is_work = 1) AS work,"
         " count(*) FILTER (WHERE is_archived = 1 AND is_work = 1) AS work_archived,"
         " count(*) FILTER (WHERE is_starred = 1 AND NOT (is_work IS 1 AND in_main IS NOT 1)) AS starred,"
-        " count(*) AS everything,"
         f" count(*) FILTER (WHERE NOT {_IS_PENDING}) AS current FROM _listed l"
         " WHERE provider = ? AND account_id = ? AND missing_since IS NULL"
         " AND conversation_id NOT IN (SELECT id FROM conversations WHERE deleted_at IS NOT NULL)",
@@ -346,15 +345,13 @@ def mark_not_told(conn: sqlite3.Connection, conversation_id: str, now: str) -> N
     conn.execute("UPDATE _listed SET retry_at = ? WHERE conversation_id = ?", (now, conversation_id))
 
 
-def add_proof(conn: sqlite3.Connection, conversation_id: str, now: str, run_id: int, weight: int) -> int:
-    """Remember proof of a deletion, once a run; return what all proofs amount to."""
+def add_proof(conn: sqlite3.Connection, conversation_id: str, now: str, run_id: int, weight: int) -> None:
+    """Remember proof of a deletion, once a run."""
     conn.execute(
         "UPDATE _listed SET checked_at = ?, gone_proofs = gone_proofs + CASE WHEN gone_run_id IS ? THEN 0 ELSE ? END,"
         " gone_run_id = ? WHERE conversation_id = ?",
         (now, run_id, weight, run_id, conversation_id),
     )
-    row = conn.execute("SELECT gone_proofs FROM _listed WHERE conversation_id = ?", (conversation_id,)).fetchone()
-    return int(row["gone_proofs"]) if row else 0
 
 
 def set_deleted(conn: sqlite3.Connection, conversation_id: str, at: str | None) -> bool:

@@ -105,7 +105,7 @@ def _perhaps_gone(
 ) -> dict[str, Tracked]:
     """Return what was once said to be gone, or is missing and was not asked for yet, and is shown by no list now.
 
-    Also by one that was not read to its end.
+    A list that was not read to its end counts as showing it, too.
     """
     return {
         key: t

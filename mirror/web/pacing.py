@@ -154,7 +154,7 @@ class Pacing:
         return self._started + RUN_DEADLINE - self.timing.monotonic()
 
     def _sleep(self, seconds: float) -> None:
-        """Wait; raises ServiceError at once where the run would be over before the wait is."""
+        """Wait; raises ServiceError without waiting where the run would end before that."""
         if seconds * self.timing.scale > self.time_left():
             raise _out_of_time()
         self.timing.sleep(seconds)

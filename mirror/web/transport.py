@@ -40,8 +40,8 @@ HEADER_BYTES = 1024 * 1024
 # Bytes of memory that one answer may take with all that is made of it; the program itself takes 45 MB. Larger: a run
 # takes more than 256 MB; smaller: a huge conversation can never be saved.
 MOST_MEMORY = 200 * 1024 * 1024
-# See ``large_json.COPIES``: one more than there, for a bound that does not grow with the text has to hold what the run
-# itself takes as well. A text of 33 MB is the longest. Larger: it is refused; smaller: 38 MB took a run to 306.
+# How often one long text is held: twice by SQLite, as ``large_json.COPIES`` says, and once by the run. With 3, a text
+# of 33 MB is the longest. Larger: it is refused; smaller: with 2, a text of 38 MB took a run to 306 MB.
 TEXT_COPIES = 3
 _UNQUOTED_IN_PATH = "/%:@!$&'()*+,;=~"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("reference", metavar="ID-or-URL-or-TITLE", nargs=-1, required=True)
 @click.option("--all-branches", is_flag=True, help="Include edited prompts and regenerated answers.")
 @click.option("--json", "as_json", is_flag=True, help="Print the stored rows as JSON.")
-@click.option("--raw", is_flag=True, help="Print the stored payload, byte for byte.")
+@click.option("--raw", is_flag=True, help="Print the newest stored payload, byte for byte.")
 def show(path: Path, reference: tuple[str, ...], all_branches: bool, as_json: bool, raw: bool) -> None:
     """Print one conversation as Markdown.
 

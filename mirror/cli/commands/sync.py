@@ -59,9 +59,9 @@ def sync(
 ) -> None:
     """Fetch what is new or changed, then the files that chats name. The nightly job.
 
-    Silent on success unless a terminal is attached. Exit codes: 0 current, 3 some conversations not saved, 4 sign-in
-    needed, 5 service error, 6 rate limit, 7 safety stop, 8 disk, 9 database damaged, 10 newer database, 11 another run
-    is active.
+    Silent on success unless a terminal is attached. Exit codes: 0 current, 3 not all could be read or saved, 4 sign-in
+    needed, 5 service error, 6 rate limit, 7 safety stop, 8 disk, 9 database damaged, 10 not a database of this version,
+    11 another run is active.
     """
     from mirror import app
     from mirror.cli.last_mirror import remember_mirror
