@@ -6,7 +6,7 @@ Each job that writes leaves one row in ``sync_runs``, also when it fails or is s
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -110,12 +110,11 @@ def sync(
     # A run that cannot start leaves no empty database and no lock file. Where there is a database, its row says why.
     connected = None if path.exists() else connect_stored(environ, timing, provider, wire)
     is_dry = options is not None and options.dry
-    with (
-        Writer(path) as writer,
-        _healing(writer, dry=is_dry) as (healed, left),
-        recorded(writer, "sync", timing, provider) as run,
-        _told_on_failure(healed),
-    ):
+    with ExitStack() as stack:
+        writer = stack.enter_context(Writer(path))
+        healed, left = _heal(writer, dry=is_dry)
+        run = stack.enter_context(recorded(writer, "sync", timing, provider))
+        stack.enter_context(_told_on_failure(healed))
         healing.refuse_damaged(writer, left)
         source, client, not_kept = connected or connect_stored(environ, timing, provider, wire)
         bytes_seen = spot_check(writer.conn, path)
@@ -146,12 +145,10 @@ def sync(
     return outcome
 
 
-@contextmanager
-def _healing(writer: Writer, *, dry: bool) -> Iterator[tuple[list[str], list[DamagedValue | str]]]:
-    """Mend what the sync learns again; yield that, and what is left."""
+def _heal(writer: Writer, *, dry: bool) -> tuple[list[str], list[DamagedValue | str]]:
+    """Mend what the sync learns again, unless it is a dry one; return that, and what is left."""
     with translated(writer.path), diagnosed(writer.conn, writer.path):
-        found: tuple[list[str], list[DamagedValue | str]] = ([], []) if dry else healing.heal(writer)
-    yield found
+        return ([], []) if dry else healing.heal(writer)
 
 
 def name_variable(error: ChatmirrorError | None, environ: Mapping[str, str], form: LoginForm) -> None:
@@ -181,14 +178,13 @@ def _tell(error: ChatmirrorError, healed: Sequence[str]) -> None:
         error.message += f" Damage was mended before that: {summary(healed)}. Run `chatmirror check`."
 
 
-def _keep_skeletons(writer: Writer, taken: Skeletons, timing: Timing, provider: str) -> Iterator[str]:
-    """Remember what the run's answers were made of; yield what is told of changes."""
+def _keep_skeletons(writer: Writer, taken: Skeletons, timing: Timing, provider: str) -> list[str]:
+    """Remember what the run's answers were made of; return what is told of changes."""
     parts, found = drift.compare(skeletons.load(writer.conn, provider), taken.by_endpoint, taken.words.known_keys)
     with writer.transaction() as conn:
         skeletons.save(conn, provider, parts)
         skeletons.add_drift(conn, provider, timing.iso(), found)
-    for change in found:
-        yield f"the API changed: {change.endpoint}: {change.what}"
+    return [f"the API changed: {change.endpoint}: {change.what}" for change in found]
 
 
 def import_archives(
