@@ -191,59 +191,64 @@ def _take_some(
     writer: Writer, items: Iterator[Reading | Known | Problem | Skipped], run_id: int, timing: Timing
 ) -> Imported | None:
     """Store what comes next in one transaction; return what that did once it is committed, None at the end."""
-    done, size, item = Imported(), 0, None
+    size, item = 0, None
     with writer.transaction() as conn:
-        messages = MessageWriter(conn)
+        batch = _Batch(conn, writer.path, run_id, timing)
         for item in items:
-            _take(writer, item, run_id, timing, done, messages)
+            batch.take(item)
             size += item.body.size if isinstance(item, Reading | Known) else 0
             if size >= BYTES_A_TRANSACTION:
                 break
-        messages.finish()
-    return None if item is None else done
+        batch.finish()
+    return None if item is None else batch.done
 
 
-def _take(
-    writer: Writer,
-    item: Reading | Known | Problem | Skipped,
-    run_id: int,
-    timing: Timing,
-    done: Imported,
-    messages: MessageWriter,
-) -> None:
-    if isinstance(item, Problem):
-        done.problems.append(f"{item.source}: {item.reason}")
-    elif isinstance(item, Skipped):
-        done.skipped.append(f"{item.source}: {item.reason}")
-    elif payloads.holds(writer.conn, item.body):
-        done.unchanged += 1  # these very bytes are stored: nothing of them can be news
-    elif isinstance(item, Known):
-        _take(writer, read_after_all(item), run_id, timing, done, messages)
-    else:
-        try:
-            _store(writer, item, run_id, timing, done, messages)
-        except UnreadablePayloadError as error:  # where its copies are put together
-            done.problems.append(f"{item.source}: {error}")
+class _Batch:
+    """What one transaction takes in. ``done``: what that amounts to once it is committed."""
 
+    def __init__(self, conn: sqlite3.Connection, path: Path, run_id: int, timing: Timing) -> None:
+        self._conn, self._path, self._run_id, self._timing = conn, path, run_id, timing
+        self._messages = MessageWriter(conn)
+        self.done = Imported()
 
-def _store(writer: Writer, got: Reading, run_id: int, timing: Timing, done: Imported, messages: MessageWriter) -> None:
-    for name, count in (got.conversation.not_understood or {}).items():
-        done.not_understood[name] = done.not_understood.get(name, 0) + count
-    arrival = Arrival(
-        conversation_id=got.conversation_id,
-        provider=got.provider,
-        payload=None,  # it has been read
-        body=got.body,
-        origin=got.origin,
-        path=got.source,
-        fetched_at=timing.iso(),
-        conversation=got.conversation,
-    )
-    ingested = ingest(writer.conn, arrival, run_id, messages)
-    changes = ingested.changes
-    if ingested.damage is not None:
-        done.damages.append(damaged(writer.path, ingested.damage))
-    is_new = any(change.kind == "new" for change in changes)
-    done.new += is_new
-    done.changed += bool(changes) and not is_new
-    done.unchanged += not changes
+    def take(self, item: Reading | Known | Problem | Skipped) -> None:
+        if isinstance(item, Problem):
+            self.done.problems.append(f"{item.source}: {item.reason}")
+        elif isinstance(item, Skipped):
+            self.done.skipped.append(f"{item.source}: {item.reason}")
+        elif payloads.holds(self._conn, item.body):
+            self.done.unchanged += 1  # these very bytes are stored: nothing of them can be news
+        elif isinstance(item, Known):
+            self.take(read_after_all(item))
+        else:
+            try:
+                self._store(item)
+            except UnreadablePayloadError as error:  # where its copies are put together
+                self.done.problems.append(f"{item.source}: {error}")
+
+    def finish(self) -> None:
+        """Write what waits to be written with more."""
+        self._messages.finish()
+
+    def _store(self, got: Reading) -> None:
+        done = self.done
+        for name, count in (got.conversation.not_understood or {}).items():
+            done.not_understood[name] = done.not_understood.get(name, 0) + count
+        arrival = Arrival(
+            conversation_id=got.conversation_id,
+            provider=got.provider,
+            payload=None,  # it has been read
+            body=got.body,
+            origin=got.origin,
+            path=got.source,
+            fetched_at=self._timing.iso(),
+            conversation=got.conversation,
+        )
+        ingested = ingest(self._conn, arrival, self._run_id, self._messages)
+        changes = ingested.changes
+        if ingested.damage is not None:
+            done.damages.append(damaged(self._path, ingested.damage))
+        is_new = any(change.kind == "new" for change in changes)
+        done.new += is_new
+        done.changed += bool(changes) and not is_new
+        done.unchanged += not changes

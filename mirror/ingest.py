@@ -56,17 +56,17 @@ def arrival_of(provider: str, got: Fetched, tracked: Tracked, now: str) -> Arriv
     )
 
 
-def ingest(conn: sqlite3.Connection, arrival: Arrival, run_id: int, waiting: MessageWriter | None = None) -> Ingested:
-    """Store a payload and the rows that it makes. ``waiting``: as of ``conversations.save``."""
+def ingest(conn: sqlite3.Connection, arrival: Arrival, run_id: int, messages: MessageWriter | None = None) -> Ingested:
+    """Store a payload and the rows that it makes. ``messages``: as of ``conversations.save``."""
     from mirror.fold import fold  # noqa: PLC0415 - see above
     from mirror.payload_versions import SMALLER  # noqa: PLC0415 - see above
 
     key = arrival.conversation_id
-    if waiting is not None:
-        waiting.finish_one(key)
+    if messages is not None:
+        messages.finish_one(key)
     listed = tracking.find(conn, arrival.provider, key)
     update = fold(conversations.load(conn, key), arrival, listed)
-    conversations.save(conn, update, arrival.fetched_at, waiting)
+    conversations.save(conn, update, arrival.fetched_at, messages)
     runs.record_changes(conn, run_id, key, update.changes)
     _remember_smaller(conn, listed, update, arrival.fetched_at)
     return Ingested(update.changes, update.is_generating, SMALLER if update.smaller_ids else None, update.damage)

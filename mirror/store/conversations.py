@@ -113,10 +113,10 @@ def _load_messages(conn: sqlite3.Connection, conversation_id: str) -> dict[str, 
     return found
 
 
-def save(conn: sqlite3.Connection, update: Update, seen_at: str, waiting: MessageWriter | None = None) -> None:
+def save(conn: sqlite3.Connection, update: Update, seen_at: str, messages: MessageWriter | None = None) -> None:
     """Write what an update says, inside the caller's transaction. ``seen_at``: ISO time for ``last_seen_at``.
 
-    ``waiting``: takes the messages, which are written with others when the caller says so.
+    ``messages``: writes them together with those of other conversations; whoever made it ends that. None: at once.
     """
     key = update.row.id
     old_row = load_row(conn, key) if update.changes_rows and not update.is_new else None
@@ -129,10 +129,10 @@ def save(conn: sqlite3.Connection, update: Update, seen_at: str, waiting: Messag
     if update.messages:
         present = [write.new for write in update.messages if write.new is not None]
         file_rows.note(conn, update.row.provider, present, seen_at)
-        messages = MessageWriter(conn) if waiting is None else waiting
-        messages.add(key, update.messages)
-        if waiting is None:
-            messages.finish()
+        together = messages or MessageWriter(conn)
+        together.add(key, update.messages)
+        if messages is None:
+            together.finish()
     if update.changes_rows:
         derived_hashes.follow(conn, old_row, update.row, update.messages)
     if update.damage is not None:
