@@ -21,7 +21,7 @@ from mirror.health import integrity
 from mirror.health.stored_bytes import check_bytes
 from mirror.store import tracking
 from mirror.store.database import Writer, is_writable, open_reader
-from mirror.store.files import beside
+from mirror.store.database_file import beside
 from mirror.store.schema import is_outdated, table_names
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mirror.errors import BusyError, ChatmirrorError, DamagedError, StorageError, UsageError
 from mirror.files.byte_store import ByteStore
-from mirror.store import file_rows, files
+from mirror.store import database_file, file_rows
 from mirror.store.database import connect, open_reader
 from mirror.store.runs import KEEP_RUNS
 from mirror.store.schema import is_chatmirror, is_empty, table_names
@@ -37,18 +37,18 @@ def backup(source: Path, target: Path, proof: Proof) -> int:
     Raises UsageError where the target is anything else than an older backup of this mirror, DamagedError where the
     copy does not prove whole, StorageError when it cannot be written, BusyError while a run uses the target.
     """
-    target = files.real_path(target)
+    target = database_file.real_path(target)
     _refuse_place(source, target)
     with closing(open_reader(source)) as conn:
         if is_empty(conn):
             raise UsageError(f"{source} is empty; no backup was made, and {target} was not changed.")
         _refuse_one_folder_of_files(conn, source, target)
-        with files.locked(target):
+        with database_file.locked(target):
             if (problem := _why_not_older(conn, target)) is not None:
                 raise UsageError(f"{target} {problem}; it was not changed. Give another PATH for the backup.")
             with _proven_copy(conn, source, target, proof) as copy, _system_errors(target):
                 _fold_log(target)
-                files.take_place(copy, target)
+                database_file.take_place(copy, target)
     return target.stat().st_size
 
 
@@ -58,11 +58,11 @@ def restore(path: Path, source: Path, proof: Proof) -> Path | None:
     Raises UsageError where the backup is another person's, DamagedError where it does not prove whole, BusyError while
     Litestream copies the database, and as ``backup`` does; the database is then as it was.
     """
-    path = files.real_path(path)
+    path = database_file.real_path(path)
     if not source.exists():
         raise UsageError(f"There is no {source}; {path} was not changed.")
     _refuse_place(source, path)
-    with closing(open_reader(source)) as conn, files.locked(path):
+    with closing(open_reader(source)) as conn, database_file.locked(path):
         if is_empty(conn):
             raise UsageError(f"{source} is empty; {path} was not changed. Give another backup.")
         if _is_of_another_account(conn, path):
@@ -73,8 +73,8 @@ def restore(path: Path, source: Path, proof: Proof) -> Path | None:
             # What cannot be folded in is kept beside the old file.
             with suppress(sqlite3.Error, BusyError):
                 _fold_log(path)
-            kept = files.keep_aside(path)
-            files.take_place(copy, path)
+            kept = database_file.keep_aside(path)
+            database_file.take_place(copy, path)
     return kept
 
 
@@ -102,7 +102,7 @@ def _refuse_one_folder_of_files(conn: sqlite3.Connection, source: Path, target: 
 def _proven_copy(conn: sqlite3.Connection, source: Path, target: Path, proof: Proof) -> Iterator[Path]:
     """Yield a whole copy of ``source`` beside ``target``, which nothing has open."""
     _refuse_full_disk(source, target)
-    with files.new_copy(target) as copy:
+    with database_file.new_copy(target) as copy:
         try:
             with closing(connect(copy)) as written:
                 conn.backup(written)
@@ -116,7 +116,7 @@ def _proven_copy(conn: sqlite3.Connection, source: Path, target: Path, proof: Pr
 
 
 def _refuse_full_disk(source: Path, target: Path) -> None:
-    wal = files.beside(files.real_path(source), "-wal")
+    wal = database_file.beside(database_file.real_path(source), "-wal")
     needed = source.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
     free = shutil.disk_usage(target.parent).free
     if free < needed:
@@ -206,8 +206,8 @@ def _is_of_another_account(conn: sqlite3.Connection, path: Path) -> bool:
 @contextmanager
 def _attached(conn: sqlite3.Connection, path: Path) -> Iterator[None]:
     """Let ``other`` be another database; it is only read, except that what a killed program left open is undone."""
-    mode = "rw" if files.beside(path, "-journal").exists() else "ro"
-    conn.execute("ATTACH ? AS other", (files.uri(path, f"mode={mode}"),))
+    mode = "rw" if database_file.beside(path, "-journal").exists() else "ro"
+    conn.execute("ATTACH ? AS other", (database_file.uri(path, f"mode={mode}"),))
     try:
         yield
     finally:

@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from mirror.errors import BusyError, DamagedError, ForeignDatabaseError, StorageError, UsageError
-from mirror.store import files, row_hashes
+from mirror.store import database_file, row_hashes
 from mirror.store.schema import MIGRATIONS, applied_migrations, diagnosed, is_outdated, table_names
 from mirror.store.storage_errors import (
     FREE_SPACE,
@@ -58,7 +58,7 @@ class Writer:
 
     def __init__(self, path: Path, *, busy_timeout: float = BUSY_TIMEOUT, is_for_repair: bool = False) -> None:
         self.path, self._busy_timeout, self._is_for_repair = path, busy_timeout, is_for_repair
-        self._real_path = files.real_path(path)
+        self._real_path = database_file.real_path(path)
         self.conn: sqlite3.Connection = None  # type: ignore[assignment] # set by __enter__, before anything can use it
         self._held = ExitStack()
         self._file_id: tuple[int, int] | None = None
@@ -67,9 +67,9 @@ class Writer:
     def __enter__(self) -> Self:
         _check_sqlite()
         _check_place(self.path)
-        self._held.enter_context(files.locked(self.path))
+        self._held.enter_context(database_file.locked(self.path))
         try:
-            files.refuse_second_name(self._real_path)
+            database_file.refuse_second_name(self._real_path)
             self._open()
         except BaseException:
             self.__exit__()
@@ -153,10 +153,10 @@ def open_reader(path: Path) -> sqlite3.Connection:
         raise UsageError(
             f"There is no {path} yet. Run `chatmirror sync` or `chatmirror import` first, or give -d PATH."
         )
-    files.refuse_hidden_log(path)
+    database_file.refuse_hidden_log(path)
     with translated(path):
         try:
-            return _of_a_mirror(_connect(files.uri(path, "mode=ro")), path)
+            return _of_a_mirror(_connect(database_file.uri(path, "mode=ro")), path)
         except sqlite3.OperationalError as error:
             # An I/O error may be the file beside it, which a full disk does not let grow.
             if primary_code(error) not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}:
@@ -233,7 +233,7 @@ def _connect(uri: str, busy_timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection
 
 def connect(path: Path, busy_timeout: float = BUSY_TIMEOUT) -> sqlite3.Connection:
     """Open an existing file to write to it, without any promise of a ``Writer``'s."""
-    return _connect(files.uri(path, "mode=rw"), busy_timeout)
+    return _connect(database_file.uri(path, "mode=rw"), busy_timeout)
 
 
 def _connect_unwritable(path: Path) -> sqlite3.Connection:
@@ -241,11 +241,11 @@ def _connect_unwritable(path: Path) -> sqlite3.Connection:
 
     It makes that for as long as anybody has the file open, so nobody has.
     """
-    wal = files.beside(files.real_path(path), "-wal")
+    wal = database_file.beside(database_file.real_path(path), "-wal")
     if not wal.exists() or wal.stat().st_size == 0:
-        return _connect(files.uri(path, "mode=ro&immutable=1"))
+        return _connect(database_file.uri(path, "mode=ro&immutable=1"))
     # ``immutable`` would leave the log unread, in which the newest conversations are.
-    conn = _connect(files.uri(path, "mode=ro&vfs=unix-none"))
+    conn = _connect(database_file.uri(path, "mode=ro&vfs=unix-none"))
     conn.execute("PRAGMA locking_mode=EXCLUSIVE").fetchone()  # the log's index in our own memory
     return conn
 
@@ -296,10 +296,10 @@ def _refuse_foreign_log(path: Path) -> None:
     It would do so when the file is closed, and spoil a copy that was put beside the log of a killed run. A connection
     that can only read folds nothing in.
     """
-    log = files.beside(path, "-wal")
+    log = database_file.beside(path, "-wal")
     if not log.exists() or log.stat().st_size == 0:
         return
-    with closing(_connect(files.uri(path, "mode=ro"))) as conn:
+    with closing(_connect(database_file.uri(path, "mode=ro"))) as conn:
         try:
             found = next(iter(damage_of_file(conn)), "")
         except sqlite3.DatabaseError as error:

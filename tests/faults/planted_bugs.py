@@ -98,7 +98,7 @@ BUGS = (
     ),
     _bug(
         "a backup's name is not synced",
-        "store/files",
+        "store/database_file",
         "    copy.replace(target)\n    sync_path(target.parent)\n",
         "    copy.replace(target)\n",
         POWER_OF_BACKUP,
@@ -272,7 +272,7 @@ BUGS = (
     ),
     _bug(
         "what killed runs left of files stays",
-        "store/files",
+        "store/database_file",
         "        ByteStore(path).remove_leftovers()\n",
         "",
         "files/test_safe_keeping.py::test_what_a_killed_run_left_of_a_file_is_gone_after_the_next_one",
@@ -280,7 +280,7 @@ BUGS = (
     _bug(
         "a conversation is read while messages of it wait to be written",
         "ingest",
-        "waiting.finish_one(key)",
+        "messages.finish_one(key)",
         "pass",
         "test_import_transactions.py::test_the_same_conversation_twice_in_one_transaction",
     ),
@@ -551,14 +551,14 @@ BUGS = (
     ),
     _bug(
         "a backup is written in place",
-        "store/files",
+        "store/database_file",
         "    copy.replace(target)\n",
         "    target.write_bytes(copy.read_bytes())\n",
         f"{BACKUP}::test_a_backup_is_on_the_disk_before_it_has_its_name",
     ),
     _bug(
         "a backup is not synced",
-        "store/files",
+        "store/database_file",
         "    sync_path(copy)\n",
         "",
         f"{BACKUP}::test_a_backup_is_on_the_disk_before_it_has_its_name",
@@ -579,14 +579,14 @@ BUGS = (
     ),
     _bug(
         "each name of a database has a lock",
-        "store/files",
+        "store/database_file",
         'FileLock(f"{real_path(path)}.lock"',
         'FileLock(f"{path}.lock"',
         f"{PLACES}::test_two_runs_exclude_each_other_by_whatever_name",
     ),
     _bug(
         "a file with two names is taken",
-        "store/files",
+        "store/database_file",
         "path.stat().st_nlink > 1",
         "False",
         f"{PLACES}::test_a_file_with_two_names_is_refused_by_both",

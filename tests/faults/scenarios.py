@@ -33,7 +33,7 @@ from mirror.files.byte_store import folder_of
 from mirror.migrations import CJK, INITIAL, MONTHS
 from mirror.simulator import ManualClock, SimulatedFile, generated_account
 from mirror.store.database import Writer
-from mirror.store.files import KEPT
+from mirror.store.database_file import KEPT
 from mirror.sync.options import SyncOptions
 from mirror.timing import Timing
 
