@@ -610,7 +610,7 @@ BUGS = (
         "store/mending",
         '{_LOST} AND EXISTS ({hashed})"',
         '{_LOST}"',
-        "sync",
+        "sync/test_hidden_projects.py::test_what_other_members_do_not_show_is_no_failure_for_ever",
     ),
     _bug(
         "bytes that are stored for a conversation that is gone are no news",
@@ -625,6 +625,34 @@ BUGS = (
         'if row != "ok" and not _is_of_full_text(row)]',
         'if row != "ok"]',
         DATABASE,
+    ),
+    _bug(
+        "what spoke for a deletion outlasts the list that shows the chat",
+        "store/tracking",
+        'row |= {"gone_proofs": 0, "gone_run_id": None}',
+        "pass",
+        f"{EVIDENCE}::test_a_list_that_shows_a_chat_again_ends_what_spoke_for_its_deletion",
+    ),
+    _bug(
+        "a full disk ends no list",
+        "sync/outcome",
+        "SignInError | SafetyStopError | StorageError)",
+        "SignInError | SafetyStopError)",
+        f"{ACCOUNT}::test_nothing_more_is_asked_once_the_disk_is_full",
+    ),
+    _bug(
+        "a login that cannot be stored ends the run",
+        "connectors",
+        "            not_kept.append(_not_kept(error))\n",
+        "            raise\n",
+        f"{TROUBLE}::test_a_renewed_login_that_cannot_be_stored_ends_no_run",
+    ),
+    _bug(
+        "a backup without a folder of its own is taken for one",
+        "store/backup",
+        "if folder == ByteStore(source).folder and",
+        "if False and",
+        "files/test_safe_keeping.py::test_a_backup_that_would_share_the_folder_of_files_is_refused",
     ),
     _bug(
         "what only damaged bytes gave is given up",
