@@ -275,16 +275,16 @@ class FetchedFile(NamedTuple):
     also: tuple[NamedFile, ...] = ()
 
 
-WhyNoFile = Literal["gone", "refused", "unready", "broken", "failed", "limited", "checked"]
+WhyNoFile = Literal["gone", "missing", "refused", "unready", "broken", "failed", "limited", "checked"]
 
 
 class NoFile(NamedTuple):
     """A file that did not come, and the reason in plain words.
 
-    ``why``: *gone* (the service has it no more), *refused* (it does not give it to this login, now), *unready* (it is
-    still being made), *broken* (the service fails at this file), *failed* (the transfer did), *limited* (the service
-    asks for fewer requests, perhaps for this file alone), *checked* (a browser check came, likewise). ``durable_id``:
-    under which to ask for it the next time.
+    ``why``: *gone* (the service has it no more), *missing* (what it shows lacks it, as does a copy that lags behind),
+    *refused* (it does not give it to this login, now), *unready* (it is still being made), *broken* (the service fails
+    at this file), *failed* (the transfer did), *limited* (the service asks for fewer requests, perhaps for this file
+    alone), *checked* (a browser check came, likewise). ``durable_id``: under which to ask for it the next time.
     """
 
     why: WhyNoFile

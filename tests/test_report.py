@@ -263,6 +263,7 @@ REASONS = [
     *(
         "chatgpt/completeness",
         "chatgpt/files",
+        "chatgpt/file_library",
         "files/content",
         "fold",
         "json_bytes",
@@ -283,7 +284,7 @@ REASONS = [
 ]
 # What stands there beside them: notes of ``-v``, kinds of changes, parts of headers, errors that nobody stores.
 NO_REASONS = re.compile(
-    "the library of files not read|payload .* was damaged|conversation .* has no stored|conversation .* is not stored"
+    "payload .* was damaged|conversation .* has no stored|conversation .* is not stored"
     "|messages (added|edited|removed)|branch switched|gzip, deflate|[A-Z]|wb$|.*=|, "
 )
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mirror.chatgpt.files import is_file_id
+from mirror.chatgpt.file_addresses import is_file_id
 from mirror.chatgpt.list_rows import PROJECT_PREFIX
 from mirror.services import service_of
 from mirror.source import AccountItem, Workspace

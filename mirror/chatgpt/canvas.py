@@ -26,7 +26,7 @@ _CANVAS_ID = re.compile(r"canvas:([^/]+)/([A-Za-z0-9_.-]+)/(\d{1,9})")
 # ones are not found.
 MOST_HISTORY_REQUESTS = 10
 _TRIES = 2
-_NO_CANVAS = NoFile("gone", "the service no longer has this canvas")
+_NO_CANVAS = NoFile("missing", "the service no longer has this canvas")
 _UNKNOWN_FORM = NoFile("failed", "the service gave the canvas in a form that this chatmirror does not know")
 
 
@@ -92,11 +92,11 @@ class CanvasReader:
         if version not in canvas.texts and (failed := self._read_older(canvas, textdoc, version)):
             return failed
         if version not in canvas.texts:
-            return NoFile("gone", "the service no longer has this version of the canvas")
+            return NoFile("missing", "the service no longer has this version of the canvas")
         text = canvas.texts[version]
         if text is None:
             return _UNKNOWN_FORM
-        return text or NoFile("gone", "this version of the canvas is empty")
+        return text or NoFile("missing", "this version of the canvas is empty")
 
     def _read_newest(self, conversation: str) -> _Canvases | NoFile:
         """Return the canvases of a conversation, or why there are none."""

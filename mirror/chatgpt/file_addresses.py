@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 from urllib.parse import parse_qsl
 
 from mirror.chatgpt.api_paths import api_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from mirror.source import FileToFetch
 
@@ -24,7 +24,15 @@ _PARAMETER, _PARAMETER_VALUE = re.compile("[a-z_]{1,40}"), re.compile("[A-Za-z0-
 _OWN_PARAMETERS = frozenset({"id", "file_id", "inline", "download_intent"})
 _OLDEST = "oldest"
 _SANDBOX = re.compile(r"sandbox:([^/]+)/([^/]+)(/mnt/data/.+)")
-_LIBRARY, _ROOM = "libfile_", "CalpicoFile_"
+# How the id of a place in the person's library begins.
+PLACE = "libfile_"
+_ROOM = "CalpicoFile_"
+_FILE_ID = re.compile(r"file[-_][A-Za-z0-9_-]+")
+
+
+def is_file_id(value: object) -> TypeGuard[str]:
+    """Whether a value is the id of a file."""
+    return isinstance(value, str) and _FILE_ID.fullmatch(value) is not None
 
 
 class AddressRequest(NamedTuple):
@@ -39,17 +47,14 @@ class AddressRequest(NamedTuple):
     when: frozenset[str] = frozenset({"refused", "absent"})
 
 
-def address_requests(wanted: FileToFetch, in_library: Callable[[str], str | None]) -> Iterator[AddressRequest]:
-    """Yield the ways to ask for a file's address. ``in_library``: returns the file id of a place in the library."""
+def address_requests(wanted: FileToFetch) -> Iterator[AddressRequest]:
+    """Yield the ways to ask for a file's address; of one in the library its id is the durable one."""
     file_id = wanted.durable_id or wanted.file_id
     sandbox = _SANDBOX.fullmatch(wanted.file_id)
     if sandbox and wanted.durable_id is None:
         conversation, message, path = sandbox.groups()
         query = {"message_id": message, "sandbox_path": path}
         yield AddressRequest("sandbox", api_path("conversation", conversation, "interpreter", "download"), query)
-    elif file_id.startswith(_LIBRARY):
-        if found := in_library(file_id):
-            yield AddressRequest("bare", api_path("files", "download", found), {"inline": "true"})
     elif file_id.startswith(_ROOM):
         for place in wanted.places[:1]:
             yield AddressRequest("room", api_path("messaging", "rooms", place.conversation_id, "files", file_id), {})
@@ -68,8 +73,9 @@ def _requests_by_id(file_id: str, wanted: FileToFetch) -> Iterator[AddressReques
     oldest = api_path("files", file_id, "download")
     if wanted.project_id:
         yield AddressRequest("project", path, {"gizmo_id": wanted.project_id, "download_intent": "true"})
-    if not wanted.places:
+    if not wanted.places or wanted.file_id.startswith(PLACE):
         yield AddressRequest("bare", path, {"inline": "true"})
+    if not wanted.places:
         yield AddressRequest(_OLDEST, oldest, {"gizmo_id": wanted.project_id} if wanted.project_id else {})
         return
     first = wanted.places[0]

@@ -8,15 +8,16 @@ to the service itself, and nothing that says who asks to any other host. An addr
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 from urllib.parse import parse_qs
 
 from mirror.chatgpt.api_paths import UnaskableError
 from mirror.chatgpt.canvas import CANVAS, CanvasReader
-from mirror.chatgpt.file_addresses import LearnedForm, address_requests, is_in_sandbox
+from mirror.chatgpt.file_addresses import PLACE, LearnedForm, address_requests, is_file_id, is_in_sandbox
+from mirror.chatgpt.file_library import Library
 from mirror.chatgpt.site import FILE
 from mirror.source import FetchedFile, NoFile
-from mirror.values import as_count, as_dict, as_dicts, as_text, first_text, iso_time, plain
+from mirror.values import as_count, as_dict, as_text, first_text, iso_time, plain
 from mirror.web.client import Challenged, NoAnswer, Refused, ServerError
 from mirror.web.downloads import Distrusted, parted
 from mirror.web.failures import Unreachable, Untrusted
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
 READY_PAUSES = (1.0, 2.0, 4.0, 5.0)
 # Requests for an address that meet a server error. More: each broken file costs minutes.
 RESOLVE_TRIES = 2
-# Pages of the library that are read to find files that are known by their place in it only.
-MOST_LIBRARY_PAGES = 50
-_LIBRARY_LIMIT = 100
 # Storage hosts (API notes §7), whole names.
 _STORAGE_HOSTS = tuple(
     re.compile(pattern)
@@ -56,17 +54,11 @@ _WITH_COOKIE = re.compile(
     r"/api/estuary/content|/api/library/files/[A-Za-z0-9_-]+/(?:project-content|content|download)"
 )
 _MAY_REDIRECT = re.compile(r"/api/library/files/[A-Za-z0-9_-]+/(?:content|download)")
-_FILE_ID = re.compile(r"file[-_][A-Za-z0-9_-]+")
 _MOUNTED = "mounted:"
 # Answers in the place of an address (API notes §7), by the service's own codes.
 _GONE_CODES = frozenset({"file_expired", "ace_pod_expired"})
 _NOT_FOUND_CODES = frozenset({"file_not_found"})
 _REFUSED_CODES = frozenset({"permission_error", "over_user_quota"})
-
-
-def is_file_id(value: object) -> TypeGuard[str]:
-    """Whether a value is the id of a file."""
-    return isinstance(value, str) and _FILE_ID.fullmatch(value) is not None
 
 
 class _Answer(NamedTuple):
@@ -96,7 +88,7 @@ class FileReader:
 
     def __init__(self, session: Session, downloads: Downloads, storage_url: str | None = None) -> None:
         self.session, self.downloads, self.storage_url = session, downloads, storage_url
-        self._library: dict[str, str] | None = None
+        self._library = Library(session)
         self._learned = LearnedForm()
         self._canvases = CanvasReader(session)
 
@@ -113,6 +105,11 @@ class FileReader:
             return NoFile("refused", str(error))
 
     def _fetch(self, wanted: FileToFetch, sink: FileSink) -> FetchedFile | NoFile:
+        if wanted.file_id.startswith(PLACE) and wanted.durable_id is None:
+            listed = self._library.file_at(wanted.file_id)
+            if isinstance(listed, NoFile):
+                return listed
+            wanted = wanted._replace(durable_id=listed)
         left = NoFile("failed", "its address had expired")
         for _ in range(2):  # an address that has expired is asked for once more
             found = self._resolve(wanted)
@@ -137,11 +134,9 @@ class FileReader:
 
     def _resolve(self, wanted: FileToFetch) -> _Answer:
         """Ask for an address, one request after the other, until one has it or it is clear that none does."""
-        found = _Answer("absent", "it is named by no conversation")
+        found = _Answer("refused", "it is named by no conversation")
         was_refused: _Answer | None = None
-        for request in self._learned.in_order(address_requests(wanted, self._in_library)):
-            if found.kind != "absent" and found.kind not in request.when:
-                break
+        for request in self._learned.in_order(address_requests(wanted)):
             found = self._ask(request)
             self._learned.note(request, gave=found.kind == "address", refused=found.kind in {"refused", "absent"})
             if found.kind == "refused":
@@ -149,30 +144,6 @@ class FileReader:
             if found.kind not in {"refused", "absent"}:
                 return found
         return was_refused or found
-
-    def _in_library(self, library_id: str) -> str | None:
-        """Return the id of a file of which only the place in the library is known."""
-        if self._library is None:
-            self._library = self._read_library()
-        return self._library.get(library_id)
-
-    def _read_library(self) -> dict[str, str]:
-        """Return the file ids of the library by their places in it."""
-        found: dict[str, str] = {}
-        cursor: Any = None
-        for _ in range(MOST_LIBRARY_PAGES):
-            body = {"limit": _LIBRARY_LIMIT, "cursor": cursor}
-            try:
-                page = as_dict(self.session.post("/files/library", body, tries=RESOLVE_TRIES).data)
-            except Refused as error:
-                self.session.client.log(f"the library of files not read: {error}")
-                break
-            rows = as_dicts(page.get("items"))
-            found |= {as_text(row.get("id")): as_text(row.get("file_id")) for row in rows}
-            cursor = page.get("cursor")
-            if not rows or not cursor:
-                break
-        return {key: file_id for key, file_id in found.items() if _FILE_ID.fullmatch(file_id)}
 
     def _ask(self, request: AddressRequest) -> _Answer:
         """Send one request, again where the file is still being made."""
@@ -206,7 +177,7 @@ class FileReader:
         parts = parted(
             f"{base}{address}" if is_relative else address, (*own, *([self.storage_url] if self.storage_url else []))
         )
-        asked = {wanted.file_id, wanted.durable_id, durable_id, (self._library or {}).get(wanted.file_id)} - {None}
+        asked = {wanted.file_id, wanted.durable_id, durable_id} - {None}
         _refuse_other_id(parts, asked, is_path=is_in_sandbox(wanted.file_id))
         if f"{parts.scheme}://{parts.netloc}" == base:
             if parts.path in _WITH_TOKEN:
@@ -247,7 +218,7 @@ def _answer_in(data: Any) -> _Answer:
     record = as_dict(data)
     code = as_text(record.get("error_code"))
     durable = as_text(as_dict(record.get("metadata")).get("file_id"))
-    durable_id = durable if _FILE_ID.fullmatch(durable) else None
+    durable_id = durable if is_file_id(durable) else None
     if record.get("status") == "retry":
         return _Answer("unready", "the service is still making it", durable_id=durable_id)
     if code or record.get("status") == "error":
@@ -285,12 +256,12 @@ def _answer_to(error: Refused) -> _Answer:
     if error.status in {404, 410}:
         return _Answer("absent", "the service no longer has it")
     if error.status == 422:  # noqa: PLR2004 - HTTP's word for an id of the wrong form
-        return _Answer("absent", "the service does not know an id of this form")
+        return _Answer("refused", "the service does not know an id of this form")
     return _Answer("refused", f"the service refuses it ({error})")
 
 
 def _no_file(found: _Answer) -> NoFile:
-    why = "gone" if found.kind in {"absent", "address"} else found.kind
+    why = "gone" if found.kind == "absent" else found.kind
     return NoFile(cast("WhyNoFile", why), found.reason, found.durable_id)
 
 
@@ -330,6 +301,6 @@ def _refuse_other_id(parts: SplitResult, asked: set[Any], *, is_path: bool) -> N
     query = parse_qs(parts.query)
     named = [one for key in ("id", "file_id") for one in query.get(key, [])]
     first = parts.path.lstrip("/").partition("/")[0]
-    named += [first] if _FILE_ID.fullmatch(first) else []
+    named += [first] if is_file_id(first) else []
     if any(one not in asked for one in named):
         raise Distrusted("an address of another file")

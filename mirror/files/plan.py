@@ -34,20 +34,24 @@ def family_of(file_id: str) -> str:
     return named if named in FAMILIES else _FILES
 
 
-def verdict_of(answer: NoFile, tries: int) -> FileVerdict:
+def verdict_of(answer: NoFile, tries: int, said: str | None, *, is_proven: bool) -> FileVerdict:
     """Decide about a file that did not come, after ``tries`` earlier runs in which it did not.
 
-    What the service says is gone is not asked for again. What it refuses is, in growing pauses, and does not keep a run
-    from being current. What may come tomorrow is pending, for some runs.
+    ``said``: the reason that is stored with it, of the last of them; ``is_proven``: the service gave a file of its
+    family in this run. A file that is gone is not asked for again, so that one answer makes no file gone, but where
+    the service says so and is proven to give others. What it refuses is asked for in growing pauses, and does not keep
+    a run from being current. What may come tomorrow is pending, for some runs.
     """
     tries += 1
-    if answer.why == "gone":
+    is_said_again = answer.reason == said
+    if answer.why in {"gone", "missing"} and (is_said_again or (is_proven and answer.why == "gone")):
         return FileVerdict("gone", tries, None)
     if answer.why == "refused":
         return FileVerdict("refused", tries, file_pause(tries))
     if tries < MOST_FILE_TRIES:
         return FileVerdict("pending", tries, file_pause(tries) if answer.why in _TRANSFER and tries > 1 else None)
-    return FileVerdict("gone" if answer.why == "broken" else "refused", tries, file_pause(tries))
+    is_gone = answer.why == "broken" and is_said_again and is_proven
+    return FileVerdict("gone" if is_gone else "refused", tries, file_pause(tries))
 
 
 def file_pause(tries: int) -> float:

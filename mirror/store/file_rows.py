@@ -188,6 +188,7 @@ def not_stored(conn: sqlite3.Connection) -> list[str]:
 
 # The service's own ids say nothing of the time; the newest message that shows a file does. What lies in the code
 # sandbox, and lives for hours, comes first. What did not come before comes last, so that it keeps nothing else away.
+# Earlier versions called a file gone, for this reason, when the library had failed: those are asked for once more.
 _DUE = (
     "SELECT f.*, coalesce(t.tries, 0) AS tries, t.durable_id,"
     " max(m.created_at) AS used_at"
@@ -196,6 +197,7 @@ _DUE = (
     " LEFT JOIN messages m ON m.rowid = a.message_rowid LEFT JOIN conversations c ON c.id = m.conversation_id"
     " WHERE f.provider = :provider AND (t.retry_at IS NULL OR t.retry_at <= :now OR :every)"
     " AND (f.state IN ('pending', 'refused')"
+    "  OR (f.state = 'gone' AND f.reason = 'it is named by no conversation')"
     "  OR (f.state = 'skipped' AND (f.size IS NULL OR :limit IS NULL OR f.size <= :limit)))"
     " GROUP BY f.id HAVING count(c.account_id) = 0 OR max(c.account_id = :account)"
     " ORDER BY (coalesce(t.tries, 0) > 0 OR t.retry_at IS NOT NULL),"

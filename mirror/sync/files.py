@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mirror.errors import RateLimitError, ServiceError, StorageError
 from mirror.files import content
 from mirror.files.byte_store import FREE_FOR_FILES, ByteStore, TooLargeFile
-from mirror.files.plan import CANVASES, FAMILIES, FileVerdict, family_of, verdict_of
+from mirror.files.plan import CANVASES, FAMILIES, family_of, verdict_of
 from mirror.rows import Attachment
 from mirror.source import FetchedFile, FilePlace, FileToFetch, NoFile
 from mirror.store import file_rows
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from mirror.files.byte_store import Incoming
+    from mirror.files.plan import FileVerdict
     from mirror.source import FileSource
     from mirror.store.database import Writer
     from mirror.sync.options import SyncOptions
@@ -227,7 +228,7 @@ class FileRun:
             unsettled.gives = True
             self._note_failures(unsettled)
             return
-        failures = sum(one.answer.why not in {"gone", "refused", "unready"} for one in unsettled.failed)
+        failures = sum(one.answer.why not in {"gone", "missing", "refused", "unready"} for one in unsettled.failed)
         if known or failures >= FAILURES_BEFORE_A_CONTROL:
             with self.writer.transaction() as conn:
                 for one in unsettled.failed:
@@ -291,12 +292,8 @@ class FileRun:
         for one in unsettled.failed:
             if not one.is_settled:
                 continue
-            verdict = verdict_of(one.answer, one.due.tries)
-            # Where nothing came in this run, another one settles it; so it does for a canvas, which a copy that lags
-            # behind lacks right after it was written.
-            is_uncertain = not unsettled.gives or unsettled.family == CANVASES
-            if verdict.state == "gone" and is_uncertain and one.due.tries == 0:
-                verdict = FileVerdict("pending", 1, None)
+            due = one.due
+            verdict = verdict_of(one.answer, due.tries, due.row.reason, is_proven=unsettled.gives)
             self._note_failure(one, verdict)
         unsettled.failed.clear()
 

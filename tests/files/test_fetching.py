@@ -485,6 +485,57 @@ def test_an_account_whose_only_file_is_gone_is_current_in_the_second_run(service
     assert service.state(file.id)[0] == "gone"
 
 
+def test_no_single_answer_makes_the_only_file_gone(service: FileService) -> None:
+    """Neither where an earlier run failed at it."""
+    file = service.add(1, always="500")
+    assert service.next_run() == 3
+    file.always = "404"
+    assert service.next_run() == 3
+    assert service.state(file.id)[0] == "pending"
+    file.always = None
+    assert service.next_run() == 0
+    assert service.bytes_of(file.id) == file.content
+
+
+def test_the_only_file_at_which_the_service_fails_is_not_gone(service: FileService) -> None:
+    """That it fails at no other file is not known."""
+    file = service.add(1, always="500")
+    for _ in range(6):
+        service.next_run()
+    assert service.state(file.id)[0] == "refused"
+
+
+def test_a_refused_file_at_which_the_service_fails_once_is_not_gone(service: FileService) -> None:
+    file = service.add(1, always="403")
+    for night in range(4):
+        service.add(10 + night)
+        service.next_run(full=True)
+    file.always = "500"
+    service.add(20)
+    service.next_run(full=True)
+    assert service.state(file.id)[0] == "refused"
+    file.always = None
+    service.next_run(full=True)
+    assert service.bytes_of(file.id) == file.content
+
+
+def test_an_id_that_is_called_wrong_is_not_gone(service: FileService) -> None:
+    """It is this program that sent it so, or the service that wants it otherwise now."""
+    file = service.add(1)
+    service.add(2)
+    wrong = (422, {"detail": "Invalid file_id"})
+    service.mirrored.alter_answers(lambda request, data: wrong if file.id in request.path else data)
+    service.next_run()
+    assert service.state(file.id) == ("refused", "the service does not know an id of this form")
+    service.mirrored.alter_answers(None)
+    service.next_run(full=True)
+    assert service.bytes_of(file.id) == file.content
+
+
+def test_what_was_not_asked_for_is_not_gone(service: FileService) -> None:
+    assert service.fetch(service.reader(), "CalpicoFile_7") == "refused"
+
+
 def test_files_of_every_workspace_are_asked_for_in_its_name(service: FileService) -> None:
     file = service.add(1)
     team = service.account.add_workspace("Team")
