@@ -36,15 +36,15 @@ def is_file_id(value: object) -> TypeGuard[str]:
 
 
 class AddressRequest(NamedTuple):
-    """One way to ask for a file's address. ``when``: the answer to the one before after which it is tried.
+    """One way to ask for a file's address. ``form``: what all such requests have in common.
 
-    ``form``: what all such requests have in common.
+    ``after_refusal``: only where one before it was refused. What the service does not have, it has in no conversation.
     """
 
     form: str
     path: str
     params: dict[str, Any]
-    when: frozenset[str] = frozenset({"refused", "absent"})
+    after_refusal: bool = False
 
 
 def address_requests(wanted: FileToFetch) -> Iterator[AddressRequest]:
@@ -92,7 +92,7 @@ def _requests_by_id(file_id: str, wanted: FileToFetch) -> Iterator[AddressReques
     )
     for place in wanted.places[1:]:
         params = {"conversation_id": place.conversation_id, "inline": "false"}
-        yield AddressRequest("other conversation", path, params, frozenset({"refused"}))
+        yield AddressRequest("other conversation", path, params, after_refusal=True)
     yield AddressRequest(_OLDEST, oldest, {"gizmo_id": first.project_id} if first.project_id else {})
 
 
@@ -120,7 +120,7 @@ class LearnedForm:
 
     def note(self, request: AddressRequest, *, gave: bool, refused: bool) -> None:
         """Remember whether a request gave an address, or was refused one."""
-        if gave:
+        if gave and not request.after_refusal:  # which can never be the first one
             self._in_a_row = self._in_a_row + 1 if request.form == self._form else 1
             self._form = request.form
         if request.form == _OLDEST:

@@ -137,6 +137,8 @@ class FileReader:
         found = _Answer("refused", "it is named by no conversation")
         was_refused: _Answer | None = None
         for request in self._learned.in_order(address_requests(wanted)):
+            if request.after_refusal and was_refused is None:
+                continue
             found = self._ask(request)
             self._learned.note(request, gave=found.kind == "address", refused=found.kind in {"refused", "absent"})
             if found.kind == "refused":

@@ -228,7 +228,8 @@ def _uses(conn: sqlite3.Connection, file_id: str, account_id: str) -> tuple[File
         " FROM attachments a"
         " JOIN messages m ON m.rowid = a.message_rowid JOIN conversations c ON c.id = m.conversation_id"
         " WHERE a.file_id = ? AND (c.account_id IS NULL OR c.account_id = ?)"
-        " GROUP BY m.conversation_id ORDER BY c.deleted_at IS NOT NULL, m.created_at DESC LIMIT ?",
+        " GROUP BY m.conversation_id"
+        " ORDER BY c.deleted_at IS NOT NULL, c.missing_since IS NOT NULL, m.created_at DESC LIMIT ?",
         (file_id, account_id, _MOST_USES),
     )
     return tuple(FileUse(**row) for row in rows)

@@ -536,6 +536,33 @@ def test_what_was_not_asked_for_is_not_gone(service: FileService) -> None:
     assert service.fetch(service.reader(), "CalpicoFile_7") == "refused"
 
 
+@pytest.mark.parametrize(("answer", "asked"), [("404", 1), ("file_not_found", 1), ("403", 3)])
+def test_other_conversations_are_asked_about_only_after_a_refusal(
+    service: FileService, answer: str, asked: int
+) -> None:
+    """What the service does not have, it has in no conversation."""
+    service.add(2)
+    file = service.known(1, always=answer)
+    for _ in range(3):
+        service.converse([{"id": file.id, "name": "x.png"}])
+    service.next_run()
+    queries = [one.query for one in service.mirrored.service.requests if one.path.endswith(f"download/{file.id}")]
+    assert len({query["conversation_id"] for query in queries if "conversation_id" in query}) == asked
+
+
+def test_a_file_is_asked_for_in_a_conversation_that_is_still_there(service: FileService) -> None:
+    """Though that of a newer message was deleted, as the run has just seen, and is no proof yet."""
+    file = service.add(1)
+    newer = service.converse([{"id": file.id, "name": "x.png"}])
+    service.add(2)
+    service.next_run(files=False)
+    service.mirrored.person.delete(newer)
+    gone = (404, {"detail": "File not found or no longer available."})
+    service.mirrored.alter_answers(lambda one, data: gone if newer in one.query.values() or newer in one.path else data)
+    service.next_run()
+    assert service.bytes_of(file.id) == file.content
+
+
 def test_files_of_every_workspace_are_asked_for_in_its_name(service: FileService) -> None:
     file = service.add(1)
     team = service.account.add_workspace("Team")
