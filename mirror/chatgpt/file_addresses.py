@@ -35,6 +35,11 @@ def is_file_id(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and _FILE_ID.fullmatch(value) is not None
 
 
+def is_in_room(file_id: str) -> bool:
+    """Whether a file is one of a room, which has an endpoint of its own."""
+    return file_id.startswith(_ROOM)
+
+
 class AddressRequest(NamedTuple):
     """One way to ask for a file's address. ``form``: what all such requests have in common.
 
@@ -55,7 +60,7 @@ def address_requests(wanted: FileToFetch) -> Iterator[AddressRequest]:
         conversation, message, path = sandbox.groups()
         query = {"message_id": message, "sandbox_path": path}
         yield AddressRequest("sandbox", api_path("conversation", conversation, "interpreter", "download"), query)
-    elif file_id.startswith(_ROOM):
+    elif is_in_room(file_id):
         for place in wanted.places[:1]:
             yield AddressRequest("room", api_path("messaging", "rooms", place.conversation_id, "files", file_id), {})
     else:

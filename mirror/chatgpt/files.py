@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 from mirror.chatgpt.api_paths import UnaskableError
 from mirror.chatgpt.canvas import CANVAS, CanvasReader
-from mirror.chatgpt.file_addresses import PLACE, LearnedForm, address_requests, is_file_id, is_in_sandbox
+from mirror.chatgpt.file_addresses import PLACE, LearnedForm, address_requests, is_file_id, is_in_room, is_in_sandbox
 from mirror.chatgpt.file_library import Library
 from mirror.chatgpt.site import FILE
 from mirror.source import FetchedFile, NoFile
@@ -145,6 +145,9 @@ class FileReader:
                 was_refused = found
             if found.kind not in {"refused", "absent"}:
                 return found
+        if found.kind == "absent" and is_in_room(wanted.file_id):
+            # What other endpoints give does not prove that this one has not moved.
+            return _Answer("refused", "the only address that is known for it gives nothing")
         return was_refused or found
 
     def _ask(self, request: AddressRequest) -> _Answer:

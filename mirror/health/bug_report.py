@@ -136,6 +136,7 @@ KINDS = (
     "to which nothing is sent",
     "the certificate of its host is not trusted",
     "it is named by no conversation",
+    "the only address that is known for it gives nothing",
     "the library of files could not be read",
     "the library of files came in a form that this chatmirror does not know",
     "the library of files shows no file at all",

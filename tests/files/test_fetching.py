@@ -412,6 +412,21 @@ def test_a_file_of_a_room_is_found(service: FileService) -> None:
     assert service.bytes_of(file.id) == file.content
 
 
+def test_the_endpoint_for_files_of_rooms_makes_none_gone(service: FileService) -> None:
+    """That the service gives files by their ids does not prove that it has not moved."""
+    file = service.known(1, id="CalpicoFile_7")
+    service.converse([{"id": file.id, "name": "x.png"}])
+    moved = (404, {"detail": "Not Found"})
+    service.mirrored.alter_answers(lambda request, data: moved if "/messaging/rooms/" in request.path else data)
+    for n in range(10, 14):
+        service.add(n)
+        assert service.next_run(full=True) == 0
+    assert service.state(file.id) == ("refused", "the only address that is known for it gives nothing")
+    service.mirrored.alter_answers(None)
+    assert service.next_run(full=True) == 0
+    assert service.bytes_of(file.id) == file.content
+
+
 def test_one_file_in_many_chats_is_fetched_once(service: FileService) -> None:
     file = service.add(1)
     upload = {"id": file.id, "name": "again.png"}
