@@ -22,7 +22,7 @@ from mirror.store.file_rows import DueFile
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from mirror.files.byte_store import Incoming
     from mirror.files.plan import FileVerdict
@@ -67,8 +67,34 @@ class _Unsettled:
     error: ServiceError | None = None
 
 
+class _Queue:
+    """The files of a workspace in their order. Some have their turn before, as controls; others join at the end."""
+
+    def __init__(self, files: Iterable[DueFile]) -> None:
+        self._files = list(files)
+        self._had_turn: set[str] = set()  # by their ids
+
+    def in_turn(self) -> Iterator[DueFile]:
+        """Yield each file that has not had its turn when it comes, also those that have joined by then."""
+        for due in self._files:
+            if due.row.id not in self._had_turn:
+                yield due
+
+    def left(self) -> list[DueFile]:
+        """Return the files that have not had their turn."""
+        return [due for due in self._files if due.row.id not in self._had_turn]
+
+    def note_turn(self, due: DueFile) -> None:
+        """Remember that a file has its turn."""
+        self._had_turn.add(due.row.id)
+
+    def join(self, files: Iterable[DueFile]) -> None:
+        """Add files at the end."""
+        self._files.extend(files)
+
+
 class FileRun:
-    """The files of one run. ``stored``: how many came."""
+    """Fetches and stores the files of one run, workspace by workspace. ``stored``: how many came."""
 
     def __init__(
         self,
@@ -83,10 +109,7 @@ class FileRun:
         self.timing, self.report, self.options = timing, report, options
         self.store = ByteStore(writer.path)
         self.stored = 0
-        self._todo: list[DueFile] = []
-        self._asked: set[str] = set()  # ids of files that had their turn
-        self._limited = 0  # files of this run
-        self._account_id, self._later = "", frozenset[str]()
+        self.limited = 0  # files that met a 429 or a browser check
 
     def run(self, account_id: str, later: Collection[str] = ()) -> None:
         """Fetch what is due of a workspace; raises what ends files for this run, after it has noted what came.
@@ -96,76 +119,49 @@ class FileRun:
         limit = self.options.files_max_size
         conn, now = self.writer.conn, self.timing.iso()
         todo = file_rows.due(conn, self.provider, account_id, now, limit, every=self.options.full)
-        if not todo:
-            return
-        self.report.fetching_files(len(todo))
-        self._todo, self._asked = todo, set()
-        self._account_id, self._later = account_id, frozenset(later)
-        families = {name: _Unsettled(name) for name in FAMILIES}
-        for due in todo:
-            unsettled = families[family_of(due.row.id)]
-            if unsettled.error is None and due.row.id not in self._asked:
-                self._take(due, unsettled)
-                _let_prove_others(unsettled, families)
-            if len(unsettled.failed) >= FAILURES_BEFORE_A_CONTROL:
-                self._ask_control(unsettled)
-        for unsettled in families.values():
-            if unsettled.failed and unsettled.error is None:
-                self._ask_control(unsettled)
-                self._note_failures(unsettled)
-        if errors := [one.error for one in families.values() if one.error is not None]:
-            raise errors[0]
+        if todo:
+            self.report.fetching_files(len(todo))
+            _WorkspaceFiles(self, account_id, frozenset(later), todo).fetch_all()
 
-    def _take(self, due: DueFile, unsettled: _Unsettled) -> None:
-        if self._is_too_large(due.row.size):
-            self._skip(due)
-            self._asked.add(due.row.id)
-            self._tell(due, None)
-        else:
-            answer = self._ask(due, unsettled)
-            if answer is not None and answer.why in {"limited", "checked"}:
-                self._ask_about_limit(due, answer, unsettled)
-        if unsettled.gives:
-            self._note_failures(unsettled)
-
-    def _ask(self, due: DueFile, unsettled: _Unsettled) -> NoFile | None:
-        """Give a file its turn; return why it did not come."""
-        self._asked.add(due.row.id)
-        answer = self._fetch(due)
-        if answer is None:
-            unsettled.gives = True
-        else:
-            is_settled = due.workspaces.isdisjoint(self._later) if due.workspaces else not self._later
-            unsettled.failed.append(_Failed(due, answer, is_settled))
-        self._tell(due, answer)
-        return answer
-
-    def _tell(self, due: DueFile, answer: NoFile | None) -> None:
-        """Say what came of a file."""
-        row = file_rows.find(self.writer.conn, due.row.id) or due.row
-        is_stored = answer is None and row.state == "stored"
-        why = answer.reason if answer is not None else row.reason
-        self.report.file_done(row.name or row.id, (row.size or 0) if is_stored else 0, None if is_stored else why)
-
-    def _is_too_large(self, size: int | None) -> bool:
-        limit = self.options.files_max_size
-        return limit is not None and size is not None and size > limit
-
-    def _fetch(self, due: DueFile) -> NoFile | None:
-        """Fetch and store one file; return why it did not come."""
+    def fetch(self, due: DueFile) -> list[DueFile] | NoFile:
+        """Fetch and store one file; return others that turned out to be there, too, or why it did not come."""
         self._check_room(due)
         with self.store.incoming(self.options.files_max_size, self.report.file_came) as incoming:
             try:
                 got = self.source.fetch_file(_wanted(due), incoming)
             except TooLargeFile:
-                self._skip(due)
-                return None
+                self.skip(due)
+                return []
             if isinstance(got, NoFile):
                 return got
             if problem := self._problem(due, got, incoming):
                 return NoFile("failed", problem)
-            self._keep(due, got, incoming)
-        return None
+            return self._keep(due, got, incoming)
+
+    def gives_again(self, due: DueFile) -> NoFile | None:
+        """Ask for a file that came before, and forget its bytes; return why it does not come."""
+        with self.store.incoming() as unwanted:
+            got = self.source.fetch_file(_wanted(due), unwanted)
+        return got if isinstance(got, NoFile) else None
+
+    def is_too_large(self, size: int | None) -> bool:
+        """Whether a file of this size, in bytes, is larger than the person wants."""
+        limit = self.options.files_max_size
+        return limit is not None and size is not None and size > limit
+
+    def skip(self, due: DueFile) -> None:
+        """Leave a file that is too large."""
+        limit = self.options.files_max_size or 0
+        reason = f"it is larger than the {limit:,} bytes that --files-max-size allows"
+        with self.writer.transaction() as conn:
+            file_rows.mark_not_stored(conn, due.row.id, "skipped", reason, tries=due.tries)
+
+    def tell(self, due: DueFile, answer: NoFile | None) -> None:
+        """Say what came of a file."""
+        row = file_rows.find(self.writer.conn, due.row.id) or due.row
+        is_stored = answer is None and row.state == "stored"
+        why = answer.reason if answer is not None else row.reason
+        self.report.file_done(row.name or row.id, (row.size or 0) if is_stored else 0, None if is_stored else why)
 
     def _check_room(self, due: DueFile) -> None:
         if self.store.free_bytes() - (due.row.size or 0) < FREE_FOR_FILES:
@@ -186,7 +182,7 @@ class FileRun:
             return f"only {incoming.size:,} of {got.size:,} bytes came"
         return None
 
-    def _keep(self, due: DueFile, got: FetchedFile, incoming: Incoming) -> None:
+    def _keep(self, due: DueFile, got: FetchedFile, incoming: Incoming) -> list[DueFile]:
         sha256 = incoming.keep()
         name = due.row.name or got.name
         described: dict[str, Any] = {
@@ -198,23 +194,94 @@ class FileRun:
         described["kind"] = _kind(due.row.kind, described["mime_type"])
         with self.writer.transaction() as conn:
             file_rows.mark_stored(conn, due.row.id, sha256, incoming.size, described, self.timing.iso())
-            self._note_others(conn, due, got)
+            others = self._note_others(conn, due, got)
         self.stored += 1
+        return others
 
-    def _note_others(self, conn: sqlite3.Connection, due: DueFile, got: FetchedFile) -> None:
-        """Let files that turned out to be there be fetched, too, in this run."""
+    def _note_others(self, conn: sqlite3.Connection, due: DueFile, got: FetchedFile) -> list[DueFile]:
+        """Note files that turned out to be there, and were not known; return them, to be fetched in this run."""
+        found = []
         for other in got.also:
             if file_rows.find(conn, other.file_id) is None:
                 new = Attachment(id=other.file_id, name=other.name, file_id=other.file_id, source=due.row.source)
                 file_rows.note_unattached(conn, self.provider, new, self.timing.iso())
                 if (row := file_rows.find(conn, other.file_id)) is not None:
-                    self._todo.append(DueFile(row, (), due.workspaces, 0, None))
+                    found.append(DueFile(row, (), due.workspaces, 0, None))
+        return found
 
-    def _skip(self, due: DueFile) -> None:
-        limit = self.options.files_max_size or 0
-        reason = f"it is larger than the {limit:,} bytes that --files-max-size allows"
+    def note_failure(self, one: _Failed, verdict: FileVerdict) -> None:
+        """Remember what follows from a failure."""
+        retry_at = None if verdict.pause is None else self.timing.iso(verdict.pause)
         with self.writer.transaction() as conn:
-            file_rows.mark_not_stored(conn, due.row.id, "skipped", reason, tries=due.tries)
+            file_rows.mark_not_stored(
+                conn,
+                one.due.row.id,
+                verdict.state,
+                one.answer.reason,
+                tries=verdict.tries,
+                retry_at=retry_at,
+                durable_id=one.answer.durable_id,
+            )
+
+    def note_tried(self, tried: Iterable[DueFile]) -> None:
+        """Remember that files were asked for in vain, which is not held against them."""
+        with self.writer.transaction() as conn:
+            for due in tried:
+                file_rows.mark_tried(conn, due.row.id, self.timing.iso())
+
+
+class _WorkspaceFiles:
+    """The files of one workspace in a run: whose turn it is, and whose fault a failure is.
+
+    ``later``: as for ``FileRun.run``.
+    """
+
+    def __init__(self, run: FileRun, account_id: str, later: frozenset[str], todo: Iterable[DueFile]) -> None:
+        self.run, self.account_id, self.later = run, account_id, later
+        self.queue = _Queue(todo)
+        self.families = {name: _Unsettled(name) for name in FAMILIES}
+
+    def fetch_all(self) -> None:
+        """Give each file its turn; raises what ends files for this run."""
+        for due in self.queue.in_turn():
+            unsettled = self.families[family_of(due.row.id)]
+            if unsettled.error is None:
+                self._take(due, unsettled)
+                _let_prove_others(unsettled, self.families)
+            if len(unsettled.failed) >= FAILURES_BEFORE_A_CONTROL:
+                self._ask_control(unsettled)
+        for unsettled in self.families.values():
+            if unsettled.failed and unsettled.error is None:
+                self._ask_control(unsettled)
+                self._note_failures(unsettled)
+        if errors := [one.error for one in self.families.values() if one.error is not None]:
+            raise errors[0]
+
+    def _take(self, due: DueFile, unsettled: _Unsettled) -> None:
+        if self.run.is_too_large(due.row.size):
+            self.run.skip(due)
+            self.queue.note_turn(due)
+            self.run.tell(due, None)
+        else:
+            answer = self._ask(due, unsettled)
+            if answer is not None and answer.why in {"limited", "checked"}:
+                self._ask_about_limit(due, answer, unsettled)
+        if unsettled.gives:
+            self._note_failures(unsettled)
+
+    def _ask(self, due: DueFile, unsettled: _Unsettled) -> NoFile | None:
+        """Give a file its turn; return why it did not come."""
+        self.queue.note_turn(due)
+        got = self.run.fetch(due)
+        answer = got if isinstance(got, NoFile) else None
+        if isinstance(got, NoFile):
+            is_settled = due.workspaces.isdisjoint(self.later) if due.workspaces else not self.later
+            unsettled.failed.append(_Failed(due, got, is_settled))
+        else:
+            unsettled.gives = True
+            self.queue.join(got)
+        self.run.tell(due, answer)
+        return answer
 
     # -- whose fault a failure is
 
@@ -230,9 +297,7 @@ class FileRun:
             return
         failures = sum(one.answer.why not in {"gone", "missing", "refused", "unready"} for one in unsettled.failed)
         if known or failures >= FAILURES_BEFORE_A_CONTROL:
-            with self.writer.transaction() as conn:
-                for one in unsettled.failed:
-                    file_rows.mark_tried(conn, one.due.row.id, self.timing.iso())
+            self.run.note_tried([one.due for one in unsettled.failed])
             unsettled.failed.clear()
             what = "canvas" if unsettled.family == CANVASES else "file"
             unsettled.error = ServiceError(
@@ -242,11 +307,10 @@ class FileRun:
 
     def _ask_about_limit(self, due: DueFile, answer: NoFile, unsettled: _Unsettled) -> None:
         """Ask whether a 429 or a browser check is one file's own; raises RateLimitError where no other file comes."""
-        with self.writer.transaction() as conn:
-            file_rows.mark_tried(conn, due.row.id, self.timing.iso())
-        self._limited += 1
+        self.run.note_tried([due])
+        self.run.limited += 1
         limited = 0
-        answers = self._answers_of_controls(unsettled, due) if self._limited <= MOST_LIMITED_FILES else iter(())
+        answers = self._answers_of_controls(unsettled, due) if self.run.limited <= MOST_LIMITED_FILES else iter(())
         for other in answers:
             if other is None:
                 unsettled.gives = True
@@ -259,7 +323,7 @@ class FileRun:
 
     def _known(self, family: str) -> list[DueFile]:
         is_canvas = family == CANVASES
-        return file_rows.controls(self.writer.conn, self.provider, self._account_id, canvases=is_canvas)
+        return file_rows.controls(self.run.writer.conn, self.run.provider, self.account_id, canvases=is_canvas)
 
     def _answers_of_controls(self, unsettled: _Unsettled, about: DueFile | None = None) -> Iterator[NoFile | None]:
         """Yield what became of files that came before, then of the last one wanted and one in the middle.
@@ -270,23 +334,17 @@ class FileRun:
         same = _conversations(about) if about is not None and unsettled.family == CANVASES else set()
         for due in self._known(unsettled.family):
             if same.isdisjoint(_conversations(due)):
-                yield self._answer_of(due)
+                yield self.run.gives_again(due)
         proven_by = FAMILIES[unsettled.family]
         left = [
             due
-            for due in self._todo
+            for due in self.queue.left()
             if family_of(due.row.id) == proven_by
-            and due.row.id not in self._asked
             and same.isdisjoint(_conversations(due))
-            and not self._is_too_large(due.row.size)
+            and not self.run.is_too_large(due.row.size)
         ]
         for due in dict.fromkeys((left[-1], left[len(left) // 2])) if left else ():
             yield self._ask(due, unsettled if proven_by == unsettled.family else _Unsettled(proven_by))
-
-    def _answer_of(self, due: DueFile) -> NoFile | None:
-        with self.store.incoming() as unwanted:
-            got = self.source.fetch_file(_wanted(due), unwanted)
-        return got if isinstance(got, NoFile) else None
 
     def _note_failures(self, unsettled: _Unsettled) -> None:
         for one in unsettled.failed:
@@ -294,21 +352,8 @@ class FileRun:
                 continue
             due = one.due
             verdict = verdict_of(one.answer, due.tries, due.row.reason, is_proven=unsettled.gives)
-            self._note_failure(one, verdict)
+            self.run.note_failure(one, verdict)
         unsettled.failed.clear()
-
-    def _note_failure(self, one: _Failed, verdict: FileVerdict) -> None:
-        retry_at = None if verdict.pause is None else self.timing.iso(verdict.pause)
-        with self.writer.transaction() as conn:
-            file_rows.mark_not_stored(
-                conn,
-                one.due.row.id,
-                verdict.state,
-                one.answer.reason,
-                tries=verdict.tries,
-                retry_at=retry_at,
-                durable_id=one.answer.durable_id,
-            )
 
 
 def _conversations(due: DueFile) -> set[str]:
