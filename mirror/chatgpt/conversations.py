@@ -14,9 +14,10 @@ from mirror.chatgpt.by_id import BY_ID_ENDPOINTS, ByIdReader
 from mirror.chatgpt.completeness import NO_MESSAGES, contradiction_in, holds_messages, node_count, outdated_reason
 from mirror.chatgpt.controls import Controls
 from mirror.chatgpt.endpoints import ENDPOINTS, Endpoints
-from mirror.chatgpt.plural import OLDER_LEFT
+from mirror.chatgpt.plural import OLDER_LEFT, older_cursor
 from mirror.errors import ChatmirrorError, RateLimitError, ServiceError
 from mirror.source import Fetched, NotFetched, ToFetch
+from mirror.values import as_dict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -204,7 +205,8 @@ def _accepted(wanted: ToFetch, got: Fetched | NotFetched) -> Fetched | NotFetche
     """Return what came incomplete as what it is good for in this run.
 
     It is stored and asked for again. What the service gave in several runs is taken for all there is, and asked for
-    again now and then. No messages at all are never taken for a conversation that has some.
+    again now and then. No messages at all are never taken for a conversation that has some, and a branch that says
+    itself that it has older messages is never taken for a whole one.
     """
     if isinstance(got, NotFetched) or got.incomplete_reason in {None, OLDER_LEFT}:
         return got
@@ -212,4 +214,6 @@ def _accepted(wanted: ToFetch, got: Fetched | NotFetched) -> Fetched | NotFetche
     is_worthless = got.incomplete_reason == NO_MESSAGES and (wanted.known_messages > 0 or is_early)
     if wanted.wants_tree_only or is_worthless:
         return NotFetched(got.conversation_id, got.incomplete_reason)
-    return got if is_early else got._replace(incomplete_reason=None, is_branch_only=True)
+    if is_early or older_cursor(as_dict(got.payload)) is not None:
+        return got
+    return got._replace(incomplete_reason=None, is_branch_only=True)

@@ -2,7 +2,8 @@
 
 Of a branch that is stored, only the newest pages are read, until they meet what is stored. A very long branch can have
 more pages than one run may ask for: what came is stored with the cursor of the next older page, in the service's own
-``page_info``, and the next run goes on at that cursor.
+``page_info``, and the next run goes on at that cursor. Where older pages cannot be had, it says that there are some, so
+that no later run takes what came for the whole branch.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ class StoredPart(NamedTuple):
 class Branch:
     """A conversation's visible branch while it is read: what came of it, and the cursor to what is older.
 
-    ``cursor``: None where the beginning was reached, "" where nothing says how to ask for more. ``stored``: what an
-    earlier run read of it, until the pages read now have met it.
+    ``cursor``: None where the beginning was reached, "" where there are older messages and nothing says how to ask for
+    them. ``stored``: what an earlier run read of it, until the pages read now have met it.
     """
 
     conversation_id: str
@@ -69,8 +70,8 @@ class Branch:
 
     @property
     def has_more(self) -> bool:
-        """Whether another page can be asked for."""
-        return bool(self.cursor)
+        """Whether another page can be asked for, and be held."""
+        return bool(self.cursor) and self.size <= MOST_BRANCH_BYTES
 
     def read(self, session: Session, most_pages: int) -> str | None:
         """Read older pages, at most so many; return why they cannot be put together, None where they can.
@@ -79,7 +80,7 @@ class Branch:
         """
         for _ in range(most_pages):
             self._join_stored()
-            if not self.cursor:
+            if not self.cursor or not self.has_more:
                 return None
             if self.cursor in self.used:
                 return "the page cursor repeats"
@@ -90,7 +91,7 @@ class Branch:
                 return "a page of it holds no messages"
             self.used.add(self.cursor)
             self.messages = _with_older(page["messages"], self.messages)
-            self.cursor = _older_cursor(page) if self.size <= MOST_BRANCH_BYTES else ""
+            self.cursor = older_cursor(page)
         return None
 
     def _join_stored(self) -> None:
@@ -131,8 +132,8 @@ class Branch:
         """Return its pages as one payload, as if the service had sent them in one."""
         payload = {**self.first, "messages": self.messages}
         payload.pop("page_info", None)
-        if self.has_more:
-            payload["page_info"] = {"has_previous_page": True, "start_cursor": self.cursor}
+        if self.cursor is not None:
+            payload["page_info"] = {"has_previous_page": True} | ({"start_cursor": self.cursor} if self.cursor else {})
         return Fetched(
             self.conversation_id,
             payload,
@@ -170,7 +171,7 @@ def open_branch(
         return NotFetched(conversation_id, "the answer holds neither a tree nor messages")
     if is_of_another_conversation(first, conversation_id):
         return NotFetched(conversation_id, "the answer is another conversation's")
-    cursor, size = _older_cursor(first), len(answer.body)
+    cursor, size = older_cursor(first), len(answer.body)
     part = _stored_part(stored()) if cursor else None
     return Branch(conversation_id, first, list(first["messages"]), cursor, size, part)
 
@@ -178,11 +179,11 @@ def open_branch(
 def _stored_part(payload: Any) -> StoredPart | None:
     """Return what can be gone on from in a stored payload: its beginning is in it, or can be asked for."""
     messages = as_dict(payload).get("messages")
-    cursor = _older_cursor(as_dict(payload))
+    cursor = older_cursor(as_dict(payload))
     return StoredPart(messages, cursor) if isinstance(messages, list) and cursor != "" else None
 
 
-def _older_cursor(page: dict[str, Any]) -> str | None:
+def older_cursor(page: dict[str, Any]) -> str | None:
     """Return the cursor to older messages.
 
     ``has_previous_page`` decides, whatever the rest says (API notes §3.3). None where there are none; "" where there

@@ -10,6 +10,7 @@ import pytest
 from scripted_wire import asked_paths, session_of
 from trees import T0, tree
 
+from mirror.chatgpt import plural
 from mirror.chatgpt.conversations import AUDITS_FOR_TRUST, RUNS_BEFORE_A_PART, ConversationReader
 from mirror.chatgpt.memory import ChatGPTMemory
 from mirror.errors import ChatmirrorError, RateLimitError, ServiceError
@@ -91,8 +92,11 @@ EARLY, LATE = 0, RUNS_BEFORE_A_PART
         (Service(cut(), DENIED, DENIED), {"known_messages": 4}, "batch", "missing from the tree", None),
         (Service(cut(), BROKEN, DENIED), {"tries": LATE}, "batch", "missing from the tree", None),
         (Service([], cut(), DENIED), {}, "single", "missing from the tree", None),
-        (Service([], DENIED, flat(older="")), {"tries": LATE}, "plural", None, None),
+        (Service([], DENIED, flat()), {"tries": LATE}, "plural", None, None),
         (Service([], DENIED, flat("q", older="")), {}, "plural", "older messages", None),
+        # A branch that says itself that it has older messages is a part however often it comes.
+        (Service([], DENIED, flat("q", older="")), {"tries": LATE}, "plural", "older messages", None),
+        (Service([], DENIED, flat(older="")), {"tries": LATE}, "plural", "came without messages", None),
         # After several runs a part is taken for all there is, as a branch.
         (Service([], cut(), DENIED), {"tries": LATE}, "single", None, None),
         # Fewer messages than are stored are believed of a read by id, not of a batch.
@@ -350,7 +354,25 @@ def test_the_pages_of_a_branch_are_put_together(
     assert got.incomplete_reason == reason
     assert got.is_branch_only
     assert json.loads(got.body.raw) == got.payload
-    assert "page_info" not in got.payload
+    # Stored with it is whether something is missing from it, for the next run.
+    assert got.payload.get("page_info") == (None if reason is None else {"has_previous_page": True})
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"), [(flat("a"), None), (flat("a", older="y"), "its older messages did not come")]
+)
+def test_a_branch_that_becomes_too_large_with_its_last_page(
+    monkeypatch: pytest.MonkeyPatch, last: dict[str, Any], reason: str | None
+) -> None:
+    """It is whole where its beginning came with it, and the next run may go on where a later version holds more."""
+    first = flat("b", older="x")
+    monkeypatch.setattr(plural, "MOST_BRANCH_BYTES", len(json.dumps(first)))
+    got, endpoints = fetch(Service([], DENIED, first, {"x": last}))
+    assert isinstance(got, Fetched)
+    assert [message["id"] for message in got.payload["messages"]] == ["a", "b"]
+    assert (got.incomplete_reason, got.has_more) == (reason, False)
+    assert got.payload.get("page_info") == (None if reason is None else last["page_info"])
+    assert endpoints.count("plural") == 2
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from mirrored_service import MirroredService, differences
 
+from mirror.chatgpt import plural
 from mirror.simulator import Behaviour
 
 if TYPE_CHECKING:
@@ -191,3 +192,40 @@ def change_oldest_of_newest_page(mirrored: MirroredService, key: str) -> None:
     for _ in range(7):
         node = tree["mapping"][node]["parent"]
     tree["mapping"][node]["message"]["content"]["parts"] = ["Changed at the service"]
+
+
+@pytest.mark.parametrize("how", ["no cursor", "too large"])
+def test_a_beginning_that_never_comes_is_said_in_every_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """What came of the branch is stored and never taken for all of it; when the beginning can be had, it arrives."""
+    behaviour = Behaviour(batch="missing", single="missing")
+    with MirroredService(tmp_path, behaviour=behaviour, conversations=3, over_http=False) as mirrored:
+        key = mirrored.ids()[1]
+        for _ in range(40):
+            mirrored.person.new_message(key)
+
+        def without_cursor(request: ReceivedRequest, data: Any) -> Any:
+            if "before" in request.query:
+                data["page_info"].pop("start_cursor")
+            return data
+
+        most = plural.MOST_BRANCH_BYTES
+        if how == "too large":
+            monkeypatch.setattr(plural, "MOST_BRANCH_BYTES", 16_000)
+        else:
+            mirrored.alter_answers(without_cursor)
+        sql = "SELECT incomplete_reason FROM conversations WHERE id = ?"
+        asked = []
+        for _ in range(6):
+            assert mirrored.next_run() == 3
+            assert mirrored.value(sql, key) == "its older messages did not come"
+            assert 10 < stored(mirrored, key) < 80
+            asked.append(pages(mirrored))
+        assert sum(asked[1:]) <= (1 if how == "too large" else 5)
+        mirrored.alter_answers(None)
+        monkeypatch.setattr(plural, "MOST_BRANCH_BYTES", most)
+        for _ in range(8):
+            code = mirrored.next_run()
+        assert code == 0
+        assert differences(mirrored) == []
