@@ -54,12 +54,10 @@ class Lists:
         params = _page_params(offset) | _OF_WORK | {"is_archived": str(is_archived).lower()}
         if self._memory.refusals.may_ask(PROJECT_CHATS):  # the main list, read before, has shown whether it is refused
             params |= _WITH_PROJECTS
-        return parse_list_page(self._session.get("/conversations", params).data, label, is_archived=is_archived)
+        return _parsed(self._session.get("/conversations", params), label, is_archived=is_archived)
 
     def _page(self, offset: int, label: str, filters: dict[str, str], *, is_archived: bool | None) -> ListPage:
-        answer = self._with_projects(_page_params(offset) | filters)
-        page = parse_list_page(answer.data, label, is_archived=is_archived)
-        return replace(page, size=len(answer.body))
+        return _parsed(self._with_projects(_page_params(offset) | filters), label, is_archived=is_archived)
 
     def _with_projects(self, params: dict[str, Any]) -> Answer:
         """Ask for project conversations too, unless the server refuses that (API notes §2.1)."""
@@ -94,12 +92,12 @@ class Lists:
     def project_page(self, project_id: str, cursor: str) -> ListPage:
         """One page of a project's conversations."""
         path, params = api_path("gizmos", project_id, "conversations"), {"cursor": cursor, "limit": PROJECT_PAGE_SIZE}
-        answer = self._session.get(path, params)
-        return replace(parse_list_page(answer.data, "project"), size=len(answer.body))
+        return _parsed(self._session.get(path, params), "project")
 
     def pinned_page(self) -> ListPage:
         """The pinned conversations, all on one page."""
-        data = self._session.get("/pins").data
+        answer = self._session.get("/pins")
+        data = answer.data
         rows = data.get("items") if isinstance(data, dict) else data
         if not isinstance(rows, list):
             # Pins say nothing about which conversations exist, so an unknown form of them is as if there were none.
@@ -107,7 +105,11 @@ class Lists:
                 "The pinned list has an unknown form; what is saved stays. Update chatmirror.", is_refusal=True
             )
         pinned = [row.get("item") for row in as_dicts(rows) if row.get("item_type") == "conversation"]
-        return parse_list_page(pinned, "pinned")
+        return replace(parse_list_page(pinned, "pinned"), size=len(answer.body))
+
+
+def _parsed(answer: Answer, label: str, *, is_archived: bool | None = None) -> ListPage:
+    return replace(parse_list_page(answer.data, label, is_archived=is_archived), size=len(answer.body))
 
 
 def _page_params(offset: int) -> dict[str, Any]:

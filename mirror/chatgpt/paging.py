@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from mirror.errors import ChatmirrorError, RateLimitError, ServiceError
 from mirror.source import Listed, ListResult, Scope
-from mirror.web.client import Refused, ServerError
+from mirror.web.client import NoAnswer, Refused, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -116,32 +116,37 @@ def read_by_offset(
     list; a short page is then believed to be the last one when that many were seen. None: only a page that brings
     nothing is.
     """
+    return _read(scope, fetch, lambda result, checked: _read_passes(result, checked, is_enough, expected))
+
+
+def _read(
+    scope: Scope, fetch: Callable[[Place], ListPage], read: Callable[[ListResult, Callable[[Place], ListPage]], bool]
+) -> ListResult:
+    """Read a list, however it pages; what any of its pages says or shows against it ends in an error.
+
+    ``read``: takes all pages into the result; returns whether there is a gap between them.
+    """
     result = ListResult(scope)
     flaws: list[str] = []
     odd: Counter[str] = Counter()
-
     counted = _counting(fetch)
 
-    def checked(offset: int) -> ListPage:
-        page = counted(offset)
+    def checked(place: Place) -> ListPage:
+        page = counted(place)
         flaws.extend([page.flaw] if page.flaw else [])
         _note_odd(result, page, odd)
         return page
 
     try:
-        has_gap = _read_passes(result, checked, is_enough, expected)
+        has_gap = read(result, checked)
     except (Refused, ServiceError, RateLimitError) as error:
         result.reached_end = False
         result.error = _list_error(scope, error)
-    else:
-        if flaws:
-            result.reached_end = False
-            result.error = ServiceError(f"The {scope.label} list {flaws[0]}; what was read is kept. Run again later.")
-        elif has_gap:
-            result.reached_end = False
-            result.error = ServiceError(
-                f"The {scope.label} list changed while it was read; what was read is kept. Run again later."
-            )
+        return result
+    flaws += ["changed while it was read"] if has_gap else []
+    if flaws:
+        result.reached_end = False
+        result.error = ServiceError(f"The {scope.label} list {flaws[0]}; what was read is kept. Run again later.")
     return result
 
 
@@ -187,8 +192,10 @@ class _OffsetPass:
     last_count: int = 0
 
     def run(self, is_enough: StopTest) -> None:
-        """Read pages until the end or until the caller has seen enough."""
-        while self.pages < MOST_PAGES:
+        """Read pages until the end or until the caller has seen enough; raises NoAnswer where they have no end."""
+        while True:
+            if self.pages >= MOST_PAGES:
+                raise _too_many_pages()
             page = self.fetch(self.offset)
             self.pages += 1
             self._check_edge(page)
@@ -254,21 +261,20 @@ def _read_top_again(result: ListResult, fetch: Callable[[int], ListPage]) -> Non
 
 
 def read_by_cursor(scope: Scope, fetch: Callable[[str], ListPage], is_enough: StopTest) -> ListResult:
-    """Read a list that pages by opaque cursors; one that repeats, or brings nothing new, ends it."""
-    result = ListResult(scope)
-    odd: Counter[str] = Counter()
-    try:
-        for page in pages_by_cursor(_counting(fetch)):
-            _note_odd(result, page, odd)
-            fresh = _take_rows(result, page.items)
-            if page.items and is_enough(page.items):
-                return result
-            if page.items and not fresh:
-                break
-        result.reached_end = True
-    except (Refused, ServiceError, RateLimitError) as error:
-        result.error = _list_error(scope, error)
-    return result
+    """Read a list that pages by opaque cursors; a page that brings nothing new ends it."""
+    return _read(scope, fetch, lambda result, checked: _read_cursors(result, checked, is_enough))
+
+
+def _read_cursors(result: ListResult, fetch: Callable[[str], ListPage], is_enough: StopTest) -> bool:
+    """Read a list once; return that there is no gap, for each page names the next."""
+    for page in pages_by_cursor(fetch):
+        fresh = _take_rows(result, page.items)
+        if page.items and is_enough(page.items):
+            return False
+        if page.items and not fresh:
+            break
+    result.reached_end = True
+    return False
 
 
 class HasCursor(Protocol):
@@ -285,14 +291,25 @@ FIRST_CURSOR = "0"
 
 
 def pages_by_cursor(fetch: Callable[[str], P]) -> Iterator[P]:
-    """Yield pages until there is no next cursor, or one that was used before."""
+    """Yield pages until there is no next cursor.
+
+    Raises NoAnswer where the next one was used before, or there are too many: what is behind them did not come.
+    """
     cursor: str | None = FIRST_CURSOR
     used: set[str] = set()
-    while cursor is not None and cursor not in used and len(used) < MOST_PAGES:
+    while cursor is not None:
+        if cursor in used:
+            raise NoAnswer("the page cursor repeats")
+        if len(used) >= MOST_PAGES:
+            raise _too_many_pages()
         used.add(cursor)
         page = fetch(cursor)
         yield page
         cursor = page.cursor
+
+
+def _too_many_pages() -> NoAnswer:
+    return NoAnswer(f"it has more than {MOST_PAGES:,} pages")
 
 
 def _counting(fetch: Callable[[Place], ListPage]) -> Callable[[Place], ListPage]:

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from scripted_wire import session_of
 
 from mirror.chatgpt.list_rows import PAGE_SIZE, parse_list_page, parse_list_row, rows_in
+from mirror.chatgpt.lists import Lists
+from mirror.chatgpt.memory import ChatGPTMemory
 from mirror.errors import ServiceError
 from mirror.source import Listed
 
+LISTS: dict[str, Any] = {
+    "main": lambda lists: lists.main_page(0),
+    "archived": lambda lists: lists.archived_page(0),
+    "starred": lambda lists: lists.starred_page(0),
+    "work": lambda lists: lists.work_page(0),
+    "archived work": lambda lists: lists.archived_work_page(0),
+    "shared": lambda lists: lists.shared_page(0),
+    "project": lambda lists: lists.project_page("g-p-1", "0"),
+    "pinned": lambda lists: lists.pinned_page(),
+}
 MICROSECONDS = 1_752_220_800_123_456
+
+
+@pytest.mark.parametrize("name", list(LISTS))
+def test_every_page_counts_its_bytes(name: str) -> None:
+    """By them a list that never ends is ended, before its rows fill the memory."""
+    answer = {"items": [{"id": "c", "update_time": 1_752_220_800}]}
+    session, _ = session_of(lambda request: answer)
+    assert LISTS[name](Lists(session, ChatGPTMemory())).size == len(json.dumps(answer))
 
 
 def row_of(**fields: Any) -> Listed:

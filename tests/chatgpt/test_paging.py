@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mirror.chatgpt import paging
 from mirror.chatgpt.list_rows import PAGE_SIZE, parse_list_row
 from mirror.chatgpt.paging import (
     MOST_EXTRA_PASSES,
@@ -25,7 +26,7 @@ from mirror.chatgpt.paging import (
 )
 from mirror.errors import RateLimitError, SafetyStopError, ServiceError
 from mirror.source import Listed, ListResult, Scope
-from mirror.web.client import Refused, ServerError
+from mirror.web.client import NoAnswer, Refused, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -312,16 +313,66 @@ def cursor_list(pages: dict[str, tuple[list[str], str | None]]) -> Callable[[str
         {"0": (["a", "b"], "x"), "x": (["c"], None)},
         {"0": (["a", "b"], "x"), "x": (["c"], "y"), "y": (["a", "b"], "0")},
         {"0": (["a", "b"], "x"), "x": ([], "y"), "y": (["c"], None)},
-        {"0": (["a", "b", "c"], "0")},
     ],
-    ids=["one page", "two pages", "back to the first", "an empty page between", "itself again"],
+    ids=["one page", "two pages", "back to the first rows", "an empty page between"],
 )
 def test_a_list_by_cursor_is_read_to_its_end(pages: dict[str, tuple[list[str], str | None]]) -> None:
-    """Every row is seen, and a cursor that comes back ends the list."""
+    """Every row is seen, and a page that brings nothing new ends the list."""
     found = read_by_cursor(PROJECT, cursor_list(pages), never)
     assert set(found.items) == {"a", "b", "c"}
     assert found.reached_end
     assert found.error is None
+
+
+@pytest.mark.parametrize(
+    "pages",
+    [
+        {"0": (["a", "b", "c"], "0")},
+        {"0": (["a", "b"], "x"), "x": (["c"], "x")},
+        {"0": (["a", "b"], "x"), "x": (["c"], "y"), "y": ([], "x")},
+    ],
+    ids=["itself", "the last page's own", "an earlier one"],
+)
+def test_a_cursor_that_comes_again_is_not_the_end(pages: dict[str, tuple[list[str], str | None]]) -> None:
+    """What stands behind it did not come, so nothing that the list lacks is missing; what was read is kept."""
+    found = read_by_cursor(PROJECT, cursor_list(pages), never)
+    assert set(found.items) == {"a", "b", "c"}
+    assert not found.reached_end
+    assert found.error is not None
+    assert "the page cursor repeats" in found.error.message
+
+
+@pytest.mark.parametrize("how", ["offset", "cursor"])
+def test_a_list_of_too_many_pages_has_not_ended(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """What was read is kept, and the list is not called read."""
+    monkeypatch.setattr(paging, "MOST_PAGES", 3)
+    service = ListService(rows(1000))
+    if how == "offset":
+        found = read(service)
+    else:
+        found = read_by_cursor(PROJECT, lambda at: replace(service.page(int(at)), cursor=str(int(at) + 100)), never)
+    assert not found.reached_end
+    assert found.error is not None
+    assert "it has more than 3 pages" in found.error.message
+    assert 200 < len(found.items) <= 300
+
+
+@pytest.mark.parametrize("how", ["offset", "cursor"])
+@pytest.mark.parametrize("is_enough", [False, True])
+def test_what_a_page_says_against_its_list_is_believed(how: str, *, is_enough: bool) -> None:
+    """However the list pages, and however far down it is read."""
+
+    def flawed(_: object) -> ListPage:
+        return replace(page_of(rows(250)), flaw="says itself that conversations are missing from it")
+
+    if how == "offset":
+        found = read_by_offset(PROJECT, flawed, lambda _: is_enough, None)
+    else:
+        found = read_by_cursor(PROJECT, flawed, lambda _: is_enough)
+    assert not found.reached_end
+    assert found.error is not None
+    assert found.error.message.startswith("The project “P” list says itself that conversations are missing from it;")
+    assert len(found.items) == 250
 
 
 def test_a_cursor_that_is_always_new_but_brings_nothing_ends() -> None:
@@ -365,5 +416,7 @@ def test_the_caller_ends_the_reading_by_cursor() -> None:
 
 def test_pages_by_cursor_begin_at_the_first_and_use_each_cursor_once() -> None:
     """The first cursor is the service's own word for the beginning."""
-    fetch = cursor_list({"0": (["a"], "x"), "x": (["b"], "0")})
-    assert [page.ids for page in pages_by_cursor(fetch)] == [["a"], ["b"]]
+    pages = pages_by_cursor(cursor_list({"0": (["a"], "x"), "x": (["b"], "0")}))
+    assert [next(pages).ids, next(pages).ids] == [["a"], ["b"]]
+    with pytest.raises(NoAnswer, match="the page cursor repeats"):
+        next(pages)

@@ -47,6 +47,18 @@ def test_every_page_of_the_sidebar_is_read() -> None:
     assert [scope.label for scope in projects.scopes()] == ["project “G-P-1”", "project “G-P-2”"]
 
 
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_sidebar_whose_cursor_repeats_was_not_read_to_its_end(*, is_known: bool) -> None:
+    """There may be projects that nobody has seen: said until it was read once, and then beside the conversations."""
+    session, _ = session_of(lambda request: {"items": [gizmo("g-p-1")], "cursor": "0"})
+    memory = ChatGPTMemory(sidebar_read=is_known)
+    projects = Projects(session, memory)
+    projects.load()
+    assert list(projects.by_id) == ["g-p-1"]
+    assert (projects.error is None) is is_known
+    assert memory.not_read == {"names of projects": "the page cursor repeats"}
+
+
 def test_a_sidebar_that_is_silent_hides_no_project() -> None:
     """Rows name projects, and where only their own lists show their chats, those of earlier runs are asked."""
     answers: list[tuple[int, dict[str, Any]]] = [(500, {}), (404, {})]

@@ -285,3 +285,38 @@ def test_the_first_chat_of_an_empty_project(tmp_path: Path) -> None:
         mirrored.person.new_conversation("Loaf", project=project)
         assert mirrored.next_run() == 0
         assert differences(mirrored) == []
+
+
+FLAWED: dict[str, Any] = {
+    "says so": lambda data: {**data, "items": data["items"][:1], "has_missing_conversations": True},
+    "no times": lambda data: {**data, "items": [{**row, "update_time": None} for row in data["items"][:1]]},
+    "repeated cursor": lambda data: {**data, "items": data["items"][:1], "cursor": "0"},
+}
+
+
+@pytest.mark.parametrize("how", list(FLAWED))
+@pytest.mark.parametrize("full", [False, True])
+def test_a_list_of_a_project_with_a_flaw_is_no_witness(tmp_path: Path, how: str, *, full: bool) -> None:
+    """What it shows is stored; the run is not current, and nothing is asked after that it leaves out."""
+    with MirroredService(tmp_path, behaviour=Behaviour(main_excludes_projects=True), over_http=False) as mirrored:
+        project = mirrored.person.new_project("Bread")
+        keys = [mirrored.person.new_conversation(f"Loaf {n}", project=project) for n in range(8)]
+        assert mirrored.next_run() == 0
+        sql = "SELECT scope, watermark_us, read_to_end_at FROM _scopes WHERE scope IN ('main', ?) ORDER BY scope"
+        before = mirrored.rows(sql, f"project:{project}")
+        assert len(before) == 2
+        mirrored.alter_answers(
+            lambda request, data: FLAWED[how](data) if f"/gizmos/{project}/conversations" in request.path else data
+        )
+        new = mirrored.person.new_conversation("A new loaf", project=project)
+        mirrored.person.new_message(mirrored.ids()[0])
+        for _ in range(2):
+            assert mirrored.next_run(full=full) == 5
+            assert "project “Bread” list" in str(mirrored.value("SELECT message FROM sync_runs ORDER BY id DESC"))
+            assert marks(mirrored) == 0
+            assert not [request for request in mirrored.service.requests if any(key in request.path for key in keys)]
+            assert mirrored.rows(sql, f"project:{project}") == before
+        assert mirrored.value("SELECT title FROM conversations WHERE id = ?", new) == "A new loaf"
+        mirrored.alter_answers(None)
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []
