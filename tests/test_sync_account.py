@@ -217,6 +217,30 @@ def test_shared_chats_are_found_by_their_conversation(mirrored):
     assert differences(mirrored) == []
 
 
+def test_a_long_shared_list_is_read_to_its_end_in_any_run(tmp_path):
+    """A chat that only its second page shows arrives before the weekly full run."""
+    with MirroredService(tmp_path, conversations=60, over_http=False) as mirrored:
+        key = mirrored.person.new_conversation("Only shared")
+        mirrored.person.share(key)
+        for other in mirrored.ids()[:60]:
+            mirrored.person.share(other)
+        mirrored.behaviour.omitted = frozenset({key})
+
+        def without_it(request, data):
+            if request.path.endswith("/shared_conversations"):
+                data["items"] = [row for row in data["items"] if row["conversation_id"] != key]
+            return data
+
+        mirrored.alter_answers(without_it)
+        assert mirrored.next_run() == 0
+        mirrored.alter_answers(None)
+        mirrored.clock.advance(5.5 * DAY)
+        mirrored.next_run()
+        assert mirrored.asked("/shared_conversations")
+        assert mirrored.value("SELECT is_full FROM sync_runs ORDER BY id DESC") == 0
+        assert differences(mirrored) == []
+
+
 def test_memories_and_instructions_keep_their_older_texts(mirrored):
     """A changed memory has two rows, the older one with its end."""
     mirrored.account.instructions["about_user_message"] = "I bake."

@@ -177,8 +177,11 @@ def is_settled(tracked: Mapping[str, Tracked], listed: Listed) -> bool:
 
 
 def expected(scope: Scope, counts: Mapping[str, int], *, full: bool) -> int | None:
-    """Return how many conversations are known to stand in a list; None in a full run, which believes no short page."""
-    return None if full else counts.get(scope.name, 0)
+    """Return how many conversations are known to stand in a list; None where no short page is to be believed.
+
+    So it is in a full run, and of a list whose conversations are not counted.
+    """
+    return None if full else counts.get(scope.name)
 
 
 def to_fetch(tracked: Collection[Tracked], now: str, latest: str, *, full: bool = False) -> list[Tracked]:
