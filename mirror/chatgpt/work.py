@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 WORK = Scope("work", "Work", is_work=True)
 WORK_ARCHIVED = Scope("work_archived", "archived Work", to_the_end=True, is_work=True)
-# Runs in a row in which the Work list fails, and the main list does not, before that counts as a refusal: the service
-# answers some parameters with 500 (API notes §2.1). Smaller: a bad day hides Work conversations; larger: an
+# Runs in a row in which the Work list fails, and the main list does not; in the next such run that counts as a refusal:
+# the service answers some parameters with 500 (API notes §2.1). Smaller: a bad day hides Work conversations; larger: an
 # account that has no such list is not current for longer.
 MOST_FAILURES = 3
 _REFUSED_PARAMETER = {400, 422}
@@ -106,10 +106,11 @@ class WorkLists:
             return
         self._memory.note_read(_named(result.scope))
         self._memory.refusals.answered(WORK_LIST)
+        self._memory.work_failures = 0
         if result.items:
-            self._memory.work_list, self._memory.work_failures = USED, 0
+            self._memory.work_list = USED
         elif result.scope is WORK and self._memory.work_list != USED:
-            self._memory.work_list, self._memory.work_failures = EMPTY, 0
+            self._memory.work_list = EMPTY
 
     def _judge_failure(self, result: ListResult, error: ChatmirrorError) -> None:
         why = error.cause if isinstance(error, ListError) else error.message

@@ -165,6 +165,26 @@ def test_a_parameter_that_always_fails_is_no_alarm_for_ever(tmp_path: Path) -> N
         assert [mirrored.next_run() for _ in range(6)] == [3, 3, 3, 0, 0, 0]
 
 
+def test_failures_with_good_runs_between_are_no_refusal(tmp_path: Path) -> None:
+    """Also where nothing stands in the list any more: what comes into either of the two arrives in the next run."""
+    with MirroredService(tmp_path, over_http=False) as mirrored:
+        [key] = work_chats(mirrored, 1)
+        assert mirrored.next_run() == 0
+        mirrored.person.delete(key)
+        for _ in range(3):
+            assert mirrored.next_run() == 0
+        for _ in range(4):
+            fail_work_list(mirrored, 500)
+            assert mirrored.next_run() == 0
+            mirrored.alter_answers(None)
+            assert mirrored.next_run() == 0
+        [key] = work_chats(mirrored, 1)
+        mirrored.person.archive(key)
+        assert mirrored.next_run() == 0
+        assert mirrored.value("SELECT is_full FROM sync_runs ORDER BY id DESC") == 0
+        assert differences(mirrored) == []
+
+
 @pytest.mark.parametrize("full", [False, True])
 def test_when_the_main_list_begins_to_leave_them_out(tmp_path: Path, *, full: bool) -> None:
     """They were in both lists, and then in one only: nothing is missing, and nothing is asked for one by one."""
