@@ -26,10 +26,14 @@ BUG, INTERRUPTED, TERMINATED = 1, 130, 143
 
 
 class ChatmirrorError(Exception):
-    """The root: a message for a person, an exit code, and the outcome in ``sync_runs``."""
+    """The root: a message for a person, an exit code, and the outcome in ``sync_runs``.
+
+    ``is_final``: nothing more may be asked of the service in this run; otherwise some kinds of requests still may.
+    """
 
     exit_code: int = 1
     outcome: str = "failed"
+    is_final = False
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -64,16 +68,20 @@ class ServiceError(ChatmirrorError):
     outcome = "service error"
 
 
+class FinalServiceError(ServiceError):
+    """What every other request of this run would meet, too: a browser check, a certificate that is not trusted."""
+
+    is_final = True
+
+
 class RateLimitError(ChatmirrorError):
     """The service wants fewer requests; the run stopped before the service would lock the account.
 
-    ``is_final``: it accepts none at all for now; otherwise some kinds of requests are still accepted.
     ``is_of_one_list``: one list is limited, and whatever else is to be read can be.
     """
 
     exit_code = 6
     outcome = "rate limit"
-    is_final = False
     is_of_one_list = False
 
 

@@ -18,6 +18,7 @@ from mirror.credentials.pasted import parse_login
 from mirror.credentials.stored import save_login
 from mirror.errors import SignInError
 from mirror.simulator import Behaviour, ManualClock, SimulatedWorkspace, generated_account
+from mirror.web.client import CHALLENGE_TRIES
 
 
 def message(mirrored):
@@ -297,6 +298,38 @@ def test_a_challenge_is_told_from_a_refusal(tmp_path):
         assert "browser check" in message(mirrored)
         mirrored.behaviour.challenge_probability = 0.3
         assert [mirrored.next_run() for _ in range(3)][-1] == 0
+
+
+@pytest.mark.parametrize("kind", ["marked", "unmarked"])
+def test_after_a_browser_check_nothing_more_is_asked(tmp_path, kind):
+    """Wherever it begins: two requests show it, or three addresses where it is not marked; what was read is kept."""
+    account = generated_account(ManualClock(), 30, 4)
+    account.workspaces.append(SimulatedWorkspace("ws-team", "The Team", "workspace", "team"))
+    with MirroredService(tmp_path, account, verify=True, over_http=False) as mirrored:
+        person = mirrored.person
+        ours = [person.new_conversation(f"Talk {n}", workspace="ws-team") for n in range(6)]
+        in_project = person.new_conversation("Loaf", project=person.new_project("Bread"))
+        assert mirrored.next_run() == 0
+        how = {"marked": "challenge", "unmarked": "html_200"}[kind]
+        for start in range(3, 60, {"marked": 2, "unmarked": 7}[kind]):
+            for key in (ours[0], in_project, mirrored.ids()[start % 9]):
+                person.new_message(key)
+            person.delete(mirrored.ids()[10])
+            mirrored.behaviour.break_request = lambda request, start=start: how if request.number >= start else None
+            code = mirrored.next_run(full=True)
+            blocked = [request for request in mirrored.service.requests if request.number >= start]
+            mirrored.behaviour.break_request = None
+            if not blocked:
+                break
+            assert code == 5
+            assert message(mirrored).startswith("ChatGPT shows a browser check instead of answers")
+            assert len({request.path for request in blocked}) <= 3
+            assert len(blocked) <= 2 * CHALLENGE_TRIES or kind == "unmarked"
+            assert findings(mirrored) == []
+            assert mirrored.next_run() == 0
+        assert start > 15
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []
 
 
 def test_a_redirect_stops_the_run(tmp_path):

@@ -77,10 +77,6 @@ def _cause(error: ChatmirrorError) -> str:
     return error.cause if isinstance(error, ListError) else error.message
 
 
-def _is_final(error: ChatmirrorError) -> bool:
-    return isinstance(error, RateLimitError) and error.is_final
-
-
 class ChatGPT:
     """A signed-in ChatGPT login, and the workspace that it has entered."""
 
@@ -206,7 +202,7 @@ class ChatGPT:
         if error is None:
             self._memory.note_read(name)
             return True
-        if _is_final(error):
+        if error.is_final:
             return False
         self._note_not_read(name, _cause(error))
         result.error = None
@@ -287,7 +283,7 @@ class ChatGPT:
                 item = self._gpt_item(gpt_id)
             except RateLimitError as error:
                 self._note_not_read(_NAMES_OF_GPTS, error.message)
-                if _is_final(error):
+                if error.is_final:
                     raise
                 return
             failures += item is None
@@ -315,7 +311,7 @@ class ChatGPT:
             return None
         except RateLimitError as error:
             self._note_not_read(task, error.message)
-            if _is_final(error):
+            if error.is_final:
                 raise
             return None
         except Refused as error:

@@ -99,7 +99,7 @@ class WorkLists:
     def judge(self, result: ListResult) -> None:
         """Learn from a list that was read; what failed becomes an error only where conversations may be missing."""
         self._note_limit(result)
-        if isinstance(result.error, RateLimitError) and result.error.is_final:
+        if result.error is not None and result.error.is_final:
             return
         if result.error is not None:
             self._judge_failure(result, result.error)

@@ -118,7 +118,7 @@ class Sync:
             if not self.options.dry:
                 self.errors += ended_workspaces(self.writer, self.source, identity, self.timing.iso())
             for workspace in identity.workspaces:
-                if not self._is_limited:
+                if not self._is_stopped:
                     self._sync_workspace(workspace)
             self._fetch_files(identity)
         except ChatmirrorError as error:
@@ -145,12 +145,13 @@ class Sync:
         return identity._replace(workspaces=(*known, *new))
 
     @property
-    def _is_limited(self) -> bool:
-        """Whether the service asked for fewer requests: then nothing more is asked of it, for any workspace.
+    def _is_stopped(self) -> bool:
+        """Whether nothing more is asked of the service, for any workspace.
 
-        A limit on one list leaves everything else to be asked for.
+        It asked for fewer requests, or shows what every other request would meet, too. A limit on one list leaves
+        everything else to be asked for.
         """
-        return any(isinstance(error, RateLimitError) and not error.is_of_one_list for error in self.errors)
+        return any(_stops_run(error) for error in self.errors)
 
     def _conclude(self) -> None:
         pending = tracking.pending(self.writer.conn, self.source.provider)
@@ -162,7 +163,8 @@ class Sync:
         others += [incomplete_files(first, counts.files_pending)] if first else []
         others += [not_understood(self._odd_rows)] if self._odd_rows else []
         left = [incomplete(pending, is_all=not others)] if pending else []
-        error = most_severe([*self.errors, *left, *others])
+        # What stopped the run names the cause, and what to do; an error before it is a consequence.
+        error = most_severe(sorted([*self.errors, *left, *others], key=lambda error: not error.is_final))
         if isinstance(error, RateLimitError) and error not in self._file_errors:
             error = with_forecast(error, len(pending), counts.new + counts.changed)
         self.outcome.error = error
@@ -178,7 +180,7 @@ class Sync:
         if not self.options.dry:
             with self.writer.transaction() as conn:
                 file_rows.want(conn, self.source.provider, wanted=self.options.files)
-        if not self._wants_files or self._is_limited or not isinstance(self.source, FileSource):
+        if not self._wants_files or self._is_stopped or not isinstance(self.source, FileSource):
             return
         job = FileRun(self.writer, self.source, self.source.provider, self.timing, self.report, self.options)
         try:
@@ -198,7 +200,7 @@ class Sync:
         if visit.remembered.lists_limited and not self.options.dry:
             self._fetch(workspace)  # lists took all that was granted: what they showed comes first this time
             self._save_memory(visit)
-        if self._is_limited:
+        if self._is_stopped:
             return
         results: list[ListResult] = []
         to_read = self._lists_to_read(visit, results)
@@ -239,18 +241,18 @@ class Sync:
         """Ask for everything that the lists call for; return whether all of it was asked for."""
         counts = tracking.counts(self.writer.conn, self.source.provider, visit.workspace.id)
         self.outcome.counts.unchanged += counts["current"]
-        if not self._is_limited:
+        if not self._is_stopped:
             self._save_account_data(visit.workspace)
-        whole = not self._is_limited and self._fetch(visit.workspace)
-        if not self._is_limited:
+        whole = not self._is_stopped and self._fetch(visit.workspace)
+        if not self._is_stopped:
             whole = self._ask_for_work(visit, to_read, results, listed) and whole
-        if not whole or self._is_limited:
+        if not whole or self._is_stopped:
             return False
         all_read = visit.full and self._is_clean(visit)
         stopped = self._review_missing(visit.workspace, results, listed, all_read=all_read)
         if stopped and not visit.full:
             visit.remembered.full_at = 0.0  # the next run reads all lists to their ends, which may show them
-        if self.options.verify and not self._is_limited:
+        if self.options.verify and not self._is_stopped:
             self._verify(visit)
         return not stopped
 
@@ -267,7 +269,7 @@ class Sync:
         after = tracking.counts(self.writer.conn, self.source.provider, visit.workspace.id)
         self.outcome.counts.unchanged += after["current"] - before["current"]
         listed |= found
-        return self._is_limited or self._fetch(visit.workspace, found)
+        return self._is_stopped or self._fetch(visit.workspace, found)
 
     # -- lists
 
@@ -298,7 +300,7 @@ class Sync:
                     self._unread.append(result.error)
                 elif result.error is not None:
                     self.errors.append(result.error)
-                if self._is_limited:
+                if self._is_stopped:
                     break
                 so_far = "" if result.reached_end else " so far"
                 odd = f", {result.odd_rows:,} rows not understood" if result.odd_rows else ""
@@ -315,11 +317,11 @@ class Sync:
             )
 
     def _name_workspace(self, workspace: Workspace, errors: Sequence[ChatmirrorError]) -> None:
-        """Say in errors which workspace they concern, where there are several; a limit concerns all of them."""
+        """Say in errors which workspace they concern, where there are several; what stops the run concerns all."""
         if not self._other_workspaces(workspace):
             return
         for error in errors:
-            if not isinstance(error, RateLimitError) or error.is_of_one_list:
+            if not _stops_run(error):
                 error.message = f"Workspace “{_label(workspace)}”: {error.message}"
 
     def _other_workspaces(self, workspace: Workspace) -> set[str]:
@@ -389,7 +391,7 @@ class Sync:
             self._settling.put_off(review.put_off)
         if review.error is not None:
             self.report.note(f"not all missing conversations were asked for: {review.error.message}")
-            if isinstance(review.error, RateLimitError) and review.error.is_final:
+            if review.error.is_final:
                 self.errors.append(review.error)
         if review.unasked and stop is None:
             self._unread.append(not_asked_for(review.unasked))
@@ -407,7 +409,7 @@ class Sync:
         self._settling.put_off(result.unbelieved)
         if result.error is not None:
             self.report.note(f"not all was read again: {result.error.message}")
-            if isinstance(result.error, RateLimitError) and result.error.is_final:
+            if result.error.is_final:
                 self.errors.append(result.error)
 
     # -- the rest
@@ -468,6 +470,10 @@ class Sync:
             counts.new += not is_known
             counts.changed += is_known and not is_settled
             counts.unchanged += is_settled
+
+
+def _stops_run(error: ChatmirrorError) -> bool:
+    return error.is_final or (isinstance(error, RateLimitError) and not error.is_of_one_list)
 
 
 def _ids(results: Sequence[ListResult]) -> set[str]:

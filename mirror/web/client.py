@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mirror.errors import ChatmirrorError, SafetyStopError, ServiceError
+from mirror.errors import ChatmirrorError, FinalServiceError, SafetyStopError
 from mirror.large_json import TooDenseError
 from mirror.skeleton import Skeletons
 from mirror.web.failures import Redirected, TooLarge, TooSlow, Unreachable, Untrusted
@@ -153,8 +153,8 @@ class Client:
     ) -> Answer:
         """Send until an answer is whole, at most ``tries`` times where it fails for this address.
 
-        Raises Refused, ServerError or NoAnswer for what concerns this address alone, and ServiceError, RateLimitError
-        or SafetyStopError for what every other request would meet, too.
+        Raises Refused, ServerError or NoAnswer for what concerns this address alone, and FinalServiceError,
+        RateLimitError or SafetyStopError for what every other request would meet, too.
         """
         try:
             return self._request(method, path, request_class, headers, params, data, tries)
@@ -188,7 +188,7 @@ class Client:
                 self.skeletons.note(method, path, reply.status, reply.headers.get("content-type", ""))
                 answer = self._answer(reply, request_class)
             except Untrusted:
-                raise ServiceError(
+                raise FinalServiceError(
                     f"The certificate of {self.site.name} is not trusted, so nothing was sent. Check this computer's"
                     " clock and network, then run again."
                 ) from None
@@ -243,7 +243,7 @@ class Client:
         return kind(reply.status, self.site.error_code(body), self.site.error_sentence(body))
 
     def _after_challenge(self, failures: _Failures) -> None:
-        """Wait before the next try on a fresh connection; raises Challenged, or ServiceError, after enough of them."""
+        """Wait before the next try on a fresh connection; raises Challenged, or FinalServiceError, after enough."""
         self.wire.renew()
         failures.challenged += 1
         if failures.challenged >= CHALLENGE_TRIES:
@@ -266,7 +266,7 @@ class Client:
         self.pacing.back_off(failures.challenged + failures.unreachable - 1)
 
     def _note_challenged(self, path: str, error: Unreachable) -> None:
-        """Count the addresses that show a browser check; raises ServiceError when there are several of them."""
+        """Count the addresses that show a browser check; raises FinalServiceError at several of them."""
         if isinstance(error, _WebPage) and error.is_challenge:
             self._challenged_paths.add(path)
             if len(self._challenged_paths) >= CHALLENGED_ADDRESSES:
@@ -280,8 +280,8 @@ class Client:
             if self._answers <= 1 or len(self._redirected_paths) >= REDIRECTED_ADDRESSES:
                 raise SafetyStopError(f"{self.site.name}: {error}; what is saved stays. Run again later.")
 
-    def _challenge_error(self) -> ServiceError:
-        return ServiceError(
+    def _challenge_error(self) -> FinalServiceError:
+        return FinalServiceError(
             f"{self.site.name} shows a browser check instead of answers; what is saved stays. Open"
             f" {self.site.home_url} in the browser that you copied the login from, then run again."
         )

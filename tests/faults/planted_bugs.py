@@ -351,14 +351,14 @@ BUGS = (
     _bug(
         "only the first workspace is read",
         "sync/run",
-        "for workspace in identity.workspaces:\n                if not self._is_limited:",
-        "for workspace in identity.workspaces[:1]:\n                if not self._is_limited:",
+        "for workspace in identity.workspaces:\n                if not self._is_stopped:",
+        "for workspace in identity.workspaces[:1]:\n                if not self._is_stopped:",
         f"{ACCOUNT}::test_every_workspace_is_mirrored",
     ),
     _bug(
         "nothing is read again",
         "sync/run",
-        "if self.options.verify and not self._is_limited:",
+        "if self.options.verify and not self._is_stopped:",
         "if False:",
         "sync/test_verification.py::test_a_branch_switch_that_no_list_shows_arrives",
     ),
