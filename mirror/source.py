@@ -185,6 +185,12 @@ class Source(Protocol):
     def identity(self) -> Identity:
         """Sign in; raises SignInError when the service does not take the login."""
 
+    def begin(self, memory: Mapping[str, Any]) -> None:
+        """Begin a run. ``memory``: what ``login_memory`` returned at the end of an earlier one."""
+
+    def login_memory(self) -> dict[str, Any]:
+        """Return what the source wants to know in the next run of this login, whatever the workspace, as JSON."""
+
     def enter(self, workspace: Workspace, memory: Mapping[str, Any]) -> None:
         """Ask for this workspace from now on. ``memory``: what ``memory`` returned at the end of an earlier run."""
 

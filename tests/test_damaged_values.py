@@ -195,6 +195,7 @@ HEALED = [
         for value in ("''", "'x'", "7", "NULL", "x'ff00'")
     ),
     "UPDATE _settings SET value = '{\"a' WHERE key LIKE 'source:%'",
+    "UPDATE _settings SET value = 'x' WHERE key LIKE 'login:%'",
     "INSERT INTO _settings VALUES ('not_read:chatgpt', '7')",
     "UPDATE _settings SET value = 'x' WHERE key LIKE 'session%'",
     "UPDATE _settings SET value = 'x' WHERE key = 'cjk'",

@@ -29,7 +29,7 @@ class ChatGPTMemory:
     digest of what the sidebar said when the list was last read to its end. ``refusals``: which parameters and lists the
     service refuses. ``work_list``: what is known of the lists of Work, a word of ``mirror.chatgpt.work``;
     ``work_failures``: runs in a row in which they failed.
-    ``single_read_budget``: reads by id that a run may make, None where no limit was met.
+    ``single_read_budget``: reads by id that a run may make, where an older mirror kept that with each workspace.
     ``sidebar_read``: the list of projects was read in some run. ``controls``: endpoint -> the conversation that it gave
     last. ``takes_widget_state``: a conversation came by a single read that asked for all that it has.
     ``projects_refused``: a project's list -> epoch second at which the service last refused it.

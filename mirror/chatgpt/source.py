@@ -32,6 +32,7 @@ from mirror.chatgpt.session import WORKSPACE_REFUSED
 from mirror.chatgpt.work import WORK, WORK_ARCHIVED, WorkLists
 from mirror.errors import IncompleteError, RateLimitError
 from mirror.source import AccountItem, NotRead, Scope
+from mirror.values import as_count
 from mirror.web.client import Refused, ServerError
 from mirror.web.downloads import Downloads
 
@@ -70,6 +71,7 @@ SIDE_TRIES = 2
 
 
 _NAMES_OF_GPTS = "names of GPTs"
+_BUDGET = "single_read_budget"  # in the login's memory: reads by id that a run may make, None where no limit was met
 
 
 def _cause(error: ChatmirrorError) -> str:
@@ -87,6 +89,7 @@ class ChatGPT:
     def __init__(self, session: Session, downloads: Downloads | None = None, storage_url: str | None = None) -> None:
         self.session, self._downloads, self._storage_url = session, downloads or Downloads(), storage_url
         self._workspace_count = 1
+        self._knows_limits = False  # what was learned of the login's limits is known
         self._use(ChatGPTMemory())
 
     def _use(self, memory: ChatGPTMemory) -> None:
@@ -109,15 +112,26 @@ class ChatGPT:
         self._workspace_count = len(identity.workspaces)
         return identity
 
+    def begin(self, memory: Mapping[str, Any]) -> None:
+        """See Source. Who reads too much by id is locked out of all workspaces (API notes §8): the login is limited."""
+        self._knows_limits = _BUDGET in memory
+        self.session.client.pacing.budget = as_count(memory.get(_BUDGET))
+
+    def login_memory(self) -> dict[str, Any]:
+        """See Source."""
+        return {_BUDGET: self.session.client.pacing.next_budget()}
+
     def enter(self, workspace: Workspace, memory: Mapping[str, Any]) -> None:
         """See Source."""
         self.session.account_id = None if workspace.is_personal else workspace.id
         self._use(ChatGPTMemory.of_json(memory))
-        self.session.client.pacing.budget = self._memory.single_read_budget
+        pacing = self.session.client.pacing
+        if pacing.budget is None and not self._knows_limits:  # older mirrors kept it with each workspace
+            pacing.budget = self._memory.single_read_budget
 
     def memory(self) -> dict[str, Any]:
         """See Source."""
-        self._memory.single_read_budget = self.session.client.pacing.next_budget()
+        self._memory.single_read_budget = None
         return self._memory.as_json()
 
     # -- lists

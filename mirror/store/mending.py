@@ -29,7 +29,7 @@ FORGETTABLE = frozenset(
 # Of these, what a sync learns again by itself: not what changed once, nor hashes, without which no damage is found.
 LEARNED_AGAIN = FORGETTABLE - {"_row_hashes", "file_texts", "_drift"}
 # Settings that can be learned again without anybody's word: not whose the mirror is, nor which version made its rows.
-_SETTINGS_LEARNED_AGAIN = frozenset({"sync", "source", "not_read", "session_expires", "files_wanted", "cjk"})
+_SETTINGS_LEARNED_AGAIN = frozenset({"sync", "source", "login", "not_read", "session_expires", "files_wanted", "cjk"})
 # Columns that say which row it is; without one of them, the row as a whole is of no use.
 _KEYS = {
     "_settings": {"key", "value"},

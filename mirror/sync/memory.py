@@ -1,4 +1,4 @@
-"""What a sync remembers of one workspace from run to run, beside what its source remembers."""
+"""What a sync remembers of one workspace from run to run, beside what its source remembers of it and of the login."""
 
 from __future__ import annotations
 
@@ -55,6 +55,20 @@ def load_source(conn: sqlite3.Connection, account_id: str) -> dict[str, Any]:
 def save_source(conn: sqlite3.Connection, account_id: str, memory: dict[str, Any]) -> None:
     """Remember the source's JSON."""
     remember(conn, source_key(account_id), memory)
+
+
+def load_login(conn: sqlite3.Connection, provider: str) -> dict[str, Any]:
+    """Return the JSON that the source asked to remember of its login, whatever the workspace."""
+    return as_dict(setting(conn, _login_key(provider)))
+
+
+def save_login(conn: sqlite3.Connection, provider: str, memory: dict[str, Any]) -> None:
+    """Remember the same."""
+    remember(conn, _login_key(provider), memory)
+
+
+def _login_key(provider: str) -> str:
+    return f"login:{provider}"
 
 
 def _key(account_id: str) -> str:

@@ -117,6 +117,7 @@ class Sync:
             identity = self.outcome.identity = self._with_known_workspaces(identity)
             if not self.options.dry:
                 self.errors += ended_workspaces(self.writer, self.source, identity, self.timing.iso())
+            self.source.begin(memory.load_login(self.writer.conn, self.source.provider))
             for workspace in identity.workspaces:
                 if not self._is_stopped:
                     self._sync_workspace(workspace)
@@ -442,6 +443,7 @@ class Sync:
     def _write_memory(self, conn: sqlite3.Connection, visit: _Visit) -> None:
         memory.save(conn, visit.workspace.id, visit.remembered)
         memory.save_source(conn, visit.workspace.id, self.source.memory())
+        memory.save_login(conn, self.source.provider, self.source.login_memory())
 
     def _close(self, visit: _Visit, results: Sequence[ListResult]) -> None:
         """The run saw everything and tried everything: move the watermarks."""

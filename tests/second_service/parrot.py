@@ -102,9 +102,16 @@ class Parrot:
     has_project_lists: bool = False
     asked: list[str] = field(default_factory=list)
     _memory: dict[str, Any] = field(default_factory=dict)
+    _runs: int = 0
 
     def identity(self) -> Identity:
         return Identity("bird-1", "Ann", None, "2030-01-01T00:00:00.000Z", (Workspace("perch", "The perch"),))
+
+    def begin(self, memory: Mapping[str, Any]) -> None:
+        self._runs = memory.get("runs", 0) + 1
+
+    def login_memory(self) -> dict[str, Any]:
+        return {"runs": self._runs}
 
     def enter(self, workspace: Workspace, memory: Mapping[str, Any]) -> None:
         self._memory = {"visits": memory.get("visits", 0) + 1}

@@ -101,6 +101,7 @@ def test_the_memory_of_the_source_is_kept(tmp_path: Path, service: parrot.Parrot
     for visits in (1, 2):
         sync(path, service)
         assert service.memory() == {"visits": visits}
+        assert service.login_memory() == {"runs": visits}
 
 
 def test_its_exports_are_imported_and_a_sync_trusts_none_of_them(tmp_path: Path, service: parrot.Parrot) -> None:

@@ -195,7 +195,7 @@ def test_what_cannot_be_asked_for_keeps_no_other_from_being_proven_gone(
         assert tombstones(mirrored) == 3
         assert mirrored.value("SELECT count(*) FROM _listed WHERE gone_proofs > 0") == 3
         budget = mirrored.value(
-            "SELECT json_extract(value, '$.single_read_budget') FROM _settings WHERE key LIKE 'source:%'"
+            "SELECT json_extract(value, '$.single_read_budget') FROM _settings WHERE key LIKE 'login:%'"
         )
         assert budget is None
 

@@ -587,9 +587,7 @@ def test_conversations_that_alone_are_refused_as_if_all_were(
         refused = {"challenge": 4 * 2, "429": 4 + 2}[how] * len(at)  # of the batch that holds it, and of itself
         assert sum(breaking(bad, how)(request) is not None for request in mirrored.service.requests) <= refused
         assert (
-            mirrored.value(
-                "SELECT json_extract(value, '$.single_read_budget') FROM _settings WHERE key LIKE 'source:%'"
-            )
+            mirrored.value("SELECT json_extract(value, '$.single_read_budget') FROM _settings WHERE key LIKE 'login:%'")
             is None
         )
         mirrored.behaviour.break_request = None

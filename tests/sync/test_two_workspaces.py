@@ -1,14 +1,17 @@
-"""One conversation that the lists of two workspaces show, under two titles."""
+"""What two workspaces of one login share: a conversation in the lists of both, and the limit on reads by id."""
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from contextlib import closing
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from mirrored_service import MirroredService
 
-from mirror.simulator import ManualClock, SimulatedWorkspace, generated_account
+from mirror.simulator import Behaviour, ManualClock, SimulatedWorkspace, generated_account
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,3 +50,51 @@ def test_nothing_changes_where_nothing_changed_at_the_service(tmp_path: Path, ti
             assert mirrored.rows("SELECT title, account_id FROM conversations WHERE id = ?", key) == settled
         is_teams = times == "the second is newer"
         assert settled[0][0] == ("As the team calls it" if is_teams else row["title"])
+
+
+def two_workspaces(tmp_path: Path, personal: int, team: int, **behaviour: Any) -> tuple[MirroredService, list[str]]:
+    """A service that gives conversations by id only; also the ids of the team's."""
+    account = generated_account(ManualClock(), personal, 4)
+    account.workspaces.append(SimulatedWorkspace("ws-team", "The Team", "workspace", "team"))
+    mirrored = MirroredService(tmp_path, account, Behaviour(batch="missing", **behaviour), over_http=False)
+    return mirrored, [mirrored.person.new_conversation(f"Talk {n}", workspace="ws-team") for n in range(team)]
+
+
+def reads_by_id(mirrored: MirroredService) -> int:
+    return sum("/conversation/" in request.path for request in mirrored.service.requests)
+
+
+def test_reads_by_id_that_one_workspace_took_stop_the_other_only_at_the_limit_of_both(tmp_path: Path) -> None:
+    """An older mirror kept a budget with each workspace; what the first one used counted against the second one's."""
+    mirrored, ours = two_workspaces(tmp_path, 26, 6)
+    with mirrored:
+        assert mirrored.next_run() == 0
+        old = {mirrored.account.workspaces[0].id: 30, "ws-team": 20}
+        with closing(sqlite3.connect(mirrored.path)) as conn, conn:
+            conn.execute("DELETE FROM _settings WHERE key LIKE 'login:%'")
+            for account_id, budget in old.items():
+                sql = "UPDATE _settings SET value = json_set(value, '$.single_read_budget', ?) WHERE key = ?"
+                assert conn.execute(sql, (budget, f"source:{account_id}")).rowcount == 1
+        for _ in range(2):
+            for key in (*mirrored.ids()[:25], *ours[:5]):
+                mirrored.person.new_message(key)
+            assert mirrored.next_run() == 0
+            assert reads_by_id(mirrored) == 30
+
+
+def test_a_limit_that_one_workspace_met_is_kept_by_all(tmp_path: Path) -> None:
+    """It is the login that is limited, and the person who would be locked out."""
+    mirrored, _ = two_workspaces(tmp_path, 20, 30, bucket=25)
+    with mirrored:
+        personal = [key for key in mirrored.ids() if mirrored.account.home(key) != "ws-team"]
+        assert mirrored.next_run() == 6
+        budget = json.loads(mirrored.value("SELECT value FROM _settings WHERE key = 'login:chatgpt'"))
+        assert 10 < budget["single_read_budget"] < 20
+        mirrored.behaviour.bucket = None
+        for key in personal:
+            mirrored.person.new_message(key)
+        assert mirrored.next_run() == 6
+        assert reads_by_id(mirrored) == budget["single_read_budget"]
+        codes = [mirrored.next_run() for _ in range(4)]
+        assert codes[-1] == 0
+        assert mirrored.value("SELECT count(*) FROM conversations") == 50
