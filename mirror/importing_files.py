@@ -61,7 +61,7 @@ class FileImport:
     def _take(self, asset: ExportAsset) -> bool:
         """Store one file; return whether it is stored now."""
         known = file_rows.find(self.writer.conn, asset.file_id) if asset.file_id else None
-        is_here = known is not None and known.sha256 is not None and self.store.holds(known.sha256, known.size)
+        is_here = known is not None and known.sha256 is not None and self.store.is_whole(known.sha256)
         if is_here:
             self.unchanged += 1
         came = is_here or self._read(asset)

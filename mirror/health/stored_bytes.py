@@ -143,14 +143,15 @@ def repair_bytes(writer: Writer, found: BytesFound) -> None:
 def copy_bytes(conn: sqlite3.Connection, source: Path, target: Path) -> int:
     """Bring the bytes that a database's rows name from beside one database to beside another.
 
-    Each is proven on its way; what is there already stays. Returns how many were missing or damaged at the source.
+    Each is proven: on its way, or where it is there already, for a disk may have spoilt it since. Returns how many were
+    missing or damaged at the source, and are not whole at the target.
     """
     if "files" not in table_names(conn):
         return 0  # a mirror of version 0.1
     here, there = ByteStore(source), ByteStore(target)
     lost = 0
-    for sha256, size in file_rows.hashes(conn).items():
-        if not there.holds(sha256, size):
+    for sha256 in file_rows.hashes(conn):
+        if not there.is_whole(sha256):
             lost += not _copied(here, there, sha256)
     return lost
 

@@ -171,6 +171,18 @@ def test_an_import_again_stores_nothing_new_and_a_sync_fetches_nothing(service: 
     assert service.mirrored.value("SELECT name FROM files WHERE id = ?", file.id) == "cat.png"
 
 
+def test_importing_again_replaces_bytes_that_a_disk_has_spoilt(tmp_path: Path) -> None:
+    """They have the same size; the archive has them whole."""
+    archive = zipped(tmp_path / "export.zip", {f"{NEW}-p.png": png(1)}, [talk(1, NEW)])
+    found = imported(tmp_path, archive)
+    store = ByteStore(tmp_path / "chats.db")
+    (sha256,) = store.stored()
+    place = store.path_of(sha256)
+    place.write_bytes(b"?" + place.read_bytes()[1:])
+    assert imported(tmp_path, archive) == found
+    assert store.is_whole(sha256)
+
+
 def test_an_import_brings_what_is_gone_at_the_service(service: FileService, tmp_path: Path) -> None:
     service.add(1)
     file = service.add(2, always="404")

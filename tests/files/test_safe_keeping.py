@@ -164,6 +164,26 @@ def test_a_backup_takes_files_along_and_a_restore_brings_them_back(service: File
     assert [service.bytes_of(file.id) for file in files] == [file.content for file in files]
 
 
+@pytest.mark.parametrize("spoilt", ["mirror", "backup"])
+def test_bytes_that_are_there_and_damaged_are_replaced(service: FileService, tmp_path: Path, spoilt: str) -> None:
+    """By a restore the mirror's, by a backup those of the older backup; a damaged byte has the same size."""
+    file = service.add(1)
+    service.next_run()
+    target = tmp_path / "elsewhere" / "copy.db"
+    target.parent.mkdir()
+    app.backup(service.mirrored.path, target, lambda *_: None)
+    sha256 = service.mirrored.value("SELECT sha256 FROM files WHERE id = ?", file.id)
+    damaged = ByteStore(service.mirrored.path if spoilt == "mirror" else target).path_of(sha256)
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    if spoilt == "mirror":
+        _, error = app.restore(service.mirrored.path, target, lambda *_: None)
+    else:
+        _, error = app.backup(service.mirrored.path, target, lambda *_: None)
+    assert error is None
+    assert damaged.read_bytes() == file.content
+    assert checked(service) is None
+
+
 def test_a_backup_that_would_share_the_folder_of_files_is_refused(service: FileService) -> None:
     """Beside ``chats.db`` a ``chats.bak`` would have its files in the same ``chats.files``: that is no copy of them."""
     service.add(1)
