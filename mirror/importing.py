@@ -25,10 +25,9 @@ from mirror.store.message_writes import MessageWriter
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from mirror.archive import Archive
     from mirror.errors import ChatmirrorError
     from mirror.store.database import Writer
     from mirror.timing import Timing
@@ -102,9 +101,7 @@ def _nothing_imported(why: str) -> UsageError:
 
 def refuse_unusable(paths: Sequence[Path]) -> None:
     """Raise UsageError where none of the archives can be opened; this reads no more than where each begins."""
-    for _, archive in _opened(paths, Imported()):
-        archive.close()
-        return
+    next(iter(_usable(paths, Imported())), None)
 
 
 def run_import(
@@ -117,7 +114,7 @@ def run_import(
     """
     result = Imported()
     try:
-        archives = list(_opened(paths, result))
+        archives = dict(_usable(paths, result))
         _import_all(writer, archives, paths, result, run_id, timing, progress)
     except StorageError as error:
         result.ended_by = error
@@ -126,21 +123,25 @@ def run_import(
 
 def _import_all(
     writer: Writer,
-    archives: Sequence[tuple[Path, Archive]],
+    archives: Mapping[Path, int],
     paths: Sequence[Path],
     result: Imported,
     run_id: int,
     timing: Timing,
     progress: Callable[[int, int], None],
 ) -> None:
-    done = 0
-    total = sum(archive.total_bytes for _, archive in archives)
-    for path, archive in archives:
+    done, total = 0, sum(archives.values())
+    for path, size in archives.items():
+        try:
+            archive = open_archive(path)
+        except UsageError as error:  # it has changed since it was looked at
+            result.problems.append(error.message)
+            continue
         with archive, closing(readings_of(path, archive, _stored_texts(writer.conn))) as items:
             while (some := _take_some(writer, items, run_id, timing)) is not None:
                 result.add(some)
                 progress(done + archive.position, total)
-            done += archive.total_bytes
+        done += size
     files = FileImport(writer, timing, lambda some, of: progress(done + some, total + of))
     _take_files(writer, paths, files, result)
 
@@ -165,11 +166,17 @@ def _take_files(writer: Writer, paths: Sequence[Path], files: FileImport, result
     read_texts(writer)
 
 
-def _opened(paths: Sequence[Path], result: Imported) -> Iterator[tuple[Path, Archive]]:
+def _usable(paths: Sequence[Path], result: Imported) -> Iterator[tuple[Path, int]]:
+    """Yield those of the archives that can be opened, each with its size in bytes; tell ``result`` of the others.
+
+    None is left open, for there may be more of them than a program may open. Raises UsageError where none can be.
+    """
     hopeless = 0
     for path in paths:
         try:
-            yield path, open_archive(path)
+            with open_archive(path) as archive:
+                size = archive.total_bytes
+            yield path, size
         except UsageError as error:
             if isinstance(error.__cause__, NoConversations) and _may_hold_files(path):
                 continue  # files alone, or a ZIP of files, of which their reading says what is wrong

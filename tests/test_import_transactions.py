@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sqlite3
 import sys
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from archive_files import conversation, save
@@ -18,9 +19,6 @@ from commands import run, run_here, started, wait_until
 from mirror import app
 from mirror.errors import DamagedError
 from mirror.timing import Timing
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PADDING = "x" * 3_000_000  # three of them fill a transaction
 
@@ -134,3 +132,17 @@ def test_messages_that_come_later_are_hashed_as_they_are_written(tmp_path: Path,
         conn.execute("DELETE FROM messages WHERE conversation_id = 'id-1'")
     with pytest.raises(DamagedError):
         run_here(tmp_path, "check")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the files that are open are counted in /proc")
+def test_more_files_than_a_program_may_open_are_imported(tmp_path: Path) -> None:
+    """One after the other: somebody who saved each chat by itself has thousands."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    paths = [save(tmp_path / f"{n}.json", [conversation(n)]) for n in range(120)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 60, most))
+    try:
+        result = app.import_archives(tmp_path / "chats.db", paths, Timing(), lambda *_: None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert (result.new, result.error) == (len(paths), None)
