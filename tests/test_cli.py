@@ -23,6 +23,7 @@ import pytest
 from archive_files import save
 from commands import BIN, run_here, started, wait_until
 from mirrored_service import MirroredService
+from mirrors import bakery
 from trees import tree
 
 from mirror.cli.commands.sync import FileSize
@@ -287,6 +288,26 @@ def test_a_mistyped_command_is_told_in_one_line(
     assert err.startswith("chatmirror: ")
     assert err.endswith(f" See `{help_command}`.\n")
     assert named in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["search", "caf\udce9"],
+        ["show", "caf\udce9"],
+        *(["search", "x", option, "caf\udce9"] for option in ("--model", "--project", "--role", "--kind", "--since")),
+        ["export", "vault", "caf\udce9"],
+    ],
+)
+@pytest.mark.leaves_damage("its rows are written by hand, from no payload")
+def test_a_byte_that_is_no_text_is_no_bug(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    """As a terminal of another encoding sends it: nothing is found, or what is asked for is named."""
+    bakery(tmp_path / "chats.db")
+    folder, database = str(tmp_path), str(tmp_path / "chats.db")
+    arguments = [*words[:1], "-d", database, *(f"{folder}/vault" if word == "vault" else word for word in words[1:])]
+    code = exit_code_of(lambda: cli.main(arguments, "chatmirror", standalone_mode=False), debug=False)
+    assert code in {0, 2}
+    assert "internal error" not in capsys.readouterr().err
 
 
 def test_a_payload_is_printed_byte_for_byte(mirrored: MirroredService) -> None:

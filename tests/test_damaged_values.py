@@ -563,6 +563,16 @@ def test_a_payload_that_cannot_be_read_is_said_to_be_damaged(
     assert (code, err.count("\n"), "has no payload that can be read" in err) == (9, 1, True)
 
 
+def test_a_key_that_acts_on_a_terminal_is_printed_as_what_it_is(
+    mirrored: MirroredService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Keys of rows are the service's, or another program's."""
+    edit(mirrored.path, "INSERT INTO projects (id, name, url) VALUES (char(27) || ']0;x' || char(7), 'x', 'x')")
+    environ = {"CHATMIRROR_DB": str(mirrored.path)}
+    found = CliRunner().invoke(cli, ["check", "--repair"], env=environ)
+    assert (found.exit_code, "\x1b" in found.output, r"\x1b]0;x\x07" in found.output) == (0, False, True)
+
+
 def test_the_changes_of_a_run_that_is_gone_go_with_it(mirrored: MirroredService) -> None:
     """As the schema says; no payload tells what a run was."""
     conversations = "SELECT * FROM conversations ORDER BY id"

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from mirror.cli.typed_text import TYPED_TEXT
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,19 +39,21 @@ def _in_known_case(_context: click.Context, parameter: click.Parameter, typed: s
 _OPTIONS = (
     click.option(
         "--role",
+        type=TYPED_TEXT,
         callback=_in_known_case,
         shell_complete=_roles,
         help="Only messages of user, assistant, tool or system.",
     ),
     click.option(
         "--kind",
+        type=TYPED_TEXT,
         callback=_in_known_case,
         shell_complete=_kinds,
         help="Only text, code, output, reasoning, canvas, quote, voice, image, file, 'file name', prompt,"
         " 'file text', ...",
     ),
-    click.option("--model", help="Only messages of this model."),
-    click.option("--project", help="Only conversations of this project (its name or id)."),
+    click.option("--model", type=TYPED_TEXT, help="Only messages of this model."),
+    click.option("--project", type=TYPED_TEXT, help="Only conversations of this project (its name or id)."),
     click.option("--since", metavar="DATE", help="Only messages from this day on, e.g. 2025-03-01."),
     click.option("--until", metavar="DATE", help="Only messages up to this day."),
     click.option("--archived/--not-archived", default=None, help="Only archived conversations, or only others."),

@@ -21,6 +21,7 @@ def check(path: Path, repair: bool) -> None:
     from mirror import app
     from mirror.cli.progress import item_progress
     from mirror.store.schema import summary
+    from mirror.terminal import safe
     from mirror.timing import Timing
 
     must_exist(path)
@@ -30,8 +31,9 @@ def check(path: Path, repair: bool) -> None:
         click.echo(f"Repaired {repaired.mended:,} finding{'' if repaired.mended == 1 else 's'}.")
     if repaired.accepted:
         count = len(repaired.accepted)
+        said = safe(summary(repaired.accepted))  # keys of rows are the service's
         rows = f"{count:,} row{'' if count == 1 else 's'}"
-        click.echo(f"Nothing tells what {rows} said before, so this stays as it is now: {summary(repaired.accepted)}.")
+        click.echo(f"Nothing tells what {rows} said before, so this stays as it is now: {said}.")
     if error is not None:
         raise error
     if sys.stdout.isatty():

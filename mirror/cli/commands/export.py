@@ -11,6 +11,7 @@ from mirror.cli.database_option import opened, reading_option
 from mirror.cli.excluded_words import WordsCommand
 from mirror.cli.filter_options import filter_options
 from mirror.cli.named_path import NamedPath
+from mirror.cli.typed_text import TYPED_TEXT
 from mirror.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _NAMED = 5  # edited files that are named; by judgement: they still fit a screen
 @click.command(cls=WordsCommand)
 @reading_option
 @click.argument("folder", metavar="DIR", type=NamedPath())
-@click.argument("words", nargs=-1)
+@click.argument("words", nargs=-1, type=TYPED_TEXT)
 @click.option(
     "--format",
     "form",

@@ -9,6 +9,7 @@ import click
 from mirror.cli.database_option import opened, reading_option
 from mirror.cli.excluded_words import WordsCommand
 from mirror.cli.filter_options import filter_options
+from mirror.cli.typed_text import TYPED_TEXT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=WordsCommand)
 @reading_option
-@click.argument("words", nargs=-1, required=True)
+@click.argument("words", nargs=-1, required=True, type=TYPED_TEXT)
 @filter_options
 @click.option("--all-branches", is_flag=True, help="Include edited prompts and regenerated answers.")
 @click.option("--latest", is_flag=True, help="Newest first instead of best first.")

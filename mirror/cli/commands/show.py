@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mirror.cli.database_option import opened, reading_option
+from mirror.cli.typed_text import TYPED_TEXT
 from mirror.errors import DamagedError, UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @reading_option
-@click.argument("reference", metavar="ID-or-URL-or-TITLE", nargs=-1, required=True)
+@click.argument("reference", metavar="ID-or-URL-or-TITLE", nargs=-1, required=True, type=TYPED_TEXT)
 @click.option("--all-branches", is_flag=True, help="Include edited prompts and regenerated answers.")
 @click.option("--json", "as_json", is_flag=True, help="Print the stored rows as JSON.")
 @click.option("--raw", is_flag=True, help="Print the newest stored payload, byte for byte.")
