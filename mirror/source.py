@@ -220,11 +220,11 @@ class Source(Protocol):
     def fetch_one(self, wanted: ToFetch) -> Fetched | NotFetched:
         """Ask for one conversation that no list shows, by its id: it comes, or is gone, or neither is known."""
 
-    def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem | NotRead]:
-        """Projects, the names of these custom GPTs, and what is due of memories and instructions.
+    def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem]:
+        """Projects, the names of these custom GPTs, and what is due of memories and instructions."""
 
-        At the end, what was asked for in this run or an earlier one, failed, and was not read since.
-        """
+    def not_read(self) -> Sequence[NotRead]:
+        """Return what stands beside the conversations, was asked for in some run, failed, and was not read since."""
 
     def rereads_at_once(self) -> int:
         """Return how many stored conversations one cheap request reads again; 0 where there is no such request."""

@@ -79,6 +79,19 @@ def test_what_fails_is_told_until_it_is_read(
     assert status_of(mirrored) == ([], [])
 
 
+def test_a_work_list_that_is_not_needed(mirrored: MirroredService) -> None:
+    """Read last of all, it is told by the status of the run in which it failed, and not by that of a good one."""
+    assert mirrored.next_run() == 0
+    mirrored.alter_answers(lambda request, data: (500, {}) if request.query.get("conversation_origin") else data)
+    for _ in range(2):
+        assert mirrored.next_run(full=True) == 0
+        lines, _ = status_of(mirrored)
+        assert [line.partition(":")[0] for line in lines] == ["Work list", "archived Work list"]
+    mirrored.alter_answers(None)
+    assert mirrored.next_run(full=True) == 0
+    assert status_of(mirrored) == ([], [])
+
+
 def test_the_name_of_a_gpt(mirrored: MirroredService) -> None:
     conversation = mirrored.account.conversations[mirrored.ids()[0]]
     conversation["gizmo_id"] = "g-abc"

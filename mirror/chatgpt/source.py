@@ -268,7 +268,7 @@ class ChatGPT:
 
     # -- beside the conversations
 
-    def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem | NotRead]:
+    def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem]:
         """See Source."""
         for row in self._projects.by_id.values():
             yield project_item(row)
@@ -280,8 +280,10 @@ class ChatGPT:
         if "instructions" in self._due:
             path = "/user_system_messages"
             yield from instructions_items(self._account_data("instructions", path, None, has_instructions))
-        for what, reason in self._memory.not_read.items():
-            yield NotRead(what, reason)
+
+    def not_read(self) -> Sequence[NotRead]:
+        """See Source."""
+        return [NotRead(what, reason) for what, reason in self._memory.not_read.items()]
 
     def _note_not_read(self, what: str, reason: str) -> None:
         self.session.client.log(f"{what} not read: {reason}")

@@ -19,7 +19,7 @@ from mirror.file_reading import read_texts
 from mirror.ingest import damaged
 from mirror.large_json import read_json
 from mirror.services import service_of
-from mirror.source import BRANCH_ONLY, AccountItem, FileSource, NotRead, ToFetch
+from mirror.source import BRANCH_ONLY, FileSource, ToFetch
 from mirror.store import account_data, file_rows, payloads, scopes, tracking
 from mirror.store.conversations import message_total
 from mirror.sync import memory, plan
@@ -429,12 +429,9 @@ class Sync:
             account_data.save_named(conn, "accounts", row, now)
         with ErrorCollector(self.errors):
             unnamed = account_data.unnamed_gpts(self.writer.conn, self.source.provider)
-            found = list(self.source.account_items(unnamed_gpts=unnamed))
-            items = [item for item in found if isinstance(item, AccountItem)]
+            items = list(self.source.account_items(unnamed_gpts=unnamed))
             with self.writer.transaction() as conn:
                 account_data.save_items(conn, workspace.id, items, now)
-                failed = [one for one in found if isinstance(one, NotRead)]
-                account_data.save_not_read(conn, workspace.id, failed, now)
 
     def _save_memory(self, visit: _Visit) -> None:
         with self.writer.transaction() as conn:
@@ -443,6 +440,7 @@ class Sync:
     def _write_memory(self, conn: sqlite3.Connection, visit: _Visit) -> None:
         memory.save(conn, visit.workspace.id, visit.remembered)
         memory.save_source(conn, visit.workspace.id, self.source.memory())
+        account_data.save_not_read(conn, visit.workspace.id, self.source.not_read(), self.timing.iso())
         memory.save_login(conn, self.source.provider, self.source.login_memory())
 
     def _close(self, visit: _Visit, results: Sequence[ListResult]) -> None:

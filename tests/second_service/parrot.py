@@ -22,6 +22,7 @@ from mirror.source import (
     Listed,
     ListResult,
     NotFetched,
+    NotRead,
     Scope,
     ToFetch,
     Workspace,
@@ -141,6 +142,9 @@ class Parrot:
             return NotFetched(key, "deleted at the service", is_gone=True)
         payload = self.talks[key]
         return Fetched(key, payload, Body(json.dumps(payload).encode()), "talk", f"/talk/{key}", proves_absence=True)
+
+    def not_read(self) -> Sequence[NotRead]:
+        return ()
 
     def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem]:
         yield AccountItem("project", "nest-1", {"name": "The nest", "url": SERVICE.project_url("nest-1")})
