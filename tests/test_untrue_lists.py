@@ -56,6 +56,23 @@ def test_a_page_that_never_comes_is_said(tmp_path):
         assert differences(mirrored) == []
 
 
+@pytest.mark.parametrize(("known", "new"), [(350, 0), (2, 150)], ids=["first sync", "later"])
+def test_an_empty_page_is_not_the_end(tmp_path, known, new):
+    """More rows follow below it: exit 5, in a first sync and in a later one, and all of them once it is mended."""
+    with MirroredService(tmp_path, conversations=known, over_http=False) as mirrored:
+        if new:
+            assert mirrored.next_run() == 0
+        for n in range(new):
+            mirrored.person.new_conversation(f"New {n}")
+            mirrored.clock.advance(1)
+        mirrored.behaviour.empty_page_at = 1
+        assert mirrored.next_run() == 5
+        assert "changed while it was read" in message(mirrored)
+        mirrored.behaviour.empty_page_at = None
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []
+
+
 def test_what_the_person_does_while_it_is_listed_is_not_lost(tmp_path):
     """Touched, added and deleted between two pages: in this run or the next, all of it arrives."""
     with MirroredService(tmp_path, conversations=350, over_http=False) as mirrored:

@@ -1,8 +1,9 @@
 """Read a list page by page, whatever it does meanwhile (API notes §2.3, §2.4, §5).
 
-Lists page by offset over an order that changes while they are read, misreport their length, repeat rows, and fail at
-deep offsets. So neighbouring pages overlap and must share their edge, rows are told apart by id, a page that fails is
-never the end, only a page that brings nothing is, and the top is read again until nothing moves there any more.
+Lists page by offset over an order that changes while they are read, misreport their length, repeat rows, fail at deep
+offsets, and bring an empty page where more follows. So neighbouring pages overlap and must share their edge, rows are
+told apart by id, a page that fails is never the end, nor is an empty one in place of rows that were just seen, only one
+that brings nothing new is, and the top is read again until nothing moves there any more.
 
 Nothing here knows the service: pages come from a function, and the tests make them up.
 """
@@ -161,16 +162,16 @@ def _read_passes(
             break
         reading = _OffsetPass(result, fetch, OVERLAP + OVERLAP_STEP * extra, expected)
         reading.run(is_enough)
-    if reading.pages > 1:
-        _read_top_again(result, fetch)
-    return reading.has_gap
+    is_top_empty = reading.pages > 1 and not _read_top_again(result, fetch)
+    return reading.has_gap or is_top_empty
 
 
 @dataclass(slots=True)
 class _OffsetPass:
     """One pass over a list by offset.
 
-    ``last_ids``: the end of the page before, which this one should share. ``pages_without_news``: in a row.
+    ``last_ids``: the end of the page before, which this one should share; empty where that page had one row, below
+    which this one begins. ``pages_without_news``: in a row.
     ``has_gap``: two neighbouring pages did not share their edge. ``may_have_skipped``: that, or rows came twice.
     ``is_newest_first``: no page was in another order. ``granted``: rows of a page, where fewer
     come than were asked for.
@@ -196,7 +197,7 @@ class _OffsetPass:
         while True:
             if self.pages >= MOST_PAGES:
                 raise _too_many_pages()
-            page = self.fetch(self.offset)
+            page = _again_if_empty(self.fetch, self.offset) if self.last_ids else self.fetch(self.offset)
             self.pages += 1
             self._check_edge(page)
             has_news = self._take(page)
@@ -208,17 +209,19 @@ class _OffsetPass:
             if self.is_newest_first and not self._is_short(page) and is_enough(page.items):
                 return
             self._learn_size(page, has_news=has_news)
-            self.last_ids = set(page.ids[-self.overlap :])
+            self.last_ids = set(page.ids[-self.overlap :]) if page.row_count > 1 else set()
             self.offset += max(1, page.row_count - self.overlap)
 
     def _check_edge(self, page: ListPage) -> None:
         """Compare a page with those before.
 
-        Rows that vanished between two requests leave a gap; repeated rows mean that others may have been skipped.
+        Rows that vanished between two requests leave a gap, and so does an empty page in place of rows that were seen;
+        repeated rows mean that others may have been skipped.
         """
         known = self.seen.intersection(page.ids)
         repeats = len(page.ids) - len(set(page.ids)) + len(known - self.last_ids)
-        self.has_gap = self.has_gap or bool(self.last_ids and page.items and not self.last_ids & known)
+        has_come = page.items or not page.row_count  # rows none of which is a conversation tell nothing of the edge
+        self.has_gap = self.has_gap or bool(self.last_ids and has_come and not self.last_ids & known)
         self.may_have_skipped = self.may_have_skipped or self.has_gap or (repeats > 0 and not page.is_short)
 
     def _is_short(self, page: ListPage) -> bool:
@@ -245,24 +248,46 @@ class _OffsetPass:
         return self._is_short(page) and (has_seen_all or not has_news)
 
 
-def _read_top_again(result: ListResult, fetch: Callable[[int], ListPage]) -> None:
-    """Read the top again until nothing is new there: what moved up meanwhile was on no page."""
+def _again_if_empty(fetch: Callable[[Place], ListPage], place: Place) -> ListPage:
+    """Return a page that should have rows; an empty one is asked for once more, for one may be a passing fault."""
+    page = fetch(place)
+    return page if page.row_count else fetch(place)
+
+
+def _read_top_again(result: ListResult, fetch: Callable[[int], ListPage]) -> bool:
+    """Read the top again until nothing is new there: what moved up meanwhile was on no page.
+
+    Returns whether rows came: an empty page tells nothing of what moved.
+    """
     for _ in range(MOST_TOP_READINGS):
         offset, has_changed = 0, False
         while True:
-            page = fetch(offset)
+            page = _again_if_empty(fetch, offset)
+            if not page.row_count and not offset:
+                return False
             fresh = _take_rows(result, page.items)
             has_changed = has_changed or fresh > 0
             if not fresh or fresh < len(page.items):
                 break
             offset += max(1, page.row_count - OVERLAP)
         if not has_changed:
-            return
+            break
+    return True
 
 
 def read_by_cursor(scope: Scope, fetch: Callable[[str], ListPage], is_enough: StopTest) -> ListResult:
-    """Read a list that pages by opaque cursors; a page that brings nothing new ends it."""
-    return _read(scope, fetch, lambda result, checked: _read_cursors(result, checked, is_enough))
+    """Read a list that pages by opaque cursors; a page that brings nothing new ends it.
+
+    An empty page without a further cursor is the honest end of a list whose last page was full, so that it is asked for
+    once more, and then believed.
+    """
+
+    def asked(cursor: str) -> ListPage:
+        page = fetch(cursor)
+        is_doubtful = cursor != FIRST_CURSOR and not page.row_count and page.cursor is None
+        return fetch(cursor) if is_doubtful else page
+
+    return _read(scope, asked, lambda result, checked: _read_cursors(result, checked, is_enough))
 
 
 def _read_cursors(result: ListResult, fetch: Callable[[str], ListPage], is_enough: StopTest) -> bool:

@@ -199,6 +199,54 @@ def test_a_page_that_never_comes_is_an_error() -> None:
     assert service.offsets.count(0) == 1 + MOST_EXTRA_PASSES + 1
 
 
+@pytest.mark.parametrize(("count", "where"), [(100, 1), (100, 2), (350, 1), (350, 4), (350, 5)])
+def test_a_page_that_comes_empty_once_is_asked_for_again(count: int, where: int) -> None:
+    """It stands where rows were just seen, so that it is no end; nor is an empty page in place of the top."""
+
+    def bend(service: ListService, offset: int, page: list[Row]) -> list[Row]:
+        return [] if len(service.offsets) == where + 1 else page
+
+    plain, service = ListService(rows(count)), ListService(rows(count), bend)
+    read(plain)
+    found = read(service)
+    assert (found.error, found.reached_end, len(found.items)) == (None, True, count)
+    assert len(service.offsets) == len(plain.offsets) + 1
+
+
+@pytest.mark.parametrize("count", [2, 50, 100, 350])
+def test_a_page_that_stays_empty_is_a_gap(count: int) -> None:
+    """The rows that the page before shares with it were on it: it is not the end, and the list is not called read."""
+    found = read(ListService(rows(count), lambda s, offset, page: page if offset == 0 else []))
+    assert found.error is not None
+    assert found.error.message == "The main list changed while it was read; what was read is kept. Run again later."
+    assert not found.reached_end
+
+
+def test_a_top_that_comes_empty_again_is_a_gap() -> None:
+    """What moved up while the list was read would be on it."""
+    found = read(ListService(rows(350), lambda s, offset, page: page if offset or len(s.offsets) == 1 else []))
+    assert found.error is not None
+    assert (found.reached_end, len(found.items)) == (False, 350)
+
+
+def test_the_last_rows_deleted_while_paging_are_no_gap() -> None:
+    """An empty page in place of rows that are gone: another pass shows that the list ends above it."""
+
+    def bend(service: ListService, offset: int, page: list[Row]) -> list[Row]:
+        if len(service.offsets) == 2:
+            del service.data[96:]
+        return service.data[offset : offset + PAGE_SIZE]
+
+    found = read(ListService(rows(100), bend))
+    assert (found.error, found.reached_end) == (None, True)
+
+
+def test_a_list_of_one_row_has_nothing_below_it() -> None:
+    """The page below begins after that row, so that nothing is shared."""
+    service = ListService(rows(1))
+    assert (read(service).error, service.offsets) == (None, [0, 1, 0])
+
+
 def test_a_list_that_repeats_itself_for_ever_ends() -> None:
     """Endless repeats of the same rows end the reading."""
     service = ListService(rows(100), lambda s, o, page: s.data[:PAGE_SIZE])
@@ -373,6 +421,22 @@ def test_what_a_page_says_against_its_list_is_believed(how: str, *, is_enough: b
     assert found.error is not None
     assert found.error.message.startswith("The project “P” list says itself that conversations are missing from it;")
     assert len(found.items) == 250
+
+
+def test_an_empty_last_page_by_cursor_is_asked_for_once_more() -> None:
+    """A full page may be followed by an honest empty one, or by one that failed: only the same again is the end."""
+    answers = {"0": [page_of(rows(50), "x")], "x": [page_of([]), page_of(rows(60)[50:])]}
+    found = read_by_cursor(PROJECT, lambda cursor: answers[cursor].pop(0), never)
+    assert (found.error, found.reached_end, len(found.items)) == (None, True, 60)
+    asked: list[str] = []
+
+    def ends_empty(cursor: str) -> ListPage:
+        asked.append(cursor)
+        return page_of([]) if cursor == "x" else page_of(rows(50), "x")
+
+    found = read_by_cursor(PROJECT, ends_empty, never)
+    assert (found.error, found.reached_end, len(found.items)) == (None, True, 50)
+    assert asked == ["0", "x", "x"]
 
 
 def test_a_cursor_that_is_always_new_but_brings_nothing_ends() -> None:

@@ -309,15 +309,22 @@ BUGS = (
     _bug(
         "a gap between two pages is not seen",
         "chatgpt/paging",
-        "self.has_gap = self.has_gap or bool(self.last_ids and page.items and not self.last_ids & known)",
+        "self.has_gap = self.has_gap or bool(self.last_ids and has_come and not self.last_ids & known)",
         "self.has_gap = False",
+        PAGING,
+    ),
+    _bug(
+        "one empty page is the end of a list",
+        "chatgpt/paging",
+        "has_come = page.items or not page.row_count",
+        "has_come = page.items",
         PAGING,
     ),
     _bug(
         "what moves to the top meanwhile is not seen",
         "chatgpt/paging",
-        "        _read_top_again(result, fetch)\n    return",
-        "        pass\n    return",
+        "is_top_empty = reading.pages > 1 and not _read_top_again(result, fetch)",
+        "is_top_empty = False",
         PAGING,
     ),
     _bug(
