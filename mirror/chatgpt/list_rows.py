@@ -36,11 +36,9 @@ def parse_list_row(row: Any, *, is_archived: bool | None = None, has_list_time: 
     archived, starred = record.get("is_archived"), record.get("is_starred")
     gizmo_id = clean_or_none(record.get("gizmo_id") or record.get("conversation_template_id"))
     is_project = gizmo_id is not None and gizmo_id.startswith(PROJECT_PREFIX)
-    # Rows of 2023 carry a create_time only (API notes §2.2).
-    list_us = epoch_us(record.get("update_time")) or epoch_us(record.get("create_time"))
     return Listed(
         conversation_id=conversation_id,
-        list_us=list_us if has_list_time else None,
+        list_us=_list_time(record) if has_list_time else None,
         title=clean_or_none(record.get("title")),
         created_at=iso_time(record.get("create_time")),
         is_archived=archived if isinstance(archived, bool) else is_archived,
@@ -51,6 +49,17 @@ def parse_list_row(row: Any, *, is_archived: bool | None = None, has_list_time: 
         owner_id=_owner_id(record.get("owner")),
         is_work=True if record.get("conversation_origin") in _WORK_ORIGINS else None,
     )
+
+
+def _list_time(record: dict[str, Any]) -> int | None:
+    """Return a row's list time; None where it has none that can be read: when it was made says nothing of its news."""
+    stated = record.get("update_time")
+    listed_us = epoch_us(stated) or None  # 0, too, is no time
+    if listed_us is not None or stated:
+        return listed_us
+    made_us = epoch_us(record.get("create_time"))
+    # Rows of 2023 carry a create_time only (API notes §2.2).
+    return made_us if made_us is not None and made_us <= LEGACY_UNTIL_US else None
 
 
 def _owner_id(owner: object) -> str | None:

@@ -38,6 +38,9 @@ MOST_TOP_READINGS = 5
 # Pages in a row without a new row after which a list is taken to repeat itself for ever (API notes §2.4). 0: one
 # repeated page ends the list early.
 REPEATED_PAGES_TO_END = 2
+# Rows of a list without a time that can be read: each is read in every run, for nothing tells of its news. Larger: as
+# many reads each night; smaller: a few odd rows end every run with 5.
+MOST_WITHOUT_TIME = 10
 # Pages of a list: half a million rows, fifty times the largest account seen (API notes §8). Smaller: a large account is
 # never read to its end.
 MOST_PAGES = 5_000
@@ -145,6 +148,8 @@ def _read(
         result.error = _list_error(scope, error)
         return result
     flaws += ["changed while it was read"] if has_gap else []
+    without_time = 0 if scope.is_selection else sum(item.list_us is None for item in result.items.values())
+    flaws += ["no longer says when many conversations changed"] if without_time > MOST_WITHOUT_TIME else []
     if flaws:
         result.reached_end = False
         result.error = ServiceError(f"The {scope.label} list {flaws[0]}; what was read is kept. Run again later.")
@@ -209,7 +214,7 @@ class _OffsetPass:
             if self.is_newest_first and not self._is_short(page) and is_enough(page.items):
                 return
             self._learn_size(page, has_news=has_news)
-            self.last_ids = set(page.ids[-self.overlap :]) if page.row_count > 1 else set()
+            self.last_ids = set(page.ids[-self.overlap :]) if len(page.items) > 1 else set()
             self.offset += max(1, page.row_count - self.overlap)
 
     def _check_edge(self, page: ListPage) -> None:

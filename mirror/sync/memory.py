@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mirror.store.settings import remember, setting
-from mirror.values import as_count, as_dict
+from mirror.values import as_count, as_dict, as_list
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,11 +18,13 @@ class SyncMemory:
 
     ``lists_limited``: the service limited the lists in the last run, so what they showed comes first in the next.
     ``odd_rows``: how many rows of a list were not understood, by the list's label.
+    ``without_time``: ids that lists show without a time that can be read, so that they are read in every run.
     """
 
     full_at: float = 0.0
     lists_limited: bool = False
     odd_rows: dict[str, int] = field(default_factory=dict)
+    without_time: list[str] = field(default_factory=list)
 
     @classmethod
     def of_json(cls, value: Any) -> SyncMemory:
@@ -33,6 +35,7 @@ class SyncMemory:
             full_at=float(full_at) if isinstance(full_at, int | float) else 0.0,
             lists_limited=told.get("lists_limited") is True,
             odd_rows={label: count for label, n in as_dict(told.get("odd_rows")).items() if (count := as_count(n))},
+            without_time=[key for key in as_list(told.get("without_time")) if isinstance(key, str)],
         )
 
 

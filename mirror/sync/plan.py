@@ -51,7 +51,8 @@ def _is_no_news(known: Tracked, listed: Listed) -> bool:
     if known.missing_since is not None or known.is_deleted:
         return False
     is_older = listed.list_us is not None and known.list_us is not None and listed.list_us < known.list_us
-    return is_older or (known.list_us == listed.list_us and known.listed.mark == listed.mark)
+    has_same_time = listed.list_us in {known.list_us, None}
+    return is_older or (has_same_time and known.listed.mark == listed.mark)
 
 
 def _with_later_row(old: Listed, new: Listed) -> Listed:
@@ -68,15 +69,16 @@ def stop_line(
     """Return the test after which a list need not be read further.
 
     Newest first, everything that changed since the last complete run stands above its watermark: a page whose lower
-    half is all known, stored, and below the watermark reaches down to where nothing is new.
+    half is all known, stored, and below the watermark reaches down to where nothing is new. A row without a time there
+    tells neither way: it is read in every run.
     """
 
     def enough(items: Sequence[Listed]) -> bool:
         if not _is_filtered(scope, items):
             return True  # the service gave the whole list for a part of it: nothing to be learned further down
-        if full or scope.to_the_end or watermark_us is None or not items:
+        lower = [listed for listed in items[len(items) // 2 :] if not _is_without_time(listed)]
+        if full or scope.to_the_end or watermark_us is None or not lower:
             return False
-        lower = items[len(items) // 2 :]
         if max(listed.list_us or 0 for listed in lower) > watermark_us:
             return False
         tracked = lookup([listed.conversation_id for listed in lower])
@@ -170,6 +172,20 @@ def odd_rows(before: Mapping[str, int], results: Sequence[ListResult]) -> dict[s
     return {label: count for label, count in found.items() if count}
 
 
+def without_time(before: Collection[str], results: Sequence[ListResult]) -> list[str]:
+    """Return the ids whose news no list tells, in this run or ``before``: their rows have neither time nor mark.
+
+    A list of which more than a few are so is in error, and adds none: its conversations are not all read each night.
+    """
+    rows = [(r, key, row) for r in results if not r.scope.is_selection for key, row in r.items.items()]
+    found = {key for result, key, row in rows if result.error is None and _is_without_time(row)}
+    return sorted((found | set(before)) - {key for _, key, row in rows if not _is_without_time(row)})
+
+
+def _is_without_time(listed: Listed) -> bool:
+    return listed.list_us is None and listed.mark is None
+
+
 def is_settled(tracked: Mapping[str, Tracked], listed: Listed) -> bool:
     """Whether a list row says nothing that is not stored."""
     known = tracked.get(listed.conversation_id)
@@ -184,16 +200,21 @@ def expected(scope: Scope, counts: Mapping[str, int], *, full: bool) -> int | No
     return None if full else counts.get(scope.name)
 
 
-def to_fetch(tracked: Collection[Tracked], now: str, latest: str, *, full: bool = False) -> list[Tracked]:
-    """Return what is to be fetched now: not stored as listed, being written when it was, or a branch.
+def to_fetch(
+    tracked: Collection[Tracked], now: str, latest: str, *, full: bool = False, untold: Collection[str] = ()
+) -> list[Tracked]:
+    """Return what is to be fetched now: not stored as listed, being written when it was, a branch, or ``untold``.
 
     The newest first, and after all others what earlier runs could not read to its end: it may take all that is granted.
     ``latest``: the latest ISO time until which a run today would put something off. A later one is from a wrong clock.
-    ``full``: whatever was put off is tried now.
+    ``full``: whatever was put off is tried now. ``untold``: ids whose news no list tells.
     """
-    todo = [t for t in tracked if not t.is_current or t.is_generating or t.is_branch_only]
+    again = {t.conversation_id for t in tracked if t.is_current and t.conversation_id in untold}
+    todo = [t for t in tracked if not t.is_current or t.is_generating or t.is_branch_only or t.conversation_id in again]
     todo = [t for t in todo if t.missing_since is None]
-    due = [t for t in todo if full or t.retry_at is None or t.retry_at <= now or t.retry_at > latest]
+    waiting = [] if full else [t for t in todo if t.retry_at is not None and now < t.retry_at <= latest]
+    put_off = {t.conversation_id for t in waiting} - again
+    due = [t for t in todo if t.conversation_id not in put_off]
     return sorted(due, key=lambda t: (t.tries == 0, t.list_us or 0), reverse=True)
 
 

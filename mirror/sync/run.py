@@ -104,6 +104,7 @@ class Sync:
         self._unread: list[ChatmirrorError] = []  # lists that cannot be read, which do not make all others be read anew
         self._odd_rows: Counter[str] = Counter()  # a list's label -> rows that were not understood
         self._tried: dict[str, int | None] = {}  # id -> its list time when it was asked for in this run
+        self._untold: set[str] = set()  # ids of this workspace whose news no list tells
         self._file_errors: list[ChatmirrorError] = []
         self._explained: set[str] = set()  # ids with another title or project in this run: that explains a new time
         self._listed_rows = ListedRows(writer, source, timing, run_id, self.outcome, self._explained)
@@ -213,6 +214,7 @@ class Sync:
             return
         try:
             listed = self._listed_rows.remember(workspace.id, self._other_workspaces(workspace), results, results)
+            self._note_without_time(visit, results)
             whole = self._ask(visit, to_read, results, listed)
         finally:
             self._learn_from(visit, results)
@@ -227,7 +229,13 @@ class Sync:
         self.outcome.is_full = self.outcome.is_full or full
         self.source.enter(workspace, memory.load_source(self.writer.conn, workspace.id))
         self.report.note(f"{_label(workspace)} workspace, {'full' if full else 'incremental'} run")
+        self._untold = set(remembered.without_time)
         return _Visit(workspace, remembered, full, len(self.errors))
+
+    def _note_without_time(self, visit: _Visit, results: Sequence[ListResult]) -> None:
+        before = [] if visit.full and self._is_clean(visit) else visit.remembered.without_time
+        visit.remembered.without_time = plan.without_time(before, results)
+        self._untold = set(visit.remembered.without_time)
 
     def _learn_from(self, visit: _Visit, results: Sequence[ListResult]) -> None:
         remembered = visit.remembered
@@ -270,6 +278,7 @@ class Sync:
         after = tracking.counts(self.writer.conn, self.source.provider, visit.workspace.id)
         self.outcome.counts.unchanged += after["current"] - before["current"]
         listed |= found
+        self._note_without_time(visit, results)
         return self._is_stopped or self._fetch(visit.workspace, found)
 
     # -- lists
@@ -337,8 +346,11 @@ class Sync:
         ``only``: of these, what was not tried in this run, or has changed since.
         """
         tracked = tracking.tracked_in(self.writer.conn, self.source.provider, workspace.id, "to do")
-        latest = self.timing.iso(plan.LONGEST_RETRY)
-        todo = plan.to_fetch(tracked.values(), self.timing.iso(), latest, full=self.options.full)
+        untold = self._untold - self._tried.keys()
+        of_lists = self._listed_rows.tracked_of(untold)
+        tracked |= {key: t for key, t in of_lists.items() if t.account_id == workspace.id}
+        now, latest = self.timing.iso(), self.timing.iso(plan.LONGEST_RETRY)
+        todo = plan.to_fetch(tracked.values(), now, latest, full=self.options.full, untold=untold)
         if only is not None:
             todo = [t for t in todo if t.conversation_id in only and self._tried.get(t.conversation_id) != t.list_us]
         self._tried |= {t.conversation_id: t.list_us for t in todo}
@@ -359,16 +371,20 @@ class Sync:
             known_messages=known,
             explained=known > 0 and tracked.conversation_id in self._explained,
             tries=tracked.tries,
-            wants_tree_only=tracked.is_current and tracked.is_branch_only and not tracked.is_generating,
+            wants_tree_only=self._is_told(tracked) and tracked.is_branch_only and not tracked.is_generating,
             stored_part=lambda: self._stored_part(tracked),
         )
+
+    def _is_told(self, tracked: Tracked) -> bool:
+        """Whether lists tell of its news, and told of none."""
+        return tracked.is_current and tracked.conversation_id not in self._untold
 
     def _stored_part(self, tracked: Tracked) -> Any:
         """Return the JSON of what came of a conversation last, None where it is to be read anew.
 
         So it is where nothing usable is stored, and where the person asks for it or nothing is known to have changed.
         """
-        found = None if tracked.is_current else payloads.newest_live(self.writer.conn, tracked.conversation_id)
+        found = None if self._is_told(tracked) else payloads.newest_live(self.writer.conn, tracked.conversation_id)
         if found is None or (self.options.full and found.incomplete_reason in {None, BRANCH_ONLY}):
             return None
         try:

@@ -792,7 +792,7 @@ BUGS = (
     _bug(
         "a failed conversation is asked for in every run",
         "sync/plan",
-        "due = [t for t in todo if full or t.retry_at is None or t.retry_at <= now or t.retry_at > latest]",
+        "due = [t for t in todo if t.conversation_id not in put_off]",
         "due = todo",
         f"{PLAN}::test_to_fetch",
     ),

@@ -420,6 +420,56 @@ def test_rows_without_times(tmp_path: Path) -> None:
         assert mirrored.next_run() == 0
 
 
+UNREADABLE: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "null": lambda row: {**row, "update_time": None},
+    "no time": lambda row: {**row, "update_time": "yesterday"},
+    "left out": lambda row: {name: value for name, value in row.items() if name != "update_time"},
+    "neither time": lambda row: {**row, "update_time": None, "create_time": None},
+}
+
+
+@pytest.mark.parametrize("how", list(UNREADABLE))
+@pytest.mark.parametrize("is_known", [False, True])
+def test_news_of_a_row_without_a_time_arrive(tmp_path: Path, how: str, *, is_known: bool) -> None:
+    """Nothing in the list tells of them, so it is read in every run, and nothing else is; also where it sinks."""
+    with MirroredService(tmp_path, conversations=COUNT, over_http=False) as mirrored:
+        key = mirrored.ids()[0]
+        sunk: set[str] = set()
+
+        def alter(request: ReceivedRequest, data: Any) -> Any:
+            data = altered_rows(lambda _, row: UNREADABLE[how](row) if row["id"] == key else row)(request, data)
+            if request.path == "/backend-api/conversations" and LISTS["main"](request):
+                data = {**data, "items": [row for row in data["items"] if row["id"] not in sunk]}
+            return data
+
+        if is_known:
+            assert mirrored.next_run() == 0
+        mirrored.alter_answers(alter)
+        assert mirrored.next_run() == 0
+        for now_sunk in (set(), {key}, set()):
+            sunk = now_sunk
+            mirrored.person.new_message(key)
+            assert mirrored.next_run() == 0
+            assert differences(mirrored) == []
+        assert mirrored.next_run() == 0
+        assert mirrored.reads() == 1
+        mirrored.alter_answers(None)
+        assert [mirrored.next_run() for _ in range(3)] == [0, 0, 0]
+        assert mirrored.reads() == 0
+
+
+def test_many_rows_without_a_time(tmp_path: Path) -> None:
+    """Their news cannot be seen, which is said, and not all of them are read each night."""
+    with MirroredService(tmp_path, conversations=60, over_http=False) as mirrored:
+        assert mirrored.next_run() == 0
+        mirrored.alter_answers(altered_rows(lambda n, row: row if n % 2 else UNREADABLE["null"](row)))
+        assert mirrored.next_run() == 5
+        assert "no longer says when many conversations changed" in message(mirrored)
+        assert mirrored.reads() == 0
+        mirrored.alter_answers(None)
+        assert mirrored.next_run() == 0
+
+
 def test_rows_of_an_unknown_form(tmp_path: Path) -> None:
     """A first sync that understands no row is no success."""
     with MirroredService(tmp_path, over_http=False) as mirrored:

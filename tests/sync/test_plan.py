@@ -68,6 +68,9 @@ def result(scope: Scope, *rows: Listed, reached_end: bool = True) -> ListResult:
             {"c1": row(mark="b")},
             id="another workspace's, another mark",
         ),
+        pytest.param(
+            [result(MAIN, row(list_us=None))], {"c1": known(account_id="w2")}, {}, id="another workspace's, no time"
+        ),
     ],
 )
 def test_union(results: list[ListResult], tracked: dict[str, Tracked], expected: dict[str, Listed]) -> None:
