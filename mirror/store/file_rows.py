@@ -195,7 +195,7 @@ _DUE = (
     " FROM files f LEFT JOIN _file_fetches t ON t.file_id = f.id"
     " LEFT JOIN attachments a ON a.file_id = f.id"
     " LEFT JOIN messages m ON m.rowid = a.message_rowid LEFT JOIN conversations c ON c.id = m.conversation_id"
-    " WHERE f.provider = :provider AND (t.retry_at IS NULL OR t.retry_at <= :now OR :every)"
+    " WHERE f.provider = :provider AND (t.retry_at IS NULL OR t.retry_at <= :now OR t.retry_at > :latest OR :every)"
     " AND (f.state IN ('pending', 'refused')"
     "  OR (f.state = 'gone' AND f.reason = 'it is named by no conversation')"
     "  OR (f.state = 'skipped' AND (f.size IS NULL OR :limit IS NULL OR f.size <= :limit)))"
@@ -206,14 +206,22 @@ _DUE = (
 
 
 def due(
-    conn: sqlite3.Connection, provider: str, account_id: str, now: str, limit: int | None, *, every: bool = False
+    conn: sqlite3.Connection,
+    provider: str,
+    account_id: str,
+    now: str,
+    latest: str,
+    limit: int | None,
+    *,
+    every: bool = False,
 ) -> list[DueFile]:
     """Return the files of a workspace that are to be asked for now, in the order in which they are.
 
+    ``latest``: the latest ISO time until which a run today would put a file off; a later one is from a wrong clock.
     ``limit``: the person's, in bytes; ``every``: also those whose pause has not ended. Files of no workspace are asked
     for in each.
     """
-    values = {"provider": provider, "account": account_id, "now": now, "limit": limit, "every": every}
+    values = {"provider": provider, "account": account_id, "now": now, "latest": latest, "limit": limit, "every": every}
     rows = conn.execute(_DUE, values).fetchall()
     return [_due(conn, row, account_id, row["tries"], row["durable_id"]) for row in rows]
 

@@ -141,8 +141,12 @@ def pending(conn: sqlite3.Connection, provider: str) -> list[Tracked]:
     return [tracked for tracked in found if not (tracked.missing_since and tracked.is_deleted)]
 
 
-def to_verify(conn: sqlite3.Connection, provider: str, account_id: str, before: str, limit: int) -> list[Tracked]:
-    """Return current conversations to be read once more, to be sure: those not read since ``before`` (ISO time).
+def to_verify(
+    conn: sqlite3.Connection, provider: str, account_id: str, before: str, now: str, limit: int
+) -> list[Tracked]:
+    """Return current conversations to be read once more, to be sure: those not read since ``before`` (ISO times).
+
+    A time after ``now`` was written by a wrong clock, and is none.
 
     Up to half of them are what no list shows though it was found alive, whose news nothing else tells. Then what was
     read once only, the newest first, for there a lagging copy shows; then what was longest not verified.
@@ -153,9 +157,9 @@ def to_verify(conn: sqlite3.Connection, provider: str, account_id: str, before: 
         rows = conn.execute(
             f"{_SELECT} AND l.account_id = ? AND NOT {_IS_PENDING} AND {which} AND l.is_generating = 0"
             " AND l.is_branch_only = 0 AND c.id IS NOT NULL AND c.deleted_at IS NULL"
-            " AND coalesce(l.read_at, '') < ? AND coalesce(l.verified_at, '') < ?"
-            " ORDER BY l.verified_at IS NOT NULL, l.verified_at, l.list_us DESC LIMIT ?",
-            (provider, account_id, before, before, most - len(found)),
+            " AND coalesce(l.read_at, '') NOT BETWEEN ? AND ? AND coalesce(l.verified_at, '') NOT BETWEEN ? AND ?"
+            " ORDER BY CASE WHEN l.verified_at <= ? THEN l.verified_at END, l.list_us DESC LIMIT ?",
+            (provider, account_id, before, now, before, now, now, most - len(found)),
         )
         found += [_tracked(row) for row in rows]
     return found

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mirror.errors import RateLimitError, ServiceError, StorageError
 from mirror.files import content
 from mirror.files.byte_store import FREE_FOR_FILES, ByteStore, TooLargeFile
-from mirror.files.plan import CANVASES, FAMILIES, family_of, verdict_of
+from mirror.files.plan import CANVASES, FAMILIES, LONGEST_FILE_PAUSE, family_of, verdict_of
 from mirror.rows import Attachment
 from mirror.source import FetchedFile, FilePlace, FileToFetch, NoFile
 from mirror.store import file_rows
@@ -117,8 +117,8 @@ class FileRun:
         ``later``: the workspaces that are asked after it. What one of them may give is not judged before.
         """
         limit = self.options.files_max_size
-        conn, now = self.writer.conn, self.timing.iso()
-        todo = file_rows.due(conn, self.provider, account_id, now, limit, every=self.options.full)
+        now, latest = self.timing.iso(), self.timing.iso(LONGEST_FILE_PAUSE)
+        todo = file_rows.due(self.writer.conn, self.provider, account_id, now, latest, limit, every=self.options.full)
         if todo:
             self.report.fetching_files(len(todo))
             _WorkspaceFiles(self, account_id, frozenset(later), todo).fetch_all()

@@ -48,8 +48,8 @@ def verify(writer: Writer, source: Source, timing: Timing, run_id: int, account_
     """Read what is due of a workspace once more and store what is new in it."""
     result = Verification()
     size = source.rereads_at_once() * (VERIFY_BATCHES_FULL if full else 1)
-    before = timing.iso(-VERIFY_AFTER)
-    due = tracking.to_verify(writer.conn, source.provider, account_id, before, size)
+    before, now = timing.iso(-VERIFY_AFTER), timing.iso()
+    due = tracking.to_verify(writer.conn, source.provider, account_id, before, now, size)
     by_id = {t.conversation_id: t for t in due}
     try:
         for got in source.fetch([_wanted(writer.conn, t) for t in due]):

@@ -104,6 +104,19 @@ def test_a_refusal_that_heals_is_found(service: FileService) -> None:
     assert service.bytes_of(file.id) == file.content
 
 
+def test_a_pause_that_a_wrong_clock_set_keeps_no_file_away(service: FileService) -> None:
+    """The computer's clock was five years ahead in the run in which the file failed."""
+    service.add(1)
+    file = service.add(2, always="403")
+    years = 5 * 365 * 86_400.0
+    service.mirrored.clock.seconds += years
+    service.next_run()
+    service.mirrored.clock.seconds -= years
+    file.always = None
+    assert service.next_run() == 0
+    assert service.bytes_of(file.id) == file.content
+
+
 @pytest.mark.parametrize("fault", ["cut", "empty", "html", "json_error", "reset", "500", "404", "redirect", "403"])
 def test_what_is_not_the_file_is_never_stored_as_it(service: FileService, fault: str) -> None:
     service.add(1)

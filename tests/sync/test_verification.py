@@ -46,6 +46,23 @@ def test_a_branch_switch_that_no_list_shows_arrives(tmp_path: Path) -> None:
         assert mirrored.changes()[key] == {"branch switched"}
 
 
+def test_a_clock_that_was_ahead_once_ends_no_verification(tmp_path: Path) -> None:
+    """What it says was read or verified in five years is read again in turn, as what never was."""
+    years = 5 * 365 * 86_400.0
+    with MirroredService(tmp_path, verify=True, conversations=25) as mirrored:
+        assert mirrored.next_run() == 0
+        mirrored.clock.seconds += years
+        mirrored.person.new_message(mirrored.ids()[0])
+        for _ in range(2):
+            assert mirrored.next_run() == 0
+        mirrored.clock.seconds -= years
+        asked: set[str] = set()
+        for _ in range(4):
+            assert mirrored.next_run() == 0
+            asked |= {key for request in mirrored.service.requests for key in request.ids}
+        assert asked == set(mirrored.ids())
+
+
 def test_what_fails_to_come_again_costs_nothing(tmp_path: Path) -> None:
     with MirroredService(tmp_path, verify=True, conversations=8) as mirrored:
         mirrored.next_run()
