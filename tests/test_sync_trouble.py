@@ -253,6 +253,21 @@ def test_a_short_limit_on_lists_is_waited_for(tmp_path):
         assert mirrored.value("SELECT waits FROM sync_runs") > 20
 
 
+def test_a_limited_night_keeps_no_list_unread_while_much_is_to_be_read(tmp_path):
+    """Reads of what is known come first once; they meet their limit, and the lists are read in each night after."""
+    behaviour = Behaviour(batch="missing", plural="missing", bucket=8, refill_per_minute=0.01)
+    with MirroredService(tmp_path, behaviour=behaviour, conversations=60, over_http=False) as mirrored:
+        assert mirrored.next_run() == 6
+        mirrored.behaviour.list_limited = 50
+        assert mirrored.next_run() == 6
+        mirrored.behaviour.list_limited = 0
+        for n in range(3):
+            new = mirrored.person.new_conversation(f"New {n}")
+            assert mirrored.next_run() == 6
+            assert mirrored.value("SELECT count(*) FROM _listed WHERE conversation_id = ?", new) == 1
+        assert mirrored.value("SELECT count(*) FROM _listed WHERE stored_us IS NULL") > 20
+
+
 def test_a_long_retry_after_ends_the_run_politely(tmp_path):
     """Asked to wait a day, the run stops with exit 6 and sends nothing more."""
     with MirroredService(tmp_path, behaviour=Behaviour(list_limited=1, retry_after="86400")) as mirrored:

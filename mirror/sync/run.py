@@ -200,16 +200,16 @@ class Sync:
     def _sync_workspace(self, workspace: Workspace) -> None:
         visit = self._enter(workspace)
         if visit.remembered.lists_limited and not self.options.dry:
-            self._fetch(workspace)  # lists took all that was granted: what they showed comes first this time
-            self._save_memory(visit)
-        if self._is_stopped:
+            self._fetch_before_lists(visit)
+        if any(error.is_final for error in self.errors):
             return
         results: list[ListResult] = []
         to_read = self._lists_to_read(visit, results)
         self._read_lists(visit, to_read.ordinary(), results)
         self._check_signed_in(visit, results)
         if self.options.dry:
-            self._read_lists(visit, to_read.of_work(), results)
+            if not self._is_stopped:
+                self._read_lists(visit, to_read.of_work(), results)
             self._compare_only(workspace, results)
             return
         try:
@@ -221,6 +221,17 @@ class Sync:
             self._save_memory(visit)
         if whole and self._is_clean(visit):
             self._close(visit, results)
+
+    def _fetch_before_lists(self, visit: _Visit) -> None:
+        """Fetch first what lists showed that took all that was granted; once, for lists tell of what is new.
+
+        Where reads are at their limit then, lists are still asked for.
+        """
+        visit.remembered.lists_limited = False
+        try:
+            self._fetch(visit.workspace)
+        finally:
+            self._save_memory(visit)
 
     def _enter(self, workspace: Workspace) -> _Visit:
         remembered = memory.load(self.writer.conn, workspace.id)
@@ -310,7 +321,7 @@ class Sync:
                     self._unread.append(result.error)
                 elif result.error is not None:
                     self.errors.append(result.error)
-                if self._is_stopped:
+                if result.error is not None and _stops_run(result.error):
                     break
                 so_far = "" if result.reached_end else " so far"
                 odd = f", {result.odd_rows:,} rows not understood" if result.odd_rows else ""
