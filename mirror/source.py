@@ -220,8 +220,12 @@ class Source(Protocol):
     def fetch_one(self, wanted: ToFetch) -> Fetched | NotFetched:
         """Ask for one conversation that no list shows, by its id: it comes, or is gone, or neither is known."""
 
+    def given_otherwise(self, ids: Sequence[str]) -> set[str]:
+        """Return which of these conversations, unknown by id, another cheap request gives; that proves no life."""
+
     def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem]:
         """Projects, the names of these custom GPTs, and what is due of memories and instructions."""
+
 
     def not_read(self) -> Sequence[NotRead]:
         """Return what stands beside the conversations, was asked for in some run, failed, and was not read since."""

@@ -61,6 +61,21 @@ class BatchReader:
         parts = self._halves(left)
         return found | parts
 
+    def given(self, ids: Sequence[str]) -> set[str]:
+        """Return which of these come; nothing is learned from what does not."""
+        found: set[str] = set()
+        for start in range(0, len(ids), BATCH_SIZE):
+            if not self._endpoints.is_open("batch"):
+                break
+            self._endpoints.note_asked("batch")
+            try:
+                found |= set(self._ask(ids[start : start + BATCH_SIZE], tries=1))
+            except Refused:
+                continue
+            except LastingLimit as error:
+                self._leave(error)
+        return found
+
     def _goes_on(self, error: Refused, ids: Sequence[str], *, was_dead: bool) -> bool:
         """Judge a batch that did not come; return whether parts of it are to be asked for."""
         try:

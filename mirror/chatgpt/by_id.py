@@ -44,6 +44,7 @@ class ByIdReader:
         self._failures = dict.fromkeys(BY_ID_ENDPOINTS, 0)
         self._early: dict[tuple[str, str], Fetched] = {}  # came as controls, before their turn
         self._absent: set[ByIdEndpoint] = set()  # answered as an address that does not exist in this run
+        self._gives_none: set[ByIdEndpoint] = set()  # did not even give what lists show in this run
         self._its_own: dict[str, str] = {}  # conversation -> why it alone gets no answer: no endpoint is asked again
 
     def fetch_listed(self, endpoint: ByIdEndpoint, wanted: ToFetch) -> Fetched | NotFetched:
@@ -133,13 +134,15 @@ class ByIdReader:
             self._session.client.pacing.excuse(error)
         return is_own
 
-    def _gives_control(self, endpoint: ByIdEndpoint, limit: LastingLimit | None = None) -> bool:
+    def _gives_control(
+        self, endpoint: ByIdEndpoint, limit: LastingLimit | None = None, controls: Sequence[str] | None = None
+    ) -> bool:
         """Whether the endpoint gives other conversations; where none can be asked for, it is believed to.
 
         ``limit``: the lasting 429 that it is asked about, if that is what it is about. Otherwise raises RateLimitError
         where controls are limited.
         """
-        controls = self._controls.candidates(endpoint)
+        controls = self._controls.candidates(endpoint) if controls is None else controls
         first, limited = limit, 0
         for key in controls:
             try:
@@ -205,20 +208,42 @@ class ByIdReader:
     def fetch_unlisted(self, wanted: ToFetch) -> Fetched | NotFetched:
         """Ask for a conversation that no list shows.
 
-        Only its own 404 ``conversation_deleted`` proves its deletion. A failure says nothing of the endpoint here.
-        Raises RateLimitError when no more reads by id are granted.
+        Only its own 404 ``conversation_deleted`` proves its deletion. That it is unknown is believed only where the
+        endpoint gives others in this run: one that is switched off says so of all. A failure says nothing of the
+        endpoint here. Raises RateLimitError when no more reads by id are granted.
         """
         if self.limit is not None:
             raise self.limit
         conversation_id = wanted.listed.conversation_id
-        got: Fetched | NotFetched = NotFetched(conversation_id, "this account cannot read conversations by id")
+        missed = NotFetched(conversation_id, "this account cannot read conversations by id")
+        unknown_to: list[ByIdEndpoint] = []
         for endpoint in BY_ID_ENDPOINTS:
             if self._endpoints.is_dead(endpoint):
                 continue
             got = self._fetch_unlisted_from(endpoint, wanted)
             if isinstance(got, Fetched) or got.is_gone or conversation_id in self._its_own:
                 return got
-        return got
+            unknown_to += [endpoint] if got.is_unknown else []
+            missed = got
+        if missed.is_unknown and not any(map(self._gives_others, unknown_to)):
+            return missed._replace(is_unknown=False)
+        return missed
+
+    def _gives_others(self, endpoint: ByIdEndpoint) -> bool:
+        """Whether the endpoint gave a conversation in this run; where none was asked for, one that lists show is."""
+        if self._controls.has_given(endpoint):
+            return True
+        controls = self._controls.shown(endpoint)
+        if endpoint in self._gives_none or not controls:
+            return False
+        try:
+            gives = self._gives_control(endpoint, controls=controls)
+        except RateLimitError as error:
+            self.limit = error
+            raise
+        if not gives:
+            self._gives_none.add(endpoint)
+        return gives
 
     def _fetch_unlisted_from(self, endpoint: ByIdEndpoint, wanted: ToFetch) -> Fetched | NotFetched:
         conversation_id = wanted.listed.conversation_id

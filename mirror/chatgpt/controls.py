@@ -29,7 +29,8 @@ NO_ENDPOINT = frozenset({404, 405})  # statuses of an address that does not exis
 class Controls:
     """The controls of one workspace in one run. ``wanted``: the ids that are being fetched, in their order.
 
-    The last good conversation of each endpoint is kept in the source's memory.
+    The last good conversation of each endpoint is kept in the source's memory. ``listed``: the first id and the middle
+    one of each list that this run read.
     """
 
     def __init__(self, memory: ChatGPTMemory) -> None:
@@ -37,6 +38,7 @@ class Controls:
         self._given: dict[str, str] = {}  # endpoint -> the conversation that it gave last in this run
         self._failed: set[tuple[str, str]] = set()
         self.wanted: Sequence[str] = ()
+        self.listed: list[str] = []
         self._limit_checks = 0
 
     def may_ask_about_limit(self) -> bool:
@@ -58,9 +60,20 @@ class Controls:
 
     def candidates(self, endpoint: str, apart_from: Collection[str] = ()) -> list[str]:
         """Return what to ask the endpoint for, the best control first."""
+        far = [self.wanted[-1], self.wanted[len(self.wanted) // 2]] if self.wanted else []
+        return self._best(endpoint, far, apart_from)
+
+    def shown(self, endpoint: str) -> list[str]:
+        """Return the same, with what lists show now in the place of what is wanted, which may be gone."""
+        return self._best(endpoint, self.listed)
+
+    def note_listed(self, ids: Sequence[str]) -> None:
+        """A list shows these."""
+        self.listed += [ids[0], ids[len(ids) // 2]] if ids else []
+
+    def _best(self, endpoint: str, far: Sequence[str], apart_from: Collection[str] = ()) -> list[str]:
         own = [given[endpoint] for given in (self._given, self._remembered) if endpoint in given]
         known = self._usable(endpoint, [*own, *self._given.values(), *self._remembered.values()], apart_from)
-        far = [self.wanted[-1], self.wanted[len(self.wanted) // 2]] if self.wanted else []
         others = self._usable(endpoint, far, {*apart_from, *known})
         return known[:KNOWN_CONTROLS] + others[:OTHER_CONTROLS]
 

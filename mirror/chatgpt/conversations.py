@@ -112,6 +112,14 @@ class ConversationReader:
         """Ask for one conversation that no list shows, by its id."""
         return self._by_id.fetch_unlisted(wanted)
 
+    def given_otherwise(self, ids: Sequence[str]) -> set[str]:
+        """Return which conversations that are unknown by id come in a batch."""
+        return self._batch.given(ids)
+
+    def note_listed(self, ids: Sequence[str]) -> None:
+        """A list shows these."""
+        self._controls.note_listed(ids)
+
     @property
     def rereads_at_once(self) -> int:
         """How many stored conversations one request reads again; 0 where this account has no batches."""

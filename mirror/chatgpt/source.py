@@ -195,6 +195,8 @@ class ChatGPT:
 
     def _learn_from(self, result: ListResult, project_id: str | None) -> None:
         scope, is_done = result.scope, True
+        if not scope.is_selection:
+            self._reader.note_listed(list(result.items))
         if isinstance(result.error, ListError) and result.error.code == WORKSPACE_REFUSED:
             self._is_refused = True
         if scope.is_work:
@@ -245,6 +247,10 @@ class ChatGPT:
     def fetch_one(self, wanted: ToFetch) -> Fetched | NotFetched:
         """See Source."""
         return self._reader.fetch_one(wanted)
+
+    def given_otherwise(self, ids: Sequence[str]) -> set[str]:
+        """See Source."""
+        return self._reader.given_otherwise(ids)
 
     def rereads_at_once(self) -> int:
         """See Source."""

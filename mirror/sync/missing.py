@@ -3,6 +3,8 @@
 Absence proves nothing: lists collapse to a fraction with status 200 and recover the next day. So a missing conversation
 is asked for by its id, a few a run, those never asked for first. What comes is alive, and is stored like anything that
 was fetched. A 404 ``conversation_deleted`` in two runs, or ``conversation_not_found`` in four, sets the tombstone.
+The latter counts only where the same endpoint gave another conversation in that run, and no batch gives this one: an
+endpoint that is switched off can say it of all (API notes §3.7).
 
 While more than a tenth and more than five of the known ones, or of one list's, are missing unexplained, or missing and
 alive, nothing is marked and the run stops for safety, every run. That ends when the lists show them again, when what
@@ -59,8 +61,8 @@ class Missing(NamedTuple):
 
     @property
     def gone(self) -> int:
-        """How many were said to be deleted or unknown at least once."""
-        return sum(1 for t in self.ids.values() if t.gone_proofs)
+        """How many were said to be deleted at least once, or unknown in two runs: one bad day explains nothing."""
+        return sum(1 for t in self.ids.values() if t.gone_proofs >= DELETED_WEIGHT)
 
     @property
     def is_explained(self) -> bool:
@@ -187,6 +189,7 @@ class MissingReview:
         self.unasked = 0  # missing and not asked for yet
         self._moved: set[str] = set()  # belong to another list now
         self._cut_off: set[str] = set()  # a limit came where they were to be asked for
+        self._unknown: list[str] = []  # what the service said by id that it does not know
 
     def run(
         self, account_id: str, results: Sequence[ListResult], listed: set[str], *, all_read: bool
@@ -205,6 +208,7 @@ class MissingReview:
                 self._ask(account_id, t)
         except (RateLimitError, ServiceError) as error:
             self.error = error  # what was learned so far counts, and the alarm does not depend on asking
+        self._judge_unknown()
         tracked = self._tracked(account_id, part, results)
         seen = listed | moved
         missing = self._find(tracked, results, seen, all_read=all_read)
@@ -391,11 +395,28 @@ class MissingReview:
                     self._moved.add(key)
                 tracking.mark_alive(conn, key, now)
                 self._store(conn, tracked, got, now)
-            elif got.is_gone or got.is_unknown:
-                weight = DELETED_WEIGHT if got.is_gone else UNKNOWN_WEIGHT
-                tracking.add_proof(conn, key, now, self.run_id, weight)
+            elif got.is_gone:
+                tracking.add_proof(conn, key, now, self.run_id, DELETED_WEIGHT)
+            elif got.is_unknown:
+                self._unknown.append(key)
             else:
                 tracking.mark_not_told(conn, key, now)
+
+    def _judge_unknown(self) -> None:
+        """Believe that what is unknown by id is gone, unless it comes another way, which says neither."""
+        stays = set(self._unknown)
+        try:
+            if self._unknown and not (self.error and self.error.is_final):
+                stays = self.source.given_otherwise(self._unknown)
+        except (RateLimitError, ServiceError) as error:
+            self.error = error
+        now = self.timing.iso()
+        with self.writer.transaction() as conn:
+            for key in self._unknown:
+                if key in stays:
+                    tracking.mark_not_told(conn, key, now)
+                else:
+                    tracking.add_proof(conn, key, now, self.run_id, UNKNOWN_WEIGHT)
 
     def _note_not_told(self, key: str) -> None:
         with self.writer.transaction() as conn:

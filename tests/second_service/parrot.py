@@ -146,6 +146,9 @@ class Parrot:
     def not_read(self) -> Sequence[NotRead]:
         return ()
 
+    def given_otherwise(self, ids: Sequence[str]) -> set[str]:
+        return set()
+
     def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem]:
         yield AccountItem("project", "nest-1", {"name": "The nest", "url": SERVICE.project_url("nest-1")})
 

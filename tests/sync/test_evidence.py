@@ -106,6 +106,65 @@ def test_a_purged_chat_is_not_asked_for_for_ever(tmp_path: Path) -> None:
         assert not [request for request in mirrored.service.requests if key in request.path]
 
 
+UNKNOWN = (404, {"detail": {"code": "conversation_not_found", "message": "Conversation not found"}})
+
+
+def answers_unknown(request: ReceivedRequest, data: Any) -> Any:
+    """Every read by id is answered as if no such conversation existed; batches come."""
+    is_batch = request.path.endswith("/batch")
+    is_read = request.path.startswith(("/backend-api/conversation/", "/backend-api/conversations/"))
+    return UNKNOWN if is_read and not is_batch else data
+
+
+def test_reads_by_id_that_know_nothing_explain_no_collapse(tmp_path: Path) -> None:
+    """The address is switched off, which says the same of what lists show: the alarm goes on."""
+    with MirroredService(tmp_path, conversations=60, over_http=False) as mirrored:
+        mirrored.next_run()
+        mirrored.behaviour.collapse_to = 0.1
+        mirrored.alter_answers(answers_unknown)
+        assert [mirrored.next_run(full=True) for _ in range(7)] == [7] * 7
+        assert tombstones(mirrored) == 0
+        mirrored.behaviour.collapse_to = None
+        mirrored.alter_answers(None)
+        assert mirrored.next_run(full=True) == 0
+        assert mirrored.value("SELECT count(*) FROM conversations WHERE missing_since IS NOT NULL") == 0
+
+
+@pytest.mark.parametrize(("of", "batch"), [("all", "normal"), ("all", "missing"), ("what is left out", "normal")])
+def test_what_reads_by_id_do_not_know_is_not_gone(tmp_path: Path, of: str, batch: str) -> None:
+    """They say so of what the lists show as well; or of those alone, while batches go on giving them."""
+    with MirroredService(tmp_path, conversations=30, over_http=False) as mirrored:
+        mirrored.next_run()
+        hidden = mirrored.ids()[5:8]
+        mirrored.behaviour.omitted = frozenset(hidden)
+        mirrored.behaviour.batch = batch
+
+        def alter(request: ReceivedRequest, data: Any) -> Any:
+            is_meant = of == "all" or any(key in request.path for key in hidden)
+            return answers_unknown(request, data) if is_meant else data
+
+        mirrored.alter_answers(alter)
+        for _ in range(5):
+            assert mirrored.next_run() == 0
+            assert len(mirrored.service.requests) <= 35
+        assert tombstones(mirrored) == 0
+        mirrored.behaviour.omitted = frozenset()
+        assert mirrored.next_run() == 0
+        assert mirrored.value("SELECT count(*) FROM conversations WHERE missing_since IS NOT NULL") == 0
+
+
+def test_many_purged_chats_are_said_before_they_are_believed(tmp_path: Path) -> None:
+    """One day's answers explain nothing; the same on later days do, and in the end all are marked."""
+    with MirroredService(tmp_path, conversations=60, over_http=False) as mirrored:
+        mirrored.next_run()
+        for key in mirrored.ids()[:20]:
+            del mirrored.account.conversations[key]
+        assert [mirrored.next_run(full=True) for _ in range(3)] == [7, 0, 0]
+        assert tombstones(mirrored) == 0
+        mirrored.next_run(full=True)
+        assert tombstones(mirrored) == 20
+
+
 @pytest.mark.parametrize("is_full", [True, False])
 @pytest.mark.parametrize("collapse_to", [None, 0.1])
 def test_a_list_that_shows_a_chat_again_ends_what_spoke_for_its_deletion(

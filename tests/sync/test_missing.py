@@ -78,6 +78,7 @@ def test_find_missing(
         pytest.param(6, 60, {}, False, id="a tenth exactly"),
         pytest.param(60, 60, {}, True, id="all"),
         pytest.param(60, 60, {"gone_proofs": 2}, False, id="all said to be deleted"),
+        pytest.param(60, 60, {"gone_proofs": 1}, True, id="all unknown, on one day"),
         pytest.param(60, 60, {"checked_at": "2026-01-01T00:00:00.000Z"}, True, id="all known to be alive"),
     ],
 )
