@@ -32,12 +32,18 @@ class Workspace(NamedTuple):
     structure: str | None = None
     is_personal: bool = True
 
+    @property
+    def label(self) -> str:
+        """What a person calls it."""
+        return self.name or self.structure or "personal"
+
 
 class Identity(NamedTuple):
     """Whose login it is. ``expires``: ISO time at which the session ends, if the service says.
 
-    ``lists_all_workspaces``: the service told which workspaces there are, so that one that is not among them has ended.
-    ``workspaces_failure``: why it did not, where that failed.
+    ``lists_all_workspaces``: the service told which workspaces there are, so that one that is not among them may have
+    ended.
+    ``workspaces_failure``: why it did not, or not of all, where that failed.
     """
 
     user_id: str
@@ -193,6 +199,9 @@ class Source(Protocol):
 
     def enter(self, workspace: Workspace, memory: Mapping[str, Any]) -> None:
         """Ask for this workspace from now on. ``memory``: what ``memory`` returned at the end of an earlier run."""
+
+    def refuses(self, workspace: Workspace) -> bool:
+        """Ask whether this login is refused the workspace itself; False where that is not said."""
 
     def memory(self) -> dict[str, Any]:
         """Return what the source wants to know in the next run of this workspace, as JSON."""

@@ -38,9 +38,8 @@ class ProjectsPage(NamedTuple):
 def workspaces(data: object) -> tuple[Workspace, ...]:
     """Read ``accounts/check``: every workspace that is not deactivated, the personal one first."""
     found: dict[str, Workspace] = {}
-    for key, entry in as_dict(as_dict(data).get("accounts")).items():
-        about = as_dict(entry).get("account")
-        if not isinstance(about, dict) or about.get("is_deactivated"):
+    for key, about in _accounts(data):
+        if about is None or about.get("is_deactivated"):
             continue
         account_id = clean_or_none(about.get("account_id")) or clean_text(key)[0]
         structure = clean_or_none(about.get("structure"))
@@ -55,6 +54,19 @@ def workspaces(data: object) -> tuple[Workspace, ...]:
             ),
         )
     return tuple(sorted(found.values(), key=lambda workspace: (not workspace.is_personal, workspace.id)))
+
+
+def odd_workspaces(data: object) -> int:
+    """Return how many entries of ``accounts/check`` say of no workspace which one it is."""
+    return sum(about is None for _, about in _accounts(data))
+
+
+def _accounts(data: object) -> Iterator[tuple[str, dict[str, Any] | None]]:
+    """Yield each entry's key and what it says of its workspace, None where that is not understood."""
+    for key, entry in as_dict(as_dict(data).get("accounts")).items():
+        about = as_dict(entry).get("account")
+        is_understood = isinstance(about, dict) and isinstance(about.get("account_id"), str | None)
+        yield key, about if is_understood else None
 
 
 def projects_page(data: object) -> ProjectsPage | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mirror.chatgpt.account_data import workspaces
+from mirror.chatgpt.account_data import odd_workspaces, workspaces
 from mirror.source import Identity, Workspace
 from mirror.values import as_dict, as_id, clean_or_none, iso_time
 from mirror.web.client import Refused, ServerError
@@ -28,13 +28,13 @@ def identify(session: Session) -> Identity:
         email=email if isinstance(email, str) else None,
         expires=iso_time(session.data.get("expires")),
         workspaces=listed or (_own_workspace(session),),
-        lists_all_workspaces=bool(listed),
+        lists_all_workspaces=bool(listed) and failure is None,
         workspaces_failure=failure,
     )
 
 
 def _listed_workspaces(session: Session) -> tuple[tuple[Workspace, ...], str | None]:
-    """Return the workspaces that the service lists, and why there are none if that failed.
+    """Return the workspaces that the service lists, and why not all of them if that failed.
 
     Some accounts are refused the list, which is no failure.
     """
@@ -46,7 +46,10 @@ def _listed_workspaces(session: Session) -> tuple[tuple[Workspace, ...], str | N
         session.client.log(f"the workspaces were not listed: {error}")
         return (), None
     found = workspaces(data)
-    return found, None if found else "an answer of an unknown form"
+    if not found:
+        return (), "an answer of an unknown form"
+    odd = odd_workspaces(data)
+    return found, f"{odd} of an unknown form" if odd else None
 
 
 def _own_workspace(session: Session) -> Workspace:

@@ -129,6 +129,20 @@ class ChatGPT:
         if pacing.budget is None and not self._knows_limits:  # older mirrors kept it with each workspace
             pacing.budget = self._memory.single_read_budget
 
+    def refuses(self, workspace: Workspace) -> bool:
+        """See Source. The personal one is asked for without a name, so nothing is said of it."""
+        if workspace.is_personal:
+            return False
+        self.session.account_id = workspace.id
+        try:
+            self.session.get("/conversations", {"offset": 0, "limit": 1}, tries=SIDE_TRIES)
+        except Refused as error:
+            return error.code == WORKSPACE_REFUSED
+        except RateLimitError as error:
+            if error.is_final:
+                raise
+        return False
+
     def memory(self) -> dict[str, Any]:
         """See Source."""
         self._memory.single_read_budget = None

@@ -95,16 +95,6 @@ def unnamed_gpts(conn: sqlite3.Connection, provider: str) -> list[str]:
     return [row["id"] for row in rows]
 
 
-def listed_workspaces(conn: sqlite3.Connection, provider: str) -> dict[str, str]:
-    """Return the workspaces whose lists were read: id -> what a person calls it."""
-    rows = conn.execute(
-        "SELECT id, coalesce(name, structure, 'personal') AS label FROM accounts WHERE provider = ?"
-        " AND id IN (SELECT account_id FROM _scopes) ORDER BY id",
-        (provider,),
-    )
-    return {row["id"]: row["label"] for row in rows}
-
-
 def known_workspaces(conn: sqlite3.Connection, provider: str) -> list[Workspace]:
     """Return the workspaces whose lists were read and which the login did not leave, the personal one first."""
     rows = conn.execute(

@@ -19,23 +19,27 @@ class SyncMemory:
     ``lists_limited``: the service limited the lists in the last run, so what they showed comes first in the next.
     ``odd_rows``: how many rows of a list were not understood, by the list's label.
     ``without_time``: ids that lists show without a time that can be read, so that they are read in every run.
+    ``odd_rows``: how many rows of a list were not understood, by the list's label. ``absent_at``: epoch seconds of the
+    first run in a row that did not find it among the login's workspaces, 0 where it was among them.
     """
 
     full_at: float = 0.0
     lists_limited: bool = False
     odd_rows: dict[str, int] = field(default_factory=dict)
     without_time: list[str] = field(default_factory=list)
+    absent_at: float = 0.0
 
     @classmethod
     def of_json(cls, value: Any) -> SyncMemory:
         """Read what was remembered; what makes no sense is as if it were not there."""
         told = value if isinstance(value, dict) else {}
-        full_at = told.get("full_at")
+        full_at, absent_at = told.get("full_at"), told.get("absent_at")
         return cls(
             full_at=float(full_at) if isinstance(full_at, int | float) else 0.0,
             lists_limited=told.get("lists_limited") is True,
             odd_rows={label: count for label, n in as_dict(told.get("odd_rows")).items() if (count := as_count(n))},
             without_time=[key for key in as_list(told.get("without_time")) if isinstance(key, str)],
+            absent_at=float(absent_at) if isinstance(absent_at, int | float) else 0.0,
         )
 
 

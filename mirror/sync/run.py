@@ -25,7 +25,7 @@ from mirror.store.conversations import message_total
 from mirror.sync import memory, plan
 from mirror.sync.files import FileRun
 from mirror.sync.listed_rows import ListedRows
-from mirror.sync.missing import MissingReview, ended_workspaces
+from mirror.sync.missing import MissingReview, leave_workspaces, sort_absent_workspaces
 from mirror.sync.options import SyncOptions
 from mirror.sync.outcome import (
     ErrorCollector,
@@ -117,7 +117,7 @@ class Sync:
             refuse_other_account(self.writer, self.source.provider, identity, dry=self.options.dry)
             identity = self.outcome.identity = self._with_known_workspaces(identity)
             if not self.options.dry:
-                self.errors += ended_workspaces(self.writer, self.source, identity, self.timing.iso())
+                identity = self.outcome.identity = self._with_absent_workspaces(identity)
             self.source.begin(memory.load_login(self.writer.conn, self.source.provider))
             for workspace in identity.workspaces:
                 if not self._is_stopped:
@@ -145,6 +145,21 @@ class Sync:
                 )
             )
         return identity._replace(workspaces=(*known, *new))
+
+    def _with_absent_workspaces(self, identity: Identity) -> Identity:
+        """Return it with what the service left out and does not refuse, and say so; leave what it refuses."""
+        ended, others = sort_absent_workspaces(self.writer, self.source, identity, self.timing.now())
+        if ended:
+            self.errors += leave_workspaces(self.writer, self.source, ended, self.timing.iso())
+        if others:
+            names = ", ".join(f"“{workspace.label}”" for workspace in others)
+            self._unread.append(
+                IncompleteError(
+                    f"{service_of(self.source.provider).name} did not list the workspace {names} among yours and does"
+                    " not refuse it; it is read as before. Later runs ask again."
+                )
+            )
+        return identity._replace(workspaces=(*identity.workspaces, *others))
 
     @property
     def _is_stopped(self) -> bool:
@@ -239,7 +254,7 @@ class Sync:
         full = self.options.full or not 0 <= self.timing.now() - remembered.full_at < FULL_EVERY
         self.outcome.is_full = self.outcome.is_full or full
         self.source.enter(workspace, memory.load_source(self.writer.conn, workspace.id))
-        self.report.note(f"{_label(workspace)} workspace, {'full' if full else 'incremental'} run")
+        self.report.note(f"{workspace.label} workspace, {'full' if full else 'incremental'} run")
         self._untold = set(remembered.without_time)
         return _Visit(workspace, remembered, full, len(self.errors))
 
@@ -343,7 +358,7 @@ class Sync:
             return
         for error in errors:
             if not _stops_run(error):
-                error.message = f"Workspace “{_label(workspace)}”: {error.message}"
+                error.message = f"Workspace “{workspace.label}”: {error.message}"
 
     def _other_workspaces(self, workspace: Workspace) -> set[str]:
         workspaces = self.outcome.identity.workspaces if self.outcome.identity else ()
@@ -505,8 +520,3 @@ def _stops_run(error: ChatmirrorError) -> bool:
 
 def _ids(results: Sequence[ListResult]) -> set[str]:
     return {key for result in results for key in result.items}
-
-
-def _label(workspace: Workspace) -> str:
-    """Return what a person calls a workspace."""
-    return workspace.name or workspace.structure or "personal"

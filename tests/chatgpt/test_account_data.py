@@ -150,6 +150,16 @@ def test_whose_login_it_is() -> None:
     assert identity.lists_all_workspaces
 
 
+@pytest.mark.parametrize("odd", [None, {"account": None}, {"account": [OWN]}, {"account": {"account_id": 5}}])
+def test_a_workspace_that_is_not_understood(odd: Any) -> None:
+    """What the others are is known, and not that there are no more."""
+    session, _ = session_of(lambda request: {"accounts": {"own": odd, "ws-1": TEAM}})
+    identity = identify(session)
+    assert [workspace.id for workspace in identity.workspaces] == ["ws-1"]
+    assert not identity.lists_all_workspaces
+    assert identity.workspaces_failure == "1 of an unknown form"
+
+
 @pytest.mark.parametrize("answer", [(404, {}), (403, {}), {"accounts": {}}, []])
 def test_a_service_that_lists_no_workspaces(answer: Any) -> None:
     """The login's own one is left, and silence about others is not their end."""

@@ -117,6 +117,9 @@ class Parrot:
     def enter(self, workspace: Workspace, memory: Mapping[str, Any]) -> None:
         self._memory = {"visits": memory.get("visits", 0) + 1}
 
+    def refuses(self, workspace: Workspace) -> bool:
+        return False
+
     def memory(self) -> dict[str, Any]:
         return self._memory
 
