@@ -137,7 +137,7 @@ class Branch:
         return Fetched(
             self.conversation_id,
             payload,
-            Body(json.dumps(payload, ensure_ascii=False).encode("utf-8", "surrogateescape")),
+            Body(_as_bytes(payload)),
             "plural",
             self.path,
             proves_absence=False,
@@ -152,6 +152,14 @@ class Branch:
         if self.cursor is None:
             return None
         return OLDER_LEFT if self.has_more else "its older messages did not come"
+
+
+def _as_bytes(payload: dict[str, Any]) -> bytes:
+    """Return JSON as the service would have sent it; half a character, which no UTF-8 can hold, as an escape."""
+    try:
+        return json.dumps(payload, ensure_ascii=False).encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return json.dumps(payload).encode()
 
 
 def open_branch(

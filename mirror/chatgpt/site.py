@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mirror.chatgpt.known_words import WORDS
@@ -30,6 +31,8 @@ FILE_PAUSES = (20.0,)
 
 # Characters of the service's own sentence in a message of ours. Smaller: cut sentences; larger: lines nobody reads.
 SENTENCE_LENGTH = 200
+# What a code is: a word of the service's programs. It stands in messages and in the database, so nothing else is taken.
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 
 # Lists, batches, account data: hardly limited.
 ORDINARY = RequestClass("ordinary", ORDINARY_SPACING, ORDINARY_PAUSES)
@@ -41,13 +44,13 @@ FILE = RequestClass("file", FILE_SPACING, FILE_PAUSES)
 
 
 def error_code(body: Any) -> str | None:
-    """Return the code in the body of a refusal, None where it states none.
+    """Return the code in the body of a refusal, None where it states none, or something that is no word.
 
     API notes §1.4. The messages beside it are localised and never matched.
     """
     detail = as_dict(body).get("detail")
     code = as_dict(detail if isinstance(detail, dict) else body).get("code")
-    return code if isinstance(code, str) else None
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else None
 
 
 def error_sentence(body: Any) -> str | None:

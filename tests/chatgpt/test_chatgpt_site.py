@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mirror.chatgpt.site import BY_ID, ORDINARY, SITE, error_code
+from mirror.chatgpt.site import BY_ID, ORDINARY, SENTENCE_LENGTH, SITE, error_code, error_sentence
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,14 @@ from mirror.chatgpt.site import BY_ID, ORDINARY, SITE, error_code
         ({"detail": {"message": "…"}, "code": "outer"}, None),
         ({"detail": [{"type": "value_error", "msg": "…"}]}, None),
         ({"detail": {"code": 5}}, None),
+        ({"detail": {"code": "\ud83d"}}, None),
+        ({"detail": {"code": "a\0b"}}, None),
+        ({"detail": {"code": "two\nlines"}}, None),
+        ({"detail": {"code": "line_end\n"}}, None),
+        ({"detail": {"code": "\x1b[2J"}}, None),
+        ({"detail": {"code": ""}}, None),
+        ({"detail": {"code": "x" * 80}}, "x" * 80),
+        ({"detail": {"code": "x" * 1_000_000}}, None),
         ({}, None),
         ([], None),
         ("text", None),
@@ -26,6 +34,21 @@ from mirror.chatgpt.site import BY_ID, ORDINARY, SITE, error_code
 def test_every_known_form_of_an_error(body: object, code: str | None) -> None:
     """The code stands in the detail where that is an object, else beside it."""
     assert error_code(body) == code
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Half \ud83d a sign", "Half a sign"),
+        ("a\0b c", "a b c"),
+        ("Two\r\nlines\u2028of it", "Two lines of it"),
+        ("Red \x1b[31m and \u202e turned", "Red [31m and turned"),
+        ("Again " * 200_000, ("Again " * 50)[:SENTENCE_LENGTH]),
+    ],
+)
+def test_the_services_words_are_one_short_line(said: str, shown: str) -> None:
+    """Whatever stands in them: they go into messages and into the database."""
+    assert error_sentence({"detail": said}) == error_sentence({"detail": {"message": said}}) == shown
 
 
 def test_reads_by_id_are_the_dear_ones() -> None:

@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from mirrored_service import MirroredService, differences
+from mirrored_service import MirroredService, differences, findings
 
 from mirror.simulator import Behaviour, ManualClock, SimulatedWorkspace, generated_account
 
@@ -340,6 +340,100 @@ def test_the_services_own_sentence_is_repeated(tmp_path: Path, part: str) -> Non
         assert "Unusual activity has been detected" in message(mirrored)
         assert "\x1b" not in message(mirrored)
         assert len(mirrored.asked("/api/auth/session")) <= 2
+
+
+ODD_TEXTS = ["\ud83d", "a\0b", "two\nlines", "\x1b[2J", "x" * 50_000]
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_an_odd_code_of_one_chat_costs_that_chat(tmp_path: Path, text: str) -> None:
+    """A code that is no word is none; the reason is one short line."""
+    with MirroredService(tmp_path, over_http=False) as mirrored:
+        key = mirrored.ids()[0]
+
+        def alter(request: ReceivedRequest, data: Any) -> Any:
+            if key in request.path:
+                return (404, {"detail": {"code": text, "message": f"No {text}"}})
+            return [tree for tree in data if tree["id"] != key] if request.path.endswith("/batch") else data
+
+        mirrored.alter_answers(alter)
+        assert mirrored.next_run() == 3
+        assert stored(mirrored) == set(mirrored.ids()) - {key}
+        assert message(mirrored).isprintable()
+        assert len(message(mirrored)) < 600
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_an_odd_code_of_a_list_costs_that_list(tmp_path: Path, text: str) -> None:
+    """The others are read, and the run ends with a line."""
+    with MirroredService(tmp_path, over_http=False) as mirrored:
+        mirrored.alter_answers(
+            lambda request, data: (400, {"detail": {"code": text}}) if LISTS["archived"](request) else data
+        )
+        assert mirrored.next_run() == 5
+        assert stored(mirrored) == set(mirrored.ids())
+        assert message(mirrored).isprintable()
+        assert len(message(mirrored)) < 600
+
+
+@pytest.mark.parametrize("text", [*ODD_TEXTS, "\udc80"])
+def test_an_odd_text_in_a_branch_costs_nothing(tmp_path: Path, text: str) -> None:
+    """Where branches are all that an account gives: put together of pages, they hold what the service sent."""
+    behaviour = Behaviour(batch="missing", single="missing")
+    with MirroredService(tmp_path, behaviour=behaviour, over_http=False) as mirrored:
+        key = mirrored.ids()[0]
+
+        def alter(request: ReceivedRequest, data: Any) -> Any:
+            if key in request.path and isinstance(data, dict) and data.get("messages"):
+                data = deepcopy(data)
+                data["messages"][-1]["content"]["parts"] = [f"before {text} after"]
+            return data
+
+        mirrored.alter_answers(alter)
+        assert mirrored.next_run() == 0
+        assert stored(mirrored) == set(mirrored.ids())
+        said = mirrored.rows("SELECT text FROM messages WHERE conversation_id = ?", key)
+        assert any(row[0].startswith("before ") and row[0].endswith(" after") for row in said)
+        assert findings(mirrored) == []
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_odd_texts_about_the_account_cost_no_chat(tmp_path: Path, text: str) -> None:
+    """Names, plans, times, cursors, and ids of what stands beside the chats."""
+    with MirroredService(tmp_path, over_http=False) as mirrored:
+        mirrored.alter_answers(lambda request, data: _with_odd_text(request.path, deepcopy(data), text))
+        assert mirrored.next_run() in {0, 3, 5}
+        assert stored(mirrored) >= set(mirrored.ids())
+        assert findings(mirrored) == []
+        mirrored.alter_answers(None)
+        assert mirrored.next_run(full=True) in {0, 3}
+        assert findings(mirrored) == []
+
+
+def _with_odd_text(path: str, data: Any, text: str) -> Any:
+    if "detail" in data:
+        return data  # a refusal: the workspace that was added here is none
+    if path == "/api/auth/session":
+        data["user"] |= {"name": text, "email": text, "image": text}
+        data |= {"expires": text, "account": {"id": text, "planType": text, "structure": text}}
+    elif "/accounts/check/" in path:
+        for entry in data["accounts"].values():
+            entry["account"] |= {"name": text, "plan_type": text}
+        data["accounts"][text] = {"account": {"account_id": text, "name": text, "structure": text}}
+    elif path == "/backend-api/conversations":
+        data["cursor"] = text
+        for row in data["items"][:1]:
+            row |= {"title": text, "gizmo_id": text, "owner": {"id": text}, "create_time": text}
+    elif path.endswith("/sidebar"):
+        file = {"file_id": f"file-{text}", "name": text, "type": text}
+        data["items"].append({"gizmo": {"id": f"g-p-{text}", "short_url": text, "display": {"name": text}}})
+        data["items"].append({"gizmo": {"id": "g-p-odd", "display": {"name": text}}, "files": [file]})
+        data["cursor"] = text
+    elif path.endswith("/memories"):
+        data["memories"] = [{"id": text, "content": text, "created_timestamp": text}]
+    elif path.endswith("/user_system_messages"):
+        data |= {"about_user_message": text, text: text}
+    return data
 
 
 # -- lists that contradict themselves
