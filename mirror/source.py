@@ -235,7 +235,6 @@ class Source(Protocol):
     def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem]:
         """Projects, the names of these custom GPTs, and what is due of memories and instructions."""
 
-
     def not_read(self) -> Sequence[NotRead]:
         """Return what stands beside the conversations, was asked for in some run, failed, and was not read since."""
 

@@ -62,6 +62,35 @@ def test_a_cut_single_read_is_not_the_truth(tmp_path, cut, is_known):
         assert heal(mirrored) == []
 
 
+def shortened(tree):
+    """Return a whole tree that ends two messages earlier: a copy that lags behind."""
+    tree = copy.deepcopy(tree)
+    for _ in range(2):
+        last = tree["mapping"].pop(tree["current_node"])
+        tree["current_node"] = last["parent"]
+        tree["mapping"][last["parent"]]["children"].remove(last["id"])
+    return tree
+
+
+@pytest.mark.parametrize("cut", [beheaded, shortened])
+def test_a_single_read_that_holds_less_than_a_batch_takes_nothing_away(tmp_path, cut):
+    """It is asked for because the list's time is later than the newest message, and what the batch gave is stored."""
+    with MirroredService(tmp_path, over_http=False) as mirrored:
+        key = mirrored.ids()[2]
+        mirrored.behaviour.plural = "missing"
+
+        def alter(request, data):
+            if request.path.endswith(f"/conversation/{key}"):
+                return cut(data)
+            if request.path.endswith("/conversations"):
+                data["items"] = [{**row, "update_time": mirrored.clock()} for row in data["items"]]
+            return data
+
+        mirrored.alter_answers(alter)
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []
+
+
 def test_a_cut_single_read_gives_way_to_a_whole_flat_one(tmp_path):
     """The plural endpoint gives at least the visible branch, in the same run."""
     with MirroredService(tmp_path, over_http=False) as mirrored:

@@ -183,14 +183,19 @@ class ConversationReader:
         return plural if isinstance(plural, Fetched) and plural.incomplete_reason is None else gone
 
     def _audited(self, batched: Fetched, wanted: ToFetch) -> Fetched:
-        """Return a tree without contradictions; where it may be an old one, what a read by id gives."""
+        """Return a tree without contradictions; where it may be an old one, what a read by id gives, unless that is less.
+
+        Only a whole tree says something of batches, and only one with as many messages confirms them.
+        """
         if not self._needs_audit(batched, wanted):
             return batched
         single = self._by_id.fetch_listed("single", wanted)
-        if not isinstance(single, Fetched):
+        if not isinstance(single, Fetched) or single.incomplete_reason is not None:
             return batched
-        self._memory.clean_audits = self._memory.clean_audits + 1 if _has_as_much(batched, single) else 0
-        return single
+        has_as_much = _has_as_much(single, batched)
+        is_same = has_as_much and _has_as_much(batched, single)
+        self._memory.clean_audits = self._memory.clean_audits + 1 if is_same else 0
+        return single if has_as_much else batched
 
     def _needs_audit(self, batched: Fetched, wanted: ToFetch) -> bool:
         if self._memory.clean_audits >= AUDITS_FOR_TRUST or wanted.explained:

@@ -187,6 +187,19 @@ def test_a_tree_that_was_old_takes_the_trust_back() -> None:
     assert memory.clean_audits == 0
 
 
+@pytest.mark.parametrize(
+    ("single", "clean_audits"), [(cut(), 3), ({"mapping": {}}, 3), (tree("q", "a", conversation_id=KEY), 0)]
+)
+def test_a_confirmation_that_holds_less_takes_nothing_away(single: Any, clean_audits: int) -> None:
+    """The batch's tree is stored; a whole one with fewer messages takes the trust back, a cut one says nothing."""
+    memory = ChatGPTMemory(clean_audits=3)
+    got, asked = fetch(Service(old_tree(), single), memory, **LATER)
+    assert asked == ["batch", "single"]
+    assert isinstance(got, Fetched)
+    assert (got.origin, got.incomplete_reason, got.proves_absence) == ("batch", None, True)
+    assert memory.clean_audits == clean_audits
+
+
 @pytest.mark.parametrize("about", [{"explained": True}, {"list_us": LIST_US}])
 def test_what_needs_no_confirmation(about: dict[str, Any]) -> None:
     """A title or project explains the later time, or there is none."""
