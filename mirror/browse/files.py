@@ -209,7 +209,7 @@ async def pictures_page(datasette: Any, request: Any) -> Response:
 def load_pictures_page(conn: sqlite3.Connection, words: str, number: int) -> PicturesPage:
     """Read what the page shows."""
     wanted = [word for word in parse_words(words) if not word.is_excluded and word.in_word_index]
-    query = match_expression(wanted) if wanted else None
+    query = match_expression(wanted, of_stems=True) if wanted else None
     types = [kind for kind in SHOWN_TYPES if kind.startswith("image/")]
     found = file_rows.pictures(conn, types, query, PICTURES + 1, (number - 1) * PICTURES)
     months: dict[str, list[ShownPicture]] = {}

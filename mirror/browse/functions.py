@@ -47,7 +47,7 @@ def inflate(packed: object, most: int = MOST_INFLATED) -> str | None:
 def word_expression(words: object) -> str:
     """Return what ``messages_fts MATCH`` takes to find these words; without any, what finds nothing."""
     found = parse_words(words) if isinstance(words, str) else []
-    return match_expression(word for word in found if word.in_word_index) or '""'
+    return match_expression((word for word in found if word.in_word_index), of_stems=True) or '""'
 
 
 def cjk_expression(words: object) -> str:

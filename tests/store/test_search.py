@@ -17,6 +17,7 @@ from mirror.store.search.dates import parse_period
 from mirror.store.search.query import Query, parse_words
 from mirror.store.search.request import SearchLimits
 from mirror.store.search.search import Filters, search, split_marks
+from mirror.store.search.selection import selected
 
 if TYPE_CHECKING:
     import sqlite3
@@ -120,6 +121,53 @@ def test_what_words_mean(conn: sqlite3.Connection, words: str, ids: list[str]) -
     talk(conn, "c1", "I don't bake sourdough without bread flour")
     talk(conn, "c2", "Where is rye bread sold in Zürich?")
     assert sorted(found(conn, words)) == ids
+
+
+BEGUN = (
+    "organization organ electricity electric universities universe generalization general configuration authentication"
+    " authentic happiness happy hopping hopper relational capability bus business but babysitter baby Résumés passing"
+)
+
+
+def test_beginnings_find_the_words_that_begin_so_and_no_others(conn: sqlite3.Connection) -> None:
+    """An index holds stems, "organization" as "organ": neither does "organiz" begin so, nor do all "organ" with it."""
+    words = BEGUN.split()
+    for word in words:
+        talk(conn, word, f"One {word}.")
+    plain = {word: word.lower().replace("é", "e") for word in words}
+    typed = {plain[word][:length] for word in words for length in range(2, len(word) + 1)}
+    wrong = {
+        beginning: (ids, begun)
+        for beginning in sorted(typed)
+        if (ids := sorted(found(conn, f"{beginning}*", limit=100)))
+        != (begun := sorted(word for word in words if plain[word].startswith(beginning)))
+    }
+    assert wrong == {}
+
+
+def test_beginnings_are_left_out_and_found_in_all_that_is_searched(conn: sqlite3.Connection) -> None:
+    """Exclusions, phrases, titles, other words of the same message; the words as a page marks them."""
+    talk(conn, "long", "The rye organization of bakers")
+    talk(conn, "short", "A rye organ of bakers")
+    talk(conn, "title", "nothing", title="Organizing bakers")
+    talk(conn, "run", "学习organization编程")
+    assert found(conn, "bakers -organiz*") == ["short"]
+    assert sorted(found(conn, "bakers organiz*")) == ["long", "title"]
+    assert found(conn, '"rye organiz"*') == found(conn, "rye organiz") == ["long"]
+    assert sorted(selected(conn, "organiz*", Filters())) == ["long", "run", "title"]
+    hits = {hit.conversation_id: hit for hit in search(conn, "organiz*").hits}
+    assert ("organization", True) in split_marks(hits["long"].passages[0].snippet)
+    assert ("Organizing", True) in split_marks(hits["title"].marked_title)
+
+
+@pytest.mark.parametrize("ranked", [20_000, 3])
+def test_beginnings_are_found_among_many_other_words(conn: sqlite3.Connection, ranked: int) -> None:
+    """However many messages have another word with the same stem, and even if only time orders them."""
+    talk(conn, "c0", "an old organization")
+    for number in range(1, 30):
+        talk(conn, f"c{number}", "organ organ", created_at=f"2025-02-{number % 28 + 1:02}T00:00:00Z")
+    limits = SearchLimits(ranked=ranked, first=2, first_newest=2)
+    assert found(conn, "organiz*", limits=limits) == ["c0"]
 
 
 @pytest.mark.parametrize("words", ["京都", "都", "ラーメン", "서울", "กรุงเทพ", "京都 ramen", "ramen -大阪"])

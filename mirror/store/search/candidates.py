@@ -70,7 +70,7 @@ def _found_by_indexes(search: Search) -> Candidates:
         found = _among_the_newest(search, driver)
         if found and _conversations_shown(search, found) >= search.limit:
             return Candidates(found, is_complete=False)
-    statement = (_best if is_ranked else _newest)(search, driver)
+    statement = _best(search, driver) if is_ranked else _newest(search)
     most = search.first_ranked if is_ranked else search.first_newest
     while True:
         found = _fetched(search, statement, most)
@@ -111,10 +111,9 @@ def _best(search: Search, driver: IndexMatch) -> _Statement:
     return _Statement(sql, [*typed, driver.expression, *conditions.values])
 
 
-def _newest(search: Search, driver: IndexMatch) -> _Statement:
+def _newest(search: Search) -> _Statement:
     """Return what selects the {most} newest matches that the conditions leave, without bm25."""
-    conditions = message_conditions(search, driver)
-    conditions.add_match("+m.rowid", *driver)
+    conditions = message_conditions(search)
     if not _is_rare_kind(search):
         return _by_time(search, conditions)
     conditions.add("m.kind = ?", search.filters.kind)
@@ -140,8 +139,12 @@ def _by_time(search: Search, conditions: Conditions, plus: str = "") -> _Stateme
 
 
 def _passes_by_index(search: Search) -> bool:
-    """Tell whether the index of times knows all that the filters ask of a message."""
-    return not search.filters.kind and search.filters.branches != "other" and not search.conversations.values
+    """Tell whether the index of times knows all that is asked of a message beside words.
+
+    A beginning is no such word: FTS5 makes its list anew for each part of the table, from those of all words.
+    """
+    has_words_alone = not (search.query.beginnings or search.conversations.values)
+    return has_words_alone and not search.filters.kind and search.filters.branches != "other"
 
 
 def _is_in_most(search: Search, driver: IndexMatch) -> bool:
@@ -218,3 +221,4 @@ def _add_matches(conditions: Conditions, query: Query, driver: IndexMatch | None
             conditions.add_match("+m.rowid", *match)
     for match in query.unwanted:
         conditions.add_match("+m.rowid", *match, is_excluded=True)
+    conditions.add_beginnings(query, "m.text")

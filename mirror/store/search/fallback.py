@@ -15,7 +15,6 @@ from mirror.store.search.candidates import count_matches, matching_messages, mes
 from mirror.store.search.query import Query
 from mirror.store.search.request import Conditions
 from mirror.store.search.scoring import ConversationMatch, scored
-from mirror.store.search.snippets import is_own_stem
 from mirror.store.search.titles import matching_titles
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def _count_alone(search: Search, word: Word) -> _WordMatches:
     """Return a word with its count; one that is found nowhere as the beginning of a word."""
     alone = _without_others(search, word)
     may_begin = word.in_word_index and not word.is_prefix and len(word.text) >= SHORTEST_BEGINNING
-    if alone.count or not may_begin or not is_own_stem(word.text) or _titles_alone(search, alone):
+    if alone.count or not may_begin or _titles_alone(search, alone):
         return alone
     return _without_others(search, replace(word, is_prefix=True))
 

@@ -6,7 +6,7 @@ characters, like messages. A file that only matches by parts of its name and of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.store.search.cjk import FILE_TABLE, has_cjk
@@ -134,6 +134,7 @@ def _by_name(search: Search) -> list[_Matching]:
     for word in search.query.words:
         if word.in_character_index:
             conditions.add(f"{'NOT ' if word.is_excluded else ''}{_LIKE}", *[like_pattern(word)] * 2)
+    conditions.add_beginnings(search.query, "f.name", "f.prompt")
     found = _files(search, tables, rank, conditions) if search.query.wanted else _NONE
     return [_with_words_inside_cjk(search), found]
 
@@ -165,7 +166,8 @@ def _by_text(search: Search) -> list[_Matching]:
     """Return files by the index of characters in their texts, and by that of words, which knows better."""
     query = search.query
     found = _with_text(search, [(_TEXT_TABLES[table], match) for table, match in query.wanted])
-    others = _with_text(search, [(FILE_TABLE, query.inside_cjk)]) if query.inside_cjk else _NONE
+    exact = search.for_query(replace(query, beginnings=()))  # the index of characters has no stems
+    others = _with_text(exact, [(FILE_TABLE, query.inside_cjk)]) if query.inside_cjk else _NONE
     scale = rank_scale([one.rank for one in found.files], [one.rank for one in others.files])
     return [others._replace(files=[one._replace(rank=one.rank * scale) for one in others.files]), found]
 
@@ -181,6 +183,7 @@ def _with_text(search: Search, wanted: list[tuple[str, str]]) -> _Matching:
         conditions.add_match("t.rowid", table, expression)
     for index, expression in search.query.unwanted:
         conditions.add_match("t.rowid", _TEXT_TABLES[index], expression, is_excluded=True)
+    conditions.add_beginnings(search.query, "t.text")
     sql = (
         f"SELECT f.id, f.sha256, f.created_at, '' AS name, '' AS prompt, {first}.rank AS rank, 1 AS is_text"
         f" FROM {first} CROSS JOIN file_texts t ON t.rowid = {first}.rowid JOIN files f ON f.sha256 = t.sha256"

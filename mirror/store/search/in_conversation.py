@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
+from mirror.store.search.folding import add_functions
 from mirror.store.search.query import CHARACTER_INDEX, Query
+from mirror.store.search.request import Conditions
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,6 +28,7 @@ def _with_all(conn: sqlite3.Connection, words: Sequence[Word], rowids: Collectio
     if not (query.wanted and rowids):
         return set()
     found = set(rowids).intersection(*(_matches(conn, *match, rowids) for match in query.wanted))
+    found = _begin_so(conn, query, found)
     if query.inside_cjk:
         found |= _matches(conn, CHARACTER_INDEX, query.inside_cjk, rowids)
     for match in query.unwanted:
@@ -37,3 +41,15 @@ def _matches(conn: sqlite3.Connection, table: str, expression: str, rowids: Coll
     sql = f"SELECT rowid FROM {table} WHERE {table} MATCH ? AND rowid BETWEEN ? AND ?"
     found = conn.execute(sql, (expression, min(rowids), max(rowids)))
     return {row["rowid"] for row in found}.intersection(rowids)
+
+
+def _begin_so(conn: sqlite3.Connection, query: Query, rowids: set[int]) -> set[int]:
+    """Return which of the messages have words with the beginnings that the query asks for."""
+    if not query.beginnings:
+        return rowids
+    add_functions(conn)
+    conditions = Conditions()
+    conditions.add("m.rowid IN (SELECT value FROM json_each(?))", json.dumps(list(rowids)))
+    conditions.add_beginnings(query, "m.text")
+    rows = conn.execute(f"SELECT m.rowid FROM messages m WHERE {conditions}", conditions.values)
+    return {row["rowid"] for row in rows}

@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.store.search import cjk
+from mirror.store.search.beginnings import beginning_expression
 from mirror.store.search.cjk import has_cjk, index_form, is_indexed, without_emoji
+from mirror.store.search.folding import split_last
 
 if TYPE_CHECKING:
     import sqlite3
@@ -70,6 +72,20 @@ class Word:
         return f"({either})" if len(forms) > 1 else either
 
     @property
+    def quoted_stems(self) -> str:
+        """The same for an index of stems, which has no beginnings of words: it finds more than ``beginning`` says."""
+        return f"({beginning_expression(self._without_emoji)})" if self.is_prefix else self.quoted
+
+    @property
+    def beginning(self) -> str:
+        """How a word begins that is meant, as ``folding.has_beginning`` takes it; empty where it is a whole word."""
+        return split_last(self._without_emoji)[1] if self.is_prefix else ""
+
+    @property
+    def _without_emoji(self) -> str:
+        return without_emoji(self.text) or self.text
+
+    @property
     def as_characters(self) -> Word:
         """The word as the index of characters holds it: a phrase of its characters."""
         return replace(self, text=index_form(self.text).strip())
@@ -95,13 +111,14 @@ class Query:
 
     Nothing is ``wanted`` where there is nothing to find. ``inside_cjk``: the expression that finds all of the words in
     the index of characters. That index has spaced words, too, where they are part of a run of CJK characters. Empty
-    where there is no need to look.
+    where there is no need to look. ``beginnings``: what ``wanted`` finds must have words that begin so, too, or none.
     """
 
     words: tuple[Word, ...]
     wanted: tuple[IndexMatch, ...]
     unwanted: tuple[IndexMatch, ...]
     inside_cjk: str = ""
+    beginnings: tuple[Word, ...] = ()
 
     @classmethod
     def of(cls, conn: sqlite3.Connection, typed: str) -> Query:
@@ -116,13 +133,13 @@ class Query:
         runs of CJK characters.
         """
         has_characters = cjk.is_filled(conn)
+        spaced = [word for word in words if word.in_word_index or (not has_characters and has_letters(word.text))]
         by_table = {
-            WORD_INDEX: [
-                word for word in words if word.in_word_index or (not has_characters and has_letters(word.text))
-            ],
+            # What stems find is too much to leave out.
+            WORD_INDEX: [word for word in spaced if not (word.is_prefix and word.is_excluded)],
             CHARACTER_INDEX: [word.as_characters for word in words if word.in_character_index and has_characters],
         }
-        matches = {table: match_expression(found) for table, found in by_table.items()}
+        matches = {table: match_expression(found, of_stems=table == WORD_INDEX) for table, found in by_table.items()}
         wanted = tuple(IndexMatch(table, match) for table, match in matches.items() if match)
         unwanted = tuple(
             IndexMatch(table, " OR ".join(word.quoted for word in found))
@@ -131,7 +148,8 @@ class Query:
         )
         has_spaced = any(word.in_word_index and not word.is_excluded for word in words)
         inside_cjk = match_expression(word.inside_cjk for word in words) if has_characters and has_spaced else ""
-        return cls(tuple(words), wanted, unwanted, inside_cjk)
+        beginnings = tuple(word for word in spaced if word.is_prefix)
+        return cls(tuple(words), wanted, unwanted, inside_cjk, beginnings)
 
 
 def parse_words(typed: str) -> list[Word]:
@@ -164,10 +182,13 @@ def has_letters(text: str) -> bool:
     return any(c.isalnum() for c in text)
 
 
-def match_expression(words: Iterable[Word]) -> str:
-    """Return an FTS5 expression for all of the words without the excluded, empty if none is wanted."""
+def match_expression(words: Iterable[Word], *, of_stems: bool = False) -> str:
+    """Return an FTS5 expression for all of the words without the excluded, empty if none is wanted.
+
+    ``of_stems``: for an index of stems; with beginnings, it finds other words, too.
+    """
     words = list(words)
-    wanted = " AND ".join(word.quoted for word in words if not word.is_excluded)
+    wanted = " AND ".join(word.quoted_stems if of_stems else word.quoted for word in words if not word.is_excluded)
     excluded = " OR ".join(word.quoted for word in words if word.is_excluded)
     return f"({wanted}) NOT ({excluded})" if wanted and excluded else wanted
 

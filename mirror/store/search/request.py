@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.errors import UsageError
 from mirror.store.search.dates import parse_period
+from mirror.store.search.folding import HAS_BEGINNING, add_functions
 from mirror.store.search.query import Query
 
 if TYPE_CHECKING:
@@ -80,6 +81,15 @@ class Conditions:
             f"{rowid} {'NOT ' if is_excluded else ''}IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)", expression
         )
 
+    def add_beginnings(self, query: Query, *texts: str) -> None:
+        """Add that any of these columns, or none for an excluded word, has a word that begins as one of the query's.
+
+        Each row that passes the conditions before is read for it, so this comes last.
+        """
+        for word in query.beginnings:
+            any_begins = " OR ".join(f"{HAS_BEGINNING}({text}, ?)" for text in texts)
+            self.add(f"{'NOT ' if word.is_excluded else ''}({any_begins})", *[word.beginning] * len(texts))
+
     def add_period(self, filters: Filters, changed: str, begun: str | None = None) -> None:
         """Add what ``since`` and ``until`` ask for of the time in a column; ``begun``: another one for ``until``."""
         if filters.since is not None:
@@ -134,6 +144,7 @@ def search_for(
 
     Raises UsageError for an unknown project.
     """
+    add_functions(conn)
     return Search(
         conn=conn,
         query=Query.of(conn, typed),

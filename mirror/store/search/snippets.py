@@ -7,7 +7,9 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from mirror.store.search.beginnings import TOKENIZER
 from mirror.store.search.cjk import WORD_BEGINS, WORD_ENDS, has_cjk
+from mirror.store.search.folding import folded, mark_beginnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +22,6 @@ BEFORE = 60  # of these, characters before the match; by judgement: enough to se
 NEARBY = 2_000  # characters round a match in which a snippet is made; by judgement: many times a snippet
 START, STOP = "\x02", "\x03"  # round what matched, inside this program only; ``split_marks`` takes them out
 _UNMARKED = re.compile(f"[{START}{STOP}]")
-_TOKENIZER = "porter unicode61 remove_diacritics 2"  # the indexes' own, so that snippets mark what these found
 
 # Markdown that only lays a text out is in the way in a single line. Each pattern takes linear time.
 _RULES = re.compile(r"(?m)^[ \t|:=*_-]+$")
@@ -57,17 +58,33 @@ def _cells(row: re.Match[str]) -> str:
 def snippets(texts: Sequence[str], words: Sequence[Word], *, whole: bool = False) -> list[str]:
     """Return one line round the first match of each text, or the ``whole`` text, with marks."""
     lines = list(texts)
-    if match := " OR ".join(word.quoted for word in words if word.in_word_index and not word.is_excluded):
+    if match := _indexed(words):
         lines = _marked_by_index(lines, match, whole=whole)
-    return [_cut(_mark_inside_cjk(" ".join(line.split()), words)) for line in lines]
+    return [_cut(_mark_others(" ".join(line.split()), words)) for line in lines]
 
 
 def marked_texts(texts: Sequence[str], words: Sequence[Word]) -> list[str]:
     """Return texts as they are, with marks round every match."""
     lines = list(texts)
-    if match := " OR ".join(word.quoted for word in words if word.in_word_index and not word.is_excluded):
+    if match := _indexed(words):
         lines = _marked_by_index([_UNMARKED.sub("", line) for line in lines], match, whole=True)
-    return [_mark_inside_cjk(line, words) for line in lines]
+    return [_mark_others(line, words) for line in lines]
+
+
+def _indexed(words: Sequence[Word]) -> str:
+    """Return the FTS5 expression for words that are marked by an index."""
+    found = (word for word in words if word.in_word_index and not word.is_excluded and not _is_beginning(word))
+    return " OR ".join(word.quoted_stems for word in found)
+
+
+def _is_beginning(word: Word) -> bool:
+    """Tell whether only a beginning was typed, which an index of stems would mark too much for."""
+    return word.is_prefix and word.in_word_index and folded(word.text) == word.beginning
+
+
+def _mark_others(line: str, words: Sequence[Word]) -> str:
+    begun = tuple(word.beginning for word in words if _is_beginning(word) and not word.is_excluded)
+    return _mark_inside_cjk(mark_beginnings(line, begun, f"{START}{{}}{STOP}") if begun else line, words)
 
 
 def _marked_by_index(texts: list[str], match: str, *, whole: bool) -> list[str]:
@@ -87,7 +104,7 @@ def _marked_by_index(texts: list[str], match: str, *, whole: bool) -> list[str]:
 def _small_index() -> sqlite3.Connection:
     conn = sqlite3.connect(":memory:")
     conn.row_factory = sqlite3.Row
-    conn.execute(f"CREATE VIRTUAL TABLE few USING fts5(text, tokenize='{_TOKENIZER}')")
+    conn.execute(f"CREATE VIRTUAL TABLE few USING fts5(text, tokenize='{TOKENIZER}')")
     return conn
 
 
@@ -115,15 +132,6 @@ def _pattern(word: Word, *, is_whole: bool) -> str:
     begin = WORD_BEGINS if word.text[0].isalnum() else ""
     end = WORD_ENDS if is_whole and not word.is_prefix and word.text[-1].isalnum() else ""
     return f"{begin}{pattern}{end}"
-
-
-def is_own_stem(word: str) -> bool:
-    """Tell whether the indexes hold a word as it is, not shortened to its stem."""
-    with closing(_small_index()) as few:
-        few.execute("CREATE VIRTUAL TABLE terms USING fts5vocab(few, instance)")
-        few.execute("INSERT INTO few (text) VALUES (?)", (word,))
-        terms = [row["term"] for row in few.execute("SELECT term FROM terms")]
-    return sum(map(len, terms)) >= sum(map(str.isalnum, word))
 
 
 def _mark_inside_cjk(line: str, words: Sequence[Word]) -> str:

@@ -30,6 +30,7 @@ def matching_titles(search: Search) -> list[TitleMatch]:
         conditions.add(f"{_TITLE_INDEX} MATCH ?", match)
     elif match:
         conditions.add_match("+c.rowid", _TITLE_INDEX, match)  # the plus sign leaves the order to the index of times
+    conditions.add_beginnings(search.query, "c.title")
     sql = f"SELECT c.id AS conversation_id, ifnull(c.updated_at, '') AS date, {rank} AS rank FROM {tables}"
     sql += f" WHERE {conditions} ORDER BY {order} LIMIT {search.limits.titles}"
     found = [TitleMatch._make(row) for row in search.conn.execute(sql, conditions.values)]
