@@ -22,6 +22,7 @@ from mirrored_service import MirroredService
 from mirror import app
 from mirror.cli.entry import exit_code_of
 from mirror.cli.group import cli
+from mirror.health.compare import compare
 from mirror.simulator import ManualClock, SimulatedAccount, generated_account
 
 if TYPE_CHECKING:
@@ -416,6 +417,83 @@ CITED: Json = {"metadata": {"type": "webpage", "title": "Ice", "url": "https://e
 def test_case_window_then_sync(tmp_path: Path, name: str) -> None:
     (live,) = json.loads((CASES / "window-then-sync" / "live.json").read_text())
     assert after_import_and_sync(tmp_path, live, CASES / "window-then-sync" / name)[0] == 60
+
+
+# -- conversations that carry no id
+
+
+def saved_list(key: str, prompt: str, *answers: str, began: float | None = 1_700_000_000.0) -> list[Json]:
+    """A bare list of messages, as a person saves it; it begins with instructions that are the same everywhere."""
+
+    def message(name: str, role: str, text: str, after: int, **more: Any) -> Json:
+        content = {"content_type": "text", "parts": [text]}
+        time = None if began is None else began + after
+        return {"id": f"{name}-{key}", "author": {"role": role}, "create_time": time, "content": content, **more}
+
+    hidden = {"metadata": {"is_visually_hidden_from_conversation": True}}
+    instructions = message("context", "system", "Be brief.", 0, **hidden) | {"create_time": None}
+    said = [message(f"answer{n}", "assistant", text, n + 1) for n, text in enumerate(answers)]
+    return [instructions, message("prompt", "user", prompt, 0), *said]
+
+
+def saved_tree(name: str, answer: str, began: float) -> Json:
+    """A tree whose nodes are named as in any other one."""
+    prompt, said = node("x", "r", "Hello", id=f"u-{name}", create_time=began), node("y", "x", answer, "assistant")
+    nodes = node("r", None, None) | prompt | said
+    return {"title": name, "mapping": nodes, "current_node": "y"}
+
+
+def without_ids(messages: list[Json]) -> list[Json]:
+    return [{key: value for key, value in one.items() if key != "id"} for one in messages]
+
+
+APART: dict[str, tuple[Any, Any]] = {
+    "the same instructions before another prompt": (
+        saved_list("a", "How do I bake rye?", "With sourdough."),
+        saved_list("b", "What is a quasar?", "A bright nucleus."),
+    ),
+    "the same prompt": (saved_list("a", "Hello", "Bonjour."), saved_list("b", "Hello", "Hola.")),
+    "the same prompt at another time": (
+        without_ids(saved_list("", "Hello", "Bonjour.")),
+        without_ids(saved_list("", "Hello", "Hola.", began=1_700_086_400.0)),
+    ),
+    "the same prompt, without ids and times": (
+        without_ids(saved_list("", "Hello", "Bonjour.", began=None)),
+        without_ids(saved_list("", "Hello", "Hola.", began=None)),
+    ),
+    "trees with the same names of nodes": (saved_tree("a", "Bonjour.", 1.7e9), saved_tree("b", "Hola.", 1.7e9 + 99)),
+}
+
+
+@pytest.mark.parametrize("two", APART.values(), ids=APART)
+def test_conversations_without_ids_stay_apart(mirror: Mirror, two: tuple[Any, Any]) -> None:
+    assert mirror.imported(*(save(mirror.folder / f"saved{n}.json", one) for n, one in enumerate(two))) == (0, "", "")
+    answers = "SELECT count(*), count(DISTINCT conversation_id) FROM messages WHERE role = 'assistant'"
+    assert mirror.rows(answers) == [(2, 2)]
+
+
+@pytest.mark.parametrize("began", [1_700_000_000.0, None], ids=["with times", "without times"])
+def test_a_conversation_without_an_id_is_known_again(mirror: Mirror, began: float | None) -> None:
+    """The same file, and a copy made when it had gone on."""
+    first = save(mirror.folder / "saved.json", saved_list("a", "Hello", "Bonjour.", began=began))
+    longer = save(mirror.folder / "longer.json", saved_list("a", "Hello", "Bonjour.", "Au revoir.", began=began))
+    for archive in (first, first, longer):
+        assert mirror.imported(archive) == (0, "", "")
+    assert [count for _, count in mirror.titles()] == [3]
+
+
+def test_a_conversation_under_an_id_of_before_is_known_again(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What made ids before gave other ones; the bytes tell."""
+    archive = save(mirror.folder / "saved.json", saved_list("a", "Hello", "Bonjour."))
+    with monkeypatch.context() as patched:
+        patched.setattr("mirror.reader.reading.invented_id", lambda *_: "import-before")
+        assert mirror.imported(archive) == (0, "", "")
+    assert mirror.imported(archive) == (0, "", "")
+    assert mirror.rows("SELECT id FROM conversations") == [("import-before",)]
+    with closing(sqlite3.connect(mirror.path)) as conn:
+        conn.row_factory = sqlite3.Row
+        compared = compare(conn, [archive])
+    assert (compared.conversations, compared.absent, compared.incomplete) == (1, [], [])
 
 
 # -- what the rows say

@@ -9,7 +9,7 @@ from mirror.archive import Found, Problem, open_archive
 from mirror.errors import IncompleteError, UnreadablePayloadError
 from mirror.normalize import normalize
 from mirror.normalize.invented_id import invented_id
-from mirror.store import conversations
+from mirror.store import conversations, payloads
 
 if TYPE_CHECKING:
     import sqlite3
@@ -73,7 +73,9 @@ def _compare_found(conn: sqlite3.Connection, found: Found, result: Comparison) -
     except UnreadablePayloadError as error:
         result.problems.append(f"{found.source}: {error}")
         return
-    _compare_one(conn, conversation.id or invented_id(found.payload, conversation), conversation, result)
+    # An older version can have invented another id for the same bytes.
+    key = conversation.id or payloads.conversation_of(conn, found.body) or invented_id(found.payload, conversation)
+    _compare_one(conn, key, conversation, result)
 
 
 def _compare_one(conn: sqlite3.Connection, key: str, conversation: Conversation, result: Comparison) -> None:

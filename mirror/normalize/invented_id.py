@@ -13,9 +13,18 @@ if TYPE_CHECKING:
 def invented_id(payload: object, conversation: Conversation) -> str:
     """Return an id for a conversation without one: the same whenever the same conversation comes.
 
-    Made of when it began and its first words, which a longer later copy of it shares.
+    Made of when it began, where it says so, and of its first message: id, time and words, which a longer later copy
+    shares. What is hidden begins many conversations with the same instructions, so it does not count.
     """
     began = conversation.created_at if "created_at" in conversation.stated else None
-    first = next((m.text for m in conversation.messages if m.text), None)
-    seed = json.dumps([began, first] if first else payload, sort_keys=True, default=str)
-    return f"import-{hashlib.sha256(seed.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
+    shown = [message for message in conversation.messages if message.text and not message.is_hidden]
+    if shown:
+        first = min(shown, key=lambda message: message.created_at or "later")
+        seed: object = [began, first.message_id or first.id, first.created_at, first.text]
+        if began is None and first.created_at is None:
+            # The id can be a mere number in the list, and many conversations begin with "Hello": so the answer counts.
+            seed = [seed, *(message.text for message in shown[1:2])]
+    else:
+        seed = payload
+    text = json.dumps(seed, sort_keys=True, default=str)
+    return f"import-{hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"

@@ -151,6 +151,12 @@ def holds(conn: sqlite3.Connection, body: Body) -> bool:
     return any(_unpacks_to(row["body"], body.raw) for row in rows)
 
 
+def conversation_of(conn: sqlite3.Connection, body: Body) -> str | None:
+    """Return the conversation for which these very bytes are stored, None where they are not."""
+    row = conn.execute("SELECT conversation_id FROM _payloads WHERE sha256 = ?", (body.sha256,)).fetchone()
+    return None if row is None else str(row["conversation_id"])
+
+
 def conversations_without(conn: sqlite3.Connection) -> list[str]:
     """Return the conversations of which no payload is stored, a thousand at most: after damage, there are few."""
     sql = "SELECT id FROM conversations WHERE id NOT IN (SELECT conversation_id FROM _payloads) LIMIT 1000"
