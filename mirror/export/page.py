@@ -20,7 +20,7 @@ from mirror.browse.pages import TEMPLATES, asset_text
 from mirror.browse.pagination import messages_to_show
 from mirror.browse.times import local_day_html, local_minute_html
 from mirror.services import speaker_of
-from mirror.store.branches import Fork, Step, TreeNode
+from mirror.store.branches import Step, TreeNode, by_parent, with_forks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,9 @@ def page_of(
     addresses: Mapping[str, str],
 ) -> str:
     """Return a conversation as a page; ``addresses``: where the bytes of its files are, by id."""
-    steps = [Step(_node_of(message), _fork_of(message)) for message in messages]
+    nodes = [_node_of(message) for message in messages]
+    has_branches = any(message.branch for message in messages)
+    steps = with_forks(nodes, by_parent(nodes)) if has_branches else [Step(node, None) for node in nodes]
     shown = messages_to_show(steps, hidden=False, reasoning=True)
     known = {key: row for key, row in files.items() if key in addresses or row.state != "stored"}
     parts = TurnParts({message.rowid: message for message in messages}, known, _Places(addresses))
@@ -72,11 +74,6 @@ def _node_of(message: MessageView) -> TreeNode:
         size=len(message.text.strip()),
         has_links_or_files=bool(message.links or message.attachments),
     )
-
-
-def _fork_of(message: MessageView) -> Fork | None:
-    branch = message.branch
-    return None if branch is None else Fork(branch.number, (message.id,) * branch.of)
 
 
 @lru_cache(maxsize=1)

@@ -48,7 +48,7 @@ def merge(payloads: Sequence[ParsedPayload]) -> Conversation:
     return Conversation(
         id=next((c.id for c in newest_first if c.id), ""),
         title=next((c.title for c in newest_first if c.title), None),
-        current_node_id=current or (branch[-1] if branch else None),
+        current_node_id=branch[-1] if branch else None,
         model=next((c.model for c in newest_first if "model" in c.stated and c.model), None)
         or last_model(messages, branch),
         is_generating=bool(newest_first) and newest_first[0].is_generating,

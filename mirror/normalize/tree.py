@@ -1,15 +1,17 @@
 """A conversation is a tree; a person sees one branch, from the root to a leaf (API notes §3.5).
 
 Edits and regenerated answers leave siblings behind. The service says which leaf is shown (``current_node``); where it
-does not, or names a node that does not exist, the newest leaf is taken. Real trees have cycles, missing parents and
-several roots, and chains longer than the recursion limit: everything here loops, and visits each node at most once.
+does not, or names a node that does not exist or to which nothing leads that is shown, the newest leaf is taken. Real
+trees have cycles, missing parents and several roots, and chains longer than the recursion limit: everything here loops,
+and visits each node at most once.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from mirror.rows import row_with_position
+from mirror.rows import row_with_position, with_parent
 from mirror.values import epoch_us
 
 if TYPE_CHECKING:
@@ -31,15 +33,22 @@ _NO_WEIGHT = Weight()
 def positioned(
     rows: Iterable[Message], parents: Mapping[str, str | None], current_node_id: str | None
 ) -> tuple[tuple[Message, ...], list[str]]:
-    """Return the rows with their positions along the visible branch, and that branch as node ids."""
+    """Return the rows with their positions along the visible branch, and that branch as node ids.
+
+    Rows without any structure are put below one another: they are one branch, and no row is another one's alternative.
+    """
     rows = tuple(rows)
-    if current_node_id in parents and _is_tree(parents):
-        branch = chain(parents, current_node_id)  # what no message's time decides, as nearly always
-    else:
+    is_tree = _is_tree(parents)
+    branch = chain(parents, current_node_id) if is_tree else []
+    if {row.id for row in rows if not row.is_hidden}.isdisjoint(branch):  # seldom: a message's time decides
         weight = {row.id: Weight(epoch_us(row.created_at), not row.is_hidden) for row in rows}
         branch = visible_branch(parents, current_node_id, weight)
     ids = {row.id for row in rows}
-    positions = {node: n for n, node in enumerate((node for node in branch if node in ids), 1)}
+    said = [node for node in branch if node in ids]
+    if not is_tree:
+        above = dict(pairwise(reversed(said)))
+        rows = tuple(with_parent(row, above.get(row.id)) for row in rows)
+    positions = {node: n for n, node in enumerate(said, 1)}
     moved = (row if row.position == (at := positions.get(row.id)) else row_with_position(row, at) for row in rows)
     return tuple(moved), branch
 
@@ -60,8 +69,14 @@ def visible_branch(
     """
     if not _is_tree(parents):
         return _by_time(parents, weight)
-    leaf = current_node_id if current_node_id in parents else newest_leaf(parents, weight)
-    return chain(parents, leaf)
+    branch = chain(parents, current_node_id)
+    if not branch or (_shows_something(weight, weight) and not _shows_something(branch, weight)):
+        return chain(parents, newest_leaf(parents, weight))
+    return branch
+
+
+def _shows_something(nodes: Iterable[str], weight: Mapping[str, Weight]) -> bool:
+    return any(weight.get(node, _NO_WEIGHT).is_readable for node in nodes)
 
 
 def _is_tree(parents: Mapping[str, str | None]) -> bool:

@@ -57,7 +57,7 @@ class TreeNode:
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """Branch ``number`` of the ``branches``, which are node ids, oldest first."""
+    """Branch ``number`` of the ``branches``, which are node ids, oldest first; one tuple for all branches of a fork."""
 
     number: int
     branches: tuple[str, ...]
@@ -113,7 +113,22 @@ def path_through(nodes: list[TreeNode], wanted_id: str | None = None) -> list[St
     if wanted is not None and wanted.position is None:
         above = _up_to_root(wanted, known)
         path = above + _down_to_leaf(wanted, children, {node.id for node in above})
-    return [Step(node, _fork(node, children)) for node in path]
+    return with_forks(path, children)
+
+
+def with_forks(path: Iterable[TreeNode], children: dict[str | None, list[TreeNode]]) -> list[Step]:
+    """Return each node with the fork at which it is taken; ``children``: all nodes, as ``by_parent`` returns them."""
+    forks: dict[str, Fork] = {}
+    seen: set[str | None] = set()  # each group of siblings is looked at once: a list without parents is one large group
+    steps = []
+    for node in path:
+        if node.parent_id not in seen:
+            seen.add(node.parent_id)
+            ids = tuple(sibling.id for sibling in children[node.parent_id])
+            if len(ids) > 1:
+                forks |= {name: Fork(number, ids) for number, name in enumerate(ids, 1)}
+        steps.append(Step(node, forks.get(node.id)))
+    return steps
 
 
 def by_parent(siblings: Iterable[T]) -> dict[str | None, list[T]]:
@@ -145,8 +160,3 @@ def _down_to_leaf(node: TreeNode, children: dict[str | None, list[TreeNode]], se
         path.append(node)
         seen.add(node.id)
     return path
-
-
-def _fork(node: TreeNode, children: dict[str | None, list[TreeNode]]) -> Fork | None:
-    ids = tuple(sibling.id for sibling in children[node.parent_id])
-    return Fork(ids.index(node.id) + 1, ids) if len(ids) > 1 else None

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -161,6 +162,21 @@ def test_branches_are_there_when_asked_for(vault, form):
     """An answer that was regenerated, in each format."""
     assert not any(b"Rayleigh" in note for note in exported(vault, "--format", form).values())
     assert any(b"Rayleigh" in note for note in exported(vault, "--format", form, "--branches").values())
+
+
+def test_a_page_says_which_branch_of_how_many_a_message_begins(vault):
+    """Of three answers, the one that is shown comes last."""
+    with closing(open_mirror(vault.parent / "chats.db")) as conn:
+        for name, position in (("n3", None), ("n4", 2)):
+            add_message(conn, "c-new", name, f"Answer {name}", role="assistant", position=position, parent_id="n1")
+        conn.execute("UPDATE messages SET parent_id = 'n1' WHERE conversation_id = 'c-new' AND id = 'n2'")
+        conn.commit()
+    page = exported(vault, "--format", "html", "--branches")["2025-01-01 Why is the sky blue-.html"].decode()
+    assert re.findall(r"Branch (\d of \d), (not shown|shown)", page) == [
+        ("1 of 3", "not shown"),
+        ("2 of 3", "not shown"),
+        ("3 of 3", "shown"),
+    ]
 
 
 def test_what_a_person_edited_or_put_there_stays(vault):

@@ -452,8 +452,8 @@ BUGS = (
     _bug(
         "the shown branch is the newest one",
         "normalize/tree",
-        "leaf = current_node_id if current_node_id in parents else newest_leaf(parents, weight)",
-        "leaf = newest_leaf(parents, weight)",
+        "branch = chain(parents, current_node_id)\n    if not branch",
+        "branch = []\n    if not branch",
         "normalize/test_normalize_tree.py",
     ),
     _bug(

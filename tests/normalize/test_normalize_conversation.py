@@ -123,6 +123,22 @@ def test_nodes_with_gaps_still_make_a_thread(mapping: Any) -> None:
     assert thread(normalize("chatgpt", {"mapping": mapping})) == ["1", "2"]
 
 
+def test_a_current_node_without_a_message_hides_no_conversation() -> None:
+    """Where the root counts as the end of the branch, the newest branch is read."""
+    payload = tree("q", "a")
+    payload["mapping"]["root"] = {"id": "root", "parent": None, "children": ["n0"], "message": None}
+    read = normalize("chatgpt", {**payload, "current_node": "root"})
+    assert (thread(read), read.current_node_id) == (["q", "a"], "n1")
+
+
+def test_nodes_without_parents_are_one_chain() -> None:
+    """Nodes that say nothing of others are read from top to bottom, each below the one before, and none is a fork."""
+    nodes = {f"n{n}": {"id": f"n{n}", "message": message(str(n), create_time=1.7e9 - n)} for n in range(3)}
+    read = normalize("chatgpt", {"conversation_id": "c", "mapping": {"root": {"id": "root"}, **nodes}})
+    assert thread(read) == ["2", "1", "0"]
+    assert {m.id: m.parent_id for m in read.messages} == {"n2": None, "n1": "n2", "n0": "n1"}
+
+
 def test_a_flat_payload_follows_the_parents_it_names() -> None:
     """Where a page of messages names its parents they count; where it names unknown ones, the order does."""
     said = [

@@ -45,6 +45,15 @@ def test_a_branch_with_something_to_show_is_preferred() -> None:
     assert visible_branch(parents, None, weight) == ["root", "q", "a"]
 
 
+@pytest.mark.parametrize("current", ["root", "hidden"])
+def test_a_current_node_with_nothing_to_show_above_it_hides_no_conversation(current: str) -> None:
+    """A root without a message, or a hidden one, is no branch that a person sees while there is one that they can."""
+    parents = {"root": None, "hidden": "root", "old": "hidden", "new": "hidden"}
+    weight = {"hidden": at(1, readable=False), "old": at(2), "new": at(3)}
+    assert visible_branch(parents, current, weight) == ["root", "hidden", "new"]
+    assert visible_branch(parents, current, {"hidden": at(1, readable=False)})[-1] == current
+
+
 def test_cycles_and_gaps_end_the_chain() -> None:
     """Of a broken tree the connected part is shown, each node once."""
     assert visible_branch({"a": "b", "b": "a"}, "a", {}) == ["b", "a"]

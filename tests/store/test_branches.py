@@ -57,6 +57,14 @@ def test_a_fork_knows_its_branches_by_age() -> None:
     assert path_through(late)[1].fork == Fork(2, ("n3", "n2"))
 
 
+def test_the_branches_of_a_fork_are_held_once() -> None:
+    """However many there are: where each held the ids of all, twenty thousand took gigabytes of memory."""
+    listed = [node(f"n{n}", None, n) for n in range(1, 2_000)]
+    forks = [step.fork for step in path_through(listed)]
+    assert [fork.number for fork in forks if fork] == list(range(1, 2_000))
+    assert len({id(fork.branches) for fork in forks if fork}) == 1
+
+
 def test_a_path_goes_through_the_wanted_node_and_on() -> None:
     """The path goes up to the root, and down along visible answers or the newest."""
     assert ids(path_through(TREE, "n3")) == ["n1", "n3", "n5"]

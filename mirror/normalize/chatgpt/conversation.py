@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mirror.rows import Message
 
 # Raise it when some payload gives other rows than before: mirrors then know that `chatmirror rebuild` changes them.
-VERSION = 4
+VERSION = 5
 # Column -> the payload's keys for it. A column is "stated" where one of its keys is there, even if it is null.
 STATED_BY: dict[str, tuple[str, ...]] = {
     "title": ("title", "name"),  # a group chat's
@@ -68,7 +68,7 @@ def from_payload(payload: object) -> Conversation:
         title=_title(record.get("title") or record.get("name")),
         created_at=iso_time(record.get("create_time")) or iso_time(record.get("created_at")) or first,
         updated_at=iso_time(record.get("update_time")) or last,
-        current_node_id=current,
+        current_node_id=branch[-1] if current in parents else current,
         account_id=plain(record.get("workspace_id")),
         project_id=project_id,
         gpt_id=gpt_id,
