@@ -25,6 +25,11 @@ _QUOTED = frozenset({"reasoning", "quote", "context"})
 _SPEAKERS = {"user": "You", "tool": "Tool", "system": "System", "developer": "Developer"}
 _LONGEST_THOUGHT = 200  # characters unless hidden messages are asked for; by judgement: enough to see what it is about
 _KILO = 1024
+# An address in a text: up to a blank, a quote or a bracket that was not opened in it.
+_ADDRESS = re.compile(
+    r"""https?://(?:[^\s<>"`|\\()\[\]]|\([^\s<>"`|\\()\[\]]*\)|\[[^\s<>"`|\\()\[\]]*\])+""", re.IGNORECASE
+)
+_ENDS_A_SENTENCE = ".,;:!?*_~'\u2019\u201d\u3001\u3002\uff0c\uff01\uff1a\uff1b\uff1f"
 
 
 def conversation_markdown(
@@ -175,11 +180,18 @@ def _size(size: int) -> str:
 
 def unlinked_sources(message: MessageView) -> Iterator[tuple[str, str]]:
     """Yield address and title of the pages that the text itself does not link, each once."""
-    seen: set[str] = set()
+    seen = _addresses_in(message.text) if message.links else set()
     for link in message.links:
-        if link.url not in seen and link.url not in message.text:
+        if link.url not in seen:
             seen.add(link.url)
             yield link.url, link.title or ""
+
+
+def _addresses_in(text: str) -> set[str]:
+    """Return the addresses in a text, those that punctuation or a bracket may end in each of their readings."""
+    found = set(_ADDRESS.findall(text))
+    found |= {address.partition("[")[0] for address in found}
+    return found | {address.rstrip(_ENDS_A_SENTENCE) for address in found}
 
 
 def _source_link(url: str, title: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mirror.render import conversation_json, conversation_markdown
+from mirror.render import conversation_json, conversation_markdown, unlinked_sources
 from mirror.rows import Attachment, Link
 from mirror.store.threads import BranchNumber, ConversationView, MessageView
 from mirror.text import fenced
@@ -144,6 +144,52 @@ def test_every_service_has_its_own_name() -> None:
     assert "## parrot · gpt-4o" in text
     assert "deleted on parrot 2025-03-01" in text
     assert "hidden on parrot (output)" in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "See https://openai.com/blog/x for more.",
+        "[blog](https://openai.com/blog), [more](https://openai.com/?q=1)",
+        "https://openai.com/(x) and https://openai.com/%20",
+    ],
+)
+def test_a_page_is_a_source_where_the_text_links_one_below_it(text: str) -> None:
+    """An address with which another one begins is not in the text."""
+    said = replace(ANSWER, text=text, links=(Link("https://openai.com/", "OpenAI"),))
+    assert list(unlinked_sources(said)) == [("https://openai.com/", "OpenAI")]
+
+
+@pytest.mark.parametrize("address", ["https://a.example/", "https://a.example/b_(c)", "https://a.example/?b[]=1&c=d"])
+@pytest.mark.parametrize(
+    "around",
+    [
+        *("{}", "See {}.", "See {}, and", "({})", "[a]({})", "<{}>", "**{}**", "|{}|", "[a]({})[b](https://b.example)"),
+        *("({}).", "\u201c{}\u201d", "\u770b{}\u3002", "`{}`", '"{}"', "_{}_", "{}[1]", "[{}]({})", "\n{}\n"),
+    ],
+)
+def test_a_page_that_the_text_names_is_no_source_beside_it(address: str, around: str) -> None:
+    """In whatever punctuation it stands."""
+    if "[" in address and "[1]" in around:
+        return  # which bracket ends it cannot be told
+    said = replace(ANSWER, text=around.replace("{}", address), links=(Link(address, "A"),))
+    assert list(unlinked_sources(said)) == []
+
+
+def test_many_sources_beside_a_long_text_are_told_apart_at_once() -> None:
+    """The text is read once and not for each of them: no link looks into it."""
+
+    class Read(str):
+        __slots__ = ()
+        looks = 0
+
+        def __contains__(self, _part: object) -> bool:
+            Read.looks += 1
+            return False
+
+    pages = tuple(Link(f"https://a.example/{n}") for n in range(100))
+    said = replace(ANSWER, text=Read("https://a.example/7 " * 10), links=pages)
+    assert (len(list(unlinked_sources(said))), Read.looks) == (99, 0)
 
 
 def test_files_and_sources_are_listed() -> None:
