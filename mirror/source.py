@@ -242,7 +242,10 @@ class Source(Protocol):
         """Return how many stored conversations one cheap request reads again; 0 where there is no such request."""
 
     def is_signed_in(self) -> bool:
-        """Ask whether the service still knows who asks, before an empty answer is believed."""
+        """Ask whether the service still knows who asks, before an empty answer is believed.
+
+        Raises ServiceError or RateLimitError where it does not say.
+        """
 
 
 class FilePlace(NamedTuple):

@@ -30,7 +30,7 @@ from mirror.chatgpt.periodic_tasks import PeriodicTasks
 from mirror.chatgpt.projects import Projects, project_id_of
 from mirror.chatgpt.session import WORKSPACE_REFUSED
 from mirror.chatgpt.work import WORK, WORK_ARCHIVED, WorkLists
-from mirror.errors import IncompleteError, RateLimitError
+from mirror.errors import IncompleteError, RateLimitError, ServiceError
 from mirror.source import AccountItem, NotRead, Scope
 from mirror.values import as_count
 from mirror.web.client import Refused, ServerError
@@ -70,6 +70,8 @@ WORKSPACE_REQUESTS = 4
 SIDE_TRIES = 2
 
 
+# Refusals that tell whether somebody is signed in: the login's own, and that of a server without the address.
+_SAY_WHO_ASKS = {401: False, 404: True}
 _NAMES_OF_GPTS = "names of GPTs"
 _BUDGET = "single_read_budget"  # in the login's memory: reads by id that a run may make, None where no limit was met
 
@@ -274,10 +276,13 @@ class ChatGPT:
         """See Source. A missing login looks like an empty account (API notes §0.10)."""
         try:
             data = self.session.get("/me").data
-        except ServerError:
-            return False
         except Refused as error:
-            return error.status == 404  # noqa: PLR2004 - a server without this endpoint cannot be asked
+            if error.status in _SAY_WHO_ASKS:
+                return _SAY_WHO_ASKS[error.status]
+            raise ServiceError(
+                f"ChatGPT lists nothing and does not say who asks ({error}), so that its lists are not believed to be"
+                " empty; nothing was changed. Run again later."
+            ) from error
         return isinstance(data, dict) and isinstance(data.get("id"), str)
 
     # -- files

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, SignInError, most_severe
+from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, ServiceError, SignInError, most_severe
 from mirror.file_reading import read_texts
 from mirror.ingest import damaged
 from mirror.large_json import read_json
@@ -106,6 +106,8 @@ class Sync:
         self._tried: dict[str, int | None] = {}  # id -> its list time when it was asked for in this run
         self._untold: set[str] = set()  # ids of this workspace whose news no list tells
         self._file_errors: list[ChatmirrorError] = []
+        self._is_known = False  # the service showed in this run that it knows who asks
+        self._unsure: list[tuple[Workspace, ChatmirrorError]] = []  # empty, while it did not say who asks, and why
         self._explained: set[str] = set()  # ids with another title or project in this run: that explains a new time
         self._listed_rows = ListedRows(writer, source, timing, run_id, self.outcome, self._explained)
         self._settling = Settling(writer, source, timing, report, run_id, self.outcome, self._explained)
@@ -119,9 +121,7 @@ class Sync:
             if not self.options.dry:
                 identity = self.outcome.identity = self._with_absent_workspaces(identity)
             self.source.begin(memory.load_login(self.writer.conn, self.source.provider))
-            for workspace in identity.workspaces:
-                if not self._is_stopped:
-                    self._sync_workspace(workspace)
+            self._sync_workspaces(identity.workspaces)
             self._fetch_files(identity)
         except ChatmirrorError as error:
             self.errors.append(error)
@@ -212,6 +212,18 @@ class Sync:
 
     # -- one workspace
 
+    def _sync_workspaces(self, workspaces: Sequence[Workspace]) -> None:
+        """Bring each up to date: those that were empty while nobody said who asks again, once another showed it."""
+        for workspace in workspaces:
+            if not self._is_stopped:
+                self._sync_workspace(workspace)
+        unsure, self._unsure = self._unsure, []
+        for workspace, error in unsure:
+            if not self._is_known:
+                self.errors.append(error)
+            elif not self._is_stopped:
+                self._sync_workspace(workspace)
+
     def _sync_workspace(self, workspace: Workspace) -> None:
         visit = self._enter(workspace)
         if visit.remembered.lists_limited and not self.options.dry:
@@ -221,7 +233,8 @@ class Sync:
         results: list[ListResult] = []
         to_read = self._lists_to_read(visit, results)
         self._read_lists(visit, to_read.ordinary(), results)
-        self._check_signed_in(visit, results)
+        if not self._may_be_empty(visit, results):
+            return
         if self.options.dry:
             if not self._is_stopped:
                 self._read_lists(visit, to_read.of_work(), results)
@@ -344,13 +357,28 @@ class Sync:
         self._name_workspace(visit.workspace, [*self.errors[errors:], *self._unread[unread:]])
         self.outcome.counts.listed += len(_ids(results)) - len(_ids(results[:before]))
 
-    def _check_signed_in(self, visit: _Visit, results: Sequence[ListResult]) -> None:
-        """Ask who asks, where all lists came and none has a row: a missing login looks like an empty account."""
-        if self._is_clean(visit) and not _ids(results) and not self.source.is_signed_in():
+    def _may_be_empty(self, visit: _Visit, results: Sequence[ListResult]) -> bool:
+        """Ask who asks, where all lists came and none has a row: a missing login looks like an empty account.
+
+        False where that is not said: perhaps another workspace shows it. Raises SignInError where nobody is known.
+        """
+        self._is_known = self._is_known or bool(_ids(results))
+        if self._is_known or not self._is_clean(visit):
+            return True
+        try:
+            self._is_known = self.source.is_signed_in()
+        except (RateLimitError, ServiceError) as error:
+            if error.is_final:
+                raise
+            self._name_workspace(visit.workspace, [error])
+            self._unsure.append((visit.workspace, error))
+            return False
+        if not self._is_known:
             raise SignInError(
                 f"{service_of(self.source.provider).name} lists nothing and does not know who asks; nothing was"
                 " changed. Sign in again: `chatmirror auth`."
             )
+        return True
 
     def _name_workspace(self, workspace: Workspace, errors: Sequence[ChatmirrorError]) -> None:
         """Say in errors which workspace they concern, where there are several; what stops the run concerns all."""

@@ -358,8 +358,8 @@ BUGS = (
     _bug(
         "only the first workspace is read",
         "sync/run",
-        "for workspace in identity.workspaces:\n                if not self._is_stopped:",
-        "for workspace in identity.workspaces[:1]:\n                if not self._is_stopped:",
+        "for workspace in workspaces:\n            if not self._is_stopped:",
+        "for workspace in workspaces[:1]:\n            if not self._is_stopped:",
         f"{ACCOUNT}::test_every_workspace_is_mirrored",
     ),
     _bug(

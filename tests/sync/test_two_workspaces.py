@@ -52,6 +52,26 @@ def test_nothing_changes_where_nothing_changed_at_the_service(tmp_path: Path, ti
         assert settled[0][0] == ("As the team calls it" if is_teams else row["title"])
 
 
+@pytest.mark.parametrize("answer", [(503, {}), (403, {}), (429, {}), (200, {})])
+@pytest.mark.parametrize("team", [0, 5])
+def test_an_empty_workspace_while_nobody_says_who_asks(tmp_path: Path, team: int, answer: tuple[int, Any]) -> None:
+    """It keeps no other from being read, whose rows show that the login is known; without such a one it is an error."""
+    account = generated_account(ManualClock(), 0, 4)
+    account.workspaces.append(SimulatedWorkspace("ws-team", "The Team", "workspace", "team"))
+    with MirroredService(tmp_path, account, over_http=False) as mirrored:
+        for n in range(team):
+            mirrored.person.new_conversation(f"Talk {n}", workspace="ws-team")
+        mirrored.alter_answers(lambda request, data: answer if request.path.endswith("/me") else data)
+        says_that_nobody_asks = answer[0] == 200
+        without = {429: 6, 200: 4}.get(answer[0], 5)
+        assert mirrored.next_run() == (0 if team and not says_that_nobody_asks else without)
+        stored = 0 if says_that_nobody_asks else team
+        assert mirrored.value("SELECT count(*) FROM conversations") == stored
+        mirrored.alter_answers(None)
+        assert mirrored.next_run() == 0
+        assert mirrored.value("SELECT count(*) FROM conversations") == team
+
+
 def two_workspaces(tmp_path: Path, personal: int, team: int, **behaviour: Any) -> tuple[MirroredService, list[str]]:
     """A service that gives conversations by id only; also the ids of the team's."""
     account = generated_account(ManualClock(), personal, 4)
