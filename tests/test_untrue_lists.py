@@ -210,6 +210,42 @@ def test_an_anonymous_answer_is_not_an_empty_account(tmp_path):
         assert kept(mirrored) == 12
 
 
+def test_a_list_of_starred_ones_that_comes_back_revives_nothing(tmp_path):
+    """A starred chat is deleted while that list fails: it is neither back nor gone once more."""
+    with MirroredService(tmp_path, over_http=False) as mirrored:
+        key = mirrored.ids()[4]
+        mirrored.person.star(key)
+        mirrored.next_run()
+        mirrored.person.delete(key)
+        mirrored.alter_answers(lambda request, data: (500, {}) if "is_starred" in request.query else data)
+        for _ in range(2):
+            mirrored.next_run(full=True)
+        told = mirrored.rows("SELECT deleted_at, missing_since FROM conversations WHERE id = ?", key)
+        assert None not in told[0]
+        mirrored.alter_answers(None)
+        for full in (False, True):
+            assert mirrored.next_run(full=full) == 0
+            assert mirrored.changes() == {}
+            assert mirrored.rows("SELECT deleted_at, missing_since FROM conversations WHERE id = ?", key) == told
+
+
+def test_a_star_that_goes_says_nothing_of_a_missing_chat(tmp_path):
+    """It lost its star at the service, and the day on which it was first missing stays."""
+    with MirroredService(tmp_path, over_http=False) as mirrored:
+        key = mirrored.ids()[4]
+        mirrored.person.star(key)
+        mirrored.next_run()
+        mirrored.behaviour.omitted = frozenset({key})
+        mirrored.alter_answers(lambda request, data: (500, {}) if "is_starred" in request.query else data)
+        mirrored.next_run(full=True)
+        missing_since = mirrored.value("SELECT missing_since FROM conversations WHERE id = ?", key)
+        assert missing_since
+        mirrored.alter_answers(None)
+        mirrored.next_run(full=True)
+        assert mirrored.changes() == {key: {"unstarred"}}
+        assert mirrored.value("SELECT missing_since FROM conversations WHERE id = ?", key) == missing_since
+
+
 def test_lists_that_forget_who_asks_are_not_an_empty_account(tmp_path):
     """All else answers, the lists come empty and nobody is signed in: exit 4, not success."""
     with MirroredService(tmp_path, over_http=False) as mirrored:

@@ -260,6 +260,11 @@ def note(
     return news
 
 
+def note_unstarred(conn: sqlite3.Connection, conversation_id: str, now: str) -> None:
+    """Remember that the list of starred ones does not show it any more, which does not show that it is alive."""
+    conn.execute("UPDATE _listed SET is_starred = 0, listed_at = ? WHERE conversation_id = ?", (now, conversation_id))
+
+
 def _stated(listed: Listed) -> dict[str, Any]:
     return {
         "title": listed.title or None,

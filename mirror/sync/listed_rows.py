@@ -9,19 +9,17 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from mirror.ingest import apply_listing
-from mirror.source import Listed
 from mirror.store import payloads, runs, tracking
 from mirror.store.runs import Change
-from mirror.store.tracking import Place
 from mirror.sync import plan
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Sequence
 
-    from mirror.source import ListResult, Source
+    from mirror.source import Listed, ListResult, Source
     from mirror.store.database import Writer
-    from mirror.store.tracking import Tracked
+    from mirror.store.tracking import Place, Tracked
     from mirror.sync.outcome import Outcome
     from mirror.timing import Timing
 
@@ -66,10 +64,12 @@ class ListedRows:
                 for row in chunk:
                     self._remember(conn, account_id, row, plan.place(row, so_far))
         starred = tracking.tracked_in(self._writer.conn, self._source.provider, account_id, "starred")
-        for key in plan.unstarred(starred.values(), results, listed):
+        living = [t for t in starred.values() if not t.is_deleted]  # what is deleted is in no list
+        for key in plan.unstarred(living, results, listed):
             with self._writer.transaction() as conn:
-                row = Listed(key, starred[key].list_us, is_starred=False, mark=starred[key].listed.mark)
-                self._remember(conn, account_id, row, Place())
+                now = self._timing.iso()
+                tracking.note_unstarred(conn, key, now)
+                self._outcome.count(apply_listing(conn, self._source.provider, key, self._run_id, now))
         return set(listed)
 
     def _remember(self, conn: sqlite3.Connection, account_id: str, row: Listed, place: Place) -> None:
