@@ -232,8 +232,11 @@ class Source(Protocol):
     def given_otherwise(self, ids: Sequence[str]) -> set[str]:
         """Return which of these conversations, unknown by id, another cheap request gives; that proves no life."""
 
-    def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem]:
-        """Projects, the names of these custom GPTs, and what is due of memories and instructions."""
+    def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[Sequence[AccountItem]]:
+        """Projects, the names of these custom GPTs, and what is due of memories and instructions, answer by answer.
+
+        What came with one is to be stored before the next is asked for: then it counts as read.
+        """
 
     def not_read(self) -> Sequence[NotRead]:
         """Return what stands beside the conversations, was asked for in some run, failed, and was not read since."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from mirrored_service import DAY, MirroredService, content, differences, findings
+from mirrored_service import DAY, MirroredService, content, differences, findings, on_request
 
 from mirror.errors import StorageError
 from mirror.simulator import Behaviour, ManualClock, SimulatedWorkspace, generated_account
@@ -254,6 +254,39 @@ def test_memories_and_instructions_keep_their_older_texts(mirrored):
     assert rows == [("Likes rye", 0), ("Likes wheat", 1)]
     texts = mirrored.rows("SELECT content, replaced_at IS NULL FROM instructions ORDER BY rowid")
     assert [(("at night" in text), current) for text, current in texts] == [(False, 0), (True, 1)]
+
+
+@pytest.mark.parametrize("how", ["a final limit", "Ctrl-C"])
+def test_memories_that_came_are_stored_whatever_comes_after_them(mirrored, how):
+    """The run ends at the instructions, which come after them and are asked for again."""
+    mirrored.person.remember("Likes rye")
+    mirrored.account.gpts["g-abc"] = {"id": "g-abc", "display": {"name": "Crumb Coach"}}
+    mirrored.account.conversations[mirrored.ids()[0]]["gizmo_id"] = "g-abc"
+
+    def alter(request, data):
+        if "user_system_messages" not in request.path:
+            return data
+        if how == "Ctrl-C":
+            ended.append(request)
+        return 429, {}, {"Retry-After": ["86400"]}
+
+    ended: list[object] = []
+
+    def interrupt(line):
+        if ended:
+            raise KeyboardInterrupt
+
+    mirrored.alter_answers(alter)
+    if how == "Ctrl-C":
+        with on_request(interrupt), pytest.raises(KeyboardInterrupt):
+            mirrored.next_run()
+    else:
+        assert mirrored.next_run() == 6
+    assert mirrored.rows("SELECT content FROM memories") == [("Likes rye",)]
+    assert mirrored.value("SELECT name FROM gpts WHERE id = 'g-abc'") == "Crumb Coach"
+    mirrored.alter_answers(None)
+    assert mirrored.sync(full=False).error is None
+    assert mirrored.asked("/user_system_messages")
 
 
 def test_a_custom_gpt_gets_its_name(mirrored):

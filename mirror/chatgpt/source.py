@@ -293,18 +293,15 @@ class ChatGPT:
 
     # -- beside the conversations
 
-    def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem]:
+    def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[Sequence[AccountItem]]:
         """See Source."""
-        for row in self._projects.by_id.values():
-            yield project_item(row)
-            yield from project_files(row)
-        yield from self._gpt_items(unnamed_gpts)
-        if "memories" in self._due:
-            params = {"include_memory_entries": "true"}
-            yield from memory_items(self._account_data("memories", "/memories", params, has_memories))
-        if "instructions" in self._due:
-            path = "/user_system_messages"
-            yield from instructions_items(self._account_data("instructions", path, None, has_instructions))
+        yield [item for row in self._projects.by_id.values() for item in (project_item(row), *project_files(row))]
+        for item in self._gpt_items(unnamed_gpts):
+            yield [item]
+        params = {"include_memory_entries": "true"}
+        yield from self._account_data("memories", "/memories", params, has_memories, memory_items)
+        path = "/user_system_messages"
+        yield from self._account_data("instructions", path, None, has_instructions, instructions_items)
 
     def not_read(self) -> Sequence[NotRead]:
         """See Source."""
@@ -342,19 +339,29 @@ class ChatGPT:
             return AccountItem("gpt", gpt_id, {"name": gpt_id})  # deleted or private: its id is its name
 
     def _account_data(
-        self, task: str, path: str, params: Mapping[str, Any] | None, is_understood: Callable[[Any], bool]
-    ) -> Any:
-        """Return what the service says, None where it does not; where it fails, the task stays due."""
+        self,
+        task: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        is_understood: Callable[[Any], bool],
+        items_of: Callable[[Any], Iterator[AccountItem]],
+    ) -> Iterator[Sequence[AccountItem]]:
+        """Yield what the service says, if that is due; where it fails, the task stays due.
+
+        The task is done when more is asked for: then what came is stored.
+        """
+        if task not in self._due:
+            return
         try:
             data = self.session.get(path, params, tries=SIDE_TRIES).data
         except ServerError as error:
             self._note_not_read(task, str(error))
-            return None
+            return
         except RateLimitError as error:
             self._note_not_read(task, error.message)
             if error.is_final:
                 raise
-            return None
+            return
         except Refused as error:
             self._note_not_read(task, str(error))
             data = None
@@ -362,5 +369,5 @@ class ChatGPT:
             self._memory.note_read(task)
             if not is_understood(data):
                 self._note_not_read(task, "an answer of an unknown form")
+        yield list(items_of(data))
         self._tasks.mark_done(task)
-        return data

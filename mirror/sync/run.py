@@ -499,9 +499,9 @@ class Sync:
             account_data.save_named(conn, "accounts", row, now)
         with ErrorCollector(self.errors):
             unnamed = account_data.unnamed_gpts(self.writer.conn, self.source.provider)
-            items = list(self.source.account_items(unnamed_gpts=unnamed))
-            with self.writer.transaction() as conn:
-                account_data.save_items(conn, workspace.id, items, now)
+            for items in self.source.account_items(unnamed_gpts=unnamed):
+                with self.writer.transaction() as conn:
+                    account_data.save_items(conn, workspace.id, items, now)
 
     def _save_memory(self, visit: _Visit) -> None:
         with self.writer.transaction() as conn:

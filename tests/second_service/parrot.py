@@ -152,8 +152,8 @@ class Parrot:
     def given_otherwise(self, ids: Sequence[str]) -> set[str]:
         return set()
 
-    def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[AccountItem]:
-        yield AccountItem("project", "nest-1", {"name": "The nest", "url": SERVICE.project_url("nest-1")})
+    def account_items(self, *, unnamed_gpts: Collection[str]) -> Iterator[Sequence[AccountItem]]:
+        yield [AccountItem("project", "nest-1", {"name": "The nest", "url": SERVICE.project_url("nest-1")})]
 
     def rereads_at_once(self) -> int:
         return 0
