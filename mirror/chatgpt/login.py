@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 SESSION_COOKIE = "__Secure-next-auth.session-token"
 PART_LENGTH = 3933  # characters: where the service itself cuts a longer cookie into .0, .1, ... (API notes §1.2)
+_FULL_LENGTHS = (PART_LENGTH, 3936)  # of a part after which another one comes
 HOW_TO = (
     "Open https://chatgpt.com signed in, developer tools, Application (Firefox, Safari: Storage), Cookies, copy the"
     f" value of {SESSION_COOKIE} (or .0 and .1), and run `chatmirror auth`."
@@ -56,7 +57,7 @@ def login_of(cookies: Mapping[str, str], headers: Mapping[str, str]) -> Login:
         kept.pop(SESSION_COOKIE, None)  # an old one left over: the service renews the parts
     if [_part_number(name) for name in parts] != list(range(len(parts))):
         raise UsageError(f"Parts of the session cookie are missing ({', '.join(parts)} found); paste all of them.")
-    if len(parts) == 1 and len(kept[parts[0]]) == PART_LENGTH:
+    if len(parts) == 1 and len(kept[parts[0]]) in _FULL_LENGTHS:
         raise UsageError(f"Only the first part of the session cookie is there, {parts[0]}; paste the one in .1, too.")
     if not parts and SESSION_COOKIE not in kept:
         raise UsageError(f"There is no session cookie in that. {HOW_TO}")
@@ -67,19 +68,23 @@ def login_of(cookies: Mapping[str, str], headers: Mapping[str, str]) -> Login:
 def replace_session(login: Login, renewed: Mapping[str, str]) -> None:
     """Put the renewed session cookie into a login; the number of its parts may change.
 
-    The service may send some parts alone, which then leave the others. What makes no whole cookie either way changes
-    nothing: a login is never stored without one of its parts.
+    The service may send later parts alone, which then leave the others; a new first part begins another cookie. What
+    makes no whole cookie either way changes nothing: a login is never stored without one of its parts.
     """
     others = {name: value for name, value in login.cookies.items() if not is_session_cookie(name)}
     old = {name: value for name, value in login.cookies.items() if is_session_cookie(name)}
-    whole = next((parts for parts in (dict(renewed), {**old, **renewed}) if _is_whole(parts)), old)
+    begins_anew = f"{SESSION_COOKIE}.0" in renewed
+    ways = [dict(renewed)] if begins_anew else [dict(renewed), {**old, **renewed}]
+    whole = next((parts for parts in ways if _is_whole(parts)), old)
     login.cookies = {**others, **whole}
 
 
 def _is_whole(parts: Mapping[str, str]) -> bool:
     if SESSION_COOKIE in parts:
         return len(parts) == 1
-    return bool(parts) and sorted(map(_part_number, parts)) == list(range(len(parts)))
+    if not parts or sorted(map(_part_number, parts)) != list(range(len(parts))):
+        return False
+    return len(parts[f"{SESSION_COOKIE}.{len(parts) - 1}"]) not in _FULL_LENGTHS  # else one more follows
 
 
 def _part_number(name: str) -> int:

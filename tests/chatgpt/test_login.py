@@ -39,3 +39,30 @@ def test_a_renewed_part_leaves_the_others() -> None:
     assert login.cookies == {f"{SESSION_COOKIE}.0": "a", f"{SESSION_COOKIE}.1": "new"}
     replace_session(login, {f"{SESSION_COOKIE}.3": "far"})
     assert login.cookies == {f"{SESSION_COOKIE}.0": "a", f"{SESSION_COOKIE}.1": "new"}
+
+
+FULL, FULLER = "n" * PART_LENGTH, "n" * 3936
+
+
+@pytest.mark.parametrize("full", [FULL, FULLER])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_renewal_that_was_cut_leaves_the_old_login(full: str, count: int) -> None:
+    """A last part as long as the service makes them has another one after it, which did not come."""
+    old = {f"{SESSION_COOKIE}.{n}": "o" * (PART_LENGTH if n < count else 600) for n in range(count + 1)}
+    login = Login({**old, "oai-did": "11"})
+    replace_session(login, {f"{SESSION_COOKIE}.{n}": full for n in range(count)})
+    assert login.cookies == {"oai-did": "11", **old}
+
+
+def test_a_renewal_is_never_put_together_with_the_end_of_the_old_one() -> None:
+    """A new first part begins another cookie: the old one stays where not all of it comes, and goes where it does."""
+    old = {
+        f"{SESSION_COOKIE}.0": "o" * PART_LENGTH,
+        f"{SESSION_COOKIE}.1": "o" * PART_LENGTH,
+        f"{SESSION_COOKIE}.2": "o",
+    }
+    login = Login(dict(old))
+    replace_session(login, {f"{SESSION_COOKIE}.0": FULL, f"{SESSION_COOKIE}.2": "n"})
+    assert login.cookies == old
+    replace_session(login, {f"{SESSION_COOKIE}.0": FULL, f"{SESSION_COOKIE}.1": "n"})
+    assert login.cookies == {f"{SESSION_COOKIE}.0": FULL, f"{SESSION_COOKIE}.1": "n"}
