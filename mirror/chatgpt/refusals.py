@@ -45,15 +45,18 @@ class Refusals:
     now: float = 0.0
     met: set[str] = field(default_factory=set)
     _asks_all: bool = False
+    _refused_for: set[tuple[str, str]] = field(default_factory=set)  # what, and for which conversation in this run
+    _answered: set[str] = field(default_factory=set)  # in this run
 
     def begin_full_run(self) -> None:
         """Ask for everything, once."""
         self._asks_all = True
         self.met.clear()
+        self._refused_for.clear()
 
-    def may_ask(self, what: str) -> bool:
+    def may_ask(self, what: str, conversation_id: str = "") -> bool:
         """Whether to ask for it in this run, or to do without it."""
-        if what in self.met:
+        if what in self.met or (what, conversation_id) in self._refused_for:
             return False
         if self._asks_all or self.days.get(what, 0) < REFUSED_DAYS:
             return True
@@ -66,8 +69,19 @@ class Refusals:
             self.days[what] = self.days.get(what, 0) + 1
             self.last[what] = self.now
 
+    def refused_for(self, what: str, conversation_id: str) -> None:
+        """It was refused for one conversation, which may be that one's: a second one in this run speaks for all.
+
+        So does the first where it was refused in earlier runs, and no other where one was answered in this run.
+        """
+        has_another = any(of == what and key != conversation_id for of, key in self._refused_for)
+        self._refused_for.add((what, conversation_id))
+        if what not in self._answered and (has_another or what in self.days):
+            self.refused(what)
+
     def answered(self, what: str) -> None:
         """It was answered, so nothing of it is remembered."""
+        self._answered.add(what)
         self.days.pop(what, None)
         self.last.pop(what, None)
 

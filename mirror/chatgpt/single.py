@@ -27,9 +27,10 @@ _REFUSED_PARAMETER = {400, 422}
 _PERHAPS_REFUSED_PARAMETER = {403, 500}
 
 
-def _with_everything(session: Session, memory: ChatGPTMemory, path: str, tries: int) -> Answer:
+def _with_everything(session: Session, memory: ChatGPTMemory, conversation_id: str, tries: int) -> Answer:
     """Ask for all that a conversation has; where the parameters are refused, without them."""
-    is_asked = memory.refusals.may_ask(EVERYTHING_OF_ONE)
+    path = api_path("conversation", conversation_id)
+    is_asked = memory.refusals.may_ask(EVERYTHING_OF_ONE, conversation_id)
     if is_asked:
         try:
             answer = session.get(path, EVERYTHING, BY_ID, tries=tries)
@@ -43,7 +44,7 @@ def _with_everything(session: Session, memory: ChatGPTMemory, path: str, tries: 
             return answer
     answer = session.get(path, None, BY_ID, tries=tries)
     if is_asked:
-        memory.refusals.refused(EVERYTHING_OF_ONE)
+        memory.refusals.refused_for(EVERYTHING_OF_ONE, conversation_id)
     return answer
 
 
@@ -55,12 +56,12 @@ def fetch_tree(
     Fewer messages than are stored are no contradiction here: that is how their removal shows.
     """
     conversation_id = wanted.listed.conversation_id
-    path = api_path("conversation", conversation_id)
-    answer = _with_everything(session, memory, path, tries)
+    answer = _with_everything(session, memory, conversation_id, tries)
     if not isinstance(answer.data, dict) or not isinstance(answer.data.get("mapping"), dict):
         return NotFetched(conversation_id, "the answer holds no tree")
     if is_of_another_conversation(answer.data, conversation_id):
         return NotFetched(conversation_id, "the answer is another conversation's")
+    path = api_path("conversation", conversation_id)
     fetched = Fetched(conversation_id, answer.data, Body(answer.body), "single", path, proves_absence=True)
     is_known_to_be_empty = not wanted.known_messages and is_empty_conversation(answer.data)
     reason = None if is_known_to_be_empty else contradiction_in(answer.data, known_messages=0)
