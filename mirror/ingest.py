@@ -75,7 +75,8 @@ def ingest(conn: sqlite3.Connection, arrival: Arrival, run_id: int, messages: Me
 def _remember_smaller(conn: sqlite3.Connection, listed: Tracked | None, update: Update, now: str) -> None:
     if listed is None:
         return
-    if update.smaller_ids != listed.smaller_ids:
+    is_of_wrong_clock = listed.smaller_at is not None and listed.smaller_at > now
+    if update.smaller_ids != listed.smaller_ids or is_of_wrong_clock:
         at = None if update.smaller_ids is None else now
         tracking.set_smaller(conn, listed.conversation_id, update.smaller_ids, at)
 

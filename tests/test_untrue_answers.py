@@ -396,6 +396,22 @@ def test_a_clock_that_once_went_wrong_stops_nothing(tmp_path):
         assert differences(mirrored) == []
 
 
+def test_removed_messages_that_were_seen_while_the_clock_ran_ahead(tmp_path):
+    """Another reading, hours later by the right clock, is enough: that time in the future counts as none."""
+    with MirroredService(tmp_path, over_http=False) as mirrored:
+        key = mirrored.ids()[2]
+        assert mirrored.next_run() == 0
+        mirrored.account.conversations[key] = shortened(mirrored.account.tree(key))
+        mirrored.person.rename(key, "Shorter")
+        mirrored.clock.advance(5 * 365 * DAY)
+        assert mirrored.next_run() == 3
+        mirrored.clock.seconds -= 5 * 365 * DAY
+        codes = [mirrored.next_run() for _ in range(4)]
+        assert codes[-1] == 0
+        assert differences(mirrored) == []
+        assert mirrored.value("SELECT count(*) FROM messages WHERE removed_at IS NOT NULL") == 2
+
+
 @pytest.mark.parametrize("pins", [None, 5, "x", {"items": []}, [None], [{"item_type": "conversation", "item": None}]])
 def test_odd_pins_cost_nothing(tmp_path, pins):
     """A mere selection in a form that nobody knows is no reason to stop."""

@@ -183,7 +183,7 @@ class ConversationReader:
         return plural if isinstance(plural, Fetched) and plural.incomplete_reason is None else gone
 
     def _audited(self, batched: Fetched, wanted: ToFetch) -> Fetched:
-        """Return a tree without contradictions; where it may be an old one, what a read by id gives if that is no less.
+        """Return a tree without contradictions; where it may be an old one, what a read by id gives, if not less.
 
         Only a whole tree says something of batches, and only one with as many messages confirms them.
         """
