@@ -396,6 +396,52 @@ def test_a_clock_that_once_went_wrong_stops_nothing(tmp_path):
         assert differences(mirrored) == []
 
 
+@pytest.mark.parametrize("by_id", ["missing", "error"])
+def test_removed_messages_of_which_only_batches_tell(tmp_path, by_id):
+    """Two readings of two nights are believed where no other endpoint gives that chat, and no run fails for ever."""
+    with MirroredService(tmp_path, over_http=False) as mirrored:
+        key = mirrored.ids()[2]
+        if by_id == "missing":
+            mirrored.behaviour.single = mirrored.behaviour.plural = "missing"
+        else:
+            mirrored.alter_answers(lambda request, data: (500, {}) if request.path.endswith(key) else data)
+        assert mirrored.next_run() == 0
+        mirrored.account.conversations[key] = shortened(mirrored.account.tree(key))
+        mirrored.person.rename(key, "Shorter")
+        assert mirrored.next_run() == 3
+        assert mirrored.value("SELECT count(*) FROM messages WHERE removed_at IS NOT NULL") == 0
+        codes = [mirrored.next_run() for _ in range(4)]
+        assert codes[-1] == 0
+        assert differences(mirrored) == []
+        assert mirrored.value("SELECT count(*) FROM messages WHERE removed_at IS NOT NULL") == 2
+
+
+@pytest.mark.parametrize("by_id", ["missing", "error"])
+def test_a_batch_that_lags_behind_takes_nothing_away(tmp_path, by_id):
+    """Where it alone gives a chat, what was stored stays, and the whole is taken as soon as it comes."""
+    with MirroredService(tmp_path, over_http=False) as mirrored:
+        key = mirrored.ids()[2]
+        assert mirrored.next_run() == 0
+        if by_id == "missing":
+            mirrored.behaviour.single = mirrored.behaviour.plural = "missing"
+        mirrored.person.new_message(key)
+
+        def lagging(request, data):
+            if request.path.endswith(key):
+                return data if by_id == "missing" else (500, {})
+            if request.path.endswith("/batch") and isinstance(data, list):
+                return [shortened(shortened(t)) if t["id"] == key else t for t in data]
+            return data
+
+        mirrored.alter_answers(lagging)
+        assert mirrored.next_run() == 3
+        assert mirrored.value("SELECT count(*) FROM messages WHERE removed_at IS NOT NULL") == 0
+        mirrored.alter_answers(None)
+        for _ in range(4):
+            mirrored.next_run()
+        assert differences(mirrored) == []
+
+
 def test_removed_messages_that_were_seen_while_the_clock_ran_ahead(tmp_path):
     """Another reading, hours later by the right clock, is enough: that time in the future counts as none."""
     with MirroredService(tmp_path, over_http=False) as mirrored:

@@ -148,7 +148,15 @@ class ConversationReader:
         is_new = not wanted.known_messages
         if reason == NO_MESSAGES or (is_new and wanted.tries < RUNS_BEFORE_A_PART):
             return found  # a part of a new conversation is stored only after the whole was asked for in several runs
-        return batched._replace(proves_absence=False, incomplete_reason=reason)
+        if isinstance(found, NotFetched) and contradiction_in(batched.payload, known_messages=0) is None:
+            return batched  # only its size speaks against it, and no other endpoint does: another reading shows it
+        part = batched._replace(proves_absence=False, incomplete_reason=reason)
+        return part if self._may_come_whole(found) and not wanted.wants_tree_only else _accepted(wanted, part)
+
+    def _may_come_whole(self, found: Fetched | NotFetched) -> bool:
+        """Whether a read by id failed, and so may give the whole another time; it gave none, nor was it refused."""
+        are_dead = set(BY_ID_ENDPOINTS) <= self._memory.dead_endpoints.keys()
+        return isinstance(found, NotFetched) and not (found.is_denied or are_dead)
 
     def _read_by_id(self, wanted: ToFetch) -> Fetched | NotFetched:
         """Ask the single endpoint, and where it does not give the whole, the plural one."""

@@ -99,9 +99,13 @@ EARLY, LATE = 0, RUNS_BEFORE_A_PART
         (Service([], DENIED, flat(older="")), {"tries": LATE}, "plural", "came without messages", None),
         # After several runs a part is taken for all there is, as a branch.
         (Service([], cut(), DENIED), {"tries": LATE}, "single", None, None),
-        # Fewer messages than are stored are believed of a read by id, not of a batch.
+        (Service(cut(), DENIED, DENIED), {"known_messages": 4, "tries": LATE}, "batch", None, None),
+        (Service(cut(), BROKEN, DENIED), {"known_messages": 4, "tries": LATE}, "batch", "missing from the tree", None),
+        # Fewer messages than are stored: a read by id is asked, and where none is given, another reading decides.
         (Service([], whole()), {"known_messages": 9}, "single", None, ["batch", "single"]),
-        (Service(whole(), DENIED, DENIED), {"known_messages": 9}, "batch", "and 9 are stored", None),
+        (Service(whole(), DENIED, DENIED), {"known_messages": 9}, "batch", None, ["batch", "single", "plural"]),
+        (Service(whole(), BROKEN, BROKEN), {"known_messages": 9}, "batch", None, None),
+        (Service(whole(), BROKEN, flat("q", older="")), {"known_messages": 9}, "batch", "and 9 are stored", None),
         # A conversation without a word is one.
         (Service([], {**tree(), "current_node": "root"}), {}, "single", None, ["batch", "single"]),
     ],
@@ -143,6 +147,12 @@ def test_the_best_reading_is_stored(
         # Only a tree is news, and none came.
         (Service([], cut(), flat("q")), {"wants_tree_only": True, "tries": LATE}, "missing from the tree", False),
         (Service([], DENIED, flat("q")), {"wants_tree_only": True}, "HTTP 404", False),
+        (
+            Service(cut(), BROKEN, DENIED),
+            {"wants_tree_only": True, "known_messages": 4},
+            "missing from the tree",
+            False,
+        ),
     ],
 )
 def test_what_is_not_stored(service: Service, about: dict[str, Any], reason: str, is_gone: bool) -> None:
