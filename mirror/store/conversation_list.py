@@ -9,7 +9,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mirror.store.search.query import Word, has_letters, like_pattern
+from mirror.store.search.folding import add_functions, folded, part_clause
+from mirror.store.search.query import Word, has_letters
 from mirror.store.search.request import Conditions
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ def conversation_list(
     conn: sqlite3.Connection, filters: ListFilters, order: str, limit: int, offset: int
 ) -> ConversationList:
     """Read a page of the list; ``order``: a name of ``ORDERS``, newest first."""
+    add_functions(conn)
     time = f"c.{ORDERS[order]}"
     conditions = _conditions(filters, time)
     # Words stand in few titles: all of them are looked at in the order of the file, for that of an index takes longer.
@@ -153,11 +155,11 @@ def _titles(conn: sqlite3.Connection, where: str, order: str, limit: int, *value
 def _conditions(filters: ListFilters, time: str) -> Conditions:
     conditions = Conditions()
     for text in filters.words.replace("\0", " ").split()[:MOST_TITLE_WORDS]:
-        # The index knows letters of every script in both cases, and LIKE what stands inside a word.
-        clause, values = "ifnull(c.title, '') LIKE ? ESCAPE '\\'", [like_pattern(Word(text))]
+        # The index knows other forms of a word, and the function what stands inside one.
+        clause, values = part_clause("c.title"), [folded(text)] * 2
         if has_letters(text):
             clause += " OR c.rowid IN (SELECT rowid FROM conversations_fts WHERE conversations_fts MATCH ?)"
-            values.append(Word(text.replace('"', ""), is_prefix=True).quoted)
+            values.append(Word(text.replace('"', "")).quoted)
         conditions.add(f"({clause})", *values)
     for name, column in _COLUMNS.items():
         if value := getattr(filters, name):

@@ -38,7 +38,7 @@ def listed(path: Path) -> None:
         for key, title, day, more in kinds:
             add_conversation(conn, key, title, updated_at=f"{day}T10:00:00.000Z", **more)
             add_message(conn, key, "n1", "A text")
-        add_conversation(conn, "c7", "Undated", updated_at=None)
+        add_conversation(conn, "c7", "Undated butter", updated_at=None)
 
 
 @served_as("long_list")
@@ -66,6 +66,8 @@ def ids(text: str) -> list[str]:
         ("q=f_i", "c5"),
         ("q=%5C", "c5"),
         ("q=%22rye", "c1"),
+        ("q=bro", "c2"),
+        ("q=bus", ""),
         ("q=%00*%28%22OR", ""),
         ("q=bread&state=archived", "c1"),
         ("state=starred", "c2"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from mirrors import add, add_conversation, add_message, open_mirror
 
 from mirror.errors import UsageError
+from mirror.store.conversation_list import ListFilters, conversation_list
 from mirror.store.search import candidates
 from mirror.store.search.dates import parse_period
 from mirror.store.search.query import Query, parse_words
@@ -32,6 +34,10 @@ def conn() -> Iterator[sqlite3.Connection]:
 
 def found(conn: sqlite3.Connection, words: str, filters: Filters | None = None, **more: Any) -> list[str]:
     return [hit.conversation_id for hit in search(conn, words, filters, **more).hits]
+
+
+def listed(conn: sqlite3.Connection, words: str) -> list[str]:
+    return [one.id for one in conversation_list(conn, ListFilters(words=words), "updated", 9, 0).conversations]
 
 
 def talk(conn: sqlite3.Connection, key: str, *texts: str, title: str | None = None, **more: Any) -> None:
@@ -454,6 +460,23 @@ def test_emoji_are_found(conn: sqlite3.Connection, words: str) -> None:
     assert found(conn, words) == ["c1"]
     if words == "🥖":
         assert ("🥖", True) in list(split_marks(search(conn, words).hits[0].passages[0].snippet))
+
+
+@pytest.mark.parametrize("words", ["제목", "ガイド", "отчёт", "résumé", "resume", "ΕΛΛΆΔΑ"])
+def test_letters_in_two_characters_are_found_in_titles(conn: sqlite3.Connection, words: str) -> None:
+    """MacOS writes names so; what is typed has each letter in one character."""
+    talk(conn, "c1", "x", title=unicodedata.normalize("NFD", "한글제목 ガイド Отчёт план Résumé Ελλάδα"))
+    talk(conn, "c2", "x", title=unicodedata.normalize("NFD", "한글 カイト план"))
+    assert listed(conn, words) == ["c1"]
+    assert found(conn, words) == ["c1"]
+
+
+@pytest.mark.parametrize("words", ["中" * 20_000, "x" * 60_000, "x" * 60_000 + "*", f'-"{"中" * 20_000}" bread'])
+def test_long_words_are_no_error(conn: sqlite3.Connection, words: str) -> None:
+    """A text that was pasted may have no blank."""
+    talk(conn, "c1", "bread 中", title="bread 中")
+    assert found(conn, words) == (["c1"] if words.endswith("bread") else [])
+    assert listed(conn, words) == []
 
 
 def test_emoji_in_titles_are_found_and_left_out(conn: sqlite3.Connection) -> None:

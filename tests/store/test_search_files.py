@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,20 @@ def test_each_kind_of_find(conn: sqlite3.Connection, words: str, kind: str | Non
     said = "We bought two ovens. 今日は東京駅 学习Python编程 🦖"
     add_file(conn, 1, said, name="Budget_2025 京都旅行.csv", prompt="A lighthouse in a storm")
     assert found(conn, words) == ([("file_1", kind)] if kind else [])
+
+
+@pytest.mark.parametrize("words", ["한글보고서", "ガイド", "отчёт", "ガイド отчёт", "отчёт pdf -ケーキ"])
+def test_names_as_macos_writes_them_are_found(conn: sqlite3.Connection, words: str) -> None:
+    """There a letter with an accent is two characters; what is typed has one."""
+    add_file(conn, 1, name=unicodedata.normalize("NFD", "한글보고서 ガイド отчёт.pdf"))
+    add_file(conn, 2, name=unicodedata.normalize("NFD", "отчёт ケーキ.txt"))
+    assert ("file_1", "file name") in found(conn, words)
+    assert ("file_2", "file name") not in found(conn, words) or words == "отчёт"
+
+
+def test_long_words_are_no_error(conn: sqlite3.Connection) -> None:
+    add_file(conn, 1, name="京都.csv")
+    assert found(conn, "京" * 20_000) == found(conn, "x" * 60_000) == []
 
 
 def test_a_file_leads_to_its_conversations_and_its_snippet_says_why(conn: sqlite3.Connection) -> None:

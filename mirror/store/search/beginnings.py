@@ -34,6 +34,8 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789ßæøđðþłœ"  # what may fo
 def beginning_expression(text: str) -> str:
     """Return the FTS5 expression that finds all words that begin so, and some others; of a phrase the last one."""
     head, beginning = split_last(text)
+    if len(beginning) > _LONGEST_STEMMED:
+        return f'"{text}"*'
     whole = [] if text.isascii() else [f'"{text}"*']  # a ligature is a letter to FTS5, and several to ``folded``
     ranges = tuple(_ranges([beginning]))
     others = {stem: word for stem, word in _words_by_stem(beginning).items() if not stem.startswith(ranges)}
@@ -66,8 +68,6 @@ def _ranges(beginnings: list[str], depth: int = 2) -> Iterator[str]:
 
 def _words_by_stem(beginning: str) -> dict[str, str]:
     """Return a word that begins so for each stem that such words can have."""
-    if len(beginning) > _LONGEST_STEMMED:
-        return {}
     endings = _ENDINGS.split()
     begun = (ending[at:] for ending in endings for at in range(1, len(ending) + 1) if beginning.endswith(ending[:at]))
     words = {beginning + rest + more for rest in {"", *begun} for more in ("", *endings)}

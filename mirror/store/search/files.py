@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from mirror.store.search.cjk import FILE_TABLE, has_cjk
-from mirror.store.search.query import CHARACTER_INDEX, WORD_INDEX, like_pattern
+from mirror.store.search.cjk import FILE_TABLE
+from mirror.store.search.folding import folded, is_beyond_ascii, part_clause
+from mirror.store.search.query import CHARACTER_INDEX, WORD_INDEX, is_unlike_index
 from mirror.store.search.request import Conditions, project_ids
 from mirror.store.search.scoring import file_scores, rank_scale
 from mirror.store.search.snippets import START, near_match, snippets
@@ -26,7 +27,7 @@ FILE_NAME, PROMPT, FILE_TEXT = "file name", "prompt", "file text"
 FILE_KINDS = (FILE_NAME, PROMPT, FILE_TEXT)
 _NAME_INDEX = "files_fts"
 _TEXT_TABLES = {WORD_INDEX: "file_texts_fts", CHARACTER_INDEX: FILE_TABLE}
-_LIKE = "(ifnull(f.name, '') LIKE ? ESCAPE '\\' OR ifnull(f.prompt, '') LIKE ? ESCAPE '\\')"
+_HAS_WORD = f"({part_clause('f.name')} OR {part_clause('f.prompt')})"
 _USES = "attachments a JOIN messages m ON m.rowid = a.message_rowid JOIN conversations c ON c.id = m.conversation_id"
 _MOST_USES = 3  # conversations of a file that are shown; by judgement: most files have one
 
@@ -133,21 +134,22 @@ def _by_name(search: Search) -> list[_Matching]:
         conditions.add_match("f.rowid", _NAME_INDEX, excluded, is_excluded=True)
     for word in search.query.words:
         if word.in_character_index:
-            conditions.add(f"{'NOT ' if word.is_excluded else ''}{_LIKE}", *[like_pattern(word)] * 2)
+            conditions.add(f"{'NOT ' if word.is_excluded else ''}{_HAS_WORD}", *[folded(word.text)] * 4)
     conditions.add_beginnings(search.query, "f.name", "f.prompt")
     found = _files(search, tables, rank, conditions) if search.query.wanted else _NONE
-    return [_with_words_inside_cjk(search), found]
+    return [_unlike_index(search), found]
 
 
-def _with_words_inside_cjk(search: Search) -> _Matching:
-    """Return files whose names have spaced words inside a run, which is one word to the index."""
+def _unlike_index(search: Search) -> _Matching:
+    """Return files whose names have spaced words as their index does not: see ``is_unlike_index``."""
     if not search.query.inside_cjk:
         return _NONE
     conditions = _conditions(search)
+    conditions.add(f"({is_beyond_ascii('f.name')} OR {is_beyond_ascii('f.prompt')})")
     for word in search.query.words:
-        conditions.add(f"{'NOT ' if word.is_excluded else ''}{_LIKE}", *[like_pattern(word)] * 2)
+        conditions.add(f"{'NOT ' if word.is_excluded else ''}{_HAS_WORD}", *[folded(word.text)] * 4)
     found = _files(search, "files f", "0.0", conditions)
-    return found._replace(files=[one for one in found.files if has_cjk(one.name + one.prompt)])
+    return found._replace(files=[one for one in found.files if is_unlike_index(f"{one.name} {one.prompt}")])
 
 
 def _files(search: Search, tables: str, rank: str, conditions: Conditions) -> _Matching:

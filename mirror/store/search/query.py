@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mirror.store.search import cjk
 from mirror.store.search.beginnings import beginning_expression
 from mirror.store.search.cjk import has_cjk, index_form, is_indexed, without_emoji
-from mirror.store.search.folding import split_last
+from mirror.store.search.folding import folded, split_last
 
 if TYPE_CHECKING:
     import sqlite3
@@ -53,6 +53,11 @@ class Word:
     def in_character_index(self) -> bool:
         """Whether the index of characters can find it, or its emoji."""
         return is_indexed(self.text)
+
+    @property
+    def is_composed(self) -> bool:
+        """Whether it has letters that FTS5 takes for others where they are written in two characters, as "й"."""
+        return not unicodedata.is_normalized("NFD", folded(self.text))
 
     @property
     def has_symbols(self) -> bool:
@@ -193,6 +198,9 @@ def match_expression(words: Iterable[Word], *, of_stems: bool = False) -> str:
     return f"({wanted}) NOT ({excluded})" if wanted and excluded else wanted
 
 
-def like_pattern(word: Word) -> str:
-    r"""Return the pattern for ``LIKE ? ESCAPE '\'`` that finds the word anywhere."""
-    return "%" + re.sub(r"([\\%_])", r"\\\1", word.text) + "%"
+def is_unlike_index(text: str) -> bool:
+    """Tell whether an index of words may not have a text's words as they are typed.
+
+    A run of CJK characters is one word to it, and a letter in two characters (as macOS writes names) another letter.
+    """
+    return has_cjk(text) or not unicodedata.is_normalized("NFC", text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import unicodedata
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -56,8 +57,11 @@ def _cells(row: re.Match[str]) -> str:
 
 
 def snippets(texts: Sequence[str], words: Sequence[Word], *, whole: bool = False) -> list[str]:
-    """Return one line round the first match of each text, or the ``whole`` text, with marks."""
-    lines = list(texts)
+    """Return one line round the first match of each text, or the ``whole`` text, with marks.
+
+    Letters in two characters, as macOS writes names, become one, as they are typed.
+    """
+    lines = [unicodedata.normalize("NFC", text) for text in texts]
     if match := _indexed(words):
         lines = _marked_by_index(lines, match, whole=whole)
     return [_cut(_mark_others(" ".join(line.split()), words)) for line in lines]

@@ -6,8 +6,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from mirror.store.search.candidates import count_matches
-from mirror.store.search.cjk import has_cjk
-from mirror.store.search.query import CHARACTER_INDEX, WORD_INDEX, IndexMatch, like_pattern
+from mirror.store.search.folding import HAS_PART, folded, is_beyond_ascii
+from mirror.store.search.query import CHARACTER_INDEX, WORD_INDEX, IndexMatch, is_unlike_index
 from mirror.store.search.request import Conditions
 from mirror.store.search.scoring import TitleMatch
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mirror.store.search.request import Search
 
 _TITLE_INDEX = "conversations_fts"
-_LIKE = "ifnull(title, '') LIKE ? ESCAPE '\\'"
+_HAS_WORD = f"{is_beyond_ascii('title')} AND {HAS_PART}(title, ?)"
 
 
 def matching_titles(search: Search) -> list[TitleMatch]:
@@ -34,7 +34,7 @@ def matching_titles(search: Search) -> list[TitleMatch]:
     sql = f"SELECT c.id AS conversation_id, ifnull(c.updated_at, '') AS date, {rank} AS rank FROM {tables}"
     sql += f" WHERE {conditions} ORDER BY {order} LIMIT {search.limits.titles}"
     found = [TitleMatch._make(row) for row in search.conn.execute(sql, conditions.values)]
-    return found + _titles_with_words_inside_cjk(search, {title.conversation_id for title in found})
+    return found + _titles_unlike_index(search, {title.conversation_id for title in found})
 
 
 def _title_conditions(search: Search) -> Conditions:
@@ -52,24 +52,28 @@ def _add_words_not_in_index(conditions: Conditions, search: Search) -> None:
     for word in search.query.words:
         if word.in_character_index:
             negation = "NOT " if word.is_excluded else ""
-            with_word = f"SELECT rowid FROM conversations WHERE {_LIKE}"
-            conditions.add(f"c.rowid {negation}IN ({with_word})", like_pattern(word))
+            with_word = f"SELECT rowid FROM conversations WHERE {_HAS_WORD}"
+            conditions.add(f"c.rowid {negation}IN ({with_word})", folded(word.text))
 
 
-def _titles_with_words_inside_cjk(search: Search, known: set[str]) -> list[TitleMatch]:
-    """Return titles that have spaced words inside a run, which is one word to the index."""
-    conn = search.conn
-    may_have_some = search.query.inside_cjk and conn.execute(f"SELECT 1 FROM {CHARACTER_INDEX} LIMIT 1").fetchone()
+def _titles_unlike_index(search: Search, known: set[str]) -> list[TitleMatch]:
+    """Return titles that have spaced words as their index does not: see ``is_unlike_index``."""
+    conn, query = search.conn, search.query
+    wanted = [word for word in query.words if word.in_word_index and not word.is_excluded]
+    may_have_some = query.inside_cjk and (
+        any(word.is_composed for word in wanted) or conn.execute(f"SELECT 1 FROM {CHARACTER_INDEX} LIMIT 1").fetchone()
+    )
     highest = "SELECT ifnull(max(rowid), 0) FROM conversations"
     if not may_have_some or conn.execute(highest).fetchone()[0] > search.limits.scanned_titles:
         return []
     conditions = _title_conditions(search)
-    wanted = [like_pattern(word) for word in search.query.words if word.in_word_index and not word.is_excluded]
-    with_words = f"SELECT rowid FROM conversations WHERE {' AND '.join([_LIKE] * len(wanted))}"
-    conditions.add(f"c.rowid IN ({with_words})", *wanted)
+    with_words = f"SELECT rowid FROM conversations WHERE {' AND '.join([_HAS_WORD] * len(wanted))}"
+    conditions.add(f"c.rowid IN ({with_words})", *(folded(word.text) for word in wanted))
     sql = "SELECT c.id, ifnull(c.updated_at, '') AS date, c.title FROM conversations c"
     rows = conn.execute(f"{sql} WHERE {conditions} ORDER BY date DESC", conditions.values)
     found = (
-        TitleMatch(row["id"], row["date"], 0.0) for row in rows if row["id"] not in known and has_cjk(row["title"])
+        TitleMatch(row["id"], row["date"], 0.0)
+        for row in rows
+        if row["id"] not in known and is_unlike_index(row["title"])
     )
     return list(islice(found, search.limits.titles))
