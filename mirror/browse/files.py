@@ -22,7 +22,7 @@ from mirror.browse.conversations import month_name
 from mirror.files.byte_store import ByteStore
 from mirror.files.content import SHOWN_TYPES, shown_type
 from mirror.store import file_rows
-from mirror.store.search.query import match_expression, parse_words
+from mirror.store.search.selection import selected_files
 from mirror.text import one_line, readable_name
 
 if TYPE_CHECKING:
@@ -208,10 +208,9 @@ async def pictures_page(datasette: Any, request: Any) -> Response:
 
 def load_pictures_page(conn: sqlite3.Connection, words: str, number: int) -> PicturesPage:
     """Read what the page shows."""
-    wanted = [word for word in parse_words(words) if not word.is_excluded and word.in_word_index]
-    query = match_expression(wanted, of_stems=True) if wanted else None
+    among = selected_files(conn, words) if words.strip() else None
     types = [kind for kind in SHOWN_TYPES if kind.startswith("image/")]
-    found = file_rows.pictures(conn, types, query, PICTURES + 1, (number - 1) * PICTURES)
+    found = file_rows.pictures(conn, types, among, PICTURES + 1, (number - 1) * PICTURES)
     months: dict[str, list[ShownPicture]] = {}
     for picture in found[:PICTURES]:
         months.setdefault(month_name((picture.created_at or "")[:7]), []).append(picture)

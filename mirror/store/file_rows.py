@@ -408,16 +408,16 @@ class ShownPicture(NamedTuple):
 
 
 def pictures(
-    conn: sqlite3.Connection, types: Sequence[str], words: str | None, limit: int, offset: int
+    conn: sqlite3.Connection, types: Sequence[str], among: Sequence[str] | None, limit: int, offset: int
 ) -> list[ShownPicture]:
-    """Return stored pictures of these types, the newest first. ``words``: an FTS5 query for their names and prompts."""
-    where = "AND f.rowid IN (SELECT rowid FROM files_fts WHERE files_fts MATCH :words)" if words else ""
+    """Return stored pictures of these types, the newest first. ``among``: ids of files; None for all."""
+    where = "" if among is None else "AND f.id IN (SELECT value FROM json_each(:among))"
     rows = conn.execute(
         "SELECT f.id, f.sha256, f.name, f.prompt, f.width, f.height, f.created_at, m.conversation_id, m.id AS message"
         " FROM files f LEFT JOIN attachments a ON a.rowid = (SELECT min(rowid) FROM attachments WHERE file_id = f.id)"
         f" LEFT JOIN messages m ON m.rowid = a.message_rowid WHERE f.kind = 'image' AND f.state = 'stored' {where}"
         " AND f.mime_type IN (SELECT value FROM json_each(:types))"
         " ORDER BY f.created_at DESC, f.id LIMIT :limit OFFSET :offset",
-        {"words": words, "limit": limit, "offset": offset, "types": json.dumps(types)},
+        {"among": json.dumps(among), "limit": limit, "offset": offset, "types": json.dumps(types)},
     )
     return [ShownPicture(**row) for row in rows]

@@ -13,6 +13,7 @@ from files.file_service import png
 from mirrors import add, add_conversation, add_message, open_mirror
 from served import served_as
 
+from mirror.browse.files import load_pictures_page
 from mirror.files.byte_store import ByteStore
 from mirror.store import file_texts
 
@@ -193,6 +194,30 @@ def test_a_picture_that_a_tool_made_for_the_person_is_seen_without_a_click(
     status, text = many.get(f"/made_pictures/-/conversation/{key}?hidden=on")
     assert status == 200
     assert folds_around_pictures(text) == folds
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("", "cat.png dog.png tree.png"),
+        ("猫", "cat.png"),
+        ("🐱", "cat.png"),
+        ("organiz*", "tree.png"),
+        ("png -dog", "cat.png tree.png"),
+        ("png -猫 -organiz*", "dog.png"),
+        ("-dog", ""),
+        ("...", ""),
+        ("犬", ""),
+    ],
+)
+def test_the_words_of_pictures_are_those_of_the_search(words: str, names: str) -> None:
+    """Characters without spaces, emoji, beginnings, words to leave out; words that find nothing do not show all."""
+    with closing(open_mirror()) as conn:
+        for name, prompt in (("dog.png", "A dog organ"), ("cat.png", "一只猫 🐱"), ("tree.png", "An organization")):
+            known = {"kind": "image", "state": "stored", "mime_type": "image/png", "provider": "chatgpt"}
+            add(conn, "files", id=name, name=name, prompt=prompt, sha256=name, first_seen_at="2026-01-01", **known)
+        page = load_pictures_page(conn, words, 1)
+    assert " ".join(sorted(str(picture.name) for _, found in page.months for picture in found)) == names
 
 
 def test_pictures_are_found_by_their_names(many: Pages) -> None:

@@ -99,7 +99,7 @@ def matching_files(search: Search) -> FilesFound:
     if is_of_other_kind or filters.role or filters.model or filters.branches == "other" or not search.query.words:
         return FilesFound()
     words = search.query.words
-    ways = [*_by_text(search), *_by_name(search)]
+    ways = [*_by_text(search), *by_name(search)]
     is_complete = all(way.is_complete for way in ways)
     found = _with_kinds({one.id: one for way in ways for one in way.files}, words)
     if filters.kind in FILE_KINDS:
@@ -123,7 +123,7 @@ def _with_kinds(found: dict[str, FileCandidate], words: Sequence[Word]) -> list[
 # -- by name and prompt
 
 
-def _by_name(search: Search) -> list[_Matching]:
+def by_name(search: Search) -> list[_Matching]:
     """Return files by looking at all names, and by the index of names, which knows better."""
     match = dict(search.query.wanted).get(WORD_INDEX)
     conditions, tables, rank = _conditions(search), "files f", "0.0"

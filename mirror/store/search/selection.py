@@ -1,4 +1,4 @@
-"""All conversations that a search selects, in no order of relevance: for what is done with each of them."""
+"""All conversations, and files, that a search selects, in no order of relevance: for what is done with each of them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from mirror.store.search.candidates import matching_messages, message_conditions
 from mirror.store.search.fallback import partial_matches
-from mirror.store.search.request import Conditions, SearchLimits, search_for
+from mirror.store.search.files import by_name
+from mirror.store.search.request import Conditions, Filters, SearchLimits, search_for
 from mirror.store.search.titles import matching_titles
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from mirror.store.search.request import Filters, Search
+    from mirror.store.search.request import Search
 
 # Nothing is ranked, so nothing need be left out to keep a page quick: every number is more than a mirror can hold.
 _EVERYTHING = 1_000_000_000
@@ -38,6 +39,12 @@ def selected(conn: sqlite3.Connection, typed: str, filters: Filters) -> list[str
     found = _with_words(wanted) if typed.strip() else _without_words(wanted)
     rows = conn.execute("SELECT id FROM conversations ORDER BY created_at, id")
     return [row["id"] for row in rows if row["id"] in found]
+
+
+def selected_files(conn: sqlite3.Connection, typed: str) -> list[str]:
+    """Return the ids of all files whose name or prompt has all of the words; none if there is no word to find."""
+    wanted = search_for(conn, typed, Filters(), _EVERYTHING, latest=True, is_counted=False, limits=_ALL)
+    return sorted({one.id for way in by_name(wanted) for one in way.files})
 
 
 def _with_words(wanted: Search) -> set[str]:
