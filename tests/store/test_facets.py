@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -116,3 +117,26 @@ def test_a_project_without_a_name_and_thousands_of_conversations_are_counted(con
     values = {facet.name: [(value.value, value.label, value.count) for value in facet.values] for facet in found}
     assert values["archived"] == [("no", "no", 1_001)]
     assert values["project"] == [("g-p-1", "g-p-1", 1)]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "America/New_York", "Pacific/Kiritimati"])
+def test_a_date_finds_as_many_as_it_says(conn: sqlite3.Connection, zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A year or month is that of the computer's calendar, on which the filter takes it, too."""
+    times = ("2024-12-31T18:30:00", "2025-01-01T02:00:00Z", "2025-01-31T23:59:59.999Z", "2024-06-01T00:00:00.000Z")
+    for number, created_at in enumerate(times):
+        add_conversation(conn, f"z{number}", None)
+        add_message(conn, f"z{number}", "n", "quokka", created_at=created_at)
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        years = facets(conn, "quokka")["date"]
+        for year, _, count in years:
+            within = Filters(since=year, until=year, branches="all")
+            months = facets(conn, "quokka", within)["date"]
+            assert sum(in_month for _, _, in_month in months) == count == len(search(conn, "quokka", within).hits)
+            for month, _, in_month in months:
+                assert len(search(conn, "quokka", Filters(since=month, until=month)).hits) == in_month
+        assert sum(count for _, _, count in years) == len(times)
+    finally:
+        monkeypatch.undo()
+        time.tzset()

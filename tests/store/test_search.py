@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 import unicodedata
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from mirror.errors import UsageError
 from mirror.store.conversation_list import ListFilters, conversation_list
 from mirror.store.search import candidates
 from mirror.store.search.dates import parse_period
+from mirror.store.search.hints import hint_for
 from mirror.store.search.query import Query, parse_words
 from mirror.store.search.request import SearchLimits
 from mirror.store.search.search import Filters, search, split_marks
@@ -285,12 +287,31 @@ def test_title_matches_obey_the_filters_too(conn: sqlite3.Connection) -> None:
     assert found(conn, "rye", Filters(archived=True)) == []
 
 
-@pytest.mark.parametrize("date", ["yesterday", "2025-13", "2025-02-30", "", "9999", "0000"])
+@pytest.mark.parametrize("date", ["yesterday", "2025-13", "2025-02-30", "", "10000", "0000", "2025-00"])
 def test_a_wrong_date_is_said(conn: sqlite3.Connection, date: str) -> None:
     """What is no date is a usage error that shows how to write one."""
     talk(conn, "c1", "rye")
     with pytest.raises(UsageError, match="write it like"):
         search(conn, "rye", Filters(since=date))
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_the_first_and_the_last_day_are_dates(
+    conn: sqlite3.Connection, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People and programs write them for "from the beginning" and "for ever"."""
+    talk(conn, "c1", "rye", created_at="9999-12-31T23:59:59.999Z")
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        for first in ("0001", "0001-01", "0001-01-01", "0001-01-01T00:00:00", "0300"):
+            for last in ("9999", "9999-12", "9999-12-31"):
+                assert found(conn, "rye", Filters(since=first, until=last)) == ["c1"], (first, last)
+                assert hint_for(conn, "rye", Filters(since=first, until=last)) is None
+        assert found(conn, "rye", Filters(until="0001-01-01")) == []
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_days_months_and_years_end_where_they_end() -> None:

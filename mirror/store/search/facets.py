@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mirror.services import speaker_of
+from mirror.store.search.dates import local_months
 
 if TYPE_CHECKING:
     import sqlite3
@@ -88,8 +89,11 @@ def _facet(name: str, values: Iterable[str | None], labels: dict[str, str] | Non
 
 
 def _dates(dates: list[str]) -> Facet:
-    """Return the years, or the months of a single year."""
-    years = Counter(date[:4] for date in dates)
-    counts = years if len(years) > 1 else Counter(date[:7] for date in dates)
+    """Return the years, or the months of a single year, on the calendar by which the filter takes them."""
+    months = Counter(local_months(dates))
+    years: Counter[str] = Counter()
+    for month, count in months.items():
+        years[month[:4]] += count
+    counts = years if len(years) > 1 else months
     newest = sorted(counts, reverse=True)[:MOST]
     return Facet("date", tuple(FacetValue(value, value, counts[value]) for value in newest))
