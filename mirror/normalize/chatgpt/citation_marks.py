@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 # A field with no closing character after it: references, line numbers, or everything up to a blank.
 _FIELD = "\ue202(?:turn\\d+[a-zA-Z_]*\\d*(?:,turn\\d+[a-zA-Z_]*\\d*)*|L\\d+(?:-L?\\d+)?|[^\\s\ue200-\ue204]*)"
 _KINDS = "(?:(?:file|memory_)?cite|navlist|image_group|entity|video|url|products?)"
-# A whole mark, or what an interrupted answer left of one: without its end, or without its beginning.
+# A whole mark, or what an interrupted answer left of one: without its end, or without its beginning, whose end is not
+# looked for further than any mark is long, for there can be as many beginnings as characters.
 _MARK = re.compile(
     "\ue200(?P<closed>[^\ue200\ue201]*)\ue201"
     f"|\ue200(?P<open>[a-z_]+(?:{_FIELD})+)"
-    f"|(?P<partial>{_KINDS}?(?:\ue202[^\ue200\ue201\n]*\ue201|(?:{_FIELD})+))"
+    f"|(?P<partial>{_KINDS}?(?:\ue202[^\ue200\ue201\n]{{0,1000}}+\ue201|(?:{_FIELD})+))"
 )  # fmt: skip
 LEGACY = re.compile("\u3010(?P<ref>[\\w:]{1,40})\u2020(?P<label>[^\u3010\u3011\n]*)\u3011")
 # A newer mark that lost its private-use characters, as copies made by some tools have it: ``citeturn0search5``.

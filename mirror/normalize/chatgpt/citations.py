@@ -34,7 +34,7 @@ from mirror.normalize.chatgpt.links import (
     title_of,
     unique,
 )
-from mirror.normalize.chatgpt.readable_text import readable_strings
+from mirror.normalize.chatgpt.readable_text import MOST_SEARCHED, readable_strings
 from mirror.text import one_line
 from mirror.values import as_count, as_dict, as_dicts, as_text, first_text
 
@@ -45,12 +45,12 @@ _HIDDEN = "hidden"
 _CLOSED = re.compile("\ue200[^\ue200\ue201]*\ue201")
 # Text that is a mark for a reference and nothing else, so that a link may replace it.
 _LIKE_A_MARK = re.compile(
-    "\u3010[^\u3010\u3011]*\u2020[^\u3010\u3011]*\u3011"
+    "\u3010[^\u3010\u3011\u2020]*\u2020[^\u3010\u3011]*\u3011"
     r"|\[\^?\d+\^?\]|:contentReference\[[^\]]*\](?:\{[^}]*\})?|(?:(?:file)?cite|navlist|i)?(?:turn\d+[a-z_]+\d+\s*)+"
     r"|(?:entity|products?|image_group|video|url)(?:\[[^\n]*\]|\{[^\n]*\})",
 )  # fmt: skip
 # Marks of 2023 and 2024 for the service's own page; they name nothing that a payload holds.
-_OAICITE = re.compile(r":contentReference\[oaicite:\d+\](?:\{[^}\n]*\})?|\u3010oaicite:\d+\u3011")
+_OAICITE = re.compile(r":contentReference\[oaicite:\d+\](?:\{[^}\n]{0,200}+\})?|\u3010oaicite:\d+\u3011")
 # Parts of a reference that its card does not show as words; pages are shown as links or not at all.
 _NOT_SHOWN = frozenset(
     (*PAGE_LISTS, "refs", "safe_urls", "metadata", "extra_params", "entity_data", "input_pointer", "fff_metadata")
@@ -109,6 +109,7 @@ def _reference_spans(text: str, references: list[dict[str, Any]]) -> tuple[list[
     # Searching for every mark from the top of the text would take quadratic time.
     first = {found[0]: found.start() for found in reversed(list(_CLOSED.finditer(plain_text)))}
     next_from: dict[str, int] = {}
+    left = MOST_SEARCHED
     spans: list[_Span] = []
     unplaced_pages: list[Link] = []
     for reference in sorted(references, key=_start):
@@ -116,8 +117,11 @@ def _reference_spans(text: str, references: list[dict[str, Any]]) -> tuple[list[
         if quoted not in next_from and _CLOSED.fullmatch(quoted):
             at = first.get(quoted, -1)
         else:
-            at = plain_text.find(quoted, next_from.get(quoted, 0)) if quoted else -1
+            begin = next_from.get(quoted, 0)
+            at = plain_text.find(quoted, begin) if quoted and left > 0 else -1
+            left -= (at if at >= 0 else len(plain_text)) - begin
         if at < 0:
+            next_from[quoted] = len(plain_text)  # what is not there is looked for once
             unplaced_pages += _reference_pages(reference)
             continue
         next_from[quoted] = at + len(quoted)

@@ -66,9 +66,14 @@ def with_references(
     for n, attachment in enumerate(read):
         file_id = file_id_in(attachment.id)
         _add(found, replace(attachment, file_id=file_id, source=_source(role, attachment.kind)), f"\0{n}")
+    without_id: dict[str | None, list[str]] = {}
+    for key, one in reversed(found.items()):
+        if one.id is None:
+            without_id.setdefault(one.name, []).append(key)
     for named in _named_in(raw, role, texts):
         new = _attachment(named)
-        if new.source == "library" and (nameless := _without_id(found, new.name)):
+        if new.source == "library" and without_id.get(new.name):
+            nameless = without_id[new.name].pop()
             found[new.file_id or nameless] = _combined(found.pop(nameless), new)
         else:
             _add(found, new, named.stated)
@@ -116,11 +121,6 @@ def _add(found: dict[str, Attachment], new: Attachment, otherwise: str) -> None:
     key = new.file_id or otherwise
     known = found.get(key)
     found[key] = _combined(known, new) if known else new
-
-
-def _without_id(found: dict[str, Attachment], name: str | None) -> str | None:
-    """Return the key of the attachment of this name that the content's readers found no id for."""
-    return next((key for key, one in found.items() if one.id is None and one.name == name), None)
 
 
 def _combined(known: Attachment, new: Attachment) -> Attachment:

@@ -70,12 +70,14 @@ class Nodes:
     """All nodes of a payload by our id, in document order; ``ids`` maps the payload's ids to ours.
 
     ``tree``: what tells whether its mapping is whole. ``not_understood``: counts of what its messages hold.
+    ``repeats``: the next number for one more node of an id.
     """
 
     by_id: dict[str, Node] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
     tree: Tree = field(default_factory=Tree)
     not_understood: dict[str, int] = field(default_factory=dict)
+    repeats: dict[str, int] = field(default_factory=dict)
 
     @property
     def message_count(self) -> int:
@@ -207,9 +209,10 @@ def _is_repeated(known: Node, message: dict[str, Any] | None) -> bool:
 
 
 def _free_id(nodes: Nodes, wanted: str) -> str:
-    n = 2
+    n = nodes.repeats.get(wanted, 2)
     while f"{wanted}~{n}" in nodes.by_id:
         n += 1
+    nodes.repeats[wanted] = n + 1
     return f"{wanted}~{n}"
 
 
@@ -242,11 +245,13 @@ def _join_dangling(nodes: Nodes) -> None:
         return
     ordered = _in_time([node for node in nodes.by_id.values() if node.has_message])
     tops: dict[str, str] = {}
-    for n, node in enumerate(ordered):
+    before: list[str] = []  # without those below a later one of them, which come into question only if it does
+    for node in ordered:
         if node.parent is not None and node.parent not in nodes.by_id:
-            before = (ordered[k].id for k in range(n - 1, -1, -1))
-            # What is below the node itself would close a circle.
-            node.parent = next((name for name in before if _top(name, nodes, tops) != node.id), node.parent)
+            while before and _top(before[-1], nodes, tops) == node.id:
+                before.pop()  # what is below the node itself would close a circle
+            node.parent = before[-1] if before else node.parent
+        before.append(node.id)
 
 
 def _top(name: str, nodes: Nodes, tops: dict[str, str]) -> str:

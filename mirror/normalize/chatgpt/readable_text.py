@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 # Under these keys even a single word or an address is meant to be read.
 _READABLE_KEYS = frozenset(
@@ -115,10 +115,13 @@ _TECHNICAL_VALUE = re.compile(
     r"[a-z][a-z0-9+.-]*://\S*|(?:data|urn|mailto):\S+"  # an address or a pointer
     r"|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{16,}"  # a uuid, a hash
     r"|\d{4}-\d\d-\d\d(?:[T ][0-9:.+Z-]+)?"  # a time
-    r"|(?:file|user|g|msg|call|turn|conv|req|org)[-_][\w-]*\d[\w-]*"  # an id of the service
+    r"|(?:file|user|g|msg|call|turn|conv|req|org)[-_](?=[\w-]*\d)[\w-]*+"  # an id of the service
     r"|[!-~]{200,}",  # encoded bytes
     re.IGNORECASE,
 )
+# Characters that are searched in one text for other texts. Larger: thousands of them beside a long text take seconds;
+# smaller: what a long answer cites is named at its end, and what it says already is said again.
+MOST_SEARCHED = 100_000_000
 _FEW_WORDS = 2  # so many words can still be a type or a state ("in progress"); more are written language
 
 
@@ -196,6 +199,15 @@ def is_readable(key: str | None, text: str) -> bool:
 def readable_strings(value: object, key: str | None = None) -> list[str]:
     """Return every readable string of an unknown shape, each once, in document order."""
     return list(dict.fromkeys(text for name, text in strings_in(value, key) if is_readable(name, text)))
+
+
+def texts_not_in(shown: str, texts: Iterable[str]) -> Iterator[str]:
+    """Yield the texts that are no part of a shown one; all of them once ``MOST_SEARCHED`` characters were searched."""
+    left = MOST_SEARCHED
+    for text in texts:
+        left -= len(shown)
+        if left < 0 or text not in shown:
+            yield text
 
 
 def prose_strings(value: object) -> list[str]:

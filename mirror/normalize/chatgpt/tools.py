@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from mirror.normalize.chatgpt.links import title_of
-from mirror.normalize.chatgpt.readable_text import dicts_in, readable_strings
+from mirror.normalize.chatgpt.readable_text import dicts_in, readable_strings, texts_not_in
 from mirror.text import fenced
 from mirror.values import as_dict, as_dicts, as_list, as_text, first_text
 
@@ -73,7 +73,7 @@ def canvas_text(text: str) -> str:
     shown = "\n\n".join(piece for piece in pieces if piece.strip())
     # A call may have gained other keys since: words under them must be found all the same.
     names = {call.get("type"), call.get("name")}
-    more = [text for text in readable_strings(call) if text not in shown and text not in names]
+    more = texts_not_in(shown, (text for text in readable_strings(call) if text not in names))
     return "\n\n".join([shown, *more]) if shown else text
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _MARK = ":::"
 _BEGIN = re.compile(":::writing")  # its first character is rare, so that a pattern is twice as fast as ``in``
-_FIRST_LINE = re.compile(r":::writing[ \t]*(?P<stated>\{.*\})?[ \t\r]*")
-_INNER = re.compile(r":::[ \t]*[A-Za-z][\w-]*(?:\[[^\]]*\])?[ \t]*+(?:\{.*\})?[ \t]*+(?P<words>[^{}]*)")
+_FIRST_LINE = re.compile(r":::writing[ \t]*+(?P<stated>\{.*\})?[ \t\r]*")
+_INNER = re.compile(r":::[ \t]*[A-Za-z][\w-]*+(?:\[[^\]]*\])?[ \t]*+(?:\{.*\})?[ \t]*+(?P<words>[^{}]*)")
 _LAST_LINE = re.compile(r":::[ \t\r]*")
 _KIND = re.compile(r"[A-Za-z_]{1,40}")
 BEFORE = "Before it was edited:"
@@ -30,11 +30,17 @@ _ID_KEYS = ("id", "block_id", "writing_block_id")
 _TEXT_KEYS = ("content", "text", "body", "markdown", "value", "current", "latest", "edited_content", "edited_text")
 _SUBJECT_KEYS = ("subject", "title")
 _VERSION_KEYS = ("versions", "edits", "history")
+# Places of a draft's words before its own that are counted. Larger: words such as "aaaa" take the square of their
+# number; smaller: the place of a short draft is not known where an answer says the same often.
+_MOST_REPEATS = 1_000
 _DEEPEST = 4  # of objects around the words of an edit
 
 
 class FoundDraft(NamedTuple):
-    """A draft. ``repeats``: how often its text also comes between the end of the draft before it and its own place."""
+    """A draft. ``repeats``: how often its text also comes between the end of the draft before it and its own place.
+
+    More than ``_MOST_REPEATS``: too often to be counted, so that its place is not known.
+    """
 
     draft: Draft
     repeats: int
@@ -86,6 +92,8 @@ def drafts_in(text: str, edited: Any = None) -> list[FoundDraft]:
 
 def place_of(found: FoundDraft, text: str, begin: int) -> int | None:
     """Return where a draft's words are in a message's text; ``begin``: the end of the draft before it."""
+    if found.repeats > _MOST_REPEATS:
+        return None
     place = text.find(found.draft.text, begin)
     for _ in range(found.repeats):
         place = text.find(found.draft.text, place + 1) if place >= 0 else -1
@@ -95,7 +103,7 @@ def place_of(found: FoundDraft, text: str, begin: int) -> int | None:
 def _repeats(words: str, text: str) -> int:
     """Return how often words are in a text that ends with them, without that end."""
     count, place = 0, text.find(words) if words else -1
-    while 0 <= place < len(text) - len(words):
+    while 0 <= place < len(text) - len(words) and count <= _MOST_REPEATS:
         count, place = count + 1, text.find(words, place + 1)
     return count
 
