@@ -98,14 +98,16 @@ class Projects:
             self._memory.not_read[NAMES] = f"{odd} row{'' if odd == 1 else 's'} of an unknown form"
         return None
 
-    def is_unread(self, project_id: str) -> bool:
-        """Whether the sidebar shows a project now whose list was never read: its chats may be nowhere else.
+    def may_hold_unseen(self, project_id: str) -> bool:
+        """Whether the sidebar shows a project now whose chats may be nowhere else.
 
+        That is so where its list was never read, or the main list leaves out the chats of projects, or some of its own.
         One that the person may not read, says the sidebar, holds nothing of the account.
         """
+        name = _scope_name(project_id)
         may_read = as_dict(self.by_id.get(project_id, {}).get("current_user_permission")).get("can_read") is not False
-        is_known = _scope_name(project_id) in self._memory.projects_seen
-        return may_read and project_id in self._in_sidebar and not is_known
+        is_elsewhere = name in self._memory.projects_seen and name not in self._unshown and not self._are_hidden
+        return may_read and project_id in self._in_sidebar and not is_elsewhere
 
     def _known_before(self, *, full: bool) -> set[str]:
         """Return projects of earlier runs to be asked for, also where the sidebar does not show them.

@@ -243,14 +243,14 @@ class ChatGPT:
     def _judge_project(self, result: ListResult, project_id: str) -> None:
         """Learn whether a project's list was read, or is not given: it was left, deleted, or is no longer shared.
 
-        Then there is nothing to say, unless nobody has ever seen its chats.
+        Then there is nothing to say, unless its chats may be nowhere else.
         """
         if result.reached_end:
             self._projects.note_read(project_id, is_empty=not result.items)
         if not (isinstance(result.error, ListError) and result.error.is_refusal):
             return
         self.session.client.log(f"{result.scope.label} not read: {result.error.message}")
-        result.error = IncompleteError(result.error.message) if self._projects.is_unread(project_id) else None
+        result.error = IncompleteError(result.error.message) if self._projects.may_hold_unseen(project_id) else None
         result.is_refused = result.error is None
         self._projects.note_refused(project_id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -115,6 +116,50 @@ def test_single_ones_that_the_main_list_leaves_out(tmp_path: Path) -> None:
             assert mirrored.next_run() == 0
             assert differences(mirrored) == []
             assert [projects[2] in request.path for request in project_requests(mirrored)] == [True]
+
+
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("hides", ["all", "one"])
+def test_a_project_that_refuses_while_the_sidebar_shows_it(tmp_path: Path, hides: str, status: int) -> None:
+    """Nobody sees what comes into it, so that it is named in every run; one that may not be read is not."""
+    with MirroredService(tmp_path, over_http=False) as mirrored:
+        bread, other = (mirrored.person.new_project(name) for name in ("Bread", "Other"))
+        hidden = {mirrored.person.new_conversation("Loaf", project=bread)}
+        mirrored.person.new_conversation("Elsewhere", project=other)
+        mirrored.behaviour.main_excludes_projects = hides == "all"
+        refuses, may_read = False, True
+
+        def alter(request: ReceivedRequest, data: Any) -> Any:
+            if refuses and f"/gizmos/{bread}/conversations" in request.path:
+                return status, {"detail": "No"}
+            if request.path.endswith(SIDEBAR) and not may_read:
+                return without_permission(data, bread)
+            if request.path.endswith("/backend-api/conversations"):
+                return {**data, "items": [row for row in data["items"] if row["id"] not in hidden]}
+            return data
+
+        mirrored.alter_answers(alter)
+        assert mirrored.next_run() == 0
+        refuses = True
+        hidden.add(mirrored.person.new_conversation("Baked since", project=bread))
+        for n in range(4):
+            assert mirrored.next_run(full=n == 2) == 3
+            assert "Bread" in mirrored.value("SELECT message FROM sync_runs ORDER BY id DESC")
+        may_read = False
+        assert mirrored.next_run() == 0
+        refuses, may_read = False, True
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []
+
+
+def without_permission(sidebar: Any, project: str) -> Any:
+    """Let the sidebar say that the person may not read a project."""
+    found = deepcopy(sidebar)
+    for row in found["items"]:
+        gizmo = row["gizmo"]["gizmo"]
+        if gizmo["id"] == project:
+            gizmo["current_user_permission"] = {"can_read": False}
+    return found
 
 
 @pytest.mark.parametrize("hidden", [False, True])
