@@ -208,13 +208,24 @@ def stop_if_locked(reply: Reply, site: Site) -> None:
 
 
 def retry_after(reply: Reply, now: float) -> float | None:
-    """Return the seconds of a Retry-After header: a number or a date; None for nonsense or the past."""
+    """Return the seconds of a Retry-After header: a number or a date; None for nonsense or the past.
+
+    A date is measured by the answer's own, for this computer's clock, ``now``, may be wrong.
+    """
     text = reply.headers.get("retry-after", "").strip()
     try:
         seconds = float(text)
     except ValueError:
-        try:
-            seconds = parsedate_to_datetime(text).timestamp() - now
-        except (ValueError, TypeError, IndexError, OverflowError):
+        until, sent = _date(text), _date(reply.headers.get("date", ""))
+        if until is None:
             return None
+        seconds = until - (now if sent is None else sent)
     return seconds if 0 < seconds < float("inf") else None
+
+
+def _date(text: str) -> float | None:
+    """Return a header's date as epoch seconds; None for what is none."""
+    try:
+        return parsedate_to_datetime(text.strip()).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

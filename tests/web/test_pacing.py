@@ -79,6 +79,17 @@ def test_retry_after_as_a_date(clock: ScriptedClock) -> None:
     assert retry_after(too_many(formatdate(clock() - 90, usegmt=True)), clock()) is None
 
 
+@pytest.mark.parametrize("wrong_by", [-86_400.0, -60.0, 60.0, 86_400.0])
+def test_retry_after_as_a_date_is_measured_by_the_answers_own(clock: ScriptedClock, wrong_by: float) -> None:
+    """This computer's clock may be wrong; where the answer has no date of its own that can be read, it counts."""
+    theirs = clock() + wrong_by
+    later = formatdate(theirs + 90, usegmt=True)
+    reply = Reply(429, {"retry-after": later, "date": formatdate(theirs, usegmt=True)}, b"")
+    assert retry_after(reply, clock()) == 90
+    unreadable = Reply(429, {"retry-after": formatdate(clock() + 90, usegmt=True), "date": "today"}, b"")
+    assert retry_after(unreadable, clock()) == pytest.approx(90, abs=1)
+
+
 def test_a_pause_longer_than_a_run_ends_it(pacing: Pacing, clock: ScriptedClock) -> None:
     """Asked to wait a day, the run stops instead of waiting."""
     with pytest.raises(RateLimitError, match="1440 minutes"):
