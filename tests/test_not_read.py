@@ -104,6 +104,37 @@ def test_the_name_of_a_gpt(mirrored: MirroredService) -> None:
     assert status_of(mirrored) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ((403, {"detail": "Unusual activity has been detected"}), "HTTP 403: “Unusual activity has been detected”"),
+        ((422, {}), "HTTP 422"),
+        ({"nothing": 1}, "an answer of an unknown form"),
+        ({"gizmo": {"id": "g-abc", "display": None}}, "an answer of an unknown form"),
+    ],
+)
+def test_a_gpt_that_is_refused_once_gets_its_name_later(tmp_path: Path, answer: Any, reason: str) -> None:
+    """It is without a name till then, is asked for once a week, and stands beside others that are named."""
+    with MirroredService(tmp_path, conversations=2, over_http=False) as mirrored:
+        mirrored.account.gpts |= {key: {"id": key, "display": {"name": f"Name {key}"}} for key in ("g-abc", "g-other")}
+        for key, gpt in zip(mirrored.ids(), ("g-abc", "g-other"), strict=True):
+            mirrored.account.conversations[key]["gizmo_id"] = gpt
+        mirrored.alter_answers(failing("/gizmos/g-abc", answer))
+        asked = []
+        for _ in range(8):
+            assert mirrored.next_run() == 0
+            asked.append(len(mirrored.asked("/gizmos/g-abc")) > 0)
+            assert status_of(mirrored)[1][0]["reason"] == reason
+        assert asked == [True, *[False] * 6, True]
+        named = "SELECT id, name FROM gpts WHERE name IS NOT NULL ORDER BY id"
+        assert mirrored.rows(named) == [("g-other", "Name g-other")]
+        mirrored.alter_answers(None)
+        for _ in range(7):
+            assert mirrored.next_run() == 0
+        assert mirrored.rows(named) == [("g-abc", "Name g-abc"), ("g-other", "Name g-other")]
+        assert status_of(mirrored) == ([], [])
+
+
 def test_of_several_workspaces_the_one_is_named(tmp_path: Path) -> None:
     account = generated_account(ManualClock(), 6, 4)
     account.workspaces.append(SimulatedWorkspace("ws-team", "Team Rocket", "workspace", "team"))

@@ -19,7 +19,7 @@ from mirror.chatgpt.account_data import (
     project_files,
     project_item,
 )
-from mirror.chatgpt.api_paths import api_path
+from mirror.chatgpt.api_paths import UnaskableError, api_path
 from mirror.chatgpt.conversations import ConversationReader
 from mirror.chatgpt.files import FileReader
 from mirror.chatgpt.identity import identify
@@ -74,6 +74,11 @@ SIDE_TRIES = 2
 _SAY_WHO_ASKS = {401: False, 404: True}
 _NAMES_OF_GPTS = "names of GPTs"
 _BUDGET = "single_read_budget"  # in the login's memory: reads by id that a run may make, None where no limit was met
+
+
+def _gpt_task(gpt_id: str) -> str:
+    """Return the periodic task of asking once more for the name of a GPT that was refused."""
+    return f"name of {gpt_id}"
 
 
 def _cause(error: ChatmirrorError) -> str:
@@ -312,9 +317,14 @@ class ChatGPT:
         self._memory.not_read[what] = reason
 
     def _gpt_items(self, gpt_ids: Collection[str]) -> Iterator[AccountItem]:
+        """Yield the custom GPTs that were asked for; one that did not say its name is asked again a week later."""
         failures = 0
-        self._memory.note_read(_NAMES_OF_GPTS)
+        due = self._tasks.due([_gpt_task(gpt_id) for gpt_id in gpt_ids], most=len(gpt_ids))
+        if len(due) == len(gpt_ids):
+            self._memory.note_read(_NAMES_OF_GPTS)
         for gpt_id in gpt_ids:
+            if _gpt_task(gpt_id) not in due:
+                continue
             if failures >= SIDE_TRIES:
                 return  # it is not the one GPT; their names wait for the next run
             try:
@@ -326,17 +336,27 @@ class ChatGPT:
                 return
             failures += item is None
             if item is not None:
+                self._memory.tasks_done.pop(_gpt_task(gpt_id), None)
                 yield item
 
     def _gpt_item(self, gpt_id: str) -> AccountItem | None:
-        """Return a GPT's row; None where the next run should ask again."""
+        """Return a GPT's row; None where a later run should ask again."""
         try:
-            return gpt_item(gpt_id, self.session.get(api_path("gizmos", gpt_id), tries=SIDE_TRIES).data)
+            item = gpt_item(gpt_id, self.session.get(api_path("gizmos", gpt_id), tries=SIDE_TRIES).data)
         except ServerError as error:
             self._note_not_read(_NAMES_OF_GPTS, str(error))
             return None
-        except Refused:
-            return AccountItem("gpt", gpt_id, {"name": gpt_id})  # deleted or private: its id is its name
+        except Refused as error:
+            if error.status == 404 or isinstance(error, UnaskableError):  # noqa: PLR2004 - other refusals pass
+                return AccountItem("gpt", gpt_id, {"name": gpt_id})  # deleted or private: its id is its name
+            reason = str(error)
+        else:
+            if item.row["name"] != gpt_id:
+                return item
+            reason = "an answer of an unknown form"
+        self._note_not_read(_NAMES_OF_GPTS, reason)
+        self._tasks.mark_done(_gpt_task(gpt_id))
+        return None
 
     def _account_data(
         self,
