@@ -13,10 +13,13 @@ from datasette.utils import tilde_decode  # type: ignore[import-untyped] # it ha
 
 from mirror.browse.databases import mirrors
 from mirror.store.search.cjk import is_indexed, where_clause
-from mirror.store.search.query import match_expression, parse_words
+from mirror.store.search.folding import HAS_BEGINNING
+from mirror.store.search.query import WORD_INDEX, parse_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from mirror.store.search.query import Word
 
 _FOUND = 302
 
@@ -63,9 +66,28 @@ def _is_messages_table(datasette: Any, path: str) -> bool:
 
 def _with_condition(pairs: list[tuple[str, str]], typed: str) -> list[tuple[str, str]]:
     words = parse_words(typed)
-    expression = match_expression(word.as_characters for word in words if word.in_character_index)
-    rest = " ".join(word.text for word in words if word.in_word_index and not word.is_excluded)
     kept = [(key, value) for key, value in pairs if key not in {"_search", "_searchmode"}]
-    if expression:
-        kept.append(("_where", where_clause(expression)))
+    kept += [("_where", condition) for word in words if (condition := _condition(word))]
+    rest = " ".join(f'"{word.text}"' if " " in word.text else word.text for word in words if _is_for_box(word))
     return [*kept, ("_search", rest)] if rest else kept
+
+
+def _is_for_box(word: Word) -> bool:
+    """Tell whether Datasette's own search finds a word: it takes each for a whole one that is wanted."""
+    return word.in_word_index and not (word.is_excluded or word.is_prefix)
+
+
+def _condition(word: Word) -> str:
+    """Return the condition on ``messages`` that finds a word, or leaves it out; empty if the box does."""
+    clauses = [where_clause(word.as_characters.quoted)] if word.in_character_index else []
+    if word.in_word_index and not _is_for_box(word):
+        match = _quoted(f'"{word.text}"{"*" if word.is_prefix else ""}')
+        clauses.append(f"rowid in (select rowid from {WORD_INDEX} where {WORD_INDEX} match chatmirror_match({match}))")
+        if word.is_prefix:
+            clauses.append(f"{HAS_BEGINNING}(text, {_quoted(word.beginning)})")
+    together = " and ".join(clauses)
+    return f"not ({together})" if word.is_excluded and together else together
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -12,6 +12,7 @@ import zlib
 from contextlib import suppress
 
 from mirror.store.payloads import newest_packed
+from mirror.store.search.folding import add_functions
 from mirror.store.search.query import match_expression, parse_words
 
 # Bytes of the longest payload that the functions unpack; as long as the longest answer that a sync takes. Larger, and a
@@ -31,6 +32,7 @@ def register_functions(conn: sqlite3.Connection) -> None:
         conn.create_function("chatmirror_match", 1, word_expression, deterministic=True)
         conn.create_function("chatmirror_cjk", 1, cjk_expression, deterministic=True)
         conn.create_function("chatmirror_payload", 1, payload)
+        add_functions(conn)
 
 
 def inflate(packed: object, most: int = MOST_INFLATED) -> str | None:

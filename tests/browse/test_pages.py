@@ -12,7 +12,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from mirrors import add, add_conversation, add_message, bakery, open_mirror
@@ -186,6 +186,34 @@ def test_the_search_box_of_a_table_finds_words_inside_runs(many: Pages) -> None:
     assert many.rows(f"{count} chatmirror_cjk('京都')", "runs") == [[1]]
     assert many.rows(f"{count} chatmirror_cjk('🍜')", "runs") == [[1]]
     assert many.rows(f"{count} chatmirror_cjk('')", "runs") == [[0]]
+
+
+@served_as("two_runs")
+def two_runs(path: Path) -> None:
+    with closing(open_mirror(path)) as conn:
+        add_conversation(conn, "c1", "x")
+        add_message(conn, "c1", "n1", "京都 rye flour organization")
+        add_message(conn, "c1", "n2", "京都 flour of rye, it's an organ")
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_first", "is_second"),
+    [
+        ("京都 organiz*", True, False),
+        ("京都 -organiz*", False, True),
+        ("京都 -it's", True, False),
+        ('京都 "rye flour"', True, False),
+        ('京都 -"rye flour"', False, True),
+        ("rye -大阪", True, True),
+        ("rye -京都", False, False),
+    ],
+)
+def test_the_search_box_of_a_table_takes_what_the_search_takes(
+    many: Pages, typed: str, is_first: bool, is_second: bool
+) -> None:
+    """Words to leave out, beginnings and phrases beside such words."""
+    text = many.follow(f"/two_runs/messages?_search={quote(typed)}&_sort=rowid")
+    assert ("rye flour organization" in text, "flour of rye" in text) == (is_first, is_second)
 
 
 @served_as("stale")
