@@ -49,6 +49,9 @@ def found(conn: sqlite3.Connection, words: str) -> list[str]:
         ("plain words 👍🏽❤️", "u1f44d u2764"),
         ("🇩🇪", "u1f1e9 u1f1ea"),
         ("naïve “text” ½ Ünïcode", ""),
+        ("a\u200cb 👩\u200d🚀", "u1f469 u1f680"),  # joiners disguise nothing
+        ("The oﬃce so\u00adft 👍", "The office soft u1f44d"),
+        ("ｐｙｔｈｏｎ３ 𝐛𝐨𝐥𝐝 na\u200bme", "python3 bold name"),  # noqa: RUF001 - the disguise
     ],
 )
 def test_what_is_indexed(text: str, apart: str) -> None:
@@ -70,6 +73,23 @@ def test_every_piece_of_a_run_is_found_and_nothing_else(text: str, start: int, l
             is_whole = not piece[0].isascii() and not piece[-1].isascii()
             assert not is_whole or found(conn, piece) == ["n1"]
             assert found(conn, f'"{piece[0]}什"') == []
+
+
+@pytest.mark.parametrize("words", ["office", "oﬃce", "soft name", '"bold python"', "pyth*", "Office ｎａｍｅ"])  # noqa: RUF001 - the disguise
+def test_words_in_disguise_are_found(words: str) -> None:
+    """Ligatures, soft hyphens, zero-width spaces, letters of full width and mathematical ones; typed either way."""
+    said = "An oﬃce, so\u00adft 𝐛𝐨𝐥𝐝 ｐｙｔｈｏｎ na\u200bme"  # noqa: RUF001 - the disguise
+    with closing(open_mirror()) as conn:
+        add_conversation(conn, "c1", "x")
+        add_message(conn, "c1", "n1", said)
+        add_conversation(conn, "c2", f"Title: {said}")
+        plain = add_message(conn, "c2", "n2", "An office, soft bold python name")
+        (disguised, with_title), none = search(conn, words).hits, search(conn, f"{words} -soft").hits
+        assert {passage.id for hit in (disguised, with_title) for passage in hit.passages} == {"n1", "n2"}
+        assert all("\x02" in passage.snippet for passage in disguised.passages + with_title.passages)
+        assert none == ()
+        conn.execute("DELETE FROM messages WHERE rowid = ?", (plain,))
+        assert len(search(conn, words).hits) == 2  # the title alone
 
 
 def is_whole(conn: sqlite3.Connection) -> bool:

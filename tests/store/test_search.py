@@ -158,9 +158,9 @@ def test_beginnings_are_left_out_and_found_in_all_that_is_searched(conn: sqlite3
     talk(conn, "long", "The rye organization of bakers")
     talk(conn, "short", "A rye organ of bakers")
     talk(conn, "title", "nothing", title="Organizing bakers")
-    talk(conn, "run", "学习organization编程")
+    talk(conn, "run", "bakers 学习organization编程")
     assert found(conn, "bakers -organiz*") == ["short"]
-    assert sorted(found(conn, "bakers organiz*")) == ["long", "title"]
+    assert sorted(found(conn, "bakers organiz*")) == ["long", "run", "title"]
     assert found(conn, '"rye organiz"*') == found(conn, "rye organiz") == ["long"]
     assert sorted(selected(conn, "organiz*", Filters())) == ["long", "run", "title"]
     hits = {hit.conversation_id: hit for hit in search(conn, "organiz*").hits}

@@ -6,7 +6,9 @@ finds nothing shorter than three characters, and most Chinese words have two. He
 and a search for several of them is a phrase, so that a word of any length is found, exactly.
 
 Of a text without such characters only the emoji are indexed, each by its number, because tokenizers take emoji for
-spaces. Most texts have neither and are not indexed at all: a mirror without them pays only for a look at each new text.
+spaces. Texts in which a word is disguised are indexed whole, with the word as it is typed: PDFs have ligatures and soft
+hyphens, web pages zero-width spaces. Most texts have none of these and are not indexed at all: a mirror without them
+pays only for a look at each new text.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 TABLES = TABLE, FILE_TABLE = "messages_cjk", "file_texts_cjk"
 _TEXTS = {TABLE: "messages", FILE_TABLE: "file_texts"}  # whose texts an index holds
-VERSION = 3  # of ``index_form``; an index that another version filled is filled again
+VERSION = 4  # of ``index_form``; an index that another version filled is filled again
 _SETTING = "cjk"
 _RANGES = (  # Thai and Lao, Myanmar, Hangul letters, Khmer, radicals, kana and Han, Hangul, and their extensions
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u9fff\ua960-\ua97f"
@@ -35,7 +37,11 @@ _EMOJI_RANGES = (
     "\u2300-\u23ff\u2600-\u26ff\u2701-\u2775\u2794-\u27bf\u2b00-\u2bff\U0001f000-\U0001f3fa\U0001f400-\U0001faff"
 )
 _EMOJI = f"[{_EMOJI_RANGES}]"
-_INDEXED = f"[{_RANGES}{_EMOJI_RANGES}]"
+# Letters that stand for others (ligatures, full width, mathematical ones) and what is invisible inside a word.
+_INVISIBLE = "\u00ad\u200b\u2060\ufeff"
+_STAND_INS = "\ufb00-\ufb06\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\U0001d400-\U0001d7ff"
+_DISGUISED = f"[{_INVISIBLE}{_STAND_INS}]"
+_INDEXED = f"[{_RANGES}{_EMOJI_RANGES}{_INVISIBLE}{_STAND_INS}]"
 _VARIANTS = "[\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef]"  # of form, colour, skin
 # Where a word of a script with spaces begins and ends, as a regular expression; also inside a run of these characters.
 WORD_BEGINS, WORD_ENDS = rf"(?<![^\W_{_RANGES}])", rf"(?![^\W_{_RANGES}])"
@@ -78,19 +84,32 @@ def has_cjk(text: str) -> bool:
     return not text.isascii() and _pattern(_CJK).search(text) is not None
 
 
+def is_disguised(text: str) -> bool:
+    """Tell whether a text has words in other characters than they are typed with."""
+    return not text.isascii() and _pattern(_DISGUISED).search(text) is not None
+
+
+def undisguised(text: str) -> str:
+    """Return a text with its words as they are typed."""
+    if not is_disguised(text):
+        return text
+    plain = _pattern(f"[{_STAND_INS}]+").sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
+    return _pattern(f"[{_INVISIBLE}]").sub("", plain)
+
+
 def is_indexed(text: str) -> bool:
-    """Tell whether a text belongs in this index: it has such a character, or an emoji."""
+    """Tell whether a text belongs in this index: it has such a character, an emoji, or a word in disguise."""
     return not text.isascii() and _pattern(_INDEXED).search(text) is not None
 
 
 def index_form(text: str) -> str:
     """Return a text as the index holds it: with CJK characters apart, and emoji as ``u1f956``.
 
-    Of a text that is written with spaces only the emoji are returned.
+    Of a text that is written with spaces only the emoji are returned, unless a word of it is disguised.
     """
-    if not has_cjk(text):
+    if not has_cjk(text) and not is_disguised(text):
         return "".join(_pattern(_EMOJI).findall(text)).translate(_FORMS)
-    plain = _pattern(_VARIANTS).sub("", unicodedata.normalize("NFKC", text))
+    plain = _pattern(_VARIANTS).sub("", unicodedata.normalize("NFKC", undisguised(text)))
     return _pattern(_END_OF_RUN).sub(" ", plain).translate(_FORMS)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from mirror.store.search.cjk import FILE_TABLE
+from mirror.store.search.cjk import FILE_TABLE, undisguised
 from mirror.store.search.folding import folded, is_beyond_ascii, part_clause
 from mirror.store.search.query import CHARACTER_INDEX, WORD_INDEX, is_unlike_index
 from mirror.store.search.request import Conditions, project_ids
@@ -258,7 +258,7 @@ def _hits(
 def _text(conn: sqlite3.Connection, kind: str, found: FileCandidate, row: sqlite3.Row, words: Sequence[Word]) -> str:
     if kind == FILE_TEXT:
         stored = conn.execute("SELECT text FROM file_texts WHERE sha256 = ?", (found.sha256,)).fetchone()
-        return near_match(stored["text"], words)
+        return near_match(undisguised(stored["text"]), words)
     return (row["prompt"] if kind == PROMPT else row["name"]) or ""
 
 

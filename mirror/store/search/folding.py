@@ -25,8 +25,10 @@ _PLAIN = re.compile("[\x00-\x7f\u0400-\u045f\u3001-\u3003\u3041-\u3096\u30a1-\u3
 _TOKEN_AS_WRITTEN = re.compile(rf"[^\W_](?:[^\W_]|[{_ACCENTS}\u00ad\u200b-\u200d])*")
 
 
-def folded(text: str) -> str:
+def folded(text: str | None) -> str:
     """Return a text as it is compared: small letters without accents, in one form, nothing invisible."""
+    if not isinstance(text, str):  # of a damaged row it can be anything
+        return ""
     if text.isascii() or _PLAIN.fullmatch(text):
         return text.lower()
     apart = unicodedata.normalize("NFKD", _INVISIBLE.sub("", text).lower())
@@ -35,7 +37,7 @@ def folded(text: str) -> str:
 
 def has_part(text: str | None, part: str) -> bool:
     """Tell whether a text has another one, which is folded, anywhere in it."""
-    return part in folded(text or "")
+    return part in folded(text)
 
 
 def split_last(text: str) -> tuple[str, str]:
@@ -46,7 +48,7 @@ def split_last(text: str) -> tuple[str, str]:
 
 def has_beginning(text: str | None, beginning: str) -> bool:
     """Tell whether a word of a text begins so; ``beginning``: folded."""
-    text = folded(text or "")
+    text = folded(text)
     at = text.find(beginning)
     while at > 0 and text[at - 1].isalnum():
         at = text.find(beginning, at + 1)

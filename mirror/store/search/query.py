@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.store.search import cjk
 from mirror.store.search.beginnings import beginning_expression
-from mirror.store.search.cjk import has_cjk, index_form, is_indexed, without_emoji
+from mirror.store.search.cjk import has_cjk, index_form, is_disguised, is_indexed, undisguised, without_emoji
 from mirror.store.search.folding import folded, split_last
 
 if TYPE_CHECKING:
@@ -151,6 +151,8 @@ class Query:
             for table, found in by_table.items()
             if found and not matches[table]
         )
+        if hidden := [word.inside_cjk.quoted for word in spaced if word.is_excluded and word.in_word_index]:
+            unwanted += (IndexMatch(CHARACTER_INDEX, " OR ".join(hidden)),) if has_characters else ()
         has_spaced = any(word.in_word_index and not word.is_excluded for word in words)
         inside_cjk = match_expression(word.inside_cjk for word in words) if has_characters and has_spaced else ""
         beginnings = tuple(word for word in spaced if word.is_prefix)
@@ -170,7 +172,7 @@ def only_leaves_out(typed: str) -> bool:
 
 
 def _typed_words(typed: str) -> list[Word]:
-    text = _UNUSABLE.sub(" ", unicodedata.normalize("NFC", typed)).translate(_QUOTES)
+    text = _UNUSABLE.sub(" ", undisguised(unicodedata.normalize("NFC", typed))).translate(_QUOTES)
     found: dict[Word, None] = {}
     for minus, phrase, bare, star in _WORD.findall(text):
         word = Word((phrase or bare).rstrip("*").strip(), bool(star) or bare.endswith("*"), bool(minus))
@@ -201,6 +203,7 @@ def match_expression(words: Iterable[Word], *, of_stems: bool = False) -> str:
 def is_unlike_index(text: str) -> bool:
     """Tell whether an index of words may not have a text's words as they are typed.
 
-    A run of CJK characters is one word to it, and a letter in two characters (as macOS writes names) another letter.
+    A run of CJK characters is one word to it, a letter in two characters (as macOS writes names) another letter, and a
+    word in disguise another word.
     """
-    return has_cjk(text) or not unicodedata.is_normalized("NFC", text)
+    return has_cjk(text) or is_disguised(text) or not unicodedata.is_normalized("NFC", text)

@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from mirror.store.search.beginnings import TOKENIZER
-from mirror.store.search.cjk import WORD_BEGINS, WORD_ENDS, has_cjk
+from mirror.store.search.cjk import WORD_BEGINS, WORD_ENDS, has_cjk, undisguised
 from mirror.store.search.folding import folded, mark_beginnings
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def _cells(row: re.Match[str]) -> str:
 def snippets(texts: Sequence[str], words: Sequence[Word], *, whole: bool = False) -> list[str]:
     """Return one line round the first match of each text, or the ``whole`` text, with marks.
 
-    Letters in two characters, as macOS writes names, become one, as they are typed.
+    Letters in two characters, as macOS writes names, become one, and words in disguise plain, as they are typed.
     """
-    lines = [unicodedata.normalize("NFC", text) for text in texts]
+    lines = [undisguised(unicodedata.normalize("NFC", text)) for text in texts]
     if match := _indexed(words):
         lines = _marked_by_index(lines, match, whole=whole)
     return [_cut(_mark_others(" ".join(line.split()), words)) for line in lines]

@@ -69,6 +69,9 @@ def _titles_unlike_index(search: Search, known: set[str]) -> list[TitleMatch]:
     conditions = _title_conditions(search)
     with_words = f"SELECT rowid FROM conversations WHERE {' AND '.join([_HAS_WORD] * len(wanted))}"
     conditions.add(f"c.rowid IN ({with_words})", *(folded(word.text) for word in wanted))
+    for word in query.words:
+        if word.in_word_index and word.is_excluded:
+            conditions.add(f"NOT {HAS_PART}(c.title, ?)", folded(word.text))
     sql = "SELECT c.id, ifnull(c.updated_at, '') AS date, c.title FROM conversations c"
     rows = conn.execute(f"{sql} WHERE {conditions} ORDER BY date DESC", conditions.values)
     found = (
