@@ -76,6 +76,14 @@ def test_names_as_macos_writes_them_are_found(conn: sqlite3.Connection, words: s
     assert ("file_2", "file name") not in found(conn, words) or words == "отчёт"
 
 
+def test_words_may_be_in_name_and_prompt(conn: sqlite3.Connection) -> None:
+    """Also where one of them is inside a run of characters, and the other in a plain name."""
+    add_file(conn, 1, name="plot.png", prompt="学习Python编程")
+    add_file(conn, 2, name="plot.png")
+    assert found(conn, "python plot") == found(conn, "plot 编程") == [("file_1", "file name")]
+    assert found(conn, "plot -编程") == found(conn, "plot -🦖 -编程") == [("file_2", "file name")]
+
+
 def test_long_words_are_no_error(conn: sqlite3.Connection) -> None:
     add_file(conn, 1, name="京都.csv")
     assert found(conn, "京" * 20_000) == found(conn, "x" * 60_000) == []

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from mirror.store.search.cjk import FILE_TABLE, undisguised
-from mirror.store.search.folding import folded, is_beyond_ascii, part_clause
+from mirror.store.search.folding import HAS_PART, folded, is_beyond_ascii
 from mirror.store.search.query import CHARACTER_INDEX, WORD_INDEX, is_unlike_index
 from mirror.store.search.request import Conditions, project_ids
 from mirror.store.search.scoring import file_scores, rank_scale
@@ -27,7 +27,8 @@ FILE_NAME, PROMPT, FILE_TEXT = "file name", "prompt", "file text"
 FILE_KINDS = (FILE_NAME, PROMPT, FILE_TEXT)
 _NAME_INDEX = "files_fts"
 _TEXT_TABLES = {WORD_INDEX: "file_texts_fts", CHARACTER_INDEX: FILE_TABLE}
-_HAS_WORD = f"({part_clause('f.name')} OR {part_clause('f.prompt')})"
+_BEYOND_ASCII = f"({is_beyond_ascii('f.name')} OR {is_beyond_ascii('f.prompt')})"
+_HAS_WORD = f"({HAS_PART}(f.name, ?) OR {HAS_PART}(f.prompt, ?))"
 _USES = "attachments a JOIN messages m ON m.rowid = a.message_rowid JOIN conversations c ON c.id = m.conversation_id"
 _MOST_USES = 3  # conversations of a file that are shown; by judgement: most files have one
 
@@ -134,7 +135,8 @@ def by_name(search: Search) -> list[_Matching]:
         conditions.add_match("f.rowid", _NAME_INDEX, excluded, is_excluded=True)
     for word in search.query.words:
         if word.in_character_index:
-            conditions.add(f"{'NOT ' if word.is_excluded else ''}{_HAS_WORD}", *[folded(word.text)] * 4)
+            has_word = f"({_BEYOND_ASCII} AND {_HAS_WORD})"
+            conditions.add(f"{'NOT ' if word.is_excluded else ''}{has_word}", *[folded(word.text)] * 2)
     conditions.add_beginnings(search.query, "f.name", "f.prompt")
     found = _files(search, tables, rank, conditions) if search.query.wanted else _NONE
     return [_unlike_index(search), found]
@@ -145,9 +147,9 @@ def _unlike_index(search: Search) -> _Matching:
     if not search.query.inside_cjk:
         return _NONE
     conditions = _conditions(search)
-    conditions.add(f"({is_beyond_ascii('f.name')} OR {is_beyond_ascii('f.prompt')})")
+    conditions.add(_BEYOND_ASCII)
     for word in search.query.words:
-        conditions.add(f"{'NOT ' if word.is_excluded else ''}{_HAS_WORD}", *[folded(word.text)] * 4)
+        conditions.add(f"{'NOT ' if word.is_excluded else ''}{_HAS_WORD}", *[folded(word.text)] * 2)
     found = _files(search, "files f", "0.0", conditions)
     return found._replace(files=[one for one in found.files if is_unlike_index(f"{one.name} {one.prompt}")])
 

@@ -20,8 +20,12 @@ _ACCENTS = "\u0300-\u036f"
 # FTS5 ("remove_diacritics 2") takes accents from letters of ASCII, not from those of which they make another letter.
 _ACCENTED = re.compile(f"(?<=[a-z])[{_ACCENTS}]+")
 _LOOSE_ACCENTS = re.compile(f"[{_ACCENTS}]+")
-# Letters with one form only: of ASCII, Cyrillic, kana, Han, Hangul. Most texts have no others, and are ready sooner.
-_PLAIN = re.compile("[\x00-\x7f\u0400-\u045f\u3001-\u3003\u3041-\u3096\u30a1-\u30fa\u30fc\u4e00-\u9fff\uac00-\ud7a3]*")
+# Letters with one form only: of ASCII, Cyrillic, Hebrew, Arabic, kana, Han, Hangul; and emoji. Most texts have no
+# others, and are ready sooner.
+_PLAIN = re.compile(
+    "[\x00-\x7f\u0400-\u045f\u05d0-\u05ea\u0621-\u063a\u0641-\u064a\u2013\u2014\u2018-\u201d\u3001-\u3003"
+    "\u3041-\u3096\u30a1-\u30fa\u30fc\u4e00-\u9fff\uac00-\ud7a3\U0001f300-\U0001f3fa\U0001f400-\U0001f64f]*"
+)
 _TOKEN_AS_WRITTEN = re.compile(rf"[^\W_](?:[^\W_]|[{_ACCENTS}\u00ad\u200b-\u200d])*")
 
 
@@ -66,7 +70,7 @@ def mark_beginnings(text: str, beginnings: tuple[str, ...], mark: str) -> str:
 
 def is_beyond_ascii(column: str) -> str:
     """Return the SQL for whether a column has other characters than those of ASCII."""
-    return f"length({column}) < length(CAST({column} AS BLOB))"
+    return f"ifnull(length({column}) < length(CAST({column} AS BLOB)), 0)"
 
 
 def part_clause(column: str) -> str:
