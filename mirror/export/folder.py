@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirror.disk import sync_handle, sync_path
 from mirror.errors import BusyError, StorageError, UsageError
-from mirror.export.names import key_of
+from mirror.export.names import from_disk, key_of, on_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,9 +69,13 @@ class ExportFolder:
         """Whether no file of this name is there or recorded, however a system compares names."""
         return key_of(name) not in self._taken
 
+    def place_of(self, name: str) -> Path:
+        """Return the path of a file of this name."""
+        return self.path / on_disk(name)
+
     def hash_on_disk(self, name: str) -> str | None:
         """Return the hash of a file; None where there is none, or an empty one, which a power cut can leave."""
-        path = self.path / name
+        path = self.place_of(name)
         try:
             if not stat.S_ISREG(path.stat().st_mode):  # a named pipe would wait for whoever writes to it
                 return "no file"
@@ -84,7 +88,7 @@ class ExportFolder:
 
     def state_of(self, name: str) -> str:
         """Return what tells whether a file was written to, or came or went: its hash and whether it is there."""
-        return f"{(self.path / name).exists()} {self.hash_on_disk(name)}"
+        return f"{self.place_of(name).exists()} {self.hash_on_disk(name)}"
 
     def note(self, name: str, written: Written) -> None:
         """Record what a file holds, or is about to hold."""
@@ -117,11 +121,11 @@ class ExportFolder:
                 file.flush()
                 with _if_it_can():
                     sync_handle(file.fileno())  # of a part that a power cut left, the same is true
-            temporary.replace(self.path / name)
+            temporary.replace(self.place_of(name))
 
     def copy(self, source: Path, name: str) -> None:
         """Copy a file's bytes into a name in a folder below, unless there is one already."""
-        target = self.path / name
+        target = self.place_of(name)
         with suppress(FileNotFoundError), source.open("rb") as original, self.failures(name):
             if target.exists() and target.stat().st_size:  # its name says its content; what differs was edited
                 return
@@ -169,7 +173,7 @@ class ExportFolder:
             if found.name.startswith(_TEMPORARY):
                 with suppress(OSError):
                     found.unlink()
-            self._taken.add(key_of(found.name))
+            self._taken.add(key_of(from_disk(found.name)))
 
 
 @contextmanager

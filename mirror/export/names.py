@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 # Bytes of a title in a name, in UTF-8. File systems take 255, encrypted folders 143, with the day, an id and the
 # suffix; Windows counts 260 characters with all folders above. Larger: some refuse the name; smaller: titles are cut.
 LONGEST_TITLE = 96
+_HAS_UTF8_NAMES = sys.getfilesystemencoding() == "utf-8"  # everywhere but in locales such as C
 _SHORT_ID = 8  # characters of an id that tell two conversations of one title and day apart
 _DAY = re.compile(r"[12]\d{3}-\d\d-\d\d")
 # What Windows refuses in names, and what ends or splits a link in Obsidian.
@@ -43,6 +46,16 @@ def _usable(character: str) -> str:
 def key_of(name: str) -> str:
     """Return what two names share that some system takes for one: in another case, or composed in another way."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
+def on_disk(name: str) -> str:
+    """Return a name as Python takes it for the disk, in UTF-8 even where the locale has Python take names for ASCII."""
+    return name if _HAS_UTF8_NAMES else os.fsdecode(name.encode("utf-8", "surrogateescape"))
+
+
+def from_disk(found: str) -> str:
+    """Return the name that ``on_disk`` was given."""
+    return found if _HAS_UTF8_NAMES else os.fsencode(found).decode("utf-8", "surrogateescape")
 
 
 def stems(view: ConversationView) -> Iterator[str]:

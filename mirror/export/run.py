@@ -111,7 +111,7 @@ class _Export:
         written = self._folder.record[name]
         if written.made_of != source or written.was is not None:
             return False
-        copies_are_there = all(one.copy_as is None or (self._folder.path / one.copy_as).exists() for one in places)
+        copies_are_there = all(one.copy_as is None or self._folder.place_of(one.copy_as).exists() for one in places)
         return copies_are_there and self._folder.hash_on_disk(name) == written.sha256
 
     def _plan(self, name: str, content: bytes, new: Written, places: Iterable[FilePlace]) -> None:

@@ -286,6 +286,21 @@ def test_files_are_linked_where_the_mirror_has_them(with_picture):
     assert "- image: f2.png" in note.decode()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has one encoding of names")
+def test_names_are_the_same_in_whatever_locale_an_export_runs(vault):
+    """As from a job without a language, for which Python takes names for ASCII, after one from a terminal."""
+    change(vault, "UPDATE conversations SET title = '\ud55c\uae00 \uc81c\ubaa9' WHERE id = 'c-old'")
+    bare = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "mirror", "export", "--db", "chats.db"]
+    said = [
+        subprocess.run([*command, folder], cwd=vault.parent, env=env, capture_output=True, check=False)
+        for folder, env in (("bare", bare), ("vault", dict(os.environ)), ("vault", bare))
+    ]
+    assert [(one.returncode, one.stdout, one.stderr) for one in said] == [(0, b"", b"")] * 3
+    assert contents(vault.parent / "bare") == contents(vault)
+    assert "2025-01-01 \ud55c\uae00 \uc81c\ubaa9.md" in contents(vault)
+
+
 @pytest.mark.parametrize("form", ["markdown", "html", "json"])
 def test_files_are_copied_under_harmless_names(with_picture, form):
     """A copy lies in a folder of the export, once, and what a person does with it is theirs."""
