@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mirror.normalize.tree import ancestors, last_model, positioned
+from mirror.normalize.tree import last_model, positioned
 from mirror.rows import Attachment, Conversation, Message, with_parent
 
 if TYPE_CHECKING:
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 # An explicit null has a meaning in these fields (moved out of its project, no star); in the others it says nothing.
 _NULL_IS_A_VALUE = ("project_id", "gpt_id", "is_archived", "is_starred")
 _NULL_SAYS_NOTHING = ("account_id", "created_at", "updated_at")
+
+# How often a flat payload's places are compared with a tree that it changes. Larger: the square of the nodes of what
+# nobody sent; smaller: nodes between two that it holds stand beside the branch.
+_MOST_ROUNDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +100,51 @@ def _merged_parents(payloads: Sequence[ParsedPayload]) -> dict[str, str | None]:
 def _add_flatter(parents: dict[str, str | None], newer: dict[str, str | None], certain: set[str]) -> None:
     """Add a payload that may leave nodes out; older detail and the place of ``certain`` nodes are kept."""
     parents.update({node: parent for node, parent in newer.items() if node not in parents})
-    movable = [(node, parent) for node, parent in newer.items() if node not in certain]
+    left = {
+        node: parent
+        for node, parent in newer.items()
+        if node not in certain and parent in parents and parent not in {node, parents[node]}
+    }
     # A node that moves changes the ancestors of those below it, so the rest is compared again until all agree.
-    while moved := {node: parent for node, parent in movable if not _agrees(parents, node, parent)}:
+    for _ in range(_MOST_ROUNDS):
+        if not left:
+            return
+        spans = _spans(parents)
+        moved = {node: parent for node, parent in left.items() if not _is_above(spans, parent, node)}
+        if not moved:
+            return
         parents.update(moved)
+        left = {node: parent for node, parent in left.items() if node not in moved}
+    parents.update(left)
 
 
-def _agrees(parents: dict[str, str | None], node: str, parent: str | None) -> bool:
-    """Return whether the tree has ``parent`` above ``node``, however many nodes are in between.
+def _is_above(spans: dict[str, tuple[int, int]], parent: str | None, node: str) -> bool:
+    """Return whether one node is above another, however many nodes are in between.
 
     No limit to their number: an answer that calls tools can be hundreds of nodes, of which an export holds the last.
     """
-    return parent in {None, node} or parent not in parents or parent in ancestors(parents, node)
+    begin, end = spans[parent or ""]
+    return begin < spans[node][0] < end
+
+
+def _spans(parents: dict[str, str | None]) -> dict[str, tuple[int, int]]:
+    """Return for each node its number, depth first, and the first number that is not below it; a circle is cut."""
+    below: dict[str | None, list[str]] = {}
+    for node, parent in parents.items():
+        below.setdefault(parent, []).append(node)
+    numbers: dict[str, int] = {}
+    spans: dict[str, tuple[int, int]] = {}
+    for start in (*(node for node, parent in parents.items() if parent not in parents), *parents):
+        waiting = [] if start in numbers else [start]
+        while waiting:
+            node = waiting[-1]
+            if node not in numbers:
+                numbers[node] = len(numbers)
+                waiting += (child for child in below.get(node, ()) if child not in numbers)
+            else:
+                spans.setdefault(node, (numbers[node], len(numbers)))
+                waiting.pop()
+    return spans
 
 
 def _merged_messages(payloads: Sequence[ParsedPayload]) -> dict[str, Message]:

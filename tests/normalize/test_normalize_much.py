@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mirror.normalize import normalize
+from mirror.normalize import ParsedPayload, merge, normalize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,3 +88,16 @@ def test_much_of_one_kind_is_read_in_time(make: Callable[[], Json]) -> None:
     read: Conversation = normalize("chatgpt", make())
     assert read.messages
     assert read.messages[0].text
+
+
+@pytest.mark.timeout(20)
+def test_copies_that_contradict_each_other_are_merged_in_time() -> None:
+    """A tree, and a list that has every other message first; each that moves takes along those below it."""
+    names = [str(n) for n in range(8_000)]
+    messages = {name: {"id": name, "author": {"role": "user"}, "content": {"parts": [name]}} for name in names}
+    above = dict(zip(names, [None, *names], strict=False))
+    mapping = {name: {"id": name, "parent": above[name], "message": one} for name, one in messages.items()}
+    copies: list[Json] = [{"conversation_id": "c", "mapping": mapping, "current_node": names[-1]}]
+    copies += [{"conversation_id": "c", "messages": [messages[name] for name in names[::2] + names[1::2]]}]
+    read = [ParsedPayload(normalize("chatgpt", copy), "2026-01-01", proves_absence=False) for copy in copies]
+    assert len(merge(read).messages) == len(names)
