@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SESSION_COOKIE = "__Secure-next-auth.session-token"
 PART_LENGTH = 3933  # characters: where the service itself cuts a longer cookie into .0, .1, ... (API notes §1.2)
-_FULL_LENGTHS = (PART_LENGTH, 3936)  # of a part after which another one comes
+_FULL_LENGTHS = (3933, 3936)  # characters of a part after which another one comes
 HOW_TO = (
     "Open https://chatgpt.com signed in, developer tools, Application (Firefox, Safari: Storage), Cookies, copy the"
     f" value of {SESSION_COOKIE} (or .0 and .1), and run `chatmirror auth`."
