@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
+from mirror.text import readable_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
@@ -35,7 +37,7 @@ class Workspace(NamedTuple):
     @property
     def label(self) -> str:
         """What a person calls it."""
-        return self.name or self.structure or "personal"
+        return readable_name(self.name or self.structure or "personal")
 
 
 class Identity(NamedTuple):

@@ -15,6 +15,7 @@ from mirror.chatgpt.paging import FIRST_CURSOR, pages_by_cursor
 from mirror.chatgpt.refusals import SHARED_PROJECTS
 from mirror.errors import IncompleteError, RateLimitError
 from mirror.source import Listed, Scope
+from mirror.text import readable_name
 from mirror.values import as_dict
 from mirror.web.client import MOST_TRIES, NoAnswer, Refused, ServerError
 
@@ -157,7 +158,7 @@ class Projects:
         They are read to the end: a conversation that is moved in keeps its time, and can stand anywhere.
         """
         return [
-            Scope(_scope_name(key), f"project “{project_name(row)}”", to_the_end=True)
+            Scope(_scope_name(key), f"project “{readable_name(project_name(row))}”", to_the_end=True)
             for key, row in self.by_id.items()
         ]
 

@@ -14,6 +14,7 @@ from mirror.errors import (
     SignInError,
     StorageError,
 )
+from mirror.text import readable_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,9 +109,10 @@ def incomplete(pending: Sequence[Tracked], *, is_all: bool) -> IncompleteError:
     first = pending[0]
     more = f" and {len(pending) - 1:,} more" if len(pending) > 1 else ""
     rest = "Everything else is current; later" if is_all else "Later"
+    title, key = readable_name(first.title), readable_name(first.conversation_id)
     return IncompleteError(
-        f"{len(pending):,} conversation{'s' if len(pending) > 1 else ''} could not be saved: “{first.title}”"
-        f" ({first.conversation_id}: {first.error or 'not read yet'}){more}. {rest} runs try again."
+        f"{len(pending):,} conversation{'s' if len(pending) > 1 else ''} could not be saved: “{title}”"
+        f" ({key}: {first.error or 'not read yet'}){more}. {rest} runs try again."
     )
 
 
@@ -142,7 +144,7 @@ def incomplete_files(first: FileRow, left: int) -> IncompleteError:
     more = f" and {left - 1:,} more" if left > 1 else ""
     table = " The table files says why of each." if left > 1 else ""
     return IncompleteError(
-        f"{left:,} file{'s' if left > 1 else ''} could not be saved yet: “{first.name or first.id}”"
+        f"{left:,} file{'s' if left > 1 else ''} could not be saved yet: “{readable_name(first.name or first.id)}”"
         f" ({first.reason or 'not asked for yet'}){more}; all that is stored is safe, and later runs try again.{table}"
     )
 

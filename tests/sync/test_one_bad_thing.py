@@ -861,3 +861,14 @@ def test_one_odd_thing_in_a_tree_costs_no_branch(tmp_path: Path, odd: str) -> No
             assert mirrored.next_run() == 0
             assert mirrored.value("SELECT count(*) FROM messages WHERE conversation_id = ?", key) == total
             assert mirrored.value("SELECT is_complete FROM conversations WHERE id = ?", key) == 1
+
+
+def test_a_long_title_leaves_the_line_readable(tmp_path: Path) -> None:
+    """Nor does one of several lines: what a run ends with is one line that a person can read."""
+    with MirroredService(tmp_path, conversations=3, over_http=False) as mirrored:
+        key = mirrored.ids()[0]
+        mirrored.account.tree(key)["title"] = "First line\nSecond " + "x" * 1_000_000
+        mirrored.behaviour.poisoned = frozenset({key})
+        assert mirrored.next_run() == 3
+        assert len(message(mirrored)) < 1000
+        assert "\n" not in message(mirrored)
