@@ -522,8 +522,7 @@ UNREADABLE: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("how", list(UNREADABLE))
-@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize(("how", "is_known"), [*((how, False) for how in UNREADABLE), ("null", True)])
 def test_news_of_a_row_without_a_time_arrive(tmp_path: Path, how: str, *, is_known: bool) -> None:
     """Nothing in the list tells of them, so it is read in every run, and nothing else is; also where it sinks."""
     with MirroredService(tmp_path, conversations=COUNT, over_http=False) as mirrored:
