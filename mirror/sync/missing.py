@@ -20,15 +20,15 @@ from mirror.errors import ChatmirrorError, RateLimitError, SafetyStopError, Serv
 from mirror.ingest import apply_listing, arrival_of, ingest
 from mirror.services import service_of
 from mirror.source import Fetched, Listed, ToFetch
-from mirror.store import account_data, conversations, runs, tracking
+from mirror.store import conversations, runs, tracking
 from mirror.store.runs import Change
-from mirror.sync import memory, plan
+from mirror.sync import plan
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Collection, Sequence
 
-    from mirror.source import Identity, ListResult, Source, Workspace
+    from mirror.source import ListResult, Source
     from mirror.store.conversations import Damage
     from mirror.store.database import Writer
     from mirror.store.tracking import Tracked
@@ -40,7 +40,6 @@ SAFETY_SHARE, SAFETY_COUNT = 0.10, 5
 SAMPLE, SAMPLE_SHARE = 20, 0.9
 CHECKS_A_RUN = 20  # single reads; they come out of the bucket that the person's own browser uses
 LEFT_LISTS_A_RUN = 50  # chats that left the list of the archive or a project and are looked at; five batches
-ABSENT_FOR = 6 * 3600.0  # seconds after which another absence of the personal workspace is believed
 RECHECK_DAYS = 7  # a missing chat that is alive is asked for again after a week
 DELETED_WEIGHT, UNKNOWN_WEIGHT = 2, 1  # of one answer, towards tracking.ENOUGH_PROOFS
 
@@ -146,65 +145,6 @@ def _lists_to_end(tracked: Tracked, offered: set[str] | None, *, has_project_lis
     if offered is None or (tracked.is_work and not tracked.in_main):
         return homes
     return homes & offered
-
-
-def sort_absent_workspaces(
-    writer: Writer, source: Source, identity: Identity, now: float
-) -> tuple[list[Workspace], list[Workspace]]:
-    """Return the known workspaces that the service does not list: those that have ended, and the others.
-
-    ``now``: epoch seconds. Silence is no proof here either: one has ended when the service refuses it by its id. The
-    personal one has none to ask for: it has ended when it was absent hours ago, too, or another one is in its place.
-    """
-    if not identity.lists_all_workspaces:
-        return [], []
-    known = account_data.known_workspaces(writer.conn, source.provider)
-    listed = {workspace.id for workspace in identity.workspaces}
-    has_personal = any(workspace.is_personal for workspace in identity.workspaces)
-    ended: list[Workspace] = []
-    others: list[Workspace] = []
-    for workspace in known:
-        is_absent = workspace.id not in listed
-        was_absent = _was_absent(writer, workspace.id, now, is_absent=is_absent)
-        if is_absent:
-            is_replaced = workspace.is_personal and (has_personal or was_absent)
-            (ended if is_replaced or source.refuses(workspace) else others).append(workspace)
-    return ended, others
-
-
-def _was_absent(writer: Writer, account_id: str, now: float, *, is_absent: bool) -> bool:
-    """Whether a workspace was absent in an earlier run, too, hours ago; remembers whether it is now."""
-    remembered = memory.load(writer.conn, account_id)
-    was_absent = 0 < remembered.absent_at <= now - ABSENT_FOR
-    absent_at = min(remembered.absent_at or now, now) if is_absent else 0.0
-    if absent_at != remembered.absent_at:
-        remembered.absent_at = absent_at
-        with writer.transaction() as conn:
-            memory.save(conn, account_id, remembered)
-    return was_absent
-
-
-def leave_workspaces(
-    writer: Writer, source: Source, workspaces: Sequence[Workspace], now: str
-) -> list[ChatmirrorError]:
-    """Mark the conversations of workspaces that have ended missing; return what to say, once.
-
-    All of one is listed if it comes back.
-    """
-    with writer.transaction() as conn:
-        count = sum(account_data.leave_workspace(conn, workspace.id, now) for workspace in workspaces)
-        for workspace in workspaces:
-            remembered = memory.load(conn, workspace.id)
-            remembered.full_at = remembered.absent_at = 0.0
-            memory.save(conn, workspace.id, remembered)
-    if not count:
-        return []
-    names = ", ".join(f"“{workspace.label}”" for workspace in workspaces)
-    message = (
-        f"Your login no longer includes the workspace {names}; its {count:,} conversations are kept and no longer"
-        f" looked for. If you did not leave it, check {service_of(source.provider).home_url}."
-    )
-    return [SafetyStopError(message)]
 
 
 class MissingReview:

@@ -25,7 +25,7 @@ from mirror.store.conversations import message_total
 from mirror.sync import memory, plan
 from mirror.sync.files import FileRun
 from mirror.sync.listed_rows import ListedRows
-from mirror.sync.missing import MissingReview, leave_workspaces, sort_absent_workspaces
+from mirror.sync.missing import MissingReview
 from mirror.sync.options import SyncOptions
 from mirror.sync.outcome import (
     ErrorCollector,
@@ -39,6 +39,7 @@ from mirror.sync.outcome import (
 from mirror.sync.owner import refuse_other_account
 from mirror.sync.settling import Settling
 from mirror.sync.verification import verify
+from mirror.sync.workspaces import with_absent_workspaces, with_known_workspaces
 
 if TYPE_CHECKING:
     import sqlite3
@@ -117,9 +118,8 @@ class Sync:
         try:
             identity = self.source.identity()
             refuse_other_account(self.writer, self.source.provider, identity, dry=self.options.dry)
-            identity = self.outcome.identity = self._with_known_workspaces(identity)
-            if not self.options.dry:
-                identity = self.outcome.identity = self._with_absent_workspaces(identity)
+            self.outcome.identity = identity
+            identity = self.outcome.identity = self._with_workspaces_of_earlier_runs(identity)
             self.source.begin(memory.load_login(self.writer.conn, self.source.provider))
             self._sync_workspaces(identity.workspaces)
             self._fetch_files(identity)
@@ -128,38 +128,14 @@ class Sync:
         self._conclude()
         return self.outcome
 
-    def _with_known_workspaces(self, identity: Identity) -> Identity:
-        """Return it with the workspaces of earlier runs, and say so, where the service did not list them now."""
-        if identity.lists_all_workspaces:
-            return identity
-        known = account_data.known_workspaces(self.writer.conn, self.source.provider)
-        ids = {workspace.id for workspace in known}
-        has_personal = any(workspace.is_personal for workspace in known)
-        new = [own for own in identity.workspaces if own.id not in ids and not (own.is_personal and has_personal)]
-        if identity.workspaces_failure or len(known) > 1:
-            reason = identity.workspaces_failure or "it refused to"
-            self._unread.append(
-                IncompleteError(
-                    f"{service_of(self.source.provider).name} did not list your workspaces ({reason}); those that are"
-                    " known are read, and a new one may be missing. Later runs try again."
-                )
-            )
-        return identity._replace(workspaces=(*known, *new))
-
-    def _with_absent_workspaces(self, identity: Identity) -> Identity:
-        """Return it with what the service left out and does not refuse, and say so; leave what it refuses."""
-        ended, others = sort_absent_workspaces(self.writer, self.source, identity, self.timing.now())
-        if ended:
-            self.errors += leave_workspaces(self.writer, self.source, ended, self.timing.iso())
-        if others:
-            names = ", ".join(f"“{workspace.label}”" for workspace in others)
-            self._unread.append(
-                IncompleteError(
-                    f"{service_of(self.source.provider).name} did not list the workspace {names} among yours and does"
-                    " not refuse it; it is read as before. Later runs ask again."
-                )
-            )
-        return identity._replace(workspaces=(*identity.workspaces, *others))
+    def _with_workspaces_of_earlier_runs(self, identity: Identity) -> Identity:
+        """Return it with workspaces that the service did not list now and that are read all the same, and say so."""
+        found = with_known_workspaces(self.writer.conn, self.source.provider, identity)
+        if not self.options.dry:
+            found = with_absent_workspaces(self.writer, self.source, found, self.timing)
+            self.errors += found.stops
+        self._unread += found.unlisted
+        return found.identity
 
     @property
     def _is_stopped(self) -> bool:
