@@ -23,6 +23,8 @@ from pathlib import Path
 
 # The exit codes of endings that are no ChatmirrorError; 128 + the signal's number, as shells have it.
 BUG, INTERRUPTED, TERMINATED = 1, 130, 143
+# What SQLite says where a Python function that it called raised anything; what that was, is lost.
+FUNCTION_FAILED = "user-defined function raised exception"
 
 
 class ChatmirrorError(Exception):

@@ -38,6 +38,13 @@ STOPPED = "chatmirror: stopped; what is saved stays. Run again to continue.\n"
 LOST = {
     "finalizer": "Finalized()\ntime.sleep(60)",
     "callback": "one = Referred()\nheld = weakref.ref(one, signal_comes)\ndel one\ntime.sleep(60)",
+    "a function that SQLite calls": (
+        "import sqlite3; from pathlib import Path; from mirror.store.storage_errors import translated\n"
+        "conn = sqlite3.connect(':memory:')\n"
+        "conn.create_function('stopped', 0, signal_comes)\n"
+        "with translated(Path('chats.db')):\n"
+        "    conn.execute('SELECT stopped()')"
+    ),
     "another error": "try:\n    signal_comes()\nexcept KeyboardInterrupt:\n    raise ImportError('of C') from None",
 }
 

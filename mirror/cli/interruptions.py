@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from mirror.errors import ChatmirrorError, Terminated
+from mirror.errors import FUNCTION_FAILED, ChatmirrorError, Terminated
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -79,8 +79,11 @@ class Interruptions:
 
 
 def _says_something(error: Exception) -> bool:
-    # An error of ours that putting things away ended with tells nothing that matters beside the signal.
-    return isinstance(error, _TOLD) and not (isinstance(error, ChatmirrorError) and _comes_of_signal(error))
+    # An error of ours that putting things away ended with tells nothing that matters beside the signal, nor one that
+    # SQLite made of what was raised in a function that it called.
+    if isinstance(error, ChatmirrorError):
+        return not _comes_of_signal(error) and str(error.__cause__) != FUNCTION_FAILED
+    return isinstance(error, _TOLD)
 
 
 def _comes_of_signal(error: BaseException | None) -> bool:

@@ -12,7 +12,7 @@ import sqlite3
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from mirror.errors import BusyError, ChatmirrorError, DamagedError, StorageError, UsageError
+from mirror.errors import FUNCTION_FAILED, BusyError, ChatmirrorError, DamagedError, StorageError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +94,8 @@ def _temporary_folder() -> str | None:
 
 def reason(error: sqlite3.Error) -> str:
     """Return what SQLite says, without the stored text that Python quotes where it is damaged."""
+    if str(error) == FUNCTION_FAILED:
+        return "a text is no UTF-8"
     return str(error).partition(" with text")[0]
 
 
@@ -123,6 +125,8 @@ def _on_one_line(row: str) -> str:
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether an error says that the file is damaged, not merely busy or unreadable."""
     if str(error).startswith("Could not decode"):  # a text that is none any more; Python gives it no code
+        return True
+    if str(error) == FUNCTION_FAILED:  # those of the search take any text, so it was given what is none any more
         return True
     return primary_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
