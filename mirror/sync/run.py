@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mirror.errors import ChatmirrorError, IncompleteError, RateLimitError, ServiceError, SignInError, most_severe
 from mirror.file_reading import read_texts
 from mirror.ingest import damaged
-from mirror.large_json import read_json
 from mirror.services import service_of
-from mirror.source import BRANCH_ONLY, FileSource, ToFetch
-from mirror.store import account_data, file_rows, payloads, scopes, tracking
-from mirror.store.conversations import message_total
+from mirror.source import FileSource
+from mirror.store import account_data, file_rows, scopes, tracking
 from mirror.sync import memory, plan
+from mirror.sync.due import DueConversations
 from mirror.sync.files import FileRun
 from mirror.sync.listed_rows import ListedRows
 from mirror.sync.missing import MissingReview
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
 
     from mirror.source import Identity, ListResult, Scope, Source, Workspace
     from mirror.store.database import Writer
-    from mirror.store.tracking import Tracked
     from mirror.sync.memory import SyncMemory
     from mirror.sync.outcome import Report
     from mirror.timing import Timing
@@ -104,14 +102,13 @@ class Sync:
         self.errors: list[ChatmirrorError] = []
         self._unread: list[ChatmirrorError] = []  # lists that cannot be read, which do not make all others be read anew
         self._odd_rows: Counter[str] = Counter()  # a list's label -> rows that were not understood
-        self._tried: dict[str, int | None] = {}  # id -> its list time when it was asked for in this run
-        self._untold: set[str] = set()  # ids of this workspace whose news no list tells
         self._file_errors: list[ChatmirrorError] = []
         self._is_known = False  # the service showed in this run that it knows who asks
         self._unsure: list[tuple[Workspace, ChatmirrorError]] = []  # empty, while it did not say who asks, and why
-        self._explained: set[str] = set()  # ids with another title or project in this run: that explains a new time
-        self._listed_rows = ListedRows(writer, source, timing, run_id, self.outcome, self._explained)
-        self._settling = Settling(writer, source, timing, report, run_id, self.outcome, self._explained)
+        explained: set[str] = set()  # ids with another title or project in this run: that explains a new time
+        self._listed_rows = ListedRows(writer, source, timing, run_id, self.outcome, explained)
+        self._due = DueConversations(writer.conn, source.provider, timing, explained, full=self.options.full)
+        self._settling = Settling(writer, source, timing, report, run_id, self.outcome, explained)
 
     def run(self) -> Outcome:
         """Bring the mirror up to date; errors end up in the outcome, interruptions go through."""
@@ -244,13 +241,13 @@ class Sync:
         self.outcome.is_full = self.outcome.is_full or full
         self.source.enter(workspace, memory.load_source(self.writer.conn, workspace.id))
         self.report.note(f"{workspace.label} workspace, {'full' if full else 'incremental'} run")
-        self._untold = set(remembered.without_time)
+        self._due.untold = set(remembered.without_time)
         return _Visit(workspace, remembered, full, len(self.errors))
 
     def _note_without_time(self, visit: _Visit, results: Sequence[ListResult]) -> None:
         before = [] if visit.full and self._is_clean(visit) else visit.remembered.without_time
         visit.remembered.without_time = plan.without_time(before, results)
-        self._untold = set(visit.remembered.without_time)
+        self._due.untold = set(visit.remembered.without_time)
 
     def _learn_from(self, visit: _Visit, results: Sequence[ListResult]) -> None:
         remembered = visit.remembered
@@ -371,56 +368,17 @@ class Sync:
     # -- conversations
 
     def _fetch(self, workspace: Workspace, only: Collection[str] | None = None) -> bool:
-        """Fetch what is to do, newest first; return whether everything was at least tried.
-
-        ``only``: of these, what was not tried in this run, or has changed since.
-        """
-        tracked = tracking.tracked_in(self.writer.conn, self.source.provider, workspace.id, "to do")
-        untold = self._untold - self._tried.keys()
-        of_lists = self._listed_rows.tracked_of(untold)
-        tracked |= {key: t for key, t in of_lists.items() if t.account_id == workspace.id}
-        now, latest = self.timing.iso(), self.timing.iso(plan.LONGEST_RETRY)
-        todo = plan.to_fetch(tracked.values(), now, latest, full=self.options.full, untold=untold)
-        if only is not None:
-            todo = [t for t in todo if t.conversation_id in only and self._tried.get(t.conversation_id) != t.list_us]
-        self._tried |= {t.conversation_id: t.list_us for t in todo}
-        if not todo:
+        """Fetch what is due; return whether all of it was at least tried. ``only``: see ``DueConversations.take``."""
+        due = self._due.take(workspace.id, only)
+        if not due:
             return True
-        self.report.fetching(len(todo))
+        self.report.fetching(len(due))
         with ErrorCollector(self.errors) as collected:
-            for got in self.source.fetch([self._wanted(t) for t in todo]):
-                damage = self._settling.settle(tracked[got.conversation_id], got)
+            for got in self.source.fetch([self._due.wanted(tracked) for tracked in due.values()]):
+                damage = self._settling.settle(due[got.conversation_id], got)
                 self.errors += [damage] if damage else []
-                self.report.stored(tracked[got.conversation_id].title)
+                self.report.stored(due[got.conversation_id].title)
         return collected.is_clean
-
-    def _wanted(self, tracked: Tracked) -> ToFetch:
-        known = message_total(self.writer.conn, tracked.conversation_id)
-        return ToFetch(
-            listed=tracked.listed,
-            known_messages=known,
-            explained=known > 0 and tracked.conversation_id in self._explained,
-            tries=tracked.tries,
-            wants_tree_only=self._is_told(tracked) and tracked.is_branch_only and not tracked.is_generating,
-            stored_part=lambda: self._stored_part(tracked),
-        )
-
-    def _is_told(self, tracked: Tracked) -> bool:
-        """Whether lists tell of its news, and told of none."""
-        return tracked.is_current and tracked.conversation_id not in self._untold
-
-    def _stored_part(self, tracked: Tracked) -> Any:
-        """Return the JSON of what came of a conversation last, None where it is to be read anew.
-
-        So it is where nothing usable is stored, and where the person asks for it or nothing is known to have changed.
-        """
-        found = None if self._is_told(tracked) else payloads.newest_live(self.writer.conn, tracked.conversation_id)
-        if found is None or (self.options.full and found.incomplete_reason in {None, BRANCH_ONLY}):
-            return None
-        try:
-            return read_json(found.body)
-        except ValueError:  # damaged bytes, which `check` reports: it is read from its newest page again
-            return None
 
     def _review_missing(
         self, workspace: Workspace, results: Sequence[ListResult], listed: set[str], *, all_read: bool
