@@ -161,7 +161,7 @@ def test_a_filter_is_taken_in_any_case(demo: tuple[Path, str], option: str, type
     ("typed", "says"),
     [
         (["-rye"], "Nothing found. A word with a minus is left out; add a word to find."),
-        (["sourdough", "--since", "2025", "--until", "2024"], "Nothing found. No time lies from 2025 to 2024"),
+        (["sourdough", "--since", "2025", "--until", "2024"], "Nothing found. Nothing is from 2025 to 2024"),
         (
             ["{url}"],
             "A search finds words, and this is the id or address of a conversation. `chatmirror show {id}`",

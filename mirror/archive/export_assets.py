@@ -107,7 +107,7 @@ def open_assets(path: Path, limits: Limits | None = None) -> Iterator[ExportAsse
         elif (opened := _opened_zip(path, limits)) is not None:
             members = _zip_members(open_files.enter_context(opened), clean(path.name), budget, limits, open_files)
             if is_upload(path.name):
-                # What lies in a ZIP of files is a file, whatever it is called; as in the ZIP that holds it.
+                # What is in a ZIP of files is a file, whatever it is called; as in the ZIP that holds it.
                 members = (replace(one, path=f"{path.name}/{one.path}") for one in members)
         else:
             members = iter(())
@@ -220,5 +220,5 @@ def _nested(
         yield replace(member, check=partial(_refuse, "is a ZIP of files that is damaged; download the export again"))
         return
     for one in _zip_members(inner, member.source, budget, limits, open_files, level):
-        # What lies in a ZIP of files is a file, whatever it is called.
+        # What is in a ZIP of files is a file, whatever it is called.
         yield replace(one, path=f"{member.path}/{one.path}")

@@ -46,7 +46,7 @@ def _is_asset(path: PurePosixPath, files: ExportFiles) -> bool:
 
 
 def is_upload(path: str) -> bool:
-    """Return whether it is, or lies in, what a person uploaded: files that say nothing of conversations."""
+    """Return whether it is, or is in, what a person uploaded: files that say nothing of conversations."""
     return any(files.uploads.search(path.replace("\\", "/")) for files in _export_files())
 
 

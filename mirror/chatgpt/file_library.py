@@ -1,4 +1,4 @@
-"""The person's library of files: which file lies at a place in it (API notes §6).
+"""The person's library of files: which file is at a place in it (API notes §6).
 
 Of some files a message says only their place in the library. It is read once for all of them. A place that it lacks is
 believed to be empty only where the whole library came and each of its rows was understood.

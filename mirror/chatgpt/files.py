@@ -95,7 +95,7 @@ class FileReader:
     def fetch(self, wanted: FileToFetch, sink: FileSink) -> FetchedFile | NoFile:
         """Fetch one file; see ``FileSource``."""
         if wanted.file_id.startswith(_MOUNTED):
-            return NoFile("refused", "it lies in a connected drive, and fetching it would make a copy there")
+            return NoFile("refused", "it is in a connected drive, and fetching it would make a copy there")
         is_canvas = wanted.file_id.startswith(CANVAS)
         try:
             return self._canvases.fetch(wanted, sink) if is_canvas else self._fetch(wanted, sink)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Errors that say what ended the command: sentences of ours and of click, and what click makes of an interruption.
 _TOLD = (ChatmirrorError, click.ClickException, click.exceptions.Abort)
 # Seconds for which a second signal does not disturb what puts things away after the first. Larger: Ctrl-C does nothing
-# for longer where that hangs; smaller: a run's row stays open, and SQLite is asked for what it cannot do then.
+# for longer where that takes long; smaller: a run's row stays open, and SQLite is asked for what it cannot do then.
 PATIENCE = 2.0
 AGAIN_AFTER = 0.5  # seconds; larger: Ctrl-C seems to do nothing for longer; smaller: nothing is gained
 

@@ -47,7 +47,7 @@ def _print_line(label: str, snippet: str, *, colour: bool) -> None:
 
 
 def _print_file(file: FileHit, store: ByteStore, *, colour: bool) -> None:
-    """Print a file: its name, where it lies, which conversations show it, and what of it matched."""
+    """Print a file: its name, where it is, which conversations show it, and what of it matched."""
     name = _marked(file.snippet, colour=colour) if file.kind == FILE_NAME else safe(file.name or file.file_id)
     click.echo(f"{name}  ({file.kind})")
     place = _place(file, store) or f"not stored ({file.state})"

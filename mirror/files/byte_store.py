@@ -1,6 +1,6 @@
 """The folder beside the database that holds the bytes of files, each content once.
 
-For ``chats.db`` it is ``chats.files``; a content lies at ``chats.files/ab/ab12…``, the name being its SHA-256. Bytes
+For ``chats.db`` it is ``chats.files``; a content is at ``chats.files/ab/ab12…``, the name being its SHA-256. Bytes
 are hashed while they are written to a temporary file, which is synced and renamed only when all of them came. What is
 there under a content's name is whole, whatever interrupts. Nothing is ever named by what a service or an archive says.
 """
@@ -81,7 +81,7 @@ class ByteStore:
             place.replace(place.with_name(f"{sha256}{_DAMAGED}"))
 
     def stored(self) -> Iterator[str]:
-        """Yield the name of everything that lies where contents do."""
+        """Yield the name of everything that is where contents are."""
         with suppress(OSError):
             for place in sorted(self.folder.glob("??/*")):
                 if place.suffix != _DAMAGED:
@@ -173,7 +173,7 @@ class Incoming:
             self._file.flush()
             sync_handle(self._file.fileno())
             self._file.close()
-            # Also where it is there already: what lies there may be damaged.
+            # Also where it is there already: what is there may be damaged.
             place.parent.mkdir(mode=0o700, exist_ok=True)
             self._path.replace(place)
             for folder in (place.parent, self._store.folder, self._store.folder.parent):

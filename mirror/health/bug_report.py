@@ -131,7 +131,8 @@ KINDS = (
     "refuses it alone",
     "a web page came instead of an answer",
     "came instead of an answer",
-    "it lies in a connected drive",
+    "it is in a connected drive",
+    "it lies in a connected drive",  # of earlier versions
     "its address had expired",
     "to which nothing is sent",
     "the certificate of its host is not trusted",

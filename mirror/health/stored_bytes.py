@@ -1,6 +1,6 @@
 """Are the bytes of files there, and are they what their names say? Noting what is lost, and copying them all.
 
-The rows of the database say which contents there should be. What lies in the folder and belongs to no row is left
+The rows of the database say which contents there should be. What is in the folder and belongs to no row is left
 alone: after an older backup was restored it may be all that is left of a file.
 """
 

@@ -132,7 +132,7 @@ class _SecondProcess:
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)  # noqa: S603 - this Python
         _widen(self._process.stdout)
         to, mark = self._process.stdin, os.urandom(16).hex().encode() + b"\n"
-        # The path by which this very package was found comes last, for what lies beside it must hide nothing of Python.
+        # The path by which this very package was found comes last, for what is beside it must hide nothing of Python.
         pickle.dump([*sys.path, str(Path(__file__).parents[2])], to)
         most_digits = sys.get_int_max_str_digits()
         pickle.dump(_Task(str(self._path), self._stored, mark, _names_in(), most_digits, os.getpid()), to)

@@ -186,7 +186,7 @@ def not_stored(conn: sqlite3.Connection) -> list[str]:
 
 # -- what is to be asked for
 
-# The service's own ids say nothing of the time; the newest message that shows a file does. What lies in the code
+# The service's own ids say nothing of the time; the newest message that shows a file does. What is in the code
 # sandbox, and lives for hours, comes first. What did not come before comes last, so that it keeps nothing else away.
 # Earlier versions called a file gone, for this reason, when the library had failed: those are asked for once more.
 _DUE = (

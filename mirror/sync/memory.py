@@ -17,10 +17,9 @@ class SyncMemory:
     """``full_at``: epoch seconds of the last full run that saw everything; 0 asks for one.
 
     ``lists_limited``: the service limited the lists in the last run, so what they showed comes first in the next.
-    ``odd_rows``: how many rows of a list were not understood, by the list's label.
-    ``without_time``: ids that lists show without a time that can be read, so that they are read in every run.
-    ``odd_rows``: how many rows of a list were not understood, by the list's label. ``absent_at``: epoch seconds of the
-    first run in a row that did not find it among the login's workspaces, 0 where it was among them.
+    ``odd_rows``: how many rows of a list were not understood, by the list's label. ``without_time``: ids that lists
+    show without a time that can be read, so that they are read in every run. ``absent_at``: epoch seconds of the first
+    run in a row that did not find it among the login's workspaces, 0 where it was among them.
     """
 
     full_at: float = 0.0

@@ -29,7 +29,7 @@ def hint_for(conn: sqlite3.Connection, typed: str, filters: Filters) -> Hint | N
     if not parse_words(typed):
         return Hint("There is no word in it to find.")
     if filters.since is not None and filters.until is not None and _is_empty(filters.since, filters.until):
-        return Hint(f"No time lies from {filters.since} to {filters.until}: the first is the later one.")
+        return Hint(f"Nothing is from {filters.since} to {filters.until}: the first is the later one.")
     if meant := named_by_id(conn, typed):
         return Hint("A search finds words, and this is the id or address of a conversation.", meant)
     if "/" in typed and conversation_id_in(typed.strip()):
