@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mirror.credentials.login import LoginForm
+    from mirror.errors import StorageError
     from mirror.importing import Imported
     from mirror.skeleton import Skeletons
     from mirror.store.schema import DamagedValue
@@ -134,8 +135,9 @@ def sync(
         if outcome.identity is not None:
             with writer.transaction() as conn:
                 settings.remember(conn, f"session_expires:{provider}", outcome.identity.expires)
-        lost = [bytes_seen.error] if bytes_seen.is_lost and bytes_seen.error is not None else []
-        outcome.error = most_severe([*([outcome.error] if outcome.error else []), *lost, *not_kept])
+        if bytes_seen.is_lost and bytes_seen.error is not None:
+            outcome.error = most_severe([*([outcome.error] if outcome.error else []), bytes_seen.error])
+        _add_not_kept(outcome, not_kept)
         if outcome.error is not None:
             _tell(outcome.error, healed)
             run.failed(outcome.error)
@@ -176,6 +178,15 @@ def _told_on_failure(healed: Sequence[str]) -> Iterator[None]:
 def _tell(error: ChatmirrorError, healed: Sequence[str]) -> None:
     if healed:
         error.message += f" Damage was mended before that: {summary(healed)}. Run `chatmirror check`."
+
+
+def _add_not_kept(outcome: Outcome, not_kept: Sequence[StorageError]) -> None:
+    """Say that the renewed login could not be stored, which hides nothing else that the run ended with."""
+    for error in not_kept:
+        if outcome.error is None:
+            outcome.error = error
+        else:
+            outcome.error.message += f" {error.message}"
 
 
 def _keep_skeletons(writer: Writer, taken: Skeletons, timing: Timing, provider: str) -> list[str]:

@@ -46,6 +46,12 @@ def test_a_renewed_login_that_cannot_be_stored_ends_no_run(tmp_path):
         assert message(mirrored).startswith("Cannot store the login in ")
         assert "It was renewed, and the run went on with that" in message(mirrored)
         assert path.read_bytes() == before
+        mirrored.behaviour.poisoned = frozenset(mirrored.ids()[:1])
+        mirrored.person.new_message(mirrored.ids()[0])
+        assert mirrored.next_run() == 3  # what else is wrong comes first
+        assert "could not be saved" in message(mirrored)
+        assert "Cannot store the login in " in message(mirrored)
+        mirrored.behaviour.poisoned = frozenset()
         (path.parent / ".login.lock").rmdir()
         assert mirrored.next_run() == 0
         assert path.read_bytes() != before
