@@ -106,22 +106,24 @@ def sync(
     wire: Wire | None = None,
 ) -> Outcome:
     """Run the nightly job; the outcome's error, if any, is recorded; the caller raises it. ``wire``: as ``connect``."""
+    from mirror.sync.context import RunContext
+    from mirror.sync.options import SyncOptions
     from mirror.sync.run import Sync
 
     # A run that cannot start leaves no empty database and no lock file. Where there is a database, its row says why.
     connected = None if path.exists() else connect_stored(environ, timing, provider, wire)
-    is_dry = options is not None and options.dry
+    options = options or SyncOptions()
     with ExitStack() as stack:
         writer = stack.enter_context(Writer(path))
-        healed, left = _heal(writer, dry=is_dry)
+        healed, left = _heal(writer, dry=options.dry)
         run = stack.enter_context(recorded(writer, "sync", timing, provider))
         stack.enter_context(_told_on_failure(healed))
         healing.refuse_damaged(writer, left)
         source, client, not_kept = connected or connect_stored(environ, timing, provider, wire)
         bytes_seen = spot_check(writer.conn, path)
-        if not is_dry:
+        if not options.dry:
             note_lost(writer, bytes_seen)
-        job = Sync(writer, source, timing, report, run.id, options)
+        job = Sync(RunContext(writer, source, timing, report, run.id, options))
         try:
             outcome = job.run()
             name_variable(outcome.error, environ, CONNECTORS[provider].form)
@@ -129,7 +131,7 @@ def sync(
             run.columns.update(
                 asdict(job.outcome.counts), requests=client.pacing.requests, is_full=int(job.outcome.is_full)
             )
-        if not is_dry:
+        if not options.dry:
             for line in _keep_skeletons(writer, client.skeletons, timing, provider):
                 report.note(line)
         if outcome.identity is not None:
@@ -143,7 +145,7 @@ def sync(
             run.failed(outcome.error)
         else:
             outcome.healed = healed
-            run.columns.update({"outcome": "dry run", "exit_code": None} if is_dry else {})
+            run.columns.update({"outcome": "dry run", "exit_code": None} if options.dry else {})
     return outcome
 
 

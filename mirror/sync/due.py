@@ -11,25 +11,18 @@ from mirror.store.conversations import message_total
 from mirror.sync import plan
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Collection
 
     from mirror.store.tracking import Tracked
-    from mirror.timing import Timing
+    from mirror.sync.context import RunContext
 
 
 class DueConversations:
-    """What is due in one run.
+    """What is due in one run. ``untold``: ids of the workspace in its turn whose news no list tells."""
 
-    ``explained``: ids with another title or project in this run, which explains a new time. ``untold``: ids of the
-    workspace in its turn whose news no list tells. ``full``: as of ``SyncOptions``.
-    """
-
-    def __init__(
-        self, conn: sqlite3.Connection, provider: str, timing: Timing, explained: Collection[str], *, full: bool
-    ) -> None:
-        self._conn, self._provider, self._timing, self._full = conn, provider, timing, full
-        self._explained = explained
+    def __init__(self, context: RunContext) -> None:
+        self._conn, self._provider = context.writer.conn, context.source.provider
+        self._timing, self._full, self._explained = context.timing, context.options.full, context.explained
         self._tried: dict[str, int | None] = {}  # id -> its list time when it was asked for in this run
         self.untold: set[str] = set()
 

@@ -27,10 +27,7 @@ if TYPE_CHECKING:
     from mirror.files.byte_store import Incoming
     from mirror.files.plan import FileVerdict
     from mirror.source import FileSource
-    from mirror.store.database import Writer
-    from mirror.sync.options import SyncOptions
-    from mirror.sync.outcome import Report
-    from mirror.timing import Timing
+    from mirror.sync.context import RunContext
 
 # Files in a row that did not come before a control is asked for. Fewer: more requests; more: more in vain.
 FAILURES_BEFORE_A_CONTROL = 5
@@ -96,18 +93,10 @@ class _Queue:
 class FileRun:
     """Fetches and stores the files of one run, workspace by workspace. ``stored``: how many came."""
 
-    def __init__(
-        self,
-        writer: Writer,
-        source: FileSource,
-        provider: str,
-        timing: Timing,
-        report: Report,
-        options: SyncOptions,
-    ) -> None:
-        self.writer, self.source, self.provider = writer, source, provider
-        self.timing, self.report, self.options = timing, report, options
-        self.store = ByteStore(writer.path)
+    def __init__(self, context: RunContext, source: FileSource) -> None:
+        self.writer, self.source, self.provider = context.writer, source, context.source.provider
+        self.timing, self.report, self.options = context.timing, context.report, context.options
+        self.store = ByteStore(context.writer.path)
         self.stored = 0
         self.limited = 0  # files that met a 429 or a browser check
 

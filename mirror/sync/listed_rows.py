@@ -17,23 +17,19 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Sequence
 
-    from mirror.source import Listed, ListResult, Source
-    from mirror.store.database import Writer
+    from mirror.source import Listed, ListResult
     from mirror.store.tracking import Place, Tracked
-    from mirror.sync.outcome import Outcome
-    from mirror.timing import Timing
+    from mirror.sync.context import RunContext
 
 ROWS_A_TRANSACTION = 200  # list rows remembered at once: each commit waits for the disk
 
 
 class ListedRows:
-    """The list rows of one run. ``explained``: gets the ids with another title or project, which explain new times."""
+    """The list rows of one run."""
 
-    def __init__(
-        self, writer: Writer, source: Source, timing: Timing, run_id: int, outcome: Outcome, explained: set[str]
-    ) -> None:
-        self._writer, self._source, self._timing, self._run_id = writer, source, timing, run_id
-        self._outcome, self._explained = outcome, explained
+    def __init__(self, context: RunContext) -> None:
+        self._writer, self._source, self._timing = context.writer, context.source, context.timing
+        self._run_id, self._outcome, self._explained = context.run_id, context.outcome, context.explained
 
     def tracked_of(self, ids: Collection[str]) -> dict[str, Tracked]:
         """Return what is remembered of these conversations."""

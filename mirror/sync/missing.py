@@ -28,11 +28,10 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Collection, Sequence
 
-    from mirror.source import ListResult, Source
+    from mirror.source import ListResult
     from mirror.store.conversations import Damage
-    from mirror.store.database import Writer
     from mirror.store.tracking import Tracked
-    from mirror.timing import Timing
+    from mirror.sync.context import RunContext
 
 # Lists were seen to collapse to 0.6 % and 13 % (API notes §2.3); nobody deletes a tenth of their chats on a usual day.
 SAFETY_SHARE, SAFETY_COUNT = 0.10, 5
@@ -148,12 +147,12 @@ def _lists_to_end(tracked: Tracked, offered: set[str] | None, *, has_project_lis
 
 
 class MissingReview:
-    """Looks after what is missing in one workspace in one run. ``changes``: those of each conversation it touched."""
+    """Looks after what is missing in one workspace in one run."""
 
-    def __init__(self, writer: Writer, source: Source, timing: Timing, run_id: int, *, is_confirmed: bool) -> None:
-        self.writer, self.source, self.timing, self.run_id = writer, source, timing, run_id
-        self.is_confirmed = is_confirmed  # the person says that what is missing was deleted
-        self.changes: list[tuple[Change, ...]] = []
+    def __init__(self, context: RunContext) -> None:
+        self.writer, self.source, self.timing = context.writer, context.source, context.timing
+        self.run_id, self._outcome = context.run_id, context.outcome
+        self.is_confirmed = context.options.accept_deletions  # the person says that what is missing was deleted
         self.damages: list[Damage] = []  # of what was stored
         self.put_off: list[tuple[Tracked, str]] = []  # what came and could not be stored or believed, and why
         self.error: ChatmirrorError | None = None  # why not everything could be asked for
@@ -245,7 +244,7 @@ class MissingReview:
         with self.writer.transaction() as conn:
             tracking.set_missing(conn, [key], now)
             if tracking.set_deleted(conn, key, now):
-                self.changes.append((Change("gone"),))
+                self._outcome.count([Change("gone")])
                 runs.record_changes(conn, self.run_id, key, [Change("gone")])
                 apply_listing(conn, self.source.provider, key, self.run_id, now)  # nothing more of it can be had
 
@@ -325,7 +324,7 @@ class MissingReview:
             tracking.mark_unread(conn, tracked.conversation_id)  # what was marked above is not true
             self.put_off.append((tracked, str(error)))
             return
-        self.changes.append(ingested.changes)
+        self._outcome.count(ingested.changes)
         self.damages += [ingested.damage] if ingested.damage else []
         if got.incomplete_reason is None and ingested.incomplete_reason is not None:
             self.put_off.append((tracked, ingested.incomplete_reason))

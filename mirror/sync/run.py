@@ -25,10 +25,8 @@ from mirror.sync.due import DueConversations
 from mirror.sync.files import FileRun
 from mirror.sync.listed_rows import ListedRows
 from mirror.sync.missing import MissingReview
-from mirror.sync.options import SyncOptions
 from mirror.sync.outcome import (
     ErrorCollector,
-    Outcome,
     incomplete,
     incomplete_files,
     not_asked_for,
@@ -44,11 +42,10 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterator, Sequence
 
-    from mirror.source import Identity, ListResult, Scope, Source, Workspace
-    from mirror.store.database import Writer
+    from mirror.source import Identity, ListResult, Scope, Workspace
+    from mirror.sync.context import RunContext
     from mirror.sync.memory import SyncMemory
-    from mirror.sync.outcome import Report
-    from mirror.timing import Timing
+    from mirror.sync.outcome import Outcome
 
 FULL_EVERY = 7 * 86_400.0  # seconds between full runs: a list that lost rows is found out within a week
 
@@ -87,28 +84,19 @@ class _ListsToRead:
 class Sync:
     """One run over one source into one database."""
 
-    def __init__(
-        self,
-        writer: Writer,
-        source: Source,
-        timing: Timing,
-        report: Report,
-        run_id: int,
-        options: SyncOptions | None = None,
-    ) -> None:
-        self.writer, self.source, self.timing, self.report, self.run_id = writer, source, timing, report, run_id
-        self.options = options or SyncOptions()
-        self.outcome = Outcome()
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self.writer, self.source, self.timing = context.writer, context.source, context.timing
+        self.report, self.options, self.outcome = context.report, context.options, context.outcome
         self.errors: list[ChatmirrorError] = []
         self._unread: list[ChatmirrorError] = []  # lists that cannot be read, which do not make all others be read anew
         self._odd_rows: Counter[str] = Counter()  # a list's label -> rows that were not understood
         self._file_errors: list[ChatmirrorError] = []
         self._is_known = False  # the service showed in this run that it knows who asks
         self._unsure: list[tuple[Workspace, ChatmirrorError]] = []  # empty, while it did not say who asks, and why
-        explained: set[str] = set()  # ids with another title or project in this run: that explains a new time
-        self._listed_rows = ListedRows(writer, source, timing, run_id, self.outcome, explained)
-        self._due = DueConversations(writer.conn, source.provider, timing, explained, full=self.options.full)
-        self._settling = Settling(writer, source, timing, report, run_id, self.outcome, explained)
+        self._listed_rows = ListedRows(context)
+        self._due = DueConversations(context)
+        self._settling = Settling(context)
 
     def run(self) -> Outcome:
         """Bring the mirror up to date; errors end up in the outcome, interruptions go through."""
@@ -172,7 +160,7 @@ class Sync:
                 file_rows.want(conn, self.source.provider, wanted=self.options.files)
         if not self._wants_files or self._is_stopped or not isinstance(self.source, FileSource):
             return
-        job = FileRun(self.writer, self.source, self.source.provider, self.timing, self.report, self.options)
+        job = FileRun(self._context, self.source)
         try:
             with ErrorCollector(self._file_errors):
                 for n, workspace in enumerate(identity.workspaces, 1):
@@ -384,14 +372,10 @@ class Sync:
         self, workspace: Workspace, results: Sequence[ListResult], listed: set[str], *, all_read: bool
     ) -> bool:
         """Look after what no list shows any more; return whether the run stopped for safety."""
-        review = MissingReview(
-            self.writer, self.source, self.timing, self.run_id, is_confirmed=self.options.accept_deletions
-        )
+        review = MissingReview(self._context)
         try:
             stop = review.run(workspace.id, results, listed, all_read=all_read)
         finally:
-            for changes in review.changes:
-                self.outcome.count(changes)
             self.errors += [damaged(self.writer.path, damage) for damage in review.damages]
             self._settling.put_off(review.put_off)
         if review.error is not None:
@@ -407,9 +391,7 @@ class Sync:
 
     def _verify(self, visit: _Visit) -> None:
         account_id = visit.workspace.id
-        result = verify(self.writer, self.source, self.timing, self.run_id, account_id, full=visit.full)
-        for changes in result.changes:
-            self.outcome.count(changes)
+        result = verify(self._context, account_id, full=visit.full)
         self.errors += [damaged(self.writer.path, damage) for damage in result.damages]
         self._settling.put_off(result.unbelieved)
         if result.error is not None:

@@ -17,35 +17,22 @@ from mirror.sync.missing import DELETED_WEIGHT
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from mirror.errors import DamagedError
     from mirror.ingest import Ingested
-    from mirror.source import Fetched, Source
-    from mirror.store.database import Writer
+    from mirror.source import Fetched
     from mirror.store.tracking import Tracked
-    from mirror.sync.outcome import Outcome, Report
-    from mirror.timing import Timing
+    from mirror.sync.context import RunContext
 
 
 class Settling:
-    """Writes what came of conversations in one run.
+    """Writes what came of conversations in one run."""
 
-    ``explained``: ids with another title or project in this run, which explains a new time.
-    """
-
-    def __init__(
-        self,
-        writer: Writer,
-        source: Source,
-        timing: Timing,
-        report: Report,
-        run_id: int,
-        outcome: Outcome,
-        explained: Collection[str],
-    ) -> None:
-        self.writer, self.source, self.timing, self.report, self.run_id = writer, source, timing, report, run_id
-        self.outcome, self.explained = outcome, explained
+    def __init__(self, context: RunContext) -> None:
+        self.writer, self.source, self.timing = context.writer, context.source, context.timing
+        self.report, self.run_id = context.report, context.run_id
+        self.outcome, self.explained = context.outcome, context.explained
 
     def settle(self, tracked: Tracked, got: Fetched | NotFetched) -> DamagedError | None:
         """Store what came of one conversation, or remember why it did not; return what was found damaged meanwhile."""

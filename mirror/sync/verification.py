@@ -19,12 +19,10 @@ from mirror.store.conversations import message_total
 if TYPE_CHECKING:
     import sqlite3
 
-    from mirror.source import Fetched, Source
+    from mirror.source import Fetched
     from mirror.store.conversations import Damage
-    from mirror.store.database import Writer
-    from mirror.store.runs import Change
     from mirror.store.tracking import Tracked
-    from mirror.timing import Timing
+    from mirror.sync.context import RunContext
 
 VERIFY_AFTER = 20 * 3600.0  # seconds after a reading before it is read again: a copy that lags has caught up by then
 VERIFY_BATCHES_FULL = 5  # batches read again in a full run, one in others: a small account is verified within weeks
@@ -34,28 +32,26 @@ VERIFY_BATCHES_FULL = 5  # batches read again in a full run, one in others: a sm
 class Verification:
     """What reading again came to.
 
-    ``changes``: of each conversation that had changed. ``unbelieved``: what was not believed, and why. ``damages``: of
-    what was stored. ``error``: why not all of it was read.
+    ``unbelieved``: what was not believed, and why. ``damages``: of what was stored. ``error``: why not all of it was
+    read.
     """
 
-    changes: list[tuple[Change, ...]] = field(default_factory=list)
     unbelieved: list[tuple[Tracked, str]] = field(default_factory=list)
     damages: list[Damage] = field(default_factory=list)
     error: ChatmirrorError | None = None
 
 
-def verify(writer: Writer, source: Source, timing: Timing, run_id: int, account_id: str, *, full: bool) -> Verification:
+def verify(context: RunContext, account_id: str, *, full: bool) -> Verification:
     """Read what is due of a workspace once more and store what is new in it."""
+    source, timing, conn = context.source, context.timing, context.writer.conn
     result = Verification()
     size = source.rereads_at_once() * (VERIFY_BATCHES_FULL if full else 1)
-    before, now = timing.iso(-VERIFY_AFTER), timing.iso()
-    due = tracking.to_verify(writer.conn, source.provider, account_id, before, now, size)
+    due = tracking.to_verify(conn, source.provider, account_id, timing.iso(-VERIFY_AFTER), timing.iso(), size)
     by_id = {t.conversation_id: t for t in due}
     try:
-        for got in source.fetch([_wanted(writer.conn, t) for t in due]):
+        for got in source.fetch([_wanted(conn, t) for t in due]):
             if not (isinstance(got, NotFetched) and got.later):
-                with writer.transaction() as conn:
-                    _settle(conn, source, by_id[got.conversation_id], got, run_id, timing.iso(), result)
+                _settle(context, by_id[got.conversation_id], got, result)
     except ChatmirrorError as error:
         result.error = error
     return result
@@ -65,27 +61,20 @@ def _wanted(conn: sqlite3.Connection, tracked: Tracked) -> ToFetch:
     return ToFetch(tracked.listed, message_total(conn, tracked.conversation_id), explained=True)
 
 
-def _settle(
-    conn: sqlite3.Connection,
-    source: Source,
-    tracked: Tracked,
-    got: Fetched | NotFetched,
-    run_id: int,
-    now: str,
-    result: Verification,
-) -> None:
-    key = tracked.conversation_id
-    if isinstance(got, NotFetched) or got.incomplete_reason is not None or got.is_branch_only:
-        tracking.mark_verified(conn, key, now, was_same=True)  # tried; its turn comes again after all others
-        return
-    try:
-        ingested = ingest(conn, arrival_of(source.provider, got, tracked, now), run_id)
-    except UnreadablePayloadError as error:
-        tracking.mark_verified(conn, key, now, was_same=True)
-        result.unbelieved.append((tracked, str(error)))
-        return
-    tracking.mark_verified(conn, key, now, was_same=not ingested.changes)
-    result.changes.append(ingested.changes)
+def _settle(context: RunContext, tracked: Tracked, got: Fetched | NotFetched, result: Verification) -> None:
+    key, now = tracked.conversation_id, context.timing.iso()
+    with context.writer.transaction() as conn:
+        if isinstance(got, NotFetched) or got.incomplete_reason is not None or got.is_branch_only:
+            tracking.mark_verified(conn, key, now, was_same=True)  # tried; its turn comes again after all others
+            return
+        try:
+            ingested = ingest(conn, arrival_of(context.source.provider, got, tracked, now), context.run_id)
+        except UnreadablePayloadError as error:
+            tracking.mark_verified(conn, key, now, was_same=True)
+            result.unbelieved.append((tracked, str(error)))
+            return
+        tracking.mark_verified(conn, key, now, was_same=not ingested.changes)
+    context.outcome.count(ingested.changes)
     result.damages += [ingested.damage] if ingested.damage else []
     if ingested.incomplete_reason is not None:
         result.unbelieved.append((tracked, ingested.incomplete_reason))

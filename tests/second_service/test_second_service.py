@@ -19,6 +19,7 @@ from mirror.services import SERVICES
 from mirror.store import status, threads
 from mirror.store.database import Writer, open_reader
 from mirror.store.search.search import Filters, search
+from mirror.sync.context import RunContext
 from mirror.sync.run import Sync
 from mirror.timing import Timing
 from second_service import parrot
@@ -51,7 +52,7 @@ def service() -> parrot.Parrot:
 def sync(path: Path, service: parrot.Parrot) -> Outcome:
     timing = Timing()
     with Writer(path) as writer, app.recorded(writer, "sync", timing, parrot.PROVIDER) as opened:
-        outcome = Sync(writer, service, timing, QuietReport(), opened.id).run()
+        outcome = Sync(RunContext(writer, service, timing, QuietReport(), opened.id)).run()
     assert outcome.error is None
     return outcome
 
