@@ -69,6 +69,7 @@ TECHNICAL = {
     "store.derived_hashes._MODULUS": "the size of a hash",
     "store.search.beginnings._LONGEST_STEMMED": "a number of FTS5's",
     "store.search.cjk.VERSION": "a version number",
+    "store.search.cjk._SEARCHED_SINCE": "a version number",
     "store.search.fallback._ROUNDING": "the error of a sum of floats",
     "store.search.facets._VALUES_AT_ONCE": "below SQLite's limit of values in one statement",
     "store.search.selection._EVERYTHING": "more than a mirror can hold",

@@ -13,6 +13,7 @@ from mirrors import add_conversation, add_message, open_mirror
 from mirror.store.health import index_findings
 from mirror.store.search import cjk
 from mirror.store.search.search import search
+from mirror.store.settings import remember
 
 if TYPE_CHECKING:
     import sqlite3
@@ -122,3 +123,14 @@ def test_an_index_out_of_step_is_noticed_and_filled(conn: sqlite3.Connection) ->
     for other in ("大 阪", "plain"):
         conn.execute("UPDATE messages SET text = ?", (other,))
         assert not is_whole(conn)
+
+
+def test_a_mirror_that_an_earlier_version_filled_is_searched(conn: sqlite3.Connection) -> None:
+    """What that version indexed is found before anything writes to the mirror; in one without an index, whole runs."""
+    add_message(conn, "c1", "m1", text="日本語で星の話")
+    remember(conn, "cjk", 3)
+    assert found(conn, "日本") == ["m1"]
+    for none in (2, "x", None):
+        remember(conn, "cjk", none)
+        assert found(conn, "日本") == []
+        assert found(conn, "日本語で星の話") == ["m1"]

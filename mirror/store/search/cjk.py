@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 TABLES = TABLE, FILE_TABLE = "messages_cjk", "file_texts_cjk"
 _TEXTS = {TABLE: "messages", FILE_TABLE: "file_texts"}  # whose texts an index holds
 VERSION = 4  # of ``index_form``; an index that another version filled is filled again
+_SEARCHED_SINCE = 3  # the first version whose index finds what it holds by the queries of this one
 _SETTING = "cjk"
 _RANGES = (  # Thai and Lao, Myanmar, Hangul letters, Khmer, radicals, kana and Han, Hangul, and their extensions
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u9fff\ua960-\ua97f"
@@ -137,6 +138,12 @@ def update(conn: sqlite3.Connection, changes: Iterable[tuple[int, str, str]], ta
 def is_filled(conn: sqlite3.Connection) -> bool:
     """Tell whether the indexes were filled by this version of ``index_form``."""
     return bool(setting(conn, _SETTING) == VERSION)
+
+
+def is_searchable(conn: sqlite3.Connection) -> bool:
+    """Tell whether the indexes find what they hold: those of an earlier version hold less, not something else."""
+    found = setting(conn, _SETTING)
+    return isinstance(found, int) and _SEARCHED_SINCE <= found <= VERSION
 
 
 def fill(conn: sqlite3.Connection) -> None:

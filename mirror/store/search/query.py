@@ -134,10 +134,10 @@ class Query:
     def of_words(cls, conn: sqlite3.Connection, words: Sequence[Word]) -> Query:
         """Return words as a query.
 
-        A mirror that no newer chatmirror has written to has no index of characters; its index of words finds whole
-        runs of CJK characters.
+        A mirror of the first versions has no index of characters until something writes to it; its index of words finds
+        whole runs of CJK characters.
         """
-        has_characters = cjk.is_filled(conn)
+        has_characters = cjk.is_searchable(conn)
         spaced = [word for word in words if word.in_word_index or (not has_characters and has_letters(word.text))]
         by_table = {
             # What stems find is too much to leave out.
