@@ -55,7 +55,6 @@ def status_of(mirrored: MirroredService) -> tuple[list[str], list[dict[str, Any]
         ("/memories", [], "memories", "an answer of an unknown form"),
         ("/user_system_messages", (500, {}), "instructions", "HTTP 500"),
         ("/user_system_messages", ["x"], "instructions", "an answer of an unknown form"),
-        ("/snorlax/sidebar", (500, {}), "names of projects", "HTTP 500"),
         ("/shared_conversations", (500, {}), "shared list", "HTTP 500"),
         ("/pins", (500, {}), "pinned list", "HTTP 500"),
     ],

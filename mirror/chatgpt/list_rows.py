@@ -101,8 +101,11 @@ def _flaw(record: dict[str, Any], rows: list[Any]) -> str | None:
 
 
 def rows_in(data: Any, label: str) -> list[Any]:
-    """Return the rows of an answer, bare or wrapped; raises ServiceError when it holds no list."""
+    """Return the rows of an answer, bare or wrapped; raises ServiceError when it holds no list.
+
+    A bare list without rows is none: an empty account's is wrapped, and nothing shows what this is a list of.
+    """
     rows = data.get("items") if isinstance(data, dict) else data
-    if not isinstance(rows, list):
+    if not isinstance(rows, list) or (not rows and rows is data):
         raise ServiceError(f"The {label} list has an unknown form; what is saved stays. Update chatmirror.")
     return rows

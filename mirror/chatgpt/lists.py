@@ -105,7 +105,7 @@ class Lists:
                 "The pinned list has an unknown form; what is saved stays. Update chatmirror.", is_refusal=True
             )
         pinned = [row.get("item") for row in as_dicts(rows) if row.get("item_type") == "conversation"]
-        return replace(parse_list_page(pinned, "pinned"), size=len(answer.body))
+        return replace(parse_list_page({"items": pinned}, "pinned"), size=len(answer.body))
 
 
 def _parsed(answer: Answer, label: str, *, is_archived: bool | None = None) -> ListPage:

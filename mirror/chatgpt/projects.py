@@ -64,18 +64,29 @@ class Projects:
         """Ask the sidebar, and add what rows of lists named, and what was known before: it can be silent.
 
         ``unshown``: as for ``Source.scopes``. ``full``: also what was refused is asked for. ``error`` is set where the
-        sidebar fails and was never read: there may be projects that nobody has seen.
+        sidebar fails: there may be projects that nobody has seen.
         """
         self._unshown = {name for name in unshown if name.startswith(_SCOPE_PREFIX)}
         failure = self._read_sidebar()
         self._in_sidebar = set(self.by_id)
         for project_id in sorted(self._named_by_rows | self._known_before(full=full)):
             self.by_id.setdefault(project_id, {"id": project_id})
-        if isinstance(failure, ServerError) and not (self._memory.sidebar_read or self._memory.projects_seen):
-            self.error = IncompleteError(
-                f"The list of projects could never be read ({failure}), so their chats may be missing; all others are"
-                " stored. Later runs try again."
-            )
+        self.error = self._may_have_missed(failure) if failure is not None else None
+
+    def _may_have_missed(self, failure: Refused | RateLimitError) -> IncompleteError | None:
+        """Say that projects may be missing where only the sidebar tells of a new one."""
+        if self._memory.sidebar_read or self._memory.projects_seen:
+            if self._main_names_projects:
+                return None  # a new one is named by the rows of its chats
+            what, whose = "could not be read", "the chats of a new project"
+        elif isinstance(failure, Refused) and not isinstance(failure, ServerError):
+            return None  # an account without projects
+        else:
+            what, whose = "could never be read", "their chats"
+        return IncompleteError(
+            f"The list of projects {what} ({failure}), so {whose} may be missing; all others are stored. Later runs"
+            " try again."
+        )
 
     def _read_sidebar(self) -> Refused | RateLimitError | None:
         """Read which projects there are; return why not, if it failed. A limit that is final is raised."""

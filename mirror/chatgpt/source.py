@@ -218,7 +218,8 @@ class ChatGPT:
         scope, is_done = result.scope, True
         if not scope.is_selection:
             self._reader.note_listed(list(result.items))
-        if isinstance(result.error, ListError) and result.error.code == WORKSPACE_REFUSED:
+        # Where the main list came, what another one says of the workspace is its own fault.
+        if scope is MAIN and isinstance(result.error, ListError) and result.error.code == WORKSPACE_REFUSED:
             self._is_refused = True
         if scope.is_work:
             self._work.judge(result)

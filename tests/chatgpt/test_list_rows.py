@@ -127,7 +127,7 @@ def test_every_known_form_of_a_page(
     assert (page.ids, page.row_count, page.page_size, page.cursor) == (ids, row_count, page_size, cursor)
 
 
-@pytest.mark.parametrize("data", [None, 5, "x", {}, {"items": None}, {"items": {"id": "a"}}])
+@pytest.mark.parametrize("data", [None, 5, "x", {}, [], {"items": None}, {"items": {"id": "a"}}])
 def test_what_is_no_list_is_an_error(data: object) -> None:
     """An answer without rows is never taken for an empty list."""
     with pytest.raises(ServiceError, match="starred list has an unknown form"):

@@ -179,7 +179,7 @@ def test_a_side_list_that_fails(tmp_path: Path, name: str, how: str | int) -> No
 
     Only projects that could never be listed are told by it: chats may stand in their lists alone.
     """
-    never_read = name == "projects" and how in {"reset", "garbage", "html_503", "error_500", "html_200"}
+    never_read = name == "projects" and how in {"reset", "garbage", "html_503", "error_500", "html_200", "429"}
 
     def is_meant(request: ReceivedRequest) -> bool:
         if name == "starred":
@@ -271,6 +271,22 @@ def test_a_workspace_that_is_refused(tmp_path: Path, status: int) -> None:
         assert len(mirrored.asked("/api/auth/session")) == 1
         for_it = [r for r in mirrored.service.requests if r.headers.get("chatgpt-account-id") == "ws-b"]
         assert len(for_it) <= 4
+
+
+@pytest.mark.parametrize("path", ["is_starred", "/pins", "/shared_conversations", "/gizmos/g-p-"])
+def test_a_list_that_calls_the_workspace_a_wrong_one(tmp_path: Path, path: str) -> None:
+    """Where the main list came it is the fault of that one list: those of Work are read as ever."""
+    with MirroredService(tmp_path, conversations=12, over_http=False) as mirrored:
+        mirrored.person.new_conversation("Plan", project=mirrored.person.new_project("Garden"))
+        mirrored.person.new_conversation("Task", origin="tpp")
+        assert mirrored.next_run() == 0
+        refusal = {"detail": {"message": "Account not found", "code": "invalid_account_id_header"}}
+        mirrored.alter_answers(
+            lambda request, data: (403, refusal) if path in request.path or path in request.query else data
+        )
+        mirrored.person.new_conversation("Second task", origin="tpp")
+        assert mirrored.next_run(full=True) == 0
+        assert stored(mirrored) == set(mirrored.ids())
 
 
 LISTS: dict[str, Callable[[ReceivedRequest], bool]] = {
