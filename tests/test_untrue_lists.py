@@ -124,10 +124,10 @@ def test_a_collapsed_list_marks_nothing(tmp_path, share, count):
         assert differences(mirrored) == []
 
 
-@pytest.mark.parametrize(("count", "code"), [(3, 0), (6, 7), (30, 7)])
+@pytest.mark.parametrize(("count", "code"), [(1, 0), (3, 7), (6, 7), (30, 7)])
 @pytest.mark.parametrize("full", [False, True])
 def test_a_projects_list_that_lacks_its_chats(tmp_path, count, code, full):
-    """They stand in no other list, few of many as they are: each is asked for at once, and many are a safety stop."""
+    """They stand in no other list, few of many as they are: each is asked for at once, and all are a safety stop."""
     behaviour = Behaviour(main_excludes_projects=True)
     with MirroredService(tmp_path, behaviour=behaviour, conversations=110, over_http=False) as mirrored:
         bread = mirrored.person.new_project("Bread")
@@ -189,13 +189,25 @@ def test_what_cannot_be_asked_for_yet_is_said(tmp_path):
     """More are missing than a run asks for, or the limit came first: no success, and the next runs ask for the rest."""
     with MirroredService(tmp_path, conversations=300, over_http=False) as mirrored:
         mirrored.next_run()
-        for key in mirrored.ids()[120:145]:
+        deleted, hidden = mirrored.ids()[120:137], mirrored.ids()[137:145]
+        for key in deleted:
             mirrored.person.delete(key)
+        mirrored.behaviour.omitted = frozenset(hidden)
         assert mirrored.next_run(full=True) == 3
         assert "5 conversations that no list shows any more were not asked for" in message(mirrored)
         assert mirrored.next_run() == 0
         mirrored.next_run()
-        assert mirrored.value("SELECT count(*) FROM conversations WHERE deleted_at IS NOT NULL") == 25
+        assert mirrored.value("SELECT count(*) FROM conversations WHERE deleted_at IS NOT NULL") == 17
+
+
+def test_many_deletions_are_explained_by_those_that_were_asked_for(tmp_path):
+    """Twenty that are said to be deleted explain the rest, which is asked for a few a run: every run is current."""
+    with MirroredService(tmp_path, conversations=90, over_http=False) as mirrored:
+        mirrored.next_run()
+        for key in mirrored.ids()[:70]:
+            mirrored.person.delete(key)
+        assert [mirrored.next_run(full=n == 0) for n in range(9)] == [0] * 9
+        assert mirrored.value("SELECT count(*) FROM conversations WHERE deleted_at IS NOT NULL") == 70
 
 
 def test_an_anonymous_answer_is_not_an_empty_account(tmp_path):

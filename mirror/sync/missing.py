@@ -7,9 +7,10 @@ The latter counts only where the same endpoint gave another conversation in that
 endpoint that is switched off can say it of all (API notes §3.7).
 
 While more than a tenth and more than five of the known ones, or of one list's, are missing unexplained, or missing and
-alive, nothing is marked and the run stops for safety, every run. That ends when the lists show them again, when what
-was asked for is overwhelmingly gone, or when the person confirms it. While some were not asked for yet, no run is
-current.
+alive, nothing is marked and the run stops for safety, every run. So it does where twenty are alive, and where a list
+shows none of its own and all of these are. That ends when the lists show them again, when what was asked for is
+overwhelmingly gone, or when the person confirms it. While some were not asked for yet, no run is current, unless what
+was asked for explains the others.
 """
 
 from __future__ import annotations
@@ -46,12 +47,14 @@ DELETED_WEIGHT, UNKNOWN_WEIGHT = 2, 1  # of one answer, towards tracking.ENOUGH_
 class Missing(NamedTuple):
     """What no list shows, by id, and out of how many conversations that were looked for.
 
-    ``moved``: how many of those that were looked at turned out to stand in another list.
+    ``moved``: how many of those that were looked at turned out to stand in another list. ``is_one_list``: it is about
+    one list, which was read to its end.
     """
 
     looked_for: int
     ids: dict[str, Tracked]
     moved: int = 0
+    is_one_list: bool = False
 
     @property
     def alive(self) -> int:
@@ -70,12 +73,26 @@ class Missing(NamedTuple):
         return explained >= SAMPLE_SHARE * (explained + self.alive)
 
     @property
+    def is_well_explained(self) -> bool:
+        """Whether so many were asked for, and so many of them explained, that it explains the others."""
+        return self.gone + self.moved + self.alive >= SAMPLE and self.is_explained
+
+    @property
+    def is_contradicted(self) -> bool:
+        """Whether reading by id proves that lists leave out what they have to show, however few of all that is.
+
+        A single one is no proof of it: lists leave out one or the other conversation for good.
+        """
+        is_emptied = self.is_one_list and len(self.ids) == self.looked_for == self.alive > 1
+        return is_emptied or (self.alive >= SAMPLE and not self.is_explained)
+
+    @property
     def is_suspicious(self) -> bool:
         """Whether so many are missing, unexplained or alive, that the list, not the person, is the likelier cause."""
         count = len(self.ids) - self.gone
         if count <= SAFETY_COUNT or count <= SAFETY_SHARE * self.looked_for:
-            return False
-        return self.gone + self.moved + self.alive < SAMPLE or not self.is_explained
+            return self.is_contradicted
+        return not self.is_well_explained
 
 
 def find_missing(
@@ -160,6 +177,7 @@ class MissingReview:
         self._moved: set[str] = set()  # belong to another list now
         self._cut_off: set[str] = set()  # a limit came where they were to be asked for
         self._unknown: list[str] = []  # what the service said by id that it does not know
+        self._told_gone: set[str] = set()  # said to be deleted while it was looked for in other lists
 
     def run(
         self, account_id: str, results: Sequence[ListResult], listed: set[str], *, all_read: bool
@@ -184,12 +202,15 @@ class MissingReview:
         missing = self._find(tracked, results, seen, all_read=all_read)
         candidates = {**missing.ids, **_perhaps_gone(tracked, seen, self._was_asked)}
         self._set_tombstones(candidates)
-        self.unasked = sum(not self._was_asked(t) for t in candidates.values())
+        self.unasked = 0
+        if not missing._replace(moved=len(moved)).is_well_explained:
+            self.unasked = sum(not self._was_asked(t) for t in candidates.values())
         of_lists = []
         for name in dict.fromkeys(lists.values()):
             group = {key: tracked[key] for key, own in lists.items() if own == name and key in tracked}
             found = self._find(group, results, seen, all_read=all_read)
-            of_lists.append(found._replace(moved=sum(lists.get(key) == name for key in moved)))
+            moved_from = sum(lists.get(key) == name for key in moved)
+            of_lists.append(found._replace(moved=moved_from, is_one_list=name in ended))
         return self._conclude(missing._replace(moved=len(moved)), of_lists)
 
     def _was_asked(self, tracked: Tracked) -> bool:
@@ -268,12 +289,23 @@ class MissingReview:
         """Collect those that were taken out of the archive or a project: nobody sees them come far down another list.
 
         They are fetched again for what they say of themselves: that moves no time, and a batch shows it ten at once.
+        What no batch shows is read by id: as many as are granted to what is missing.
         """
         due = [t for t in vanished if not t.is_deleted and self._is_due(t)][:LEFT_LISTS_A_RUN]
         by_id = {t.conversation_id: t for t in due}
         for got in self.source.fetch([self._wanted(t) for t in due]):
-            if isinstance(got, Fetched) and self._keep(by_id[got.conversation_id], got, account_id):
-                moved.add(got.conversation_id)
+            key = got.conversation_id
+            if isinstance(got, Fetched):
+                moved |= {key} if self._keep(by_id[key], got, account_id) else set()
+            elif got.is_gone:
+                self._note_gone(key)
+                if len(self._told_gone) >= CHECKS_A_RUN:
+                    return
+
+    def _note_gone(self, key: str) -> None:
+        self._told_gone.add(key)
+        with self.writer.transaction() as conn:
+            tracking.add_proof(conn, key, self.timing.iso(), self.run_id, DELETED_WEIGHT)
 
     def _wanted(self, tracked: Tracked) -> ToFetch:
         known = conversations.message_total(self.writer.conn, tracked.conversation_id)
@@ -334,8 +366,9 @@ class MissingReview:
 
         Then what was not asked for longest, whatever came: one that ends every run must not be the first in each.
         """
-        due = [t for t in candidates.values() if self._is_due(t)]
-        return sorted(due, key=lambda t: (self._asked_at(t), t.is_current))[:CHECKS_A_RUN]
+        due = [t for t in candidates.values() if self._is_due(t) and t.conversation_id not in self._told_gone]
+        most = CHECKS_A_RUN - len(self._told_gone)
+        return sorted(due, key=lambda t: (self._asked_at(t), t.is_current))[:most]
 
     def _asked_at(self, tracked: Tracked) -> str:
         """Return the ISO time at which it was last asked for, "" for never. A time ahead of now is none."""

@@ -259,7 +259,7 @@ class Sync:
             return False
         all_read = visit.full and self._is_clean(visit)
         stopped = self._review_missing(visit.workspace, results, listed, all_read=all_read)
-        if stopped and not visit.full:
+        if stopped:
             visit.remembered.full_at = 0.0  # the next run reads all lists to their ends, which may show them
         if self.options.verify and not self._is_stopped:
             self._verify(visit)

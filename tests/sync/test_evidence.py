@@ -40,6 +40,86 @@ def test_a_collapsed_list_is_said_in_every_run(tmp_path: Path) -> None:
         assert differences(mirrored) == []
 
 
+def lists_without(mirrored: MirroredService, name: str, hidden: set[str]) -> None:
+    """Let one list leave conversations out: "main", "archived" or "project"."""
+
+    def is_meant(request: ReceivedRequest) -> bool:
+        if name == "project":
+            return request.path.startswith("/backend-api/gizmos/g-p-") and request.path.endswith("/conversations")
+        wanted = "true" if name == "archived" else "false"
+        return request.path.endswith("/conversations") and request.query.get("is_archived") == wanted
+
+    def alter(request: ReceivedRequest, data: Any) -> Any:
+        if is_meant(request):
+            return {**data, "items": [row for row in data["items"] if row["id"] not in hidden]}
+        return data
+
+    mirrored.alter_answers(alter)
+
+
+@pytest.mark.parametrize("name", ["main", "archived", "project"])
+@pytest.mark.parametrize("count", [2, 5])
+def test_a_short_list_that_shows_none_of_its_own_is_wrong(tmp_path: Path, name: str, count: int) -> None:
+    """They all come by id, so what else it has to show is not shown either: no run is current while that lasts."""
+    behaviour = Behaviour(main_excludes_projects=True)
+    with MirroredService(tmp_path, conversations=2 * count, behaviour=behaviour, over_http=False) as mirrored:
+        project = mirrored.person.new_project("Garden")
+        for n, key in enumerate(mirrored.ids()):
+            if n < count:
+                mirrored.person.move(key, project) if name == "project" else mirrored.person.archive(key)
+        meant = mirrored.ids()[count:] if name == "main" else mirrored.ids()[:count]
+        assert mirrored.next_run() == 0
+        lists_without(mirrored, name, set(meant))
+        assert [mirrored.next_run(full=n == 3) for n in range(5)] == [7] * 5
+        text = mirrored.value("SELECT message FROM sync_runs ORDER BY id DESC")
+        assert f"lists only 0 of {count} known conversations" in text
+        assert mirrored.value("SELECT count(*) FROM conversations WHERE missing_since IS NOT NULL") == 0
+        mirrored.alter_answers(None)
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []
+
+
+def test_a_list_without_a_single_one_of_its_own_is_believed(tmp_path: Path) -> None:
+    """Lists leave out one or the other living conversation for good."""
+    with MirroredService(tmp_path, conversations=12, over_http=False) as mirrored:
+        mirrored.person.archive(mirrored.ids()[0])
+        assert mirrored.next_run() == 0
+        lists_without(mirrored, "archived", {mirrored.ids()[0]})
+        assert [mirrored.next_run(full=n == 2) for n in range(4)] == [0] * 4
+
+
+def test_twenty_living_ones_that_no_list_shows_are_said_in_every_run(tmp_path: Path) -> None:
+    """Also where they are few of all: what is new among them is shown nowhere else."""
+    with MirroredService(tmp_path, conversations=300, over_http=False) as mirrored:
+        assert mirrored.next_run() == 0
+        mirrored.behaviour.omitted = frozenset(mirrored.ids()[100:125])
+        codes = [mirrored.next_run(full=n % 2 == 0) for n in range(6)]
+        assert codes == [7] * 6
+        mirrored.behaviour.omitted = frozenset()
+        assert mirrored.next_run() == 0
+        assert differences(mirrored) == []
+
+
+@pytest.mark.parametrize("home", ["archive", "project"])
+def test_many_deletions_cost_no_more_reads_by_id_than_a_few(tmp_path: Path, home: str) -> None:
+    """Of a list of its own, too; what was said to be deleted is proven by the same answer."""
+    with MirroredService(tmp_path, conversations=60, over_http=False) as mirrored:
+        project = mirrored.person.new_project("Garden")
+        keys = mirrored.ids()[:40]
+        for key in keys:
+            mirrored.person.archive(key) if home == "archive" else mirrored.person.move(key, project)
+        assert mirrored.next_run() == 0
+        for key in keys:
+            mirrored.person.delete(key)
+        codes = []
+        for n in range(5):
+            codes.append(mirrored.next_run(full=n == 2))
+            by_id = [r for r in mirrored.service.requests if r.path.rpartition("/")[2] in keys]
+            assert len(by_id) <= 40
+        assert codes == [0] * 5
+        assert tombstones(mirrored) == 40
+
+
 @pytest.mark.parametrize("count", [40, 80])
 def test_many_deletions_are_proven_within_two_weeks(tmp_path: Path, count: int) -> None:
     """The alarm ends as soon as what was asked for explains it; a few requests a run."""
@@ -290,7 +370,10 @@ def test_what_is_put_off_for_another_reason_was_not_asked_for(tmp_path: Path) ->
     behaviour = Behaviour(batch="missing", single="missing")
     with MirroredService(tmp_path, conversations=270, behaviour=behaviour, over_http=False) as mirrored:
         mirrored.next_run()
-        mirrored.behaviour.omitted = frozenset(mirrored.ids()[2:27])
+        keys = mirrored.ids()
+        for key in keys[2:12]:
+            mirrored.person.delete(key)
+        mirrored.behaviour.omitted = frozenset(keys[12:27])
         assert mirrored.next_run(full=True) == 3
         assert mirrored.next_run(full=True) == 0
 
