@@ -160,6 +160,16 @@ class Incoming:
         except OSError as error:
             raise _storage_error(error, self._store.folder) from error
 
+    def last(self, count: int) -> bytes:
+        """Return the last bytes of what has come so far, at most so many."""
+        try:
+            self._file.flush()
+            with self._path.open("rb") as file:
+                file.seek(max(0, self.size - count))
+                return file.read()
+        except OSError as error:
+            raise _storage_error(error, self._store.folder) from error
+
     @property
     def sha256(self) -> str:
         """The hash of what has come so far."""

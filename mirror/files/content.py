@@ -30,6 +30,9 @@ _SHOWN: tuple[tuple[int, bytes, str], ...] = (
 )
 SHOWN_TYPES = frozenset(kind for _, _, kind in _SHOWN)
 _LONGEST_ERROR = 64 * 1024  # bytes; the errors seen in place of files have about a thousand
+# Bytes at the end of a picture in which its end mark stands. Larger: more is read of each; smaller: pictures with
+# something behind their end are fetched twice.
+TAIL = 64 * 1024
 
 
 def shown_type(head: bytes) -> str | None:
@@ -80,10 +83,27 @@ def error_in_disguise(head: bytes, size: int, promised: int | None, name: str | 
         return None
     # Of a name only its end counts: "html.png" is a picture.
     expected = f"{(name or '').lower().rpartition('.')[2]} {(stated or '').lower()}"
-    begin = head.lstrip()[:200].lower()
+    begin = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:200].lower()
     if begin.startswith((b"<!doctype html", b"<html")):
         return None if any(word in expected for word in ("htm", "xml", "svg")) else "a web page came in its place"
+    if begin.startswith(b"<?xml") and b"<error>" in begin and "xml" not in expected:
+        return "an error message of its host came in its place"
     return None if not begin.startswith(b"{") else _error_in_json(head, wanted="json" in expected)
+
+
+def is_cut_off(head: bytes, tail: bytes, size: int) -> bool:
+    """Whether a picture ends before its end. ``tail``: its last bytes, up to ``TAIL``; ``size``: all of its bytes.
+
+    Bytes may follow the end: what is longer than ``TAIL`` is taken for a cut picture, too.
+    """
+    kind = shown_type(head)
+    if kind == "image/png":
+        return b"IEND" not in tail
+    if kind == "image/jpeg":
+        return b"\xff\xd9" not in tail
+    if kind == "image/gif":
+        return not tail.rstrip(b"\0").endswith(b";")
+    return kind == "image/webp" and int.from_bytes(head[4:8], "little") + 8 > size
 
 
 def _error_in_json(head: bytes, *, wanted: bool) -> str | None:

@@ -38,15 +38,15 @@ def verdict_of(answer: NoFile, tries: int, said: str | None, *, is_proven: bool)
     """Decide about a file that did not come, after ``tries`` earlier runs in which it did not.
 
     ``said``: the reason that is stored with it, of the last of them; ``is_proven``: the service gave a file of its
-    family in this run. A file that is gone is not asked for again, so that one answer makes no file gone, but where
-    the service says so and is proven to give others. What it refuses is asked for in growing pauses, and does not keep
-    a run from being current. What may come tomorrow is pending, for some runs.
+    family in this run. A file that is gone is not asked for again, so that one answer makes no file gone: where the
+    service says so and is proven to give others, it is asked for once more a day later. What it refuses is asked for in
+    growing pauses, and does not keep a run from being current. What may come tomorrow is pending, for some runs.
     """
     tries += 1
     is_said_again = answer.reason == said
-    if answer.why in {"gone", "missing"} and (is_said_again or (is_proven and answer.why == "gone")):
+    if answer.why in {"gone", "missing"} and is_said_again:
         return FileVerdict("gone", tries, None)
-    if answer.why == "refused":
+    if answer.why == "refused" or (answer.why == "gone" and is_proven):
         return FileVerdict("refused", tries, file_pause(tries))
     if tries < MOST_FILE_TRIES:
         return FileVerdict("pending", tries, file_pause(tries) if answer.why in _TRANSFER and tries > 1 else None)

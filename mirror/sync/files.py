@@ -166,10 +166,16 @@ class FileRun:
         if disguised := content.error_in_disguise(incoming.head, incoming.size, promised, name, kind):
             return disguised
         # A picture or a recording may have been encoded again, which changes its size.
-        is_exact = due.row.kind == "document" and got.size is not None
-        if is_exact and incoming.size < (got.size or 0):
+        is_exact = due.row.kind == "document" and promised is not None
+        if is_exact and got.size is not None and incoming.size < got.size:
             return f"only {incoming.size:,} of {got.size:,} bytes came"
-        return None
+        problem = None
+        if is_exact and incoming.size != promised:
+            problem = f"{incoming.size:,} bytes came in place of {promised:,}"
+        elif content.is_cut_off(incoming.head, incoming.last(content.TAIL), incoming.size):
+            problem = f"the picture ends before its end, after {incoming.size:,} bytes"
+        # What comes the same way in another run is all that there is of it: better than nothing.
+        return None if problem == due.row.reason else problem
 
     def _keep(self, due: DueFile, got: FetchedFile, incoming: Incoming) -> list[DueFile]:
         sha256 = incoming.keep()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import time
+import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urlsplit
@@ -30,7 +31,7 @@ from mirror.web.timed_sockets import Allowance, TimedAdapter, addresses
 from mirror.web.transport import HEADER_BYTES, WireLimits, is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from mirror.source import FileSink
     from mirror.web.timed_sockets import Address, Resolve
@@ -153,7 +154,7 @@ class Downloads:
         sink.restart()
         size = 0
         # read1, which waits for no whole piece: a trickle would pass every limit of speed.
-        while chunk := response.raw.read1(_PIECE, decode_content=True):
+        for chunk in _pieces(response):
             size += len(chunk)
             if size > MOST_FILE_BYTES:
                 raise TooLarge(f"it is larger than {MOST_FILE_BYTES >> 30} GB")
@@ -171,6 +172,28 @@ class Downloads:
         if not is_loopback(f"//{host}") and not all(_is_public(str(address[4][0])) for address in found):
             raise Unreachable("a host inside a private network, to which nothing is sent")
         return found
+
+
+def _pieces(response: requests.Response) -> Iterator[bytes]:
+    """Yield what comes, unpacked where a host packs it unasked; raises Unreachable where that has no end."""
+    if response.headers.get("content-encoding", "").lower() not in {"gzip", "x-gzip"}:
+        while chunk := response.raw.read1(_PIECE, decode_content=True):
+            yield chunk
+        return
+    unpacking = zlib.decompressobj(16 + zlib.MAX_WBITS)  # gzip; urllib3 takes what is cut for the whole
+    while packed := response.raw.read1(_PIECE, decode_content=False):
+        while packed:
+            if unpacking.eof:
+                unpacking = zlib.decompressobj(16 + zlib.MAX_WBITS)
+            try:
+                chunk = unpacking.decompress(packed, _PIECE)
+            except zlib.error:
+                raise Unreachable("it does not come as it was packed") from None
+            packed = unpacking.unconsumed_tail or unpacking.unused_data
+            yield chunk
+    yield unpacking.flush()
+    if not unpacking.eof:
+        raise Unreachable("the transfer was cut off")
 
 
 def _is_public(address: str) -> bool:

@@ -129,6 +129,20 @@ def test_the_environment_reroutes_no_file(serve, monkeypatch, tmp_path):
     assert not {"Authorization", "Cookie", "Referer"} & set(server.hits[0][1])
 
 
+def test_a_file_that_is_packed_unasked_comes_whole_or_not_at_all(serve):
+    """In several members, too; what ends before its end is a failed transfer, and so is what does not unpack."""
+    plain = bytes(range(256)) * 2000
+    packed = gzip.compress(plain[:1000]) + gzip.compress(plain[1000:])
+    _, url = serve(reply(body=packed, Content_Encoding="gzip"))
+    sink = Kept()
+    Downloads().fetch(urlsplit(f"{url}/file"), {}, sink)
+    assert sink.body == plain
+    for broken in (packed[: len(packed) // 2], packed[:-1], b"words", b""):
+        _, url = serve(reply(body=broken, Content_Encoding="gzip"))
+        with pytest.raises(Unreachable):
+            Downloads().fetch(urlsplit(f"{url}/file"), {}, Kept())
+
+
 def test_cookies_that_a_server_sets_are_not_sent_by_themselves(serve):
     """Only our own Cookie header travels."""
     server, url = serve(reply(Set_Cookie="planted=1; Path=/"))
