@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mirror.chatgpt.account_data import odd_workspaces, workspaces
+from mirror.errors import RateLimitError
 from mirror.source import Identity, Workspace
 from mirror.values import as_dict, as_id, clean_or_none, iso_time
 from mirror.web.client import Refused, ServerError
@@ -42,6 +43,10 @@ def _listed_workspaces(session: Session) -> tuple[tuple[Workspace, ...], str | N
         data = session.get(WORKSPACES_PATH).data
     except ServerError as error:
         return (), str(error)
+    except RateLimitError as error:
+        if error.is_final:
+            raise
+        return (), "it asks for fewer requests"
     except Refused as error:
         session.client.log(f"the workspaces were not listed: {error}")
         return (), None

@@ -249,8 +249,7 @@ class Client:
         if failures.challenged >= CHALLENGE_TRIES:
             self._challenged_in_a_row += 1
             self._challenged += 1
-            # The first answer is the session's, which a block can spare.
-            is_single = self._answers > 1 and self._challenged_in_a_row < CHALLENGED_IN_A_ROW
+            is_single = self._answers > 0 and self._challenged_in_a_row < CHALLENGED_IN_A_ROW
             raise Challenged if is_single and self._challenged <= MOST_CHALLENGED else self._challenge_error()
         self.pacing.back_off(failures.challenged + failures.unreachable - 1)
 

@@ -296,6 +296,20 @@ LISTS: dict[str, Callable[[ReceivedRequest], bool]] = {
 }
 
 
+@pytest.mark.parametrize("how", ["429", "challenge"])
+def test_a_list_of_workspaces_that_is_refused_alone(tmp_path: Path, how: str) -> None:
+    """The workspaces that are known are read, as after any other failure of that list, and the code says so."""
+    account = generated_account(ManualClock(), 6, 4)
+    account.workspaces.append(SimulatedWorkspace("ws-team", "Bakery", "workspace"))
+    with MirroredService(tmp_path, account) as mirrored:
+        assert mirrored.next_run() == 0
+        mirrored.behaviour.break_request = lambda request: how if "/accounts/check" in request.path else None
+        new = {mirrored.person.new_conversation("New"), mirrored.person.new_conversation("New", workspace="ws-team")}
+        assert mirrored.next_run() == 3
+        assert new <= stored(mirrored)
+        assert "did not list your workspaces" in message(mirrored)
+
+
 @pytest.mark.parametrize("name", ["main", "archived"])
 def test_a_list_that_is_locked_for_the_whole_run(tmp_path: Path, name: str) -> None:
     """What the other lists show is read in this run; the code says that one is limited."""
