@@ -285,7 +285,7 @@ REASONS = [
 # What stands there beside them: notes of ``-v``, kinds of changes, parts of headers, errors that nobody stores.
 NO_REASONS = re.compile(
     "payload .* was damaged|conversation .* has no stored|conversation .* is not stored"
-    "|messages (added|edited|removed)|branch switched|gzip, deflate|[A-Z]|wb$|.*=|, "
+    "|messages (added|edited|removed)|branch switched|gzip, deflate|[A-Z]|wb$|.*=|, |the file “"
 )
 
 

@@ -17,11 +17,12 @@ from mirror.chatgpt.file_addresses import PLACE, LearnedForm, address_requests, 
 from mirror.chatgpt.file_library import Library
 from mirror.chatgpt.site import FILE
 from mirror.source import FetchedFile, NoFile
+from mirror.text import readable_name
 from mirror.values import as_count, as_dict, as_text, first_text, iso_time, plain
 from mirror.web.client import Challenged, NoAnswer, Refused, ServerError
 from mirror.web.downloads import Distrusted, parted
 from mirror.web.failures import Unreachable, Untrusted
-from mirror.web.pacing import LastingLimit
+from mirror.web.pacing import LastingLimit, LongPauseError
 from mirror.web.transport import Reply
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ class FileReader:
             return self._canvases.fetch(wanted, sink) if is_canvas else self._fetch(wanted, sink)
         except LastingLimit as error:
             return NoFile("limited", error.message)
+        except LongPauseError as error:
+            raise error.about(f"the file “{readable_name(wanted.name or wanted.file_id)}”") from None
         except UnaskableError as error:
             return NoFile("refused", str(error))
 
@@ -215,7 +218,10 @@ class FileReader:
             if got.status != 429:  # noqa: PLR2004 - HTTP's Too Many Requests
                 pacing.note_answer(FILE)
                 return got
-            pacing.wait_after_429(Reply(got.status, got.headers, b""), FILE)
+            try:
+                pacing.wait_after_429(Reply(got.status, got.headers, b""), FILE)
+            except LongPauseError as error:
+                raise error.about("a file", "The storage of files") from None
 
 
 def _answer_in(data: Any) -> _Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mirror.chatgpt.long_pauses import LongPauses
 from mirror.chatgpt.refusals import Refusals, times
 from mirror.values import as_count, as_dict
 
@@ -33,7 +34,8 @@ class ChatGPTMemory:
     ``sidebar_read``: the list of projects was read in some run. ``controls``: endpoint -> the conversation that it gave
     last. ``takes_widget_state``: a conversation came by a single read that asked for all that it has.
     ``projects_refused``: a project's list -> epoch second at which the service last refused it.
-    ``not_read``: what stands beside the conversations and failed when it was asked for last -> why.
+    ``not_read``: what stands beside the conversations and failed when it was asked for last -> why. ``long_pauses``:
+    what the service asked to wait long for.
     """
 
     dead_endpoints: dict[str, str] = field(default_factory=dict)
@@ -49,6 +51,7 @@ class ChatGPTMemory:
     work_failures: int = 0
     projects_refused: dict[str, float] = field(default_factory=dict)
     not_read: dict[str, str] = field(default_factory=dict)
+    long_pauses: LongPauses = field(default_factory=LongPauses)
 
     @classmethod
     def of_json(cls, value: Mapping[str, Any]) -> ChatGPTMemory:
@@ -68,6 +71,7 @@ class ChatGPTMemory:
             work_failures=as_count(stored["work_failures"]) or 0,
             projects_refused=times(as_dict(stored["projects_refused"])),
             not_read=_texts(stored["not_read"]),
+            long_pauses=LongPauses.of_json(stored["long_pauses"]),
         )
 
     def note_read(self, what: str) -> None:
@@ -76,7 +80,8 @@ class ChatGPTMemory:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as ``of_json`` reads it."""
-        return asdict(self) | {"refusals": self.refusals.as_json()}
+        own = {"refusals": self.refusals.as_json(), "long_pauses": self.long_pauses.as_json()}
+        return asdict(self) | own
 
 
 def _texts(value: object) -> dict[str, str]:

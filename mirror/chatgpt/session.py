@@ -14,10 +14,12 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 
 from mirror.chatgpt.login import HOW_TO, is_session_cookie, replace_session
+from mirror.chatgpt.long_pauses import LongPauses, name_of
 from mirror.chatgpt.site import ORDINARY
 from mirror.errors import SafetyStopError, ServiceError, SignInError
 from mirror.values import as_dict, as_id
 from mirror.web.client import MOST_TRIES, Answer, Client, NoAnswer, Refused
+from mirror.web.pacing import LongPauseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,12 +39,14 @@ class Session:
     """A login in use, and the workspace that it is used for.
 
     ``store``: called with the login when the service has renewed its cookie. ``account_id``: the workspace that
-    requests name, None for the personal one. ``data``: what the service says of the session, without its secrets.
+    requests name, None for the personal one; ``long_pauses`` are its own. ``data``: what the service says of the
+    session, without its secrets.
     """
 
     def __init__(self, client: Client, login: Login, store: Callable[[Login], None]) -> None:
         self.client, self.login, self.store = client, login, store
         self.account_id: str | None = None
+        self.long_pauses = LongPauses()
         self.data: dict[str, Any] = {}
         self._token = ""
         self._renewals = 0
@@ -63,6 +67,8 @@ class Session:
             answer = self.client.request(
                 "GET", "/api/auth/session", request_class=ORDINARY, headers=self._headers(bearer=False)
             )
+        except LongPauseError as error:
+            raise error.about("the session") from None
         except Refused as error:
             if error.status == _UNAUTHORISED:
                 raise SignInError(f"ChatGPT refused the session cookie; what is saved stays. {HOW_TO}") from None
@@ -123,10 +129,17 @@ class Session:
         return error.status == _UNAUTHORISED or is_forbidden
 
     def _send(self, method: str, path: str, request_class: RequestClass, **content: Any) -> Answer:
-        headers = self._headers(bearer=True)
-        return self.client.request(
-            method, f"/backend-api{path}", request_class=request_class, headers=headers, **content
-        )
+        name, headers = name_of(path, content.get("params")), self._headers(bearer=True)
+        self.long_pauses.refuse_early(name)
+        try:
+            answer = self.client.request(
+                method, f"/backend-api{path}", request_class=request_class, headers=headers, **content
+            )
+        except LongPauseError as error:
+            self.long_pauses.note(name)
+            raise error.about(name) from None
+        self.long_pauses.answered(name)
+        return answer
 
     def _refusal(self, error: Refused, path: str) -> Exception:
         """Return what to raise for a refusal: a 401 means that the login does not work, unless it works elsewhere."""

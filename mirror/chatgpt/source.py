@@ -24,6 +24,7 @@ from mirror.chatgpt.conversations import ConversationReader
 from mirror.chatgpt.files import FileReader
 from mirror.chatgpt.identity import identify
 from mirror.chatgpt.lists import Lists
+from mirror.chatgpt.long_pauses import LongPauses
 from mirror.chatgpt.memory import ChatGPTMemory
 from mirror.chatgpt.paging import ListError, read_by_cursor, read_by_offset
 from mirror.chatgpt.periodic_tasks import PeriodicTasks
@@ -74,6 +75,7 @@ SIDE_TRIES = 2
 _SAY_WHO_ASKS = {401: False, 404: True}
 _NAMES_OF_GPTS = "names of GPTs"
 _BUDGET = "single_read_budget"  # in the login's memory: reads by id that a run may make, None where no limit was met
+_LONG_PAUSES = "long_pauses"  # likewise, of the list of workspaces
 
 
 def _gpt_task(gpt_id: str) -> str:
@@ -97,11 +99,13 @@ class ChatGPT:
         self.session, self._downloads, self._storage_url = session, downloads or Downloads(), storage_url
         self._workspace_count = 1
         self._knows_limits = False  # what was learned of the login's limits is known
+        self._long_pauses = LongPauses()  # of what is asked for before any workspace
         self._use(ChatGPTMemory())
 
     def _use(self, memory: ChatGPTMemory) -> None:
         self._memory = memory
-        memory.refusals.now = self.session.client.pacing.timing.now()
+        memory.refusals.now = memory.long_pauses.now = self.session.client.pacing.timing.now()
+        self.session.long_pauses = memory.long_pauses
         self._lists = Lists(self.session, memory)
         self._reader = ConversationReader(self.session, memory)
         self._files = FileReader(self.session, self._downloads, self._storage_url)
@@ -121,12 +125,14 @@ class ChatGPT:
 
     def begin(self, memory: Mapping[str, Any]) -> None:
         """See Source. Who reads too much by id is locked out of all workspaces (API notes §8): the login is limited."""
+        self._long_pauses = self.session.long_pauses = LongPauses.of_json(memory.get(_LONG_PAUSES))
+        self._long_pauses.now = self.session.client.pacing.timing.now()
         self._knows_limits = _BUDGET in memory
         self.session.client.pacing.budget = as_count(memory.get(_BUDGET))
 
     def login_memory(self) -> dict[str, Any]:
         """See Source."""
-        return {_BUDGET: self.session.client.pacing.next_budget()}
+        return {_BUDGET: self.session.client.pacing.next_budget(), _LONG_PAUSES: self._long_pauses.as_json()}
 
     def enter(self, workspace: Workspace, memory: Mapping[str, Any]) -> None:
         """See Source."""

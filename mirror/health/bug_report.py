@@ -167,6 +167,7 @@ KINDS = (
     "its host refuses it",
     "its host does not have it",
     "asks for fewer requests",
+    "the service asked for a long pause in an earlier run",
     "the list shows a later change",
     "it ends with a question",
     "the copy that is stored is damaged",

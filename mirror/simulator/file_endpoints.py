@@ -286,6 +286,7 @@ BODY_FAULTS: dict[str, Callable[[Response], Response]] = {
     "403": lambda _: json_response(403, {"detail": "Forbidden"}),
     "404": lambda _: json_response(404, {"detail": "Not Found"}),
     "429": lambda _: json_response(429, {"detail": "Too many requests"}),
+    "429 for a day": lambda _: json_response(429, {"detail": "Too many requests"}, {"Retry-After": ["90000"]}),
     "500": lambda _: json_response(500, {"detail": "Internal Server Error"}),
     "redirect": lambda _: Response(302, b"", {"Location": ["https://elsewhere.example/file"]}),
 }

@@ -37,6 +37,9 @@ MOST_LIMITED_FILES = 4
 # Controls that are so refused, too, before that is believed of all files. 1: two such files end every run; more:
 # requests against a real limit.
 LIMITED_FILE_CONTROLS = 2
+# Seconds without a file at which a run ended, because the service asked for a long pause: the next night. Shorter: it
+# ends each run; longer: it comes later, where all was limited for an hour.
+PAUSE_AFTER_A_STOP = 1.5 * 86_400.0
 
 
 class _Failed(NamedTuple):
@@ -218,6 +221,13 @@ class FileRun:
                 durable_id=one.answer.durable_id,
             )
 
+    def put_off(self, due: DueFile) -> None:
+        """Do without a file in the next run: the service asked for a long pause, which is not held against it."""
+        reason = "the service asked for a long pause in an earlier run"
+        retry_at = self.timing.iso(PAUSE_AFTER_A_STOP)
+        with self.writer.transaction() as conn:
+            file_rows.mark_not_stored(conn, due.row.id, "pending", reason, tries=due.tries, retry_at=retry_at)
+
     def note_tried(self, tried: Iterable[DueFile]) -> None:
         """Remember that files were asked for in vain, which is not held against them."""
         with self.writer.transaction() as conn:
@@ -267,7 +277,12 @@ class _WorkspaceFiles:
     def _ask(self, due: DueFile, unsettled: _Unsettled) -> NoFile | None:
         """Give a file its turn; return why it did not come."""
         self.queue.note_turn(due)
-        got = self.run.fetch(due)
+        try:
+            got = self.run.fetch(due)
+        except RateLimitError as error:
+            if error.is_final:
+                self.run.put_off(due)  # or nothing that is asked for after it would ever come
+            raise
         answer = got if isinstance(got, NoFile) else None
         if isinstance(got, NoFile):
             is_settled = due.workspaces.isdisjoint(self.later) if due.workspaces else not self.later

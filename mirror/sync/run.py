@@ -101,17 +101,27 @@ class Sync:
     def run(self) -> Outcome:
         """Bring the mirror up to date; errors end up in the outcome, interruptions go through."""
         try:
-            identity = self.source.identity()
+            self.source.begin(memory.load_login(self.writer.conn, self.source.provider))
+            identity = self._identity()
             refuse_other_account(self.writer, self.source.provider, identity, dry=self.options.dry)
             self.outcome.identity = identity
             identity = self.outcome.identity = self._with_workspaces_of_earlier_runs(identity)
-            self.source.begin(memory.load_login(self.writer.conn, self.source.provider))
             self._sync_workspaces(identity.workspaces)
             self._fetch_files(identity)
         except ChatmirrorError as error:
             self.errors.append(error)
         self._conclude()
         return self.outcome
+
+    def _identity(self) -> Identity:
+        """Sign in; what ended the run here is remembered, for the next one may do without it."""
+        try:
+            return self.source.identity()
+        except RateLimitError:
+            if not self.options.dry:
+                with self.writer.transaction() as conn:
+                    memory.save_login(conn, self.source.provider, self.source.login_memory())
+            raise
 
     def _with_workspaces_of_earlier_runs(self, identity: Identity) -> Identity:
         """Return it with workspaces that the service did not list now and that are read all the same, and say so."""

@@ -139,10 +139,7 @@ class Pacing:
     def _asked_pause(self, reply: Reply) -> float | None:
         asked = retry_after(reply, self.timing.now())
         if asked is not None and asked > LONGEST_PAUSE:
-            raise StopError(
-                f"{self.site.name} asked to wait {asked / 60:.0f} minutes, so the run stopped; what is saved stays."
-                " Run again after that."
-            )
+            raise LongPauseError(self.site.name, asked)
         return asked
 
     def back_off(self, attempt: int) -> None:
@@ -192,6 +189,22 @@ class StopError(RateLimitError):
     """Not one more request in this run, of whatever class."""
 
     is_final = True
+
+
+class LongPauseError(StopError):
+    """The site asked for a pause of so many ``seconds``. ``what``: what it was asked for, in words for a person."""
+
+    def __init__(self, site: str, seconds: float, what: str = "") -> None:
+        asked_for = f" when it was asked for {what}" if what else ""
+        super().__init__(
+            f"{site} asked to wait {seconds / 60:.0f} minutes{asked_for}, so the run stopped; what is saved stays. Run"
+            " again after that."
+        )
+        self.site, self.seconds = site, seconds
+
+    def about(self, what: str, site: str | None = None) -> LongPauseError:
+        """Return it with what was asked for, of the ``site`` if that is another one."""
+        return LongPauseError(site or self.site, self.seconds, what)
 
 
 class LockedError(StopError):

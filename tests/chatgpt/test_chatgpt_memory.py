@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mirror.chatgpt.long_pauses import LongPauses
 from mirror.chatgpt.memory import ChatGPTMemory
 from mirror.chatgpt.refusals import Refusals
 
@@ -24,6 +25,7 @@ FULL = ChatGPTMemory(
     work_failures=2,
     projects_refused={"project:g-p-2": 1_790_000_000.5},
     not_read={"memories": "HTTP 500"},
+    long_pauses=LongPauses({"your memories": 2}, {"your memories": 1_790_000_000.5}),
 )
 
 
@@ -45,6 +47,7 @@ def test_it_is_read_as_it_was_written() -> None:
         "work_failures",
         "projects_refused",
         "not_read",
+        "long_pauses",
     }
 
 
@@ -68,6 +71,7 @@ def test_an_old_mirrors_memory_is_read() -> None:
         work_failures=0,
         projects_refused={},
         not_read={},
+        long_pauses=LongPauses(),
     )
 
 

@@ -37,6 +37,7 @@ TECHNICAL = {
     "chatgpt.controls.NO_ENDPOINT": "HTTP's statuses",
     "chatgpt.session._FORBIDDEN": "HTTP's status",
     "chatgpt.session._UNAUTHORISED": "HTTP's status",
+    "chatgpt.long_pauses._DAY": "a unit",
     "chatgpt.periodic_tasks._DAY": "a unit",
     "chatgpt.periodic_tasks._WEEK": "a unit",
     "chatgpt.projects._DAY": "a unit",

@@ -253,6 +253,34 @@ def test_files_that_alone_are_refused_keep_no_other_away(
     assert set(service.states().values()) == {"stored"}
 
 
+@pytest.mark.parametrize("where", ["address", "bytes"])
+def test_a_long_pause_at_one_file_keeps_no_other_away(service: FileService, where: str) -> None:
+    """The run that it ends names the file, and who asked for the pause; the next one does without it."""
+    others = [service.add(n) for n in range(1, 7)]
+    bad = service.add(20)
+    later = (429, {"detail": "Later"}, {"Retry-After": ["90000"]})
+    if where == "address":
+        service.mirrored.alter_answers(lambda request, data: later if bad.id in request.path else data)
+    bad.fault = "429 for a day"
+    message = "SELECT message FROM sync_runs ORDER BY id DESC"
+    who = "ChatGPT" if where == "address" else "The storage of files"
+    assert service.next_run() == 6
+    assert service.mirrored.value(message).startswith(
+        f"{who} asked to wait 1500 minutes when it was asked for the file"
+    )
+    assert f"“{bad.name}”" in service.mirrored.value(message)
+    assert service.next_run() == 3
+    assert {service.state(file.id)[0] for file in others} == {"stored"}
+    assert service.state(bad.id) == ("pending", "the service asked for a long pause in an earlier run")
+    assert bad.name in service.mirrored.value(message)
+    assert service.next_run() == 6
+    service.mirrored.alter_answers(None)
+    bad.fault = None
+    service.next_run()
+    assert service.next_run() == 0
+    assert set(service.states().values()) == {"stored"}
+
+
 @pytest.mark.parametrize("where", ["addresses", "bytes"])
 @pytest.mark.parametrize("known", [False, True], ids=["first run", "later run"])
 def test_a_limit_of_all_files_ends_them_after_a_few_requests(service: FileService, where: str, known: bool) -> None:
