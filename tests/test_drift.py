@@ -13,6 +13,8 @@ from mirrored_service import MirroredService
 from mirror.chatgpt.site import SITE
 from mirror.health import freshness
 from mirror.simulator import ManualClock, generated_account
+from mirror.simulator.exchange import Response, html_response, json_response
+from mirror.simulator.faults import challenge
 from mirror.simulator.story.demo_account import demo_account
 from mirror.skeleton import DEEPEST, MOST_PARTS, TAKEN_A_RUN, Skeletons
 from mirror.store import status as store
@@ -121,6 +123,44 @@ def test_a_status_is_told_once_and_failures_that_pass_are_not(mirrored: Mirrored
     ]
     mirrored.alter_answers(altered("/memories", lambda _: (500, {})))
     assert runs(mirrored, 3) == []
+
+
+PAGE = b"<!DOCTYPE html><html><h1>Sorry</h1></html>"
+
+
+@pytest.mark.parametrize("path", ["/api/auth/session", "/backend-api/memories"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        challenge(),
+        *[html_response(status, PAGE) for status in (200, 403, 404, 500)],
+        Response(403, b"error code: 1020", {"Content-Type": ["text/plain; charset=UTF-8"]}),
+        *[json_response(status, {"detail": "Later"}) for status in (408, 503)],
+    ],
+    ids=lambda answer: f"{answer.status} {answer.headers['Content-Type'][0].partition(';')[0]} {len(answer.body)}",
+)
+def test_nights_of_browser_checks_and_error_pages_are_no_news(
+    mirrored: MirroredService, path: str, answer: Response
+) -> None:
+    """What stands between the service and the mirror, and its servers that fail, say nothing of its API."""
+    mirrored.over_http = False
+    runs(mirrored, 3)
+    for nights in (1, 3):
+        mirrored.behaviour.replace_response = lambda request: answer if request.path == path else None
+        for _ in range(nights):
+            mirrored.next_run()
+            assert told(mirrored) == []
+        mirrored.behaviour.replace_response = None
+        assert runs(mirrored, 3) == []
+    assert not [line for line in status(mirrored) if "answers otherwise" in line]
+
+
+@pytest.mark.parametrize("code", [403, 404, 422])
+def test_a_refusal_of_the_service_itself_is_told_once(mirrored: MirroredService, code: int) -> None:
+    """That it gave an answer here before, and refuses now, is news of its API."""
+    runs(mirrored, 2)
+    mirrored.alter_answers(altered("/memories", lambda _: (code, {"detail": "No"})))
+    assert runs(mirrored, 3) == [f"GET /backend-api/memories: new status {code}"]
 
 
 def test_a_content_type_is_told_once(mirrored: MirroredService) -> None:

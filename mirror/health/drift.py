@@ -2,7 +2,8 @@
 
 Optional keys come and go, so that a key is called new only where so many answers lacked it before that chance does not
 explain it now, and vanished only where nearly all answers had it and several in a row do not. A first run is no change.
-Failures that pass (401, 429, 5xx) are none either, nor is a 403, 404 or 410 of an address with an id.
+Failures that pass (401, 408, 429, 5xx) are none either, nor is a 403, 404 or 410 of an address with an id. Browser
+checks and pages of errors never get here: the client counts only what the service itself answered.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ USUAL = 0.95
 ENOUGH = 3  # answers that were looked at before. Fewer: chance; more: a young mirror says nothing.
 SEVERAL = 3  # answers in a row that lack a key. Fewer: one odd answer; more: it is reported later.
 MOST_REPORTED = 20  # changes that one run reports. Fewer: some are left out; more: lines that nobody reads.
-_PASSING, _OF_ONE_ID = {"401", "429"}, {"403", "404", "410"}
+_PASSING, _OF_ONE_ID = {"401", "408", "429"}, {"403", "404", "410"}
 
 Known = dict[tuple[str, str, str], KnownPart]
 

@@ -185,7 +185,7 @@ class Client:
                     method, path, params=params or {}, headers=headers, body=body, seconds=self.pacing.time_left()
                 )
                 self.log(f"{method} {path} {reply.status} {len(reply.body)} bytes")
-                self.skeletons.note(method, path, reply.status, reply.headers.get("content-type", ""))
+                self._note(method, path, reply)
                 answer = self._answer(reply, request_class)
             except Untrusted:
                 raise FinalServiceError(
@@ -209,6 +209,18 @@ class Client:
                     self._redirected_paths.clear()
                     self._answers += 1
                     return answer
+
+    def _note(self, method: str, path: str, reply: Reply) -> None:
+        """Count an answer of the service itself, which speaks JSON also where it refuses.
+
+        Browser checks and pages of errors come from what stands before it; they come and go, and are no change of its
+        API.
+        """
+        content_type = reply.headers.get("content-type", "")
+        is_refusal = reply.status >= 400  # noqa: PLR2004 - HTTP's refusals
+        is_check = reply.headers.get("cf-mitigated") == "challenge"
+        if not (reply.is_html or is_check or (is_refusal and "json" not in content_type)):
+            self.skeletons.note(method, path, reply.status, content_type)
 
     def _answer(self, reply: Reply, request_class: RequestClass) -> Answer | None:
         """Tell answers apart; None: a 429 was waited for and the request is to be sent again."""
