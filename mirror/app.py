@@ -205,7 +205,7 @@ def import_archives(
 ) -> Imported:
     """Import exports and captures; the result's error, if any, is recorded; the caller raises it.
 
-    Raises UsageError, and makes no mirror, where none of them can be opened and there is no mirror yet.
+    Raises UsageError, and makes no mirror, where there is none yet and nothing of them can be stored.
     """
     from mirror.importing import refuse_unusable, run_import
 

@@ -11,15 +11,15 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mirror.archive import Known, Problem, Skipped, StoredText, open_archive, open_assets
+from mirror.archive import Known, Problem, Skipped, StoredText, StoredTexts, open_archive, open_assets
 from mirror.archive.items import NoConversations, Unusable
 from mirror.errors import IncompleteError, StorageError, UnreadablePayloadError, UsageError
 from mirror.file_reading import read_texts
-from mirror.importing_files import FileImport
+from mirror.importing_files import FileImport, holds_file
 from mirror.ingest import damaged, ingest
 from mirror.normalize import NORMALIZERS
 from mirror.payload_versions import Arrival
-from mirror.reader import Reading, read_after_all, readings_of
+from mirror.reader import Reading, read_after_all, readings, readings_of
 from mirror.store import payloads
 from mirror.store.message_writes import MessageWriter
 
@@ -54,6 +54,14 @@ class Imported:
     files_unchanged: int = 0
     damages: list[ChatmirrorError] = field(default_factory=list)
     ended_by: StorageError | None = None
+
+    def note(self, item: object) -> bool:
+        """Count in what is no conversation that can be stored; return whether it is none."""
+        if isinstance(item, Problem):
+            self.problems.append(f"{item.source}: {item.reason}")
+        elif isinstance(item, Skipped):
+            self.skipped.append(f"{item.source}: {item.reason}")
+        return isinstance(item, Problem | Skipped)
 
     def add(self, more: Imported) -> None:
         """Count in what another transaction did."""
@@ -100,8 +108,20 @@ def _nothing_imported(why: str) -> UsageError:
 
 
 def refuse_unusable(paths: Sequence[Path]) -> None:
-    """Raise UsageError where none of the archives can be opened; this reads no more than where each begins."""
-    next(iter(_usable(paths, Imported())), None)
+    """Raise what an import would end with where nothing in the archives can be stored; reads to the first that can."""
+    found = Imported()
+    usable = [path for path, _ in _usable(paths, found)]
+    is_some = any(_holds_conversation(path, found) for path in usable) or any(
+        holds_file(path, found.problems) for path in paths
+    )
+    if not is_some and found.error is not None:
+        raise found.error
+
+
+def _holds_conversation(path: Path, found: Imported) -> bool:
+    """Whether an archive holds one that can be read; tell ``found`` of what comes before it."""
+    with open_archive(path) as archive, closing(readings(archive, StoredTexts())) as items:
+        return any(not found.note(item) for item in items)
 
 
 def run_import(
@@ -219,10 +239,8 @@ class _Batch:
         self.done = Imported()
 
     def take(self, item: Reading | Known | Problem | Skipped) -> None:
-        if isinstance(item, Problem):
-            self.done.problems.append(f"{item.source}: {item.reason}")
-        elif isinstance(item, Skipped):
-            self.done.skipped.append(f"{item.source}: {item.reason}")
+        if isinstance(item, Problem | Skipped):
+            self.done.note(item)
         elif payloads.holds(self._conn, item.body):
             self.done.unchanged += 1  # these very bytes are stored: nothing of them can be news
         elif isinstance(item, Known):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mirror.archive import open_assets
@@ -21,7 +22,7 @@ from mirror.rows import Attachment
 from mirror.store import file_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from mirror.archive import ExportAsset, ExportAssets
@@ -32,6 +33,38 @@ if TYPE_CHECKING:
 
 _SANDBOX = re.compile(r"sandbox:([^/]+)/([^/]+)/mnt/data/(?:.*/)?([^/]+)", re.DOTALL)
 _PIECE = 1 << 20
+
+
+def holds_file(path: Path, problems: list[str]) -> bool:
+    """Whether an archive holds a file that can be stored; ``problems``: sentences about those before it that cannot."""
+    try:
+        with open_assets(path) as assets:
+            return any(_can_be_read(asset, problems) for asset in assets)
+    except Unusable as error:
+        problems.append(f"{clean(path.name)}: {error}")
+        return False
+
+
+def _can_be_read(asset: ExportAsset, problems: list[str]) -> bool:
+    size = 0
+    with _noted(asset, problems):
+        asset.check()
+        with asset.open() as file:
+            while piece := file.read(_PIECE):
+                size += len(piece)
+            return size > 0  # to its end: there shows whether it is whole
+    return False
+
+
+@contextmanager
+def _noted(asset: ExportAsset, problems: list[str]) -> Iterator[None]:
+    """Go on without what cannot be read, which is named."""
+    try:
+        yield
+    except Unusable as error:
+        problems.append(f"{asset.source}: {error}")
+    except READ_ERRORS as error:
+        problems.append(f"{asset.source}: cannot be read ({getattr(error, 'strerror', None) or error})")
 
 
 class FileImport:
@@ -72,7 +105,7 @@ class FileImport:
     def _read(self, asset: ExportAsset) -> bool:
         """Read one file and store it; return whether that could be done."""
         self._check_room()
-        try:
+        with _noted(asset, self.problems):
             asset.check()
             with asset.open() as file, self.store.incoming() as incoming:
                 while piece := file.read(_PIECE):
@@ -81,10 +114,6 @@ class FileImport:
                 if incoming.size:
                     self._keep(asset, incoming)
                 return incoming.size > 0
-        except Unusable as error:
-            self.problems.append(f"{asset.source}: {error}")
-        except READ_ERRORS as error:
-            self.problems.append(f"{asset.source}: cannot be read ({getattr(error, 'strerror', None) or error})")
         return False
 
     def _check_room(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -23,7 +24,7 @@ import pytest
 from archive_files import save
 from commands import BIN, run_here, started, wait_until
 from mirrored_service import MirroredService
-from mirrors import bakery
+from mirrors import bakery, make_empty_mirror
 from trees import tree
 
 from mirror.cli.commands.sync import FileSize
@@ -384,6 +385,43 @@ def test_what_cannot_be_read_makes_no_mirror(tmp_path: Path, name: str, content:
     with pytest.raises(UsageError, match="Nothing was imported"):
         run_here(tmp_path, "import", str(tmp_path / name))
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def _zip(**members: bytes) -> bytes:
+    """A ZIP whose members are not compressed."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("other.json", b'{"a": 1}'),
+        ("conversations.json", b"[]"),
+        ("conversations.json", b'[{"id": "c", "title": "cut sh'),
+        ("conversations.json", b'[{"mapping": 1}, 2, null]'),
+        ("export.zip", _zip(**{"conversations.json": b"[]", "user.json": b"{}"})),
+        ("export.zip", _zip(**{"conversations.json": b"[]", "file-abc123-a.png": b""})),
+        ("export.zip", _zip(**{"file-abc123-a.png": b"PNG bytes"}).replace(b"PNG bytes", b"JPG bytes")),
+    ],
+)
+def test_where_nothing_is_imported_no_mirror_is_made(tmp_path: Path, name: str, content: bytes) -> None:
+    """It would hide the mirror of the last sync from ``search`` and ``show``; one that is there keeps a row of it."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UsageError, match="Nothing was imported") as new:
+        run_here(tmp_path, "import", str(tmp_path / name))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    make_empty_mirror(tmp_path / "chats.db")
+    with pytest.raises(UsageError, match="Nothing was imported") as old:
+        run_here(tmp_path, "import", str(tmp_path / name))
+    assert new.value.message == old.value.message
+    with closing(sqlite3.connect(tmp_path / "chats.db")) as conn:
+        assert conn.execute("SELECT command, exit_code, message FROM sync_runs").fetchall() == [
+            ("import", 2, old.value.message)
+        ]
 
 
 def test_a_hopeless_file_costs_no_other(mirrored: MirroredService) -> None:

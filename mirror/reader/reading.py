@@ -12,7 +12,7 @@ from mirror.normalize import normalize
 from mirror.normalize.invented_id import invented_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from mirror.archive import Archive, Skipped, StoredTexts
     from mirror.archive.items import Origin
@@ -47,7 +47,7 @@ def read_after_all(known: Known) -> Reading | Problem:
     return read(Found(read_json(known.body.raw), known.body, known.source, known.origin, known.provider))
 
 
-def readings(archive: Archive, stored: StoredTexts) -> Iterator[Reading | Known | Problem | Skipped]:
+def readings(archive: Archive, stored: StoredTexts) -> Generator[Reading | Known | Problem | Skipped]:
     """Read the conversations of an archive, but those that are stored already."""
     for item in archive.items(stored):
         if not isinstance(item, Found):

@@ -16,6 +16,7 @@ import pytest
 from archive_files import conversation
 from commands import run
 from files.file_service import png
+from mirrors import make_empty_mirror
 
 from mirror import app
 from mirror.archive import Limits, open_assets
@@ -299,6 +300,7 @@ def test_a_damaged_zip_of_files_is_a_problem_and_costs_no_other(tmp_path: Path) 
     ):
         place = tmp_path / str(n)
         place.mkdir()
+        make_empty_mirror(place / "chats.db")
         result = app.import_archives(place / "chats.db", paths, Timing(), lambda *_: None)
         assert (result.files, len(result.problems)) == (files, problems), paths
         assert result.error is not None

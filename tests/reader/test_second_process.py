@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from archive_files import conversation, save
 from commands import run, started, wait_until
+from mirrors import make_empty_mirror
 
 from mirror import app
 from mirror.archive import Known, StoredText, open_archive
@@ -282,6 +283,7 @@ def is_reading(process: int, file: Path) -> bool:
 def test_a_second_process_that_finds_nothing_to_say_is_not_left_either(tmp_path: Path, large: Path) -> None:
     """It reads minutes on in what holds no conversations, and meets no closed pipe meanwhile."""
     large.write_bytes(b"[" + b"1," * (second_process.WORTH_A_PROCESS // 2) + b"1]")
+    make_empty_mirror(tmp_path / "chats.db")  # where there is none, this process looks for a first conversation
     with importing(tmp_path / "chats.db") as process:
         wait_until(lambda: any(is_reading(child, large) for child in children(process.pid)), process)
         [second] = children(process.pid)
