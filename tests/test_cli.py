@@ -234,7 +234,9 @@ def test_a_signal_stops_at_once_and_says_what_is_saved(mirrored: MirroredService
         process.send_signal(number)
         _, err = process.communicate(timeout=10)  # long before the answer that it was waiting for
     assert process.returncode == code
+    assert err.startswith(b"chatmirror: "), "no empty line before it"
     assert b"conversations saved" in err
+    assert err.count(b"\n") == 1
     mirrored.behaviour.latency = 0
     assert run(mirrored, "sync")[0] == 0
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import click
 
 from mirror import __version__
@@ -29,7 +32,20 @@ PRINTING = frozenset({"mcp", "report", "schedule", "search", "show", "status"})
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(context_settings=CONTEXT)
+class Commands(click.Group):
+    """Commands that are stopped with one line, which ``entry`` prints; click would print an empty one before it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what stops it is passed on in a form for which click prints nothing."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            if sys.stderr.isatty():
+                raise  # there the empty line ends the one that the terminal wrote ^C into
+            raise click.Abort from stop
+
+
+@click.group(cls=Commands, context_settings=CONTEXT)
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
