@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from mirror.health.freshness import lines, verdict
 from mirror.health.login_expiry import expiry_warning
 from mirror.source import Listed
+from mirror.store.account_data import NotReadSince
 from mirror.store.status import ServiceStatus, Status
 from mirror.store.tracking import Tracked
 from mirror.timing import iso
@@ -85,9 +87,38 @@ def test_why_the_last_run_failed_is_said_once(success: dict[str, Any] | None) ->
         assert REFUSED["message"] in error.message
 
 
-def test_a_run_without_an_end_is_called_so() -> None:
-    told = "\n".join(lines(state(run_row(2, 1, None, None), SUCCESS), NOW))
-    assert "still running, or killed" in told
+@pytest.mark.parametrize(
+    ("is_running", "words"),
+    [(None, "ago): still running, or killed"), (True, "ago): still running"), (False, "ago): killed")],
+)
+def test_a_run_without_an_end_is_called_so(is_running: bool | None, words: str) -> None:
+    """Which of the two, where somebody looked at the lock."""
+    status = replace(state(run_row(2, 1, None, None), SUCCESS), is_running=is_running)
+    assert [line.endswith(words) for line in lines(status, NOW) if line.startswith("last run")] == [True]
+
+
+@pytest.mark.parametrize("success", [None, OLD])
+def test_who_waits_for_a_run_is_not_told_to_start_one(success: dict[str, Any] | None) -> None:
+    status = state(run_row(2, 0.1, None, None), success)
+    said = {held: verdict(replace(status, is_running=held), NOW) for held in (None, True, False)}
+    assert all(error is not None and error.exit_code == 5 for error in said.values())
+    assert ["A sync is running now." in str(error) for error in said.values()] == [False, True, False]
+    assert ["Run `" in str(error) or "cron job" in str(error) for error in said.values()] == [True, False, True]
+
+
+def test_a_time_that_lies_ahead_is_called_so() -> None:
+    """As after a jump of the clock; it is no success of a moment ago."""
+    ahead = run_row(1, -24 * 365 * 3000, "current", 0)
+    told = "\n".join(lines(state(ahead, ahead), NOW))
+    assert "UTC (in the future)" in told
+    assert "minutes ago" not in told
+
+
+def test_a_reason_that_ends_a_sentence_is_read_on() -> None:
+    one = NotReadSince("personal", "memories", "Limited; the next run continues.", "2026-11-28T01:00:00Z")
+    status = state(SUCCESS, SUCCESS)
+    status = replace(status, services=[replace(status.services[0], not_read=[one])])
+    assert "not read      memories: Limited; the next run continues, since 2026-11-28" in lines(status, NOW)
 
 
 def test_what_is_pending_is_named_and_counted() -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from contextlib import closing
+from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from commands import run
+from filelock import FileLock
 from mirrors import add, add_conversation, add_message, open_mirror
 
+from mirror.store.database import Writer
 from mirror.timing import iso
 
 if TYPE_CHECKING:
@@ -92,6 +96,24 @@ def test_a_fresh_mirror_as_json(tmp_path: Path) -> None:
     assert services[0]["session_expires"] is None
     (scope,) = services[0]["scopes"]
     assert (scope["scope"], scope["listed"], scope["stored"]) == ("main", 3, 3)
+
+
+def test_a_run_that_holds_the_lock_is_running_and_any_other_was_killed(tmp_path: Path) -> None:
+    """By the lock alone, which the system frees whatever ends a process; and a look at it shuts no run out."""
+    path = tmp_path / "chats.db"
+    with Writer(path) as writer:
+        add(writer.conn, "sync_runs", started_at=at(1), command="sync", provider="chatgpt")
+        code, shown, err = run(tmp_path, "chatmirror", "status")
+        assert (code, "A sync is running now." in err) == (5, True), err
+        assert re.search(r"last run .*: still running\n", shown)
+    code, shown, err = run(tmp_path, "chatmirror", "status")
+    assert (code, "Run `chatmirror sync`." in err) == (5, True), err
+    assert re.search(r"last run .*: killed\n", shown)
+    looking = FileLock(f"{path}.lock", mode=0o600, thread_local=False)
+    with looking:
+        Timer(0.05, looking.release).start()
+        with Writer(path):  # raises BusyError where the look shuts it out
+            pass
 
 
 def test_imported_chats_alone_are_no_alarm_until_somebody_signs_in(tmp_path: Path) -> None:

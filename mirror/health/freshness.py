@@ -14,6 +14,7 @@ from mirror.normalize import NORMALIZERS
 from mirror.services import not_mirrored, speaker_of
 from mirror.source import BRANCH_ONLY
 from mirror.store import status as status_rows
+from mirror.store.database_file import is_locked
 from mirror.timing import iso
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ _DAY = 86_400.0
 
 
 def read_status(conn: sqlite3.Connection, path: Path) -> Status:
-    """Read a mirror's state, and look for the bytes of its files beside it."""
-    return replace(status_rows.read(conn), lacking=spot_check(conn, path).error)
+    """Read a mirror's state, and look beside it for the bytes of its files, and for who holds its lock."""
+    found = status_rows.read(conn)
+    is_running = is_locked(path) if found.has_open_run else None
+    return replace(found, lacking=spot_check(conn, path).error, is_running=is_running)
 
 
 def lines(status: Status, now: float, *, may_stay_import: bool = False) -> Iterator[str]:
@@ -89,10 +92,15 @@ def _runs(status: Status, service: ServiceStatus, now: float) -> Iterator[str]:
     if last is None:
         yield "last run      never; run `chatmirror sync`"
     elif last["id"] != (success or {}).get("id"):
-        yield f"last run      {_when(last['started_at'], now)}: {last['outcome'] or 'still running, or killed'}"
+        yield f"last run      {_when(last['started_at'], now)}: {last['outcome'] or _open_run(status)}"
         error = _why_not_current(status, service, now)
         if last["message"] and not (error and last["message"] in error.message):
             yield f"              {last['message']}"
+
+
+def _open_run(status: Status) -> str:
+    """Return what a run without an end is: its lock tells, where somebody looked at it."""
+    return {True: "still running", False: "killed", None: "still running, or killed"}[status.is_running]
 
 
 def _kept(status: Status) -> str:
@@ -138,7 +146,7 @@ def _not_read(service: ServiceStatus) -> Iterator[str]:
     has_several = len({scope.account for scope in service.scopes}) > 1
     for n, one in enumerate(service.not_read):
         where = f"{one.account}: " if has_several else ""
-        yield f"{'' if n else 'not read':<14}{where}{one.what}: {one.reason}, since {one.since[:10]}"
+        yield f"{'' if n else 'not read':<14}{where}{one.what}: {one.reason.removesuffix('.')}, since {one.since[:10]}"
 
 
 def _drift(service: ServiceStatus, now: float) -> Iterator[str]:
@@ -218,18 +226,21 @@ def _why_not_current(status: Status, service: ServiceStatus, now: float) -> Chat
     failed. What cannot be had (only a branch is given, or no list shows it any more) is no reason.
     """
     success = service.last_success
+    is_running = status.is_running and service.last_run is not None and service.last_run["outcome"] is None
+    todo = "A sync is running now." if is_running else "Run `chatmirror sync`."
     if service.last_run is None:
         imported = ": the chats here are imported" if status.conversations else ""
         return ServiceError(f"There has been no sync yet{imported}. Run `chatmirror sync`.")
     if success is None:
-        return _not_fresh("There has been no successful sync yet.", service, "Run `chatmirror sync`.")
+        return _not_fresh("There has been no successful sync yet.", service, todo)
     age = now - _epoch(success["started_at"])
     if age < -CLOCK_DRIFT:
         return ServiceError("The last sync is dated in the future; check this computer's clock, then sync.")
     if age > STALE_HOURS * 3600:
-        return _not_fresh(f"The last successful sync is {_age(age)} old.", service, "Is the cron job running?")
+        asked = todo if is_running else "Is the cron job running?"
+        return _not_fresh(f"The last successful sync is {_age(age)} old.", service, asked)
     if service.alarm:
-        return _not_fresh("Something is wrong since the last successful sync.", service, "Run `chatmirror sync`.")
+        return _not_fresh("Something is wrong since the last successful sync.", service, todo)
     return _still_to_have(status, service)
 
 
@@ -314,7 +325,8 @@ def _epoch(iso: str) -> float:
 
 
 def _when(iso: str, now: float) -> str:
-    return f"{iso[:16].replace('T', ' ')} UTC ({_age(now - _epoch(iso))} ago)"
+    age = now - _epoch(iso)
+    return f"{iso[:16].replace('T', ' ')} UTC ({'in the future' if age < -CLOCK_DRIFT else f'{_age(age)} ago'})"
 
 
 def _age(seconds: float) -> str:

@@ -276,7 +276,7 @@ def _check_place(path: Path) -> None:
         raise UsageError(f"{folder} is a place of the system's own, where no files can be kept. Give another -d PATH.")
     if space.free < FREE_SPACE:
         raise StorageError(
-            f"Less than {FREE_SPACE >> 20} MB free beside {path}; nothing was done. Free space, run again."
+            f"Less than {FREE_SPACE >> 20} MB are free in {folder}; nothing was done. Free space, run again."
         )
 
 

@@ -17,9 +17,12 @@ from mirror.files.byte_store import ByteStore
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from filelock import BaseFileLock
+
 # What SQLite keeps beside a database. Beside another file of that name they would be taken for its own and spoil it.
 SIDE_FILES = ("-wal", "-journal", "-shm")
 KEPT = ".before-restore"  # what a restored database had in its place
+_A_LOOK = 0.2  # seconds for which a run waits for its lock, so that no look at it (``is_locked``) shuts the run out
 
 
 def real_path(path: Path) -> Path:
@@ -34,11 +37,11 @@ def locked(path: Path) -> Iterator[None]:
     Raises BusyError where another run holds it, StorageError where it cannot be taken. The kernel frees the lock of a
     process that is killed. The lock's file stays: to remove it would let two runs hold two locks of one name.
     """
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - takes a while, and who only reads does not need it
+    from filelock import Timeout  # noqa: PLC0415 - takes a while, and who only reads does not need it
 
-    lock = FileLock(f"{real_path(path)}.lock", mode=0o600)
+    lock = _lock_of(path)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_A_LOOK)
     except Timeout:
         raise BusyError(f"Another chatmirror run is using {path}; nothing was done.") from None
     except OSError as error:
@@ -49,6 +52,31 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_locked(path: Path) -> bool | None:
+    """Whether a run holds the lock of a database now; None where that cannot be told, as in a folder to read only.
+
+    A free lock is taken for a moment.
+    """
+    from filelock import Timeout  # noqa: PLC0415 - as above
+
+    lock = _lock_of(path)
+    if not os.path.exists(lock.lock_file):  # noqa: PTH110 - made by nobody yet, and not by a look
+        return False
+    try:
+        with lock.acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        return None
+
+
+def _lock_of(path: Path) -> BaseFileLock:
+    from filelock import FileLock  # noqa: PLC0415 - as above
+
+    return FileLock(f"{real_path(path)}.lock", mode=0o600)
 
 
 def refuse_second_name(path: Path) -> None:

@@ -71,7 +71,7 @@ class Status:
     """The state of a mirror: counts over all services, and each service, the one with most conversations first.
 
     ``incomplete``: the conversations that are stored only in part, newest first. ``lacking``: what is wrong with the
-    bytes of files, where somebody looked. Times are ISO text.
+    bytes of files, and ``is_running``: whether a run holds the file now, where somebody looked. Times are ISO text.
     """
 
     conversations: int
@@ -82,6 +82,12 @@ class Status:
     services: list[ServiceStatus]
     files: FileCounts = field(default_factory=FileCounts)
     lacking: ChatmirrorError | None = None
+    is_running: bool | None = None
+
+    @property
+    def has_open_run(self) -> bool:
+        """Whether the last sync of a service has no end: it is running, or was killed."""
+        return any(service.last_run is not None and service.last_run["outcome"] is None for service in self.services)
 
     @property
     def last_success(self) -> str | None:

@@ -243,7 +243,7 @@ def test_a_run_that_would_meet_a_full_disk_does_not_begin(
     monkeypatch.setattr(
         shutil, "disk_usage", lambda _: SimpleNamespace(total=10**12, free=storage_errors.FREE_SPACE - 1)
     )
-    with pytest.raises(StorageError, match=r"Less than 64 MB free beside .*; nothing was done. Free space, run again"):
+    with pytest.raises(StorageError, match=r"Less than 64 MB are free in .*; nothing was done. Free space, run again"):
         mirrored.sync()
     assert mirrored.path.read_bytes() == before
     assert mirrored.service.requests == []
