@@ -214,6 +214,16 @@ def test_a_narrow_terminal_sees_every_step_on_one_line(mirrored: MirroredService
     assert int(said[2]) >= 10
 
 
+@pytest.mark.parametrize("option", ["--dry-run", "-v"])
+def test_where_no_list_was_read_nothing_is_counted(mirrored: MirroredService, option: str) -> None:
+    """Without a network "0 would be fetched" is no finding, and there is nothing new to look at."""
+    code, out, err = run(mirrored, "sync", option, CHATMIRROR_BASE_URL="http://127.0.0.1:9")
+    assert (code, out) == (5, "")
+    assert "ChatGPT" in err.splitlines()[-1]
+    code, out, _ = run(mirrored, "sync", option)
+    assert (code, out.startswith("12 conversations: ")) == (0, True)
+
+
 def test_two_runs_at_once(mirrored: MirroredService) -> None:
     """The second one ends with 11 and touches nothing."""
     mirrored.behaviour.latency = 0.3

@@ -89,7 +89,7 @@ def sync(
     if not dry_run and outcome.identity is not None:
         remember_mirror(path, os.environ)
     warning = " ".join(filter(None, [_healed(outcome), _expiry_warning(outcome, timing.now())]))
-    if dry_run or sys.stdout.isatty() or verbose:
+    if (dry_run or sys.stdout.isatty() or verbose) and not _has_read_nothing(outcome):
         _print_outcome(outcome, path, dry=dry_run)
     if outcome.error is not None:
         outcome.error.message += f" {warning}" if warning else ""  # one run, one line
@@ -110,6 +110,12 @@ def _expiry_warning(outcome: Outcome, now: float) -> str | None:
     from mirror.health.login_expiry import expiry_warning
 
     return expiry_warning(outcome.identity.expires, now) if outcome.identity is not None else None
+
+
+def _has_read_nothing(outcome: Outcome) -> bool:
+    """Whether the run ended before a list was read and anything stored, so that it knows of no counts."""
+    counts = outcome.counts
+    return outcome.error is not None and not (counts.listed or counts.new or counts.changed or counts.files)
 
 
 def _print_outcome(outcome: Outcome, path: Path, *, dry: bool) -> None:
