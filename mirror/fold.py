@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mirror.body import hash_of
 from mirror.large_json import read_json
 from mirror.normalize import holds_all, merge, normalize, says_the_same
+from mirror.normalize.invented_id import is_invented
 from mirror.payload_versions import (
     SMALLER,
     Arrival,
@@ -240,7 +241,8 @@ def _row_of(conversation_id: str, provider: str, merged: Conversation) -> Conver
     return ConversationRow(
         id=conversation_id,
         title=merged.title or "Untitled",
-        url=service_of(provider).conversation_url(conversation_id),
+        # The column is unique and never NULL: the id stands in it where there is no page.
+        url=conversation_id if is_invented(conversation_id) else service_of(provider).conversation_url(conversation_id),
         provider=provider,
         created_at=merged.created_at,
         updated_at=merged.updated_at,

@@ -83,7 +83,7 @@ def _description(view: ConversationView, service: str) -> str:
         f"deleted on {service} {local_day(view.deleted_at)}, kept in this mirror" if view.deleted_at else None,
         f"missing from {service}'s lists since {local_day(view.missing_since)}" if view.missing_since else None,
         None if view.is_complete else f"stored only in part: {view.incomplete_reason or 'for an unknown reason'}",
-        f"<{view.url}>",
+        f"<{view.url}>" if view.url else None,
     ]
     return " · ".join(one_line(part) for part in parts if part)
 

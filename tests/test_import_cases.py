@@ -496,6 +496,27 @@ def test_a_conversation_under_an_id_of_before_is_known_again(mirror: Mirror, mon
     assert (compared.conversations, compared.absent, compared.incomplete) == (1, [], [])
 
 
+def test_a_conversation_whose_id_is_ours_has_no_web_address(mirror: Mirror) -> None:
+    """ChatGPT has no page for it: wherever it is shown, nobody is sent to one."""
+    assert mirror.imported(save(mirror.folder / "saved.json", saved_list("a", "Hello", "Bonjour."))) == (0, "", "")
+    [(key, url)] = mirror.rows("SELECT id, url FROM conversations")
+    assert key.startswith("import-")
+    assert url == key
+    of_mirror = ("--db", str(mirror.path))
+    shown = [mirror.run(*command, *of_mirror)[1] for command in (["show", "last"], ["search", "Bonjour"])]
+    pages = mirror.folder / "pages"
+    assert mirror.run("export", str(pages), "--format", "html", *of_mirror)[0] == 0
+    shown += [page.read_text() for page in pages.rglob("*.html")]
+    assert len(shown) == 3
+    for text in shown:
+        assert "Bonjour" in text
+        assert "chatgpt.com" not in text
+        assert "Original" not in text
+        assert "<None>" not in text
+    assert json.loads(mirror.run("show", "last", "--json", *of_mirror)[1])["url"] is None
+    assert json.loads(mirror.run("search", "Bonjour", "--json", *of_mirror)[1])["url"] is None
+
+
 # -- what the rows say
 
 

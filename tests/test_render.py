@@ -140,7 +140,7 @@ def test_every_service_has_its_own_name() -> None:
     """Speakers and notes have the name that the table of services gives."""
     view = replace(VIEW, provider="parrot", deleted_at="2025-03-01T10:00:00.000Z")
     text = conversation_markdown(view, [MESSAGE, ANSWER, HIDDEN], hidden=True)
-    assert "ChatGPT" not in text.replace(VIEW.url, "")
+    assert "ChatGPT" not in text.replace(str(VIEW.url), "")
     assert "## parrot · gpt-4o" in text
     assert "deleted on parrot 2025-03-01" in text
     assert "hidden on parrot (output)" in text

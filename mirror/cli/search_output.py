@@ -55,7 +55,7 @@ def _print_file(file: FileHit, store: ByteStore, *, colour: bool) -> None:
     if file.kind != FILE_NAME:
         _print_line(f"    {local_day(file.created_at) or 'no date'}", file.snippet, colour=colour)
     for one in file.conversations:
-        click.echo(f"    in {safe(one.title or 'Untitled')}  {safe(one.url)}")
+        click.echo(f"    in {safe(one.title or 'Untitled')}  {safe(one.url or one.conversation_id)}")
     click.echo()
 
 
@@ -67,7 +67,7 @@ def _heading(hit: Hit, *, colour: bool) -> str:
     deleted = "  (deleted at the service)" if hit.deleted_at else ""
     without = f"  (without {', '.join(map(safe, hit.missing))})" if hit.missing else ""
     title = _marked(hit.marked_title, colour=colour) or "Untitled"
-    return f"{title}{deleted}{without}\n    {safe(hit.url)}"
+    return f"{title}{deleted}{without}\n    {safe(hit.url or hit.conversation_id)}"
 
 
 def _about(passage: Passage) -> str:

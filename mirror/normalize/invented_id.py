@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mirror.rows import Conversation
 
+_PREFIX = "import-"
+
 
 def invented_id(payload: object, conversation: Conversation) -> str:
     """Return an id for a conversation without one: the same whenever the same conversation comes.
@@ -27,4 +29,9 @@ def invented_id(payload: object, conversation: Conversation) -> str:
     else:
         seed = payload
     text = json.dumps(seed, sort_keys=True, default=str)
-    return f"import-{hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
+    return f"{_PREFIX}{hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
+
+
+def is_invented(conversation_id: str) -> bool:
+    """Whether an id is one of these, under which no service has a page."""
+    return conversation_id.startswith(_PREFIX)

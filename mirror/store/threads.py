@@ -51,11 +51,11 @@ class BranchNumber:
 
 @dataclass(frozen=True, slots=True)
 class ConversationView:
-    """A conversation's row with the names of its project, GPT and workspace."""
+    """A conversation's row with the names of its project, GPT and workspace. ``url`` None: the service has no page."""
 
     id: str
     title: str | None
-    url: str
+    url: str | None
     created_at: str | None
     updated_at: str | None
     message_count: int | None
@@ -203,7 +203,7 @@ def conversation(conn: sqlite3.Connection, conversation_id: str) -> Conversation
     shown = {f.name for f in fields(ConversationView)}
     values: dict[str, Any] = {name: value for name, value in dict(row).items() if name in shown}
     values |= {name: bool(values[name]) for name in ("is_archived", "is_starred", "is_complete") if name in values}
-    return ConversationView(**values)
+    return ConversationView(**values | {"url": None if row["url"] == row["id"] else row["url"]})
 
 
 def messages(conn: sqlite3.Connection, conversation_id: str, *, all_branches: bool = False) -> list[MessageView]:

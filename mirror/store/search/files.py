@@ -38,7 +38,7 @@ class FileConversation(NamedTuple):
 
     conversation_id: str
     title: str | None
-    url: str
+    url: str | None
     message_id: str
     message_rowid: int
 
@@ -266,7 +266,7 @@ def _text(conn: sqlite3.Connection, kind: str, found: FileCandidate, row: sqlite
 
 def _conversations(conn: sqlite3.Connection, file_id: str) -> tuple[FileConversation, ...]:
     sql = (
-        "SELECT m.conversation_id, c.title, c.url, m.id AS message_id, m.rowid AS message_rowid"
+        "SELECT m.conversation_id, c.title, nullif(c.url, c.id) AS url, m.id AS message_id, m.rowid AS message_rowid"
         f" FROM {_USES} WHERE a.file_id = ?"
         " GROUP BY m.conversation_id HAVING max(ifnull(m.created_at, '')) IS NOT NULL"
         f" ORDER BY m.position IS NULL, m.created_at DESC, m.conversation_id LIMIT {_MOST_USES}"
@@ -280,8 +280,8 @@ def _conversation_of_canvas(conn: sqlite3.Connection, file_id: str) -> list[sqli
     if not file_id.startswith("canvas:"):
         return []
     sql = (
-        "SELECT c.id AS conversation_id, c.title, c.url, m.id AS message_id, m.rowid AS message_rowid"
-        " FROM conversations c JOIN messages m ON m.conversation_id = c.id WHERE c.id = ?"
+        "SELECT c.id AS conversation_id, c.title, nullif(c.url, c.id) AS url, m.id AS message_id,"
+        " m.rowid AS message_rowid FROM conversations c JOIN messages m ON m.conversation_id = c.id WHERE c.id = ?"
         " ORDER BY m.kind = 'canvas' DESC, m.position IS NULL, m.created_at DESC LIMIT 1"
     )
     return conn.execute(sql, (file_id[len("canvas:") :].partition("/")[0],)).fetchall()

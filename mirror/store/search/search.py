@@ -56,7 +56,7 @@ class Hit:
 
     conversation_id: str
     title: str | None
-    url: str
+    url: str | None
     created_at: str | None
     updated_at: str | None
     deleted_at: str | None
@@ -170,8 +170,8 @@ def _hits(conn: sqlite3.Connection, words: Sequence[Word], best: list[tuple[str,
     shown = {key: sorted(match.messages, key=_best_first)[:PASSAGES] for key, match in best}
     wanted = [message.rowid for found in shown.values() for _, message in found]
     lines = dict(zip(wanted, snippets([_text(conn, rowid) for rowid in wanted], words), strict=True))
-    sql = "SELECT title, url, created_at, updated_at, deleted_at, provider FROM conversations WHERE id = ?"
-    rows = [conn.execute(sql, (key,)).fetchone() for key, _ in best]
+    sql = "SELECT title, nullif(url, id) AS url, created_at, updated_at, deleted_at, provider FROM conversations"
+    rows = [conn.execute(f"{sql} WHERE id = ?", (key,)).fetchone() for key, _ in best]
     titles = snippets([row["title"] or "" for row in rows], words, whole=True)
     for (key, match), row, marked_title in zip(best, rows, titles, strict=True):
         yield Hit(
