@@ -2,8 +2,9 @@
 
 A long ``Retry-After`` ends the run, whatever was asked for. Where one address alone always answers so, nothing that is
 asked for after it would ever be read; so a run does not ask for it again before its pause is over, and treats it as
-something that failed alone. The main list is asked for again in the next run, for all of an account may be limited,
-and after that in every other one, for nothing shows more of what is new.
+something that failed alone. A list without which no run is current is asked for again in the next run, for all of an
+account may have been limited for an hour; the main list after that in every other one, for nothing shows more of what
+is new.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ FIRST_PAUSE = 1.5 * _DAY
 # Seconds without it at most. Longer: what is offered again arrives later; shorter: more runs end at it.
 LONGEST_PAUSE_OF_ONE = 7 * _DAY
 
-MAIN_LIST = "the main list"
+MAIN_LIST, ARCHIVED_LIST = "the main list", "the archived list"
+_OF_SEVERAL = "the list of "  # projects, workspaces, one project's conversations
 _FILE, _CONVERSATION = "a file", "the conversation "
 _ALWAYS_ASKED = frozenset({"who is signed in", _FILE})  # files are put off where they are kept
 _NAMES = {
     "/conversations/batch": "several conversations at once",
-    "/gizmos/snorlax/sidebar": "the list of projects",
+    "/gizmos/snorlax/sidebar": _OF_SEVERAL + "projects",
     "/memories": "your memories",
     "/user_system_messages": "your custom instructions",
     "/pins": "the pinned list",
@@ -40,9 +42,9 @@ _NAMES = {
 }
 _NAMES_OF_KINDS = (
     (re.compile(r"/conversations?/([^/]+)(?:/messages)?"), _CONVERSATION + "{}"),
-    (re.compile(r"/gizmos/([^/]+)/conversations"), "the list of the project {}"),
+    (re.compile(r"/gizmos/([^/]+)/conversations"), _OF_SEVERAL + "the project {}"),
     (re.compile(r"/gizmos/([^/]+)"), "the name of the GPT {}"),
-    (re.compile(r"/accounts/check/([^/]+)"), "the list of your workspaces"),
+    (re.compile(r"/accounts/check/([^/]+)"), _OF_SEVERAL + "your workspaces"),
 )
 
 
@@ -62,7 +64,12 @@ def _list_name(params: Mapping[str, Any]) -> str:
         return f"the {archived}Work list"
     if params.get("is_starred") == "true":
         return "the starred list"
-    return "the archived list" if archived else MAIN_LIST
+    return ARCHIVED_LIST if archived else MAIN_LIST
+
+
+def _is_needed(name: str) -> bool:
+    """Whether no run is current without it."""
+    return name in {MAIN_LIST, ARCHIVED_LIST} or name.startswith(_OF_SEVERAL)
 
 
 @dataclass(slots=True)
@@ -86,13 +93,11 @@ class LongPauses:
         if name in _ALWAYS_ASKED:
             return
         runs = self.runs[name] = self.runs.get(name, 0) + 1
-        if name == MAIN_LIST:
-            pause = FIRST_PAUSE if runs > 1 else 0.0
-        else:
-            # A conversation ends runs by batches, too: where both are left out in one run, all others come.
-            doubled = min(runs if name.startswith(_CONVERSATION) else runs - 1, 10)
-            pause = min(FIRST_PAUSE * 2**doubled, LONGEST_PAUSE_OF_ONE)
-        self.until[name] = self.now + pause
+        # A conversation ends runs by batches, too: where both are left out in one run, all others come.
+        doubled = runs if name.startswith(_CONVERSATION) else runs - 1 - _is_needed(name)
+        doubled = min(doubled, 0 if name == MAIN_LIST else 10)
+        pause = 0.0 if doubled < 0 else FIRST_PAUSE * 2**doubled
+        self.until[name] = self.now + min(pause, LONGEST_PAUSE_OF_ONE)
 
     def answered(self, name: str) -> None:
         """It was answered, so nothing of it is remembered."""

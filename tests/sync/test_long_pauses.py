@@ -1,4 +1,4 @@
-"""One address that always asks for a long pause ends the run, by name; the next run does without it."""
+"""One address that always asks for a long pause ends the run, by name; a later run does without it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,11 @@ BESIDE: dict[str, Callable[[ReceivedRequest], bool]] = {
 @pytest.mark.parametrize("name", list(BESIDE))
 @pytest.mark.parametrize("status", [429, 503])
 def test_what_stands_beside_the_conversations(tmp_path: Path, name: str, status: int) -> None:
-    """The run that it ends names it; what is new comes in the next one, which does not ask for it."""
+    """The run that it ends names it; what is new comes in the next one, which does not ask for it.
+
+    Without some of it no run is current: that is asked for again first, for all may have been limited for an hour.
+    """
+    is_needed = name in {"the list of projects", "the archived list", "the list of your workspaces"}
     with MirroredService(tmp_path) as mirrored:
         assert mirrored.next_run() == 0
         pause_at(mirrored, BESIDE[name], status)
@@ -55,7 +59,9 @@ def test_what_stands_beside_the_conversations(tmp_path: Path, name: str, status:
         assert mirrored.next_run(full=True) == 6
         assert f"asked to wait 20 minutes when it was asked for {name}, so the run stopped" in message(mirrored)
         mirrored.person.new_conversation("Newer")
-        assert mirrored.next_run(full=True) in {0, 3, 5}
+        if is_needed:
+            assert mirrored.next_run(full=True) == 6
+        assert mirrored.next_run(full=True) in ({3, 5} if is_needed else {0})
         assert stored(mirrored) == set(mirrored.ids())
         assert not any(map(BESIDE[name], mirrored.service.requests))
         mirrored.alter_answers(None)
@@ -64,17 +70,18 @@ def test_what_stands_beside_the_conversations(tmp_path: Path, name: str, status:
 
 
 def test_it_is_asked_for_more_seldom(tmp_path: Path) -> None:
-    """Of three weeks of runs only a few end there, and all else is stored after each pair of runs."""
+    """Of three weeks of runs only a few end there, and all else is stored within three runs."""
     with MirroredService(tmp_path, over_http=False) as mirrored:
         mirrored.next_run()
         pause_at(mirrored, BESIDE["the archived list"])
-        codes = []
+        codes: list[int] = []
+        known = [set(mirrored.ids())] * 3
         for n in range(21):
-            before = set(mirrored.ids())
             mirrored.person.new_conversation(f"New {n}")
+            known.append(set(mirrored.ids()))
             codes.append(mirrored.next_run())
-            assert before <= stored(mirrored)
-        assert codes.count(6) <= 5
+            assert known[n + 1] <= stored(mirrored)
+        assert codes.count(6) <= 6
         assert set(codes) == {5, 6}
 
 
@@ -87,16 +94,18 @@ def test_a_list_of_one_project(tmp_path: Path) -> None:
         mirrored.person.new_conversation("New")
         assert mirrored.next_run(full=True) == 6
         assert f"the list of the project {project}" in message(mirrored)
-        assert mirrored.next_run(full=True) == 5
+        assert [mirrored.next_run(full=True) for _ in range(2)] == [6, 5]
         assert stored(mirrored) == set(mirrored.ids())
 
 
-def test_the_main_list_is_asked_for_in_the_next_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["the main list", "the archived list", "the list of projects"])
+def test_a_list_that_is_needed_is_asked_for_in_the_next_run(tmp_path: Path, name: str) -> None:
     """For all may have been limited for an hour."""
+    asked = {**BESIDE, "the main list": lambda request: request.query.get("is_archived") == "false"}
     with MirroredService(tmp_path) as mirrored:
-        pause_at(mirrored, lambda request: request.query.get("is_archived") == "false")
+        pause_at(mirrored, asked[name])
         assert mirrored.next_run() == 6
-        assert "when it was asked for the main list" in message(mirrored)
+        assert f"when it was asked for {name}" in message(mirrored)
         mirrored.alter_answers(None)
         assert mirrored.next_run() == 0
         assert stored(mirrored) == set(mirrored.ids())
