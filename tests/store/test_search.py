@@ -618,3 +618,14 @@ def test_very_many_finds_inside_runs_are_looked_at_where_there_are_few_others(co
     for n in range(12):
         talk(conn, f"c{n}", f"第{2000 + n}年的Python编程", title="x")
     assert len(found(conn, "python", limit=20, limits=SearchLimits(ranked=5))) == 12
+
+
+@pytest.mark.parametrize("beside", ["東京", "\ufb01ne", "na\u200bme", "\uff41"])
+def test_other_forms_of_a_word_are_left_out_beside_what_one_index_cannot_read(
+    conn: sqlite3.Connection, beside: str
+) -> None:
+    """Stems and accents are only in the index of words, and the text is found in that of characters."""
+    talk(conn, "c1", f"oven {beside} starters")
+    talk(conn, "c2", f"oven {beside} \u00fcber")
+    talk(conn, "c3", f"oven {beside} plain")
+    assert found(conn, "oven -starter -uber") == ["c3"]

@@ -51,7 +51,7 @@ def matching_messages(search: Search) -> Candidates:
     # Where there are very many of either kind, those that were found are enough.
     if not more or (more > search.limits.ranked and not found.is_complete):
         return found
-    others = _found_by_indexes(search.for_query(Query(query.words, (inside_cjk,), ())))
+    others = _found_by_indexes(search.for_query(Query(query.words, (inside_cjk,), query.not_inside_cjk)))
     return Candidates(_combined(found.messages, others.messages), found.is_complete and others.is_complete)
 
 

@@ -170,7 +170,8 @@ def _by_text(search: Search) -> list[_Matching]:
     """Return files by the index of characters in their texts, and by that of words, which knows better."""
     query = search.query
     found = _with_text(search, [(_TEXT_TABLES[table], match) for table, match in query.wanted])
-    exact = search.for_query(replace(query, beginnings=()))  # the index of characters has no stems
+    # The index of characters has no stems.
+    exact = search.for_query(replace(query, beginnings=(), unwanted=query.unwanted + query.not_inside_cjk))
     others = _with_text(exact, [(FILE_TABLE, query.inside_cjk)]) if query.inside_cjk else _NONE
     scale = rank_scale([one.rank for one in found.files], [one.rank for one in others.files])
     return [others._replace(files=[one._replace(rank=one.rank * scale) for one in others.files]), found]

@@ -30,7 +30,8 @@ def _with_all(conn: sqlite3.Connection, words: Sequence[Word], rowids: Collectio
     found = set(rowids).intersection(*(_matches(conn, *match, rowids) for match in query.wanted))
     found = _begin_so(conn, query, found)
     if query.inside_cjk:
-        found |= _matches(conn, CHARACTER_INDEX, query.inside_cjk, rowids)
+        inside = _matches(conn, CHARACTER_INDEX, query.inside_cjk, rowids)
+        found |= inside.difference(*(_matches(conn, *match, rowids) for match in query.not_inside_cjk))
     for match in query.unwanted:
         found -= _matches(conn, *match, rowids)
     return found

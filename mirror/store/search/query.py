@@ -116,7 +116,8 @@ class Query:
 
     Nothing is ``wanted`` where there is nothing to find. ``inside_cjk``: the expression that finds all of the words in
     the index of characters. That index has spaced words, too, where they are part of a run of CJK characters. Empty
-    where there is no need to look. ``beginnings``: what ``wanted`` finds must have words that begin so, too, or none.
+    where there is no need to look; ``not_inside_cjk``: what it finds and has to be left out, in any form of the words.
+    ``beginnings``: what ``wanted`` finds must have words that begin so, too, or none.
     """
 
     words: tuple[Word, ...]
@@ -124,6 +125,7 @@ class Query:
     unwanted: tuple[IndexMatch, ...]
     inside_cjk: str = ""
     beginnings: tuple[Word, ...] = ()
+    not_inside_cjk: tuple[IndexMatch, ...] = ()
 
     @classmethod
     def of(cls, conn: sqlite3.Connection, typed: str) -> Query:
@@ -156,7 +158,9 @@ class Query:
         has_spaced = any(word.in_word_index and not word.is_excluded for word in words)
         inside_cjk = match_expression(word.inside_cjk for word in words) if has_characters and has_spaced else ""
         beginnings = tuple(word for word in spaced if word.is_prefix)
-        return cls(tuple(words), wanted, unwanted, inside_cjk, beginnings)
+        left_out = " OR ".join(word.quoted for word in by_table[WORD_INDEX] if word.is_excluded)
+        not_inside = (IndexMatch(WORD_INDEX, left_out),) if left_out else ()
+        return cls(tuple(words), wanted, unwanted, inside_cjk, beginnings, not_inside)
 
 
 def parse_words(typed: str) -> list[Word]:
