@@ -283,7 +283,7 @@ def _checked(
         in_files = BytesFound("", 0) if found.file else check_bytes(writer.conn, path)
         if not (repair and (found.all or in_files.lost)):
             return found.error(path) or in_files.error(path), Repaired(0, [])
-        repairs.make_writable(writer, found)  # first, for no row could be written of this run
+        gone = repairs.make_writable(writer, found)  # first, for no row could be written of this run
         with recorded(writer, "repair", timing) as run:
             read_texts(writer, damaged=file_texts.damaged(writer.conn))
             left = repairs.repair(writer, found, run.id, timing) if found.all else found
@@ -291,7 +291,7 @@ def _checked(
             error = left.error(path, is_repaired=True) or in_files.error(path, is_repaired=True)
             if error is not None:
                 run.failed(error)
-        return error, Repaired(max(0, len(found.all) - len(left.all) - len(left.accepted)), left.accepted)
+        return error, Repaired(max(0, len(found.all) - len(left.all) - len(left.accepted)), [*gone, *left.accepted])
 
 
 def backup(path: Path, target: Path, progress: Callable[[int, int], None]) -> tuple[int, ChatmirrorError | None]:

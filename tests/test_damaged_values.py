@@ -584,6 +584,25 @@ def test_the_changes_of_a_run_that_is_gone_go_with_it(mirrored: MirroredService)
     assert any("of sync_runs is gone" in what for what in repaired.accepted)
 
 
+@pytest.mark.parametrize("table", ["accounts", "projects", "gpts"])
+def test_what_others_name_by_its_id_and_is_gone_is_said(mirrored: MirroredService, table: str) -> None:
+    """Nothing that names it is emptied, so that the next sync brings its name and writes nothing twice."""
+    naming = {
+        "accounts": "SELECT (SELECT group_concat(id || ifnull(account_id, '-')) FROM memories),"
+        " (SELECT group_concat(id || ifnull(account_id, '-')) FROM projects)",
+        "projects": "SELECT group_concat(id || ifnull(project_id, '-')) FROM conversations",
+        "gpts": "SELECT group_concat(id || ifnull(gpt_id, '-')) FROM conversations",
+    }[table]
+    before, names = mirrored.rows(naming), mirrored.rows(f"SELECT id, name FROM {table} ORDER BY id")
+    assert edit(mirrored.path, f"DELETE FROM {table}") >= 1
+    error, repaired = app.check(mirrored.path, mirrored.timing(), lambda *_: None, repair=True)
+    assert (error, findings(mirrored), mirrored.rows(naming)) == (None, [], before)
+    assert any(f"of {table} is gone" in what for what in repaired.accepted)
+    assert mirrored.next_run(full=True) == 0
+    assert mirrored.rows(f"SELECT id, name FROM {table} ORDER BY id") == names
+    assert mirrored.rows(naming) == before
+
+
 def test_a_payload_of_nowhere_makes_no_conversation(mirrored: MirroredService) -> None:
     """Two values of a row are not what they were, so that nothing proves whose it is; a backup knows."""
     before = mirrored.value("SELECT count(*) FROM conversations")

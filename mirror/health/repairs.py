@@ -38,16 +38,18 @@ SPOILT = "the copy that is stored is damaged; it is read anew"
 _NEEDED = frozenset({"conversations", "messages", "links", "attachments", "_payloads", "_settings", "_listed"})
 
 
-def make_writable(writer: Writer, found: Findings) -> None:
+def make_writable(writer: Writer, found: Findings) -> list[str]:
     """Mend the file's indexes, make objects again, and put damaged values right or forget them.
 
-    Before that no row can be written, or no index follows. Raises what is wrong where nothing more can be mended.
+    Before that no row can be written, or no index follows. Returns, as sentences, the rows that are gone and of which
+    others need one by their id. Raises what is wrong where nothing more can be mended.
     """
+    gone: list[str] = []
     if found.tables:
         raise _error_of(writer, found)
     if found.file:
         with writer.transaction() as conn:
-            if not _mend_file(conn):
+            if not _mend_file(conn, gone):
                 raise _error_of(writer, found)
     make_objects_again(writer, found.objects)
     with writer.transaction() as conn:
@@ -58,6 +60,7 @@ def make_writable(writer: Writer, found: Findings) -> None:
             left = put_right(conn, value_findings(conn))
         if any(value.table in _NEEDED for value in left):  # without which no row can be derived
             raise _error_of(writer, Findings(values=left), is_repaired=True)
+    return gone
 
 
 def _error_of(writer: Writer, found: Findings, *, is_repaired: bool = False) -> ChatmirrorError:
@@ -65,13 +68,16 @@ def _error_of(writer: Writer, found: Findings, *, is_repaired: bool = False) -> 
     return found.error(writer.path, is_repaired=is_repaired) or DamagedError(f"{writer.path} is damaged.")
 
 
-def _mend_file(conn: sqlite3.Connection) -> bool:
-    """Make SQLite's own indexes again, what is their own index, and references; return whether the file is whole."""
+def _mend_file(conn: sqlite3.Connection, gone: list[str]) -> bool:
+    """Make SQLite's own indexes again, what is their own index, and references; return whether the file is whole.
+
+    ``gone``: gets the rows that had to be made anew.
+    """
     try:
         conn.execute("REINDEX")
         if dangling_references(conn):
             turn_rows_back(conn)
-            mend_references(conn)
+            gone += mend_references(conn)
         if file_findings(conn):
             empty_skeletons(conn)
         return not file_findings(conn)

@@ -121,7 +121,13 @@ def save(conn: sqlite3.Connection, update: Update, seen_at: str, messages: Messa
     key = update.row.id
     old_row = load_row(conn, key) if update.changes_rows and not update.is_new else None
     if update.changed_columns:
-        _add_references(conn, update.row)
+        add_references(
+            conn,
+            update.row.provider,
+            account_id=update.row.account_id,
+            project_id=update.row.project_id,
+            gpt_id=update.row.gpt_id,
+        )
         _save_row(conn, update, seen_at)
     if update.payloads is not None:
         payloads.save(conn, key, update.payloads)
@@ -151,17 +157,25 @@ def _save_row(conn: sqlite3.Connection, update: Update, seen_at: str) -> None:
     conn.execute(f"UPDATE conversations SET {assignments} WHERE id = ?", (*changed, update.row.id))
 
 
-def _add_references(conn: sqlite3.Connection, row: ConversationRow) -> None:
-    """Make rows for what a conversation points to; their names arrive later, and no conversation waits for them."""
-    service = service_of(row.provider)
-    if row.account_id is not None:
-        values = (row.account_id, row.provider)
+def add_references(
+    conn: sqlite3.Connection,
+    provider: str,
+    *,
+    account_id: str | None = None,
+    project_id: str | None = None,
+    gpt_id: str | None = None,
+) -> None:
+    """Make rows for what other rows point to; their names arrive later, and no conversation waits for them."""
+    service = service_of(provider)
+    if account_id is not None:
+        values = (account_id, provider)
         conn.execute("INSERT INTO accounts (id, provider) VALUES (?, ?) ON CONFLICT DO NOTHING", values)
-    if (project := row.project_id) is not None:
-        named = (project, project, service.project_url(project))
+    if project_id is not None:
+        named = (project_id, project_id, service.project_url(project_id))
         conn.execute("INSERT INTO projects (id, name, url) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", named)
-    if (gpt := row.gpt_id) is not None:
-        conn.execute("INSERT INTO gpts (id, url) VALUES (?, ?) ON CONFLICT DO NOTHING", (gpt, service.gpt_url(gpt)))
+    if gpt_id is not None:
+        linked = (gpt_id, service.gpt_url(gpt_id))
+        conn.execute("INSERT INTO gpts (id, url) VALUES (?, ?) ON CONFLICT DO NOTHING", linked)
 
 
 def is_stored(conn: sqlite3.Connection, conversation_id: str) -> bool:

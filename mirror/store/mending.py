@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mirror.services import SERVICES
 from mirror.store import derived_hashes, payloads, row_hashes
 from mirror.store.columns import COLUMNS
+from mirror.store.conversations import add_references
 from mirror.store.health import is_read_only
 from mirror.store.row_hashes import HASHED
 from mirror.store.schema import WITHOUT_ROWID, DamagedValue, delete_damaged, setting_name
@@ -45,6 +46,8 @@ _REFERENCES = frozenset({"project_id", "gpt_id", "account_id"})  # to rows that 
 _COMPARED = frozenset({"list_us", "stored_us", "list_mark", "stored_mark"})
 # Rows of ``_listed`` that are stored for the lists, but of which there is no conversation.
 _LOST = "stored_us IS NOT NULL AND conversation_id NOT IN (SELECT id FROM conversations)"
+# What other rows name by its id, and as what: a row without more is made for it.
+_NAMED_BY_ID = {"accounts": "account_id", "projects": "project_id", "gpts": "gpt_id"}
 _LONG_AGO = "1970-01-01T00:00:00.000Z"
 # Values that are tried for one: a time has 200 of one other bit, a setting of 2 KB has 16,000 (half a second). Smaller:
 # long values are not mended; larger: a repair takes long where there is much damage.
@@ -113,12 +116,15 @@ def empty_skeletons(conn: sqlite3.Connection) -> None:
     conn.execute("DELETE FROM _skeletons")
 
 
-def mend_references(conn: sqlite3.Connection) -> None:
+def mend_references(conn: sqlite3.Connection) -> list[str]:
     """Mend references to rows that are not there; what is derived from payloads has to be derived again then.
+
+    Returns, as sentences, which rows are gone and were made anew, so that nothing tells any more what they said.
 
     A conversation of which a payload is left gets a row again, if a hash tells that it had one. What goes with a row by
     the schema goes now: links and attachments come back with their message, the changes of a run that is gone do not.
-    Other references are emptied. A payload stays, whatever it names.
+    A workspace, project or GPT that was there gets a row without its name, which a sync brings. Other references are
+    emptied. A payload stays, whatever it names.
     """
     made = (
         "INSERT INTO conversations (id, url, provider)"
@@ -129,6 +135,8 @@ def mend_references(conn: sqlite3.Connection) -> None:
     )
     gone = row_hashes.keys_gone(conn, "conversations")
     conn.executemany(made, [(next(iter(SERVICES)), conversation_id) for conversation_id in gone])
+    named = {table: set(row_hashes.keys_gone(conn, table)) for table in _NAMED_BY_ID}
+    made_anew: dict[str, None] = {}
     for row in conn.execute("PRAGMA foreign_key_check").fetchall():
         table, rowid = row["table"], row["rowid"]
         keys = conn.execute(f"PRAGMA foreign_key_list({table})")
@@ -137,10 +145,18 @@ def mend_references(conn: sqlite3.Connection) -> None:
             _bring_home(conn, rowid)
         elif table == "_payloads":
             continue
+        elif (id_ := _value(conn, table, key["from"], rowid)) in named.get(row["parent"], ()):
+            add_references(conn, next(iter(SERVICES)), **{_NAMED_BY_ID[row["parent"]]: id_})
+            made_anew[f"row {id_} of {row['parent']} is gone"] = None
         elif key["on_delete"] == "CASCADE":
             conn.execute(f"DELETE FROM {table} WHERE rowid = ?", (rowid,))
         else:
             conn.execute(f"UPDATE {table} SET {key['from']} = NULL WHERE rowid = ?", (rowid,))
+    return list(made_anew)
+
+
+def _value(conn: sqlite3.Connection, table: str, column: str, rowid: int) -> Any:
+    return conn.execute(f"SELECT {column} FROM {table} WHERE rowid = ?", (rowid,)).fetchone()[0]
 
 
 def _bring_home(conn: sqlite3.Connection, rowid: int) -> None:
