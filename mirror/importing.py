@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from mirror.timing import Timing
 
 WORST_SHOWN = 5
+# Bytes of archives that are looked through for a conversation before a mirror is made. Larger: a first import of one
+# very long conversation reads it twice; smaller: more files that are none of its kind leave an empty mirror.
+LOOKED_THROUGH = 4 * 1024 * 1024
 BYTES_A_TRANSACTION = 8 * 1024 * 1024  # of conversations' JSON: about a second's work, the most that a kill can cost
 
 
@@ -108,9 +111,14 @@ def _nothing_imported(why: str) -> UsageError:
 
 
 def refuse_unusable(paths: Sequence[Path]) -> None:
-    """Raise what an import would end with where nothing in the archives can be stored; reads to the first that can."""
+    """Raise what an import would end with where nothing in the archives can be stored; reads to the first that can.
+
+    Of archives of megabytes, which are no mistake, it reads only where they begin: reading there twice takes long.
+    """
     found = Imported()
     usable = [path for path, _ in _usable(paths, found)]
+    if sum(path.stat().st_size for path in usable if path.is_file()) > LOOKED_THROUGH:
+        return
     is_some = any(_holds_conversation(path, found) for path in usable) or any(
         holds_file(path, found.problems) for path in paths
     )
