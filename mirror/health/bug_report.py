@@ -183,6 +183,8 @@ KINDS = (
     "an error without a code",
     "an unexpected redirect",
     "the transfer was cut off",
+    "it does not come as it was packed",
+    "the picture ends before its end",
     "the transfer was too slow",
     "bytes came",
     "it is larger than",
